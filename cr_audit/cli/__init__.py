@@ -1,0 +1,1 @@
+"""The command line: it wires the layers together and does nothing else."""

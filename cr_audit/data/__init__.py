@@ -1,0 +1,1 @@
+"""What was read: alternatives identified by content, comparisons and choice sets with provenance."""

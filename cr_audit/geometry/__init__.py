@@ -1,0 +1,1 @@
+"""Where alternatives lie: neighbours, clone clusters, sampling spaces, and Voronoi weights."""

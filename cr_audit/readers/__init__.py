@@ -1,0 +1,1 @@
+"""Files in, one PreferenceDataset out: a container table times a schema table."""

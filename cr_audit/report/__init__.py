@@ -1,0 +1,1 @@
+"""Facts and findings in, bytes out. Nothing from the data is ever interpreted here."""

@@ -1,0 +1,1 @@
+"""Seeded generators of invented data with a known truth."""
