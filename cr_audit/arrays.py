@@ -128,8 +128,9 @@ class Comparisons:
         won = np.where(swap, 1.0 - self.outcome, self.outcome)
         key = first * np.int64(self.n_items) + second
         unique, inverse = np.unique(key, return_inverse=True)
-        total = np.bincount(inverse, weights=m, minlength=unique.shape[0])
-        wins = np.bincount(inverse, weights=m * won, minlength=unique.shape[0])
+        k = unique.shape[0]
+        total: FloatArray = np.bincount(inverse, weights=m, minlength=k).astype(np.float64)
+        wins: FloatArray = np.bincount(inverse, weights=m * won, minlength=k).astype(np.float64)
         keep = total > 0
         total, wins, unique = total[keep], wins[keep], unique[keep]
         return Proportions(

@@ -73,6 +73,6 @@ class InputError(CrAuditError):
 
 
 class ComputeError(CrAuditError):
-    """Input was read, but the result cannot be computed: a missing model, a refused fit (exit 4)."""
+    """The input was read, but the result cannot be computed: no model, a refused fit (exit 4)."""
 
     exit_code = EXIT_COMPUTE

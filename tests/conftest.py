@@ -19,7 +19,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real data sets; tests that use it skip, with the reason, where it is missing."""
+    """The folder of real data sets; a test that needs it skips, saying so, where it is missing."""
     path = SHARED / "data"
     if not path.is_dir():
         pytest.skip(f"real data sets not found at {path}")

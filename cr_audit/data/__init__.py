@@ -1,1 +1,1 @@
-"""What was read: alternatives identified by content, comparisons and choice sets with provenance."""
+"""What was read: alternatives identified by content, judgements with provenance."""

@@ -1,4 +1,4 @@
-"""PreferenceDataset: everything that was read, with file and line for each row, and nothing guessed."""
+"""PreferenceDataset: everything that was read, with file and line for each row."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Listing(NamedTuple):
 
 
 class Rating(NamedTuple):
-    """An absolute score of one response (higher is better), or the bare response if score is None."""
+    """A score of one response (higher is better), or the bare response if score is None."""
 
     prompt: Prompt
     response: Response
