@@ -7,6 +7,9 @@ product and an argmax:
   the sphere, and its length does not move the argmax).
 - boxes: s uniform in prod_k [lower_k, upper_k]; |s - y|^2 = |s|^2 - 2 (s.y - |y|^2 / 2), so nearest
   is argmax_y s.y - |y|^2 / 2.
+
+Both are sums over coordinates. Where the first coordinates of an alternative are its prompt's, and
+many alternatives share a prompt, their part of the sum is computed once per prompt.
 """
 
 from __future__ import annotations
@@ -15,12 +18,46 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from cr_audit.arrays import Float32Array, FloatArray
+from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cr_audit.errors import UsageError
 
 SPACES = ("sphere", "unit-cube", "factor-2", "data-box")
+
+Vectors = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Some of the coordinates of m points: ``rows`` (n, k), of which point i has ``rows[of[i]]``.
+
+    of : int64 (m,), or None where there is one row per point.
+    """
+
+    rows: Vectors
+    of: IntArray | None = None
+
+    def spread(self, per_row: NDArray[Any]) -> NDArray[Any]:
+        """One value per row -> one value per point."""
+        return per_row if self.of is None else per_row[self.of]
+
+    def take(self, points: IntArray) -> Block:
+        if self.of is None:
+            return Block(self.rows[points])
+        used, of = np.unique(self.of[points], return_inverse=True)
+        return Block(self.rows[used], of.astype(np.int64))
+
+
+Blocks = tuple[Block, ...]
+
+
+def squared_norms(blocks: Blocks) -> FloatArray:
+    """|y|^2 of every point: float64 (m,)."""
+    parts = [b.spread(np.einsum("ij,ij->i", b.rows, b.rows, dtype=np.float64)) for b in blocks]
+    total: FloatArray = np.sum(parts, axis=0)
+    return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,14 +81,18 @@ class Box:
             raise ValueError("a box needs finite bounds with lower <= upper")
         return cls(lower=lo, upper=hi, name=name)
 
-    def share_outside(self, points: FloatArray) -> float:
-        """Share of the rows of ``points`` (m, d) that lie outside, in [0, 1]."""
-        outside = (points < self.lower) | (points > self.upper)
-        return float(outside.any(axis=1).mean())
+    def share_outside(self, blocks: Blocks) -> float:
+        """Share of the points that lie outside, in [0, 1]."""
+        parts, start = [], 0
+        for b in blocks:
+            k = slice(start, start := start + b.rows.shape[1])
+            beyond: BoolArray = ((b.rows < self.lower[k]) | (b.rows > self.upper[k])).any(axis=1)
+            parts.append(b.spread(beyond))
+        return float(np.any(parts, axis=0).mean())
 
 
-def box_named(name: str, points: FloatArray) -> Box:
-    """The box that ``name`` stands for, given the alternatives (m, d).
+def box_named(name: str, blocks: Blocks) -> Box:
+    """The box that ``name`` stands for, given the alternatives.
 
     unit-cube : [0, 1]^d, the paper's.
     factor-2  : per coordinate the smallest interval that holds every value within a factor of two
@@ -60,10 +101,11 @@ def box_named(name: str, points: FloatArray) -> Box:
                 item, jitter it" is another measure, which gives back uniform weights.
     data-box  : [min_y y, max_y y] per coordinate.
     """
-    d = points.shape[1]
+    d = sum(b.rows.shape[1] for b in blocks)
     if name == "unit-cube":
         return Box(np.zeros(d), np.ones(d), name)
-    low, high = points.min(axis=0), points.max(axis=0)
+    low = np.concatenate([b.rows.min(axis=0) for b in blocks]).astype(np.float64)
+    high = np.concatenate([b.rows.max(axis=0) for b in blocks]).astype(np.float64)
     if name == "factor-2":
         low, high = np.minimum(low / 2, low * 2), np.maximum(high / 2, high * 2)
     elif name != "data-box":
@@ -77,54 +119,89 @@ def box_named(name: str, points: FloatArray) -> Box:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """score(s, y) = s.directions[y] + offsets[y] (+ a term that is the same for all y).
+    """score(s, y) = sum over blocks of s_b . directions_b[y] + offsets[y] (+ what all y share).
 
-    directions : float32 (u, k); offsets : float32 (u,) or None where they are all zero.
-    gaussian : True if s ~ N(0, I_k), False if s ~ U[-1/2, 1/2]^k.
-    symmetric : True if -s is as likely as s and argmin stands for its argmax, so that one product
-    serves two samples.
+    directions : float32 blocks of u points; offsets : float32 (u,) or None where all are zero.
+    gaussian : True if s ~ N(0, I), False if s ~ U[-1/2, 1/2]^d.
     """
 
-    directions: Float32Array
+    directions: Blocks
     offsets: Float32Array | None
     gaussian: bool
 
     @property
+    def n_points(self) -> int:
+        b = self.directions[0]
+        return int(b.rows.shape[0] if b.of is None else b.of.shape[0])
+
+    @property
+    def n_coordinates(self) -> int:
+        return sum(b.rows.shape[1] for b in self.directions)
+
+    @property
+    def cost(self) -> int:
+        """Multiplications per draw."""
+        return sum(b.rows.size for b in self.directions)
+
+    @property
     def symmetric(self) -> bool:
+        """-s is as likely as s and argmin is its argmax: one product serves two samples."""
         return self.gaussian
 
 
-def on_unit_sphere(points: FloatArray) -> FloatArray:
-    """Rows scaled to unit length; a row of zeros has no direction and stays at the centre."""
-    length = np.linalg.norm(points, axis=1, keepdims=True)
-    out: FloatArray = points / np.where(length > 0, length, 1.0)
+def on_unit_sphere(blocks: Blocks) -> Blocks:
+    """Points scaled to unit length; a point of zeros has no direction and stays at the centre.
+
+    Several blocks stay apart where all points have unit length already, to float32; otherwise
+    they are joined, as the factor differs from point to point.
+    """
+    length = np.sqrt(squared_norms(blocks))
+    if len(blocks) > 1 and np.abs(length - 1.0).max() <= 1e-6:
+        return blocks
+    joined = np.hstack([b.rows if b.of is None else b.rows[b.of] for b in blocks])
+    scale = np.where(length > 0, length, 1.0)[:, None]
+    return (Block(joined / scale.astype(joined.dtype)),)
+
+
+def _centred(rows: Vectors) -> Vectors:
+    """Less their mean: the argmax does not see it, and float32 does not cancel."""
+    out: Vectors = rows - rows.mean(axis=0, dtype=np.float64).astype(rows.dtype)
     return out
 
 
-def sphere_scores(points: FloatArray) -> Scores:
-    """Directions for g.y: centred (the argmax does not see it, float32 does) and, where there are
-    fewer points than dimensions, turned into the span of the points (only the Gram matrix matters).
+def sphere_scores(blocks: Blocks) -> Scores:
+    """Directions for g.y; where there are fewer points than coordinates, turned into the span of
+    the points first (only the Gram matrix matters).
     """
-    centred = points - points.mean(axis=0)
-    if centred.shape[0] < centred.shape[1]:
+    rows = [_centred(b.rows) for b in blocks]
+    if len(blocks) == 1 and rows[0].shape[0] < rows[0].shape[1]:
         with threadpool_limits(limits=1, user_api="blas"):  # the same bits on any machine size
-            centred = np.linalg.qr(centred.T).R.T
-    return Scores(np.ascontiguousarray(centred, dtype=np.float32), None, gaussian=True)
+            rows[0] = np.linalg.qr(rows[0].T.astype(np.float64)).R.T
+    return Scores(
+        tuple(Block(_float32(r), b.of) for r, b in zip(rows, blocks, strict=True)),
+        None,
+        gaussian=True,
+    )
 
 
-def box_scores(points: FloatArray, box: Box) -> Scores:
+def box_scores(blocks: Blocks, box: Box) -> Scores:
     """Directions and offsets for s = middle + width * v, v ~ U[-1/2, 1/2]^d.
 
     With y' = y - middle, argmin |s - y|^2 = argmax v.(width * y') - |y'|^2 / 2; the mean over y of
-    either term is taken off, which leaves the argmax alone and keeps float32 from cancelling.
+    either term is taken off.
     """
-    if box.lower.shape[0] != points.shape[1]:
-        raise ValueError(f"a box of {box.lower.shape[0]} coordinates, points of {points.shape[1]}")
-    shifted = points - (box.lower + box.upper) / 2
-    offsets = -0.5 * np.einsum("ij,ij->i", shifted, shifted)
-    directions = (shifted - shifted.mean(axis=0)) * (box.upper - box.lower)
-    return Scores(
-        np.ascontiguousarray(directions, dtype=np.float32),
-        (offsets - offsets.mean()).astype(np.float32),
-        gaussian=False,
-    )
+    d = sum(b.rows.shape[1] for b in blocks)
+    if box.lower.shape[0] != d:
+        raise ValueError(f"a box of {box.lower.shape[0]} coordinates, points of {d}")
+    shifted, directions, start = [], [], 0
+    for b in blocks:
+        k = slice(start, start := start + b.rows.shape[1])
+        moved = b.rows - (box.lower[k] + box.upper[k]) / 2
+        shifted.append(Block(moved, b.of))
+        directions.append(Block(_float32(_centred(moved) * (box.upper - box.lower)[k]), b.of))
+    offsets = -0.5 * squared_norms(tuple(shifted))
+    return Scores(tuple(directions), (offsets - offsets.mean()).astype(np.float32), gaussian=False)
+
+
+def _float32(rows: Vectors) -> Float32Array:
+    return np.ascontiguousarray(rows, dtype=np.float32)

@@ -42,16 +42,16 @@ class Plan:
 
 
 def plan(scores: Scores, wanted_samples: int, max_products: float) -> Plan:
-    """Blocks for ``wanted_samples``, cut so that draws * u * k stays within ``max_products``.
+    """Blocks for ``wanted_samples``, cut so that draws * cost stays within ``max_products``.
 
     At least one full draw is made whatever the budget. Depends on shapes alone, never on time.
     """
-    u, k = scores.directions.shape
+    widest = max(min(scores.n_points, _TILE), scores.n_coordinates)
     per_product = 2 if scores.symmetric else 1
     wanted = -(-wanted_samples // per_product)
-    affordable = int(max_products // max(1, u * k))
+    affordable = int(max_products // max(1, scores.cost))
     n = max(1, min(wanted, affordable))
-    rows = int(np.clip(_BLOCK_CELLS // max(min(u, _TILE), k), 128, 8192))
+    rows = int(np.clip(_BLOCK_CELLS // widest, 128, 8192))
     return Plan(n_products=n, rows=min(rows, n), n_samples=n * per_product)
 
 
@@ -60,9 +60,9 @@ def count_hits(
 ) -> IntArray:
     """How many samples fall into each cell: int64 (u,), summing to ``schedule.n_samples``.
 
-    Memory: the directions plus, per worker, one block of samples and one of scores (about 32 MiB).
+    Memory: the directions plus, per worker, one block of samples and two of scores (16 MiB each).
     """
-    u = scores.directions.shape[0]
+    u = scores.n_points
     if u == 1:
         return np.array([schedule.n_samples], dtype=np.int64)
     root = np.random.SeedSequence([int(x) for x in rng.integers(0, 1 << 32, size=4)])
@@ -83,7 +83,7 @@ def _count_blocks(
     scores: Scores, schedule: Plan, root: np.random.SeedSequence, first: int, step: int
 ) -> IntArray:
     """Blocks first, first + step, ...: the share of one worker, with its own buffers."""
-    u, k = scores.directions.shape
+    u, k = scores.n_points, scores.n_coordinates
     total = np.zeros(u, dtype=np.int64)
     draws = np.empty((schedule.rows, k), dtype=np.float32)
     values = np.empty(schedule.rows * min(u, _TILE), dtype=np.float32)
@@ -107,18 +107,26 @@ def _winners(scores: Scores, draws: Float32Array, values: Float32Array) -> list[
 
     Alternatives are scored tile by tile, so that memory does not grow with their number.
     """
-    n, u = draws.shape[0], scores.directions.shape[0]
+    n, u = draws.shape[0], scores.n_points
+    shared, start = [], 0
+    for b in scores.directions:
+        k = slice(start, start := start + b.rows.shape[1])
+        if b.of is None:
+            own, own_draws = b.rows, draws[:, k]
+        else:
+            shared.append((draws[:, k] @ b.rows.T, b.of))
     best: list[tuple[IntArray, Float32Array]] = []
-    for start in range(0, u, _TILE):
-        directions = scores.directions[start : start + _TILE]
-        width = directions.shape[0]
+    for first in range(0, u, _TILE):
+        width = min(_TILE, u - first)
         tile = values[: n * width].reshape(n, width)
-        np.matmul(draws, directions.T, out=tile)
+        np.matmul(own_draws, own[first : first + width].T, out=tile)
+        for per_row, of in shared:
+            tile += np.take(per_row, of[first : first + width], axis=1)
         if scores.offsets is not None:
-            tile += scores.offsets[start : start + width]
-        found = [_extreme(tile, tile.argmax(axis=1), start, 1.0)]
+            tile += scores.offsets[first : first + width]
+        found = [_extreme(tile, tile.argmax(axis=1), first, 1.0)]
         if scores.symmetric:
-            found.append(_extreme(tile, tile.argmin(axis=1), start, -1.0))
+            found.append(_extreme(tile, tile.argmin(axis=1), first, -1.0))
         best = [_better(a, b) for a, b in zip(best, found, strict=True)] if best else found
     return [index for index, _ in best]
 

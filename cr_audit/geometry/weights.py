@@ -15,7 +15,17 @@ from scipy.stats import chi2
 
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.errors import ComputeError
-from cr_audit.geometry.spaces import Box, box_named, box_scores, on_unit_sphere, sphere_scores
+from cr_audit.geometry.contexts import Contexts
+from cr_audit.geometry.spaces import (
+    Block,
+    Blocks,
+    Box,
+    Vectors,
+    box_named,
+    box_scores,
+    on_unit_sphere,
+    sphere_scores,
+)
 from cr_audit.geometry.voronoi import count_hits, plan
 
 METHODS = ("voronoi", "cluster", "sharing", "uniform")
@@ -104,50 +114,67 @@ class Weights:
         )
 
 
-def checked_contexts(contexts: Any) -> FloatArray:
-    """(m, d) as float64, with -0 turned into 0; refuses what is empty or not finite."""
-    points = np.asarray(contexts)
-    if points.ndim != 2 or points.shape[0] == 0 or points.shape[1] == 0:
-        raise ComputeError(
-            "no-contexts",
-            f"weights need a matrix of at least one context, not one of shape {points.shape}",
-        )
-    out: FloatArray = points.astype(np.float64) + 0.0
-    if not np.isfinite(out).all():
-        bad = np.flatnonzero(~np.isfinite(out).all(axis=1))
-        raise ComputeError(
-            "contexts-not-finite",
-            f"{bad.size} of {out.shape[0]} contexts hold NaN or infinity, first at item {bad[0]}",
-            next_step="check the embedding file or clear the embedding cache",
-        )
-    return out
+def checked_blocks(contexts: Any) -> Blocks:
+    """The coordinates of an (m, d) array or of ``Contexts``, with -0 turned into 0.
+
+    float32 stays float32, anything else becomes float64. Refuses what is empty or not finite.
+    """
+    if isinstance(contexts, Contexts) and contexts.prompts is not None:
+        half = np.float32(math.sqrt(0.5))
+        used, of = np.unique(contexts.prompt_of, return_inverse=True)
+        parts = [(contexts.responses * half, None), (contexts.prompts[used] * half, of)]
+    else:
+        given = contexts.responses if isinstance(contexts, Contexts) else np.asarray(contexts)
+        if given.dtype != np.float32:
+            given = given.astype(np.float64)
+        parts = [(given, None)]
+    for rows, _ in parts:
+        if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] == 0:
+            raise ComputeError(
+                "no-contexts",
+                f"weights need a matrix of at least one context, not one of shape {rows.shape}",
+            )
+        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if bad.size:
+            raise ComputeError(
+                "contexts-not-finite",
+                f"{bad.size} of {rows.shape[0]} vectors hold NaN or infinity, first row {bad[0]}",
+                next_step="check the embedding file or clear the embedding cache",
+            )
+    return tuple(Block(rows + rows.dtype.type(0.0), of) for rows, of in parts)
 
 
 def merge_duplicates(
-    contexts: FloatArray, duplicates: IntArray | None
+    contexts: Blocks | Any, duplicates: IntArray | None
 ) -> tuple[IntArray, IntArray]:
     """Items that are one point: cells int64 (m,) and the first item of each cell int64 (n_cells,).
 
     Two items are one if their float32 vectors are equal byte for byte or ``duplicates`` (int64
-    (m,), equal label = equal text; -1 = no label) says so; both relations are closed transitively.
-    Cells are numbered in the order of their first items.
+    (m,), equal label = equal prompt and text; -1 = no label) says so; both relations are closed
+    transitively. Cells are numbered in the order of their first items.
     """
-    m = contexts.shape[0]
-    rows = np.ascontiguousarray(contexts.astype(np.float32) + np.float32(0.0))
-    packed = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]
-    _, by_vector = np.unique(packed, return_inverse=True)
-    if duplicates is None:
-        joined = by_vector
-    else:
+    blocks = contexts if isinstance(contexts, tuple) else checked_blocks(contexts)
+    joined = blocks[0].spread(_equal_rows(blocks[0].rows))
+    for b in blocks[1:]:
+        other = b.spread(_equal_rows(b.rows))
+        joined = np.unique(joined * (other.max() + 1) + other, return_inverse=True)[1]
+    if duplicates is not None:
         labels = np.asarray(duplicates, dtype=np.int64)
-        if labels.shape != (m,):
-            raise ValueError(f"duplicates has shape {labels.shape}, expected ({m},)")
-        joined = _join(by_vector, labels)
+        if labels.shape != joined.shape:
+            raise ValueError(f"duplicates has shape {labels.shape}, expected {joined.shape}")
+        joined = _join(joined, labels)
     _, first, inverse = np.unique(joined, return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(order.size)
     return rank[inverse].astype(np.int64), first[order].astype(np.int64)
+
+
+def _equal_rows(rows: Vectors) -> IntArray:
+    """Labels of rows that are equal byte for byte in float32."""
+    same = np.ascontiguousarray(rows.astype(np.float32) + np.float32(0.0))
+    packed = same.view(np.dtype((np.void, same.shape[1] * same.itemsize)))[:, 0]
+    return np.unique(packed, return_inverse=True)[1].astype(np.int64)
 
 
 def _join(a: IntArray, b: IntArray) -> IntArray:
@@ -180,10 +207,11 @@ def voronoi_weights(
 ) -> Weights:
     """w(y) = vol({s in S : |s - y| <= |s - y'| for all y'}) / vol(S), ties split evenly.
 
-    contexts : (m, d), float32 or float64. ``space`` : a name of ``spaces.SPACES`` or a ``Box``.
-    N, the number of samples, is the larger of ``min_samples`` and n_cells / precision^2, cut where
-    draws * n_cells * dimension would exceed ``max_products`` (a count of multiplications, so that
-    the result depends on the input alone). ``duplicates`` : see ``merge_duplicates``.
+    contexts : (m, d), float32 or float64, or ``Contexts``. ``space`` : a name of ``spaces.SPACES``
+    or a ``Box``. N, the number of samples, is the larger of ``min_samples`` and
+    n_cells / precision^2, cut where draws * n_cells * d would exceed ``max_products`` (a count of
+    multiplications, so that the result depends on the input alone; for ``Contexts`` it is
+    draws * (n_cells * d_a + n_prompts * d_q)). ``duplicates`` : see ``merge_duplicates``.
     ``normalise`` : for the sphere only, scale every context to unit length first (a zero vector
     stays at the centre). ``workers`` changes the speed and nothing else.
 
@@ -201,18 +229,18 @@ def voronoi_weights(
     """
     if not (precision > 0 and min_samples >= 1 and max_products > 0):
         raise ValueError("precision, min_samples and max_products must be positive")
-    points = checked_contexts(contexts)
+    blocks = checked_blocks(contexts)
     on_sphere = isinstance(space, str) and space == "sphere"
     if on_sphere and normalise:
-        points = on_unit_sphere(points)
-    cells, first = merge_duplicates(points, duplicates)
-    distinct = points[first]
+        blocks = on_unit_sphere(blocks)
+    cells, first = merge_duplicates(blocks, duplicates)
+    distinct = tuple(b.take(first) for b in blocks)
     outside = 0.0
     if on_sphere:
         scores, name = sphere_scores(distinct), "sphere"
     else:
-        box = space if isinstance(space, Box) else box_named(space, points)
-        scores, name, outside = box_scores(distinct, box), box.name, box.share_outside(points)
+        box = space if isinstance(space, Box) else box_named(str(space), blocks)
+        scores, name, outside = box_scores(distinct, box), box.name, box.share_outside(blocks)
     wanted = max(min_samples, math.ceil(first.size / precision**2))
     schedule = plan(scores, wanted, max_products)
     hits = count_hits(scores, schedule, workers=workers, rng=rng)
