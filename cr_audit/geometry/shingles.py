@@ -1,0 +1,249 @@
+"""Texts as sets of words and word pairs, and the Jaccard distance between such sets.
+
+    d(a, b) = 1 - |A n B| / |A u B|,    A, B = the sets of words and of adjacent word pairs
+
+It lies in [0, 1], it is a metric (Jaccard distance of finite sets), and it depends on the two texts
+alone: adding rows to a data set changes no distance. d = 0 means the same words in the same
+neighbourhoods: texts that differ only in case, punctuation, white space or markdown marks.
+
+What a word is: the text is brought to NFKC and case-folded. A maximal run of letters, digits and
+combining marks is a word. Characters of scripts written without spaces (Han, kana, Thai, Lao,
+Khmer, Burmese, Tibetan) and symbols that carry meaning (mathematical, currency, emoji; not the
+marks ``| ~ < >`` of markdown and HTML) are words of one character. Everything else separates. A
+text without any word (``"?!"``) is taken as the set of its visible characters.
+
+Sets are kept as 64-bit hashes shortened to 64 - ceil(log2 n) bits for n texts; among 10^8 distinct
+shingles of 10^6 texts about 300 collide, each adding at most one false shared shingle to a pair.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from cr_audit.arrays import FloatArray, IntArray
+
+UInt64Array = NDArray[np.uint64]
+
+_SEPARATOR, _WORD, _SINGLE, _VISIBLE = 0, 1, 2, 3
+_BLOCK_CHARS = 1 << 20
+_PERIOD = 1 << 10
+_MULTIPLIERS: UInt64Array = np.random.default_rng(0x5EED).integers(
+    1, 2**63, _PERIOD, dtype=np.uint64
+) | np.uint64(1)
+# Scripts without spaces between words: one character is one word.
+_UNSPACED = (
+    (0x0E00, 0x0EFF),
+    (0x0F00, 0x0FFF),
+    (0x1000, 0x109F),
+    (0x1780, 0x17FF),
+    (0x3040, 0x30FF),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x3FFFF),
+)
+_MARKUP = frozenset("|~<>")
+
+
+def _mixed(x: UInt64Array) -> UInt64Array:
+    """A bijection of 64-bit words that spreads every bit (finaliser of SplitMix64, in place)."""
+    x ^= x >> np.uint64(30)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    x ^= x >> np.uint64(27)
+    x *= np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return x
+
+
+def _class_of(code: int) -> int:
+    char = chr(code)
+    category = unicodedata.category(char)
+    if any(low <= code <= high for low, high in _UNSPACED) and category[0] in "LNM":
+        return _SINGLE
+    if category[0] in "LNM":
+        return _WORD
+    if category in ("Sm", "Sc", "So") and char not in _MARKUP:
+        return _SINGLE
+    return _SEPARATOR if category[0] in "ZC" else _VISIBLE
+
+
+class _CharClasses:
+    """Code point -> class, filled in as code points are met."""
+
+    def __init__(self) -> None:
+        self.table = np.full(0x110000, 255, np.uint8)
+
+    def __call__(self, codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
+        out: NDArray[np.uint8] = self.table[codes]
+        unknown = np.unique(codes[out == 255])
+        if unknown.size:
+            self.table[unknown] = [_class_of(int(c)) for c in unknown]
+            out = self.table[codes]
+        return out
+
+
+def _folded(text: str) -> str:
+    return text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Consecutive texts of about ``_BLOCK_CHARS`` characters together, with their first index."""
+    first, size, block = 0, 0, list[str]()
+    for i, text in enumerate(texts):
+        block.append(_folded(text))
+        size += len(text)
+        if size >= _BLOCK_CHARS:
+            yield first, block
+            first, size, block = i + 1, 0, []
+    if block:
+        yield first, block
+
+
+def _words(
+    block: list[str], classes: _CharClasses, *, visible: bool = False
+) -> tuple[UInt64Array, IntArray]:
+    """Hash of every word in order, and which text of the block it stands in.
+
+    A word's hash is a sum of its code points times fixed random odd numbers, one per position
+    (multilinear hashing), then mixed. ``visible``: every visible character is a word.
+    """
+    joined = "\n".join(block).encode("utf-32-le", "surrogatepass")
+    codes = np.frombuffer(joined, "<u4")
+    kind = classes(codes)
+    run = kind == _WORD
+    single = kind == _SINGLE
+    if visible:
+        run, single = np.zeros_like(run), kind != _SEPARATOR
+    start = run.copy()
+    start[1:] &= ~run[:-1]
+    start |= single
+    begins = np.flatnonzero(start)
+    if not begins.size:
+        return np.empty(0, np.uint64), np.empty(0, np.int64)
+    index = np.arange(codes.size, dtype=np.int32)
+    position = index - np.maximum.accumulate(np.where(start, index, 0))
+    value = codes.astype(np.uint64) + np.uint64(1)
+    value *= _MULTIPLIERS[position & (_PERIOD - 1)]
+    value[~(run | single)] = 0
+    hashes: UInt64Array = _mixed(np.add.reduceat(value, begins))
+    lengths = np.fromiter((len(t) + 1 for t in block), np.int64, len(block))
+    text = np.searchsorted(np.cumsum(lengths), begins, side="right")
+    return hashes, text.astype(np.int64)
+
+
+def _with_pairs(hashes: UInt64Array, text: IntArray) -> tuple[UInt64Array, IntArray]:
+    together = text[1:] == text[:-1]
+    pairs = hashes[:-1] * np.uint64(0x9E3779B97F4A7C15) + (
+        hashes[1:] ^ np.uint64(0xD6E8FEB86659FD93)
+    )
+    return (
+        np.concatenate([hashes, _mixed(pairs[together])]),
+        np.concatenate([text, text[1:][together]]),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shingles:
+    """The sets of ``n`` texts, as sorted unique (hash, text) entries: an inverted index.
+
+    keys : uint64 (k,), shortened hashes, ascending; texts : int64 (k,), ascending within a key.
+    sizes : int64 (n,), |A| of each text (0 for an empty one).
+    """
+
+    keys: UInt64Array
+    texts: IntArray
+    sizes: IntArray
+
+    @property
+    def n(self) -> int:
+        return int(self.sizes.shape[0])
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Shingles:
+        """Time is linear in the characters (about 16 MB/s on one core), memory in the entries."""
+        n = len(texts)
+        bits = np.uint64(max(1, (max(n, 1) - 1).bit_length()))
+        classes = _CharClasses()
+        packed: list[UInt64Array] = []
+        wordless: list[int] = []
+        for first, block in _blocks(texts):
+            hashes, text = _words(block, classes)
+            has_word = np.zeros(len(block), bool)
+            has_word[text] = True
+            wordless += [first + int(i) for i in np.flatnonzero(~has_word) if block[i]]
+            packed.append(_packed(*_with_pairs(hashes, text), first, bits))
+        if wordless:
+            hashes, text = _words([_folded(texts[i]) for i in wordless], classes, visible=True)
+            if hashes.size:
+                hashes, text = _with_pairs(hashes, text)
+                packed.append(_packed(hashes, np.asarray(wordless)[text], 0, bits))
+        entries = np.concatenate(packed) if packed else np.empty(0, np.uint64)
+        entries.sort()
+        rows = (entries & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
+        entries >>= bits
+        sizes = np.bincount(rows, minlength=n).astype(np.int64)
+        return cls(keys=entries, texts=rows, sizes=sizes)
+
+    def within(self, texts: IntArray, groups: IntArray) -> Shingles:
+        """The same sets for units (text, group), where units of two groups share nothing.
+
+        texts : int64 (m,), which text each unit has; groups : int64 (m,) of the units.
+        """
+        order = np.argsort(texts, kind="stable")
+        first = np.searchsorted(texts[order], np.arange(self.n + 1))
+        copies = np.diff(first)[self.texts]
+        entry = np.repeat(np.arange(self.texts.size), copies)
+        offset = np.arange(entry.size) - np.repeat(np.cumsum(copies) - copies, copies)
+        unit = order[first[self.texts[entry]] + offset]
+        salt = _mixed((groups + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+        bits = np.uint64(max(1, (max(texts.size, 1) - 1).bit_length()))
+        packed = _packed(_mixed(self.keys[entry] + salt[unit]), unit, 0, bits)
+        rows = (packed & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
+        return Shingles(keys=packed >> bits, texts=rows, sizes=self.sizes[texts])
+
+    def matrix(self) -> sp.csr_array:
+        """Sets as a sparse 0/1 matrix, float32 (n, shared shingles); a shingle of one text is left
+        out (it can only count in ``sizes``). Columns go from the rarest to the most frequent."""
+        start = np.flatnonzero(np.diff(self.keys, prepend=~self.keys[:1]))
+        frequency = np.diff(np.append(start, self.keys.size))
+        shared = frequency > 1
+        rank = np.empty(start.size, np.int64)
+        order = np.argsort(frequency[shared], kind="stable")
+        rank[np.flatnonzero(shared)[order]] = np.arange(order.size)
+        keep = np.repeat(shared, frequency)
+        column = np.repeat(rank[shared], frequency[shared])
+        rows = self.texts[keep]
+        ones = np.ones(rows.size, np.float32)
+        out = sp.csr_array((ones, (rows, column)), shape=(self.n, order.size))
+        out.sort_indices()
+        return out
+
+
+def _packed(hashes: UInt64Array, text: IntArray, first: int, bits: np.uint64) -> UInt64Array:
+    """Unique (hash, text) entries in one word each: the hash's upper bits, then the text."""
+    mask = (np.uint64(1) << bits) - np.uint64(1)
+    entries = (hashes & ~mask) | (text + first).astype(np.uint64)
+    entries.sort()
+    keep = np.ones(entries.size, bool)
+    keep[1:] = entries[1:] != entries[:-1]
+    return entries[keep]
+
+
+def jaccard_distance(overlap: FloatArray, size_a: IntArray, size_b: IntArray) -> FloatArray:
+    """1 - overlap / (size_a + size_b - overlap); two empty sets are at distance 0."""
+    union = size_a + size_b - overlap
+    out: FloatArray = 1.0 - np.divide(overlap, union, out=np.ones_like(union), where=union > 0)
+    return out
+
+
+def text_distance(a: str, b: str) -> float:
+    """The distance of two texts, as defined at the head of this module."""
+    s = Shingles.of([a, b])
+    overlap = np.array([np.count_nonzero(s.keys[1:] == s.keys[:-1])], np.float64)
+    return float(jaccard_distance(overlap, s.sizes[:1], s.sizes[1:])[0])

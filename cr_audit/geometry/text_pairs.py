@@ -1,0 +1,189 @@
+"""All pairs of texts within a radius, by an inverted index that can miss none.
+
+Prefix filter (Chaudhuri, Ganti and Kaushik 2006; Bayardo, Ma and Srikant 2007). Let t = 1 - radius.
+If J(a, b) >= t then |A n B| >= t * max(|A|, |B|). Put every set in one common order, the rarest
+shingles first. The first |A| - ceil(t |A|) + 1 shingles of A, its prefix, and the prefix of B then
+share at least one. So only texts that share a shingle of their prefixes are candidates, and the
+exact distance decides on each of them. Shingles that stand in one text only are rarest of all and
+lead nowhere, which empties most prefixes.
+
+Dense regions. Among m texts that are nearly the same (one refusal with small changes), pairs would
+be m^2. Where a prefix shingle is shared by more than ``HEAVY`` texts, whole balls are set aside
+first: all texts within half the ball's diameter of a pivot are within that diameter of each other,
+by the triangle inequality, so a ball is a certified group without a list of its pairs. Pivots are
+taken in the order of the rows, which the caller makes canonical. Pairs between a ball and texts
+outside it are not searched for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.geometry.shingles import Shingles, jaccard_distance
+
+MIN_SHINGLES = 9
+"""Five words and their four pairs: a text with fewer distinct shingles pairs with no other. "Yes!"
+and "yes." are too short for their likeness to be evidence that one was made from the other; equal
+texts are clones at any length."""
+HEAVY = 2048
+MIN_BALL = 64
+PREFIX_DEMAND = 0.03
+_MAX_FAILED_PIVOTS = 16
+_BLOCK_CANDIDATES = 2_000_000
+_BLOCK_ENTRIES = 20_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextPairs:
+    """Pairs first < second with their exact distance <= radius, sorted by (first, second).
+
+    balls : int64 (b, n_members) groups set aside as dense (see the head of the module); the first
+    member is the pivot. n_candidates : pairs whose exact distance was computed.
+    """
+
+    n: int
+    radius: float
+    first: IntArray
+    second: IntArray
+    distance: FloatArray
+    balls: tuple[IntArray, ...]
+    n_candidates: int
+
+
+class TextIndex:
+    """The sets of n texts ready for exact distances: sparse rows and sizes."""
+
+    def __init__(self, shingles: Shingles) -> None:
+        self.sizes = shingles.sizes
+        self.rows = shingles.matrix()
+        self.lengths = np.diff(self.rows.indptr).astype(np.int64)
+        self.comparable = self.sizes >= MIN_SHINGLES
+
+    @property
+    def n(self) -> int:
+        return int(self.sizes.shape[0])
+
+    def distances(self, first: IntArray, second: IntArray) -> FloatArray:
+        """Exact distance of each pair, float64 (k,); memory flat in k."""
+        out = np.empty(first.size)
+        if not first.size:
+            return out
+        work = np.cumsum(self.lengths[first] + self.lengths[second])
+        cuts = np.searchsorted(work, np.arange(0, work[-1] + 1, _BLOCK_ENTRIES))
+        for lo, hi in zip(cuts, np.append(cuts[1:], first.size), strict=True):
+            a, b = first[lo:hi], second[lo:hi]
+            overlap = self.rows[a].multiply(self.rows[b]).sum(axis=1).astype(np.float64)
+            out[lo:hi] = jaccard_distance(overlap, self.sizes[a], self.sizes[b])
+        return out
+
+    def table(self, rows: IntArray, columns: IntArray) -> FloatArray:
+        """Exact distances, float64 (rows, columns), by one sparse product."""
+        overlap = (self.rows[rows] @ self.rows[columns].T).toarray().astype(np.float64)
+        return jaccard_distance(overlap, self.sizes[rows][:, None], self.sizes[columns][None, :])
+
+
+def _demands(index: TextIndex, radius: float) -> tuple[IntArray, IntArray]:
+    """(overlap that any partner within the radius has at least, how much of it is demanded of the
+    prefixes) per row."""
+    # The small number undoes rounding: 0.55 * 20 must not become 11.000000000000002 -> 12.
+    overlap = np.maximum(np.ceil((1.0 - radius) * index.sizes - 1e-9).astype(np.int64), 1)
+    return overlap, np.minimum(overlap, 1 + (PREFIX_DEMAND * index.sizes).astype(np.int64))
+
+
+def _prefixes(index: TextIndex, radius: float, active: BoolArray) -> sp.csr_array:
+    """Each active row's prefix, as far as it consists of shared shingles (float32 0/1)."""
+    overlap, demand = _demands(index, radius)
+    keep = np.clip(index.lengths - overlap + demand, 0, index.lengths)
+    keep[~active] = 0
+    ends = np.concatenate([[0], np.cumsum(keep)])
+    entry = np.arange(ends[-1]) + np.repeat(index.rows.indptr[:-1] - ends[:-1], keep)
+    return sp.csr_array(
+        (np.ones(entry.size, np.float32), index.rows.indices[entry], ends), shape=index.rows.shape
+    )
+
+
+def _set_balls_aside(
+    index: TextIndex, radius: float, diameter: float
+) -> tuple[list[IntArray], BoolArray]:
+    """Balls of this diameter where a prefix shingle is heavy, and the rows that remain."""
+    active = index.comparable.copy()
+    balls: list[IntArray] = []
+    barren: set[int] = set()
+    while True:
+        prefixes = _prefixes(index, radius, active).tocsc()
+        frequency = np.diff(prefixes.indptr)
+        frequency[list(barren)] = 0
+        column = int(np.argmax(frequency)) if frequency.size else 0
+        if not frequency.size or frequency[column] <= HEAVY:
+            return balls, active
+        posting = np.sort(
+            prefixes.indices[prefixes.indptr[column] : prefixes.indptr[column + 1]]
+        ).astype(np.int64)
+        failed = 0
+        while failed < _MAX_FAILED_PIVOTS and posting.size > HEAVY:
+            pivot, rows = posting[:1], np.flatnonzero(active)
+            ball = rows[index.table(pivot, rows)[0] <= diameter / 2]
+            if ball.size < MIN_BALL:
+                failed += 1
+                posting = posting[1:]
+                continue
+            balls.append(np.concatenate([pivot, ball[ball != pivot[0]]]).astype(np.int64))
+            active[ball] = False
+            posting = posting[active[posting]]
+        if posting.size > HEAVY:
+            barren.add(column)
+
+
+def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None = None) -> TextPairs:
+    """Every pair of texts with distance <= ``radius`` (0 <= radius < 1), exact and complete,
+    except pairs that touch a ball (of ``ball_diameter``, the radius where None; see
+    ``TextPairs.balls``). Texts of fewer than
+    ``MIN_SHINGLES`` shingles pair with none."""
+    if not 0.0 <= radius < 1.0:
+        raise ValueError(f"radius is {radius}, expected 0 <= radius < 1")
+    balls, active = _set_balls_aside(
+        index, radius, radius if ball_diameter is None else ball_diameter
+    )
+    prefixes, demand = _prefixes(index, radius, active), _demands(index, radius)[1]
+    postings = prefixes.T.tocsr()
+    frequency = np.diff(postings.indptr)
+    work = np.concatenate([[0], np.cumsum(prefixes @ frequency.astype(np.float64))])
+    found: list[tuple[IntArray, IntArray, FloatArray]] = []
+    n_candidates, lo = 0, 0
+    while lo < index.n:
+        hi = int(np.searchsorted(work, work[lo] + _BLOCK_CANDIDATES, side="right")) - 1
+        hi = min(max(hi, lo + 1), index.n)
+        shared = (prefixes[lo:hi] @ postings).tocoo()
+        a, b = shared.coords[0].astype(np.int64) + lo, shared.coords[1].astype(np.int64)
+        small, large = (
+            np.minimum(index.sizes[a], index.sizes[b]),
+            np.maximum(index.sizes[a], index.sizes[b]),
+        )
+        keep = (
+            (a < b)
+            & (shared.data >= np.minimum(demand[a], demand[b]))
+            & (small >= (1.0 - radius) * large - 1e-9)
+        )
+        a, b = a[keep], b[keep]
+        n_candidates += a.size
+        d = index.distances(a, b)
+        near = d <= radius + 1e-12
+        found.append((a[near], b[near], d[near]))
+        lo = hi
+    first = np.concatenate([f[0] for f in found]) if found else np.empty(0, np.int64)
+    second = np.concatenate([f[1] for f in found]) if found else np.empty(0, np.int64)
+    distance = np.concatenate([f[2] for f in found]) if found else np.empty(0)
+    order = np.lexsort((second, first))
+    return TextPairs(
+        n=index.n,
+        radius=radius,
+        first=first[order],
+        second=second[order],
+        distance=distance[order],
+        balls=tuple(balls),
+        n_candidates=n_candidates,
+    )
