@@ -25,14 +25,17 @@ def canonical(text: str) -> str:
 
 def digest(domain: str, *parts: str | None) -> str:
     """16 hex digits that depend on every part, on which parts are absent, and on the domain."""
-    h = hashlib.blake2b(digest_size=DIGITS // 2, person=domain.encode()[:16])
+    pieces = []
     for part in parts:
         if part is None:
-            h.update(b"\x00")
+            pieces.append(b"\x00")
         else:
             raw = part.encode("utf-8", "surrogatepass")
-            h.update(b"\x01" + len(raw).to_bytes(8, "little") + raw)
-    return h.hexdigest()
+            pieces += (b"\x01", len(raw).to_bytes(8, "little"), raw)
+    content = b"".join(pieces)
+    return hashlib.blake2b(
+        content, digest_size=DIGITS // 2, person=domain.encode()[:16]
+    ).hexdigest()
 
 
 def prompt_id(text: str | None, key: str | None) -> str:

@@ -1,0 +1,337 @@
+"""Records to a PreferenceDataset: content identities, provenance, and every remark counted.
+
+Memory: texts and rows are flushed to polars in blocks; what stays in Python is one dictionary
+entry per distinct prompt and alternative. Nothing here depends on the order of rows except the
+positions in the frames: identifiers come from content alone.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import polars as pl
+
+from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIssue, SchemaMatch
+from cr_audit.data.identity import alternative_id, canonical, prompt_id
+from cr_audit.errors import InputError
+from cr_audit.readers.containers import quote
+from cr_audit.readers.fields import Notes
+from cr_audit.readers.implied import expand_sets, pair_ratings, row_notes
+from cr_audit.readers.records import BadRow, Judgement, Listing, Prompt, Rating, Record, Response
+
+_FLUSH = 1 << 16
+_EXAMPLES = 5
+LEGITIMATE = frozenset({"missing_label"})
+"""Reasons that are data, not damage: a judgement that says itself that it was not made. Such rows
+are skipped and counted, but do not count towards ``max_skipped``."""
+
+_COMPARISONS = {
+    "winner": pl.UInt32,
+    "loser": pl.UInt32,
+    "outcome": pl.Float64,
+    "mass": pl.Float64,
+    "annotator": pl.Int32,
+    "prompt": pl.UInt32,
+    "winner_first": pl.Int8,
+    "file": pl.UInt16,
+    "line": pl.Int64,
+}
+_SETS = {
+    "prompt": pl.UInt32,
+    "n_members": pl.UInt32,
+    "annotator": pl.Int32,
+    "mass": pl.Float64,
+    "file": pl.UInt16,
+    "line": pl.Int64,
+}
+_MEMBERS = {"set": pl.UInt32, "alternative": pl.UInt32, "rank": pl.Int32}
+_RATINGS = {
+    "alternative": pl.UInt32,
+    "score": pl.Float64,
+    "aspect": pl.String,
+    "annotator": pl.Int32,
+    "file": pl.UInt16,
+    "line": pl.Int64,
+}
+_MENTIONS = {"alternative": pl.UInt32, "file": pl.UInt16, "line": pl.Int64}
+_PROMPTS = {"id": pl.String, "key": pl.String, "text": pl.String}
+_ALTERNATIVES = {
+    "id": pl.String,
+    "prompt": pl.UInt32,
+    "model": pl.String,
+    "key": pl.String,
+    "text": pl.String,
+}
+_CODES = {
+    pl.UInt16: "H",
+    pl.UInt32: "I",
+    pl.Int8: "b",
+    pl.Int32: "i",
+    pl.Int64: "q",
+    pl.Float64: "d",
+}
+
+
+class _Table:
+    """Columns that grow by rows and are flushed to polars in blocks."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._schema = schema
+        self._blocks: list[pl.DataFrame] = []
+        self._columns: list[Any] = []
+        self.n = 0
+        self._fresh()
+
+    def _fresh(self) -> None:
+        self._columns = [array(_CODES[t]) if t in _CODES else [] for t in self._schema.values()]
+
+    def add(self, *values: Any) -> None:
+        for column, value in zip(self._columns, values, strict=True):
+            column.append(value)
+        self.n += 1
+        if self.n % _FLUSH == 0:
+            self._flush()
+
+    def _flush(self) -> None:
+        data = {
+            name: pl.Series(name, column, dtype=kind)
+            for (name, kind), column in zip(self._schema.items(), self._columns, strict=True)
+        }
+        self._blocks.append(pl.DataFrame(data))
+        self._fresh()
+
+    def frame(self) -> pl.DataFrame:
+        self._flush()
+        return pl.concat(self._blocks, rechunk=False)
+
+
+class Builder:
+    """Takes records row by row; :meth:`dataset` ends it."""
+
+    def __init__(self) -> None:
+        self._prompts, self._alternatives = _Table(_PROMPTS), _Table(_ALTERNATIVES)
+        self._comparisons, self._ratings = _Table(_COMPARISONS), _Table(_RATINGS)
+        self._sets, self._members = _Table(_SETS), _Table(_MEMBERS)
+        self._mentions = _Table(_MENTIONS)
+        self._prompt_index: dict[str, int] = {}
+        self._index: dict[str, int] = {}
+        # A second, independent fingerprint per identifier: two contents with one id are refused.
+        self._prompt_check, self._check = array("q"), array("q")
+        self._annotators: dict[str, int] = {}
+        self._seen_sets: set[int] = set()
+        self._path, self._file = "", -1
+        self.rows_read = 0
+        self.skipped: dict[str, int] = {}
+        self.noted: dict[str, int] = {}
+        self.examples: dict[str, list[RowIssue]] = {}
+        self.first_skipped: list[RowIssue] = []
+
+    def begin_file(self, path: str) -> None:
+        self._path, self._file = path, self._file + 1
+
+    # -- remarks
+
+    def _issue(self, reason: str, line: int, field: str, found: object) -> None:
+        kept = self.examples.setdefault(reason, [])
+        if len(kept) < _EXAMPLES:
+            kept.append(RowIssue(reason, self._path, line, field, quote(found)))
+
+    def skip(self, line: int, reason: str, field: str, found: object) -> None:
+        """Count a row without any use under its one reason."""
+        self.rows_read += 1
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+        self._issue(reason, line, field, found)
+        if reason not in LEGITIMATE and len(self.first_skipped) < _EXAMPLES:
+            self.first_skipped.append(RowIssue(reason, self._path, line, field, quote(found)))
+
+    def _note(self, line: int, notes: Notes) -> None:
+        for reason in dict.fromkeys(n[0] for n in notes):
+            self.noted[reason] = self.noted.get(reason, 0) + 1
+        for reason, field, found in notes:
+            self._issue(reason, line, field, found)
+
+    # -- identities
+
+    def _prompt(self, prompt: Prompt) -> tuple[int, str]:
+        text = None if prompt.text is None else canonical(prompt.text)
+        identifier = prompt_id(text, prompt.key)
+        check = hash((text, prompt.key if text is None else None))
+        index = self._prompt_index.get(identifier)
+        if index is None:
+            index = self._prompt_index[identifier] = len(self._prompt_index)
+            self._prompt_check.append(check)
+            self._prompts.add(identifier, prompt.key, text)
+        elif self._prompt_check[index] != check:
+            raise _collision(identifier)
+        return index, identifier
+
+    def _alternative(self, prompt: tuple[int, str], response: Response, notes: Notes) -> int:
+        text = None if response.text is None else canonical(response.text)
+        if text == "":
+            notes.append(("empty_answer", response.model or "response", response.text))
+        identifier = alternative_id(prompt[1], text, response.model, response.key)
+        check = hash((prompt[0], text, response.model, response.key))
+        index = self._index.get(identifier)
+        if index is None:
+            index = self._index[identifier] = len(self._index)
+            self._check.append(check)
+            self._alternatives.add(identifier, prompt[0], response.model, response.key, text)
+        elif self._check[index] != check:
+            raise _collision(identifier)
+        return index
+
+    def _annotator(self, name: str | None) -> int:
+        if name is None:
+            return -1
+        return self._annotators.setdefault(name, len(self._annotators))
+
+    # -- rows
+
+    def add(self, line: int, records: list[Record], notes: Notes) -> None:
+        """One row. Raises BadRow, before anything was changed, if none of its records has a use."""
+        useful = [r for r in records if not (isinstance(r, Judgement) and _same(r.left, r.right))]
+        if len(useful) < len(records):
+            first = next(r for r in records if isinstance(r, Judgement) and _same(r.left, r.right))
+            if not any(isinstance(r, Judgement | Listing) for r in useful):
+                raise BadRow("identical_pair", "both responses", first.left.text or first.left.key)
+            notes.append(("identical_pair", "both responses", first.left.text))
+        mentioned: list[int] = []
+        for record in useful:
+            if isinstance(record, Judgement):
+                self._add_judgement(line, record, notes, mentioned)
+            elif isinstance(record, Listing):
+                self._add_listing(line, record, notes, mentioned)
+            else:
+                self._add_rating(line, record, notes, mentioned)
+        if len(mentioned) > 2:
+            mentioned = list(dict.fromkeys(mentioned))
+        for index in mentioned:
+            self._mentions.add(index, self._file, line)
+        self.rows_read += 1
+        if notes:
+            self._note(line, notes)
+
+    def _add_judgement(
+        self, line: int, record: Judgement, notes: Notes, mentioned: list[int]
+    ) -> None:
+        prompt = self._prompt(record.prompt)
+        left = self._alternative(prompt, record.left, notes)
+        right = self._alternative(prompt, record.right, notes)
+        won = record.share != 0.0
+        if record.share == 0.5:
+            notes.append(("tie", "label", "tie"))
+        first = -1 if record.left_first is None else int(record.left_first == won)
+        self._comparisons.add(
+            left if won else right,
+            right if won else left,
+            0.5 if record.share == 0.5 else 1.0,
+            record.mass,
+            self._annotator(record.annotator),
+            prompt[0],
+            first,
+            self._file,
+            line,
+        )
+        mentioned += (left, right)
+
+    def _add_listing(self, line: int, record: Listing, notes: Notes, mentioned: list[int]) -> None:
+        prompt = self._prompt(record.prompt)
+        ranks: dict[int, int] = {}
+        doubtful: set[int] = set()
+        for response, rank in zip(record.members, record.ranks, strict=True):
+            index = self._alternative(prompt, response, notes)
+            value = -1 if rank is None else rank
+            if index in ranks:
+                notes.append(("duplicate_member", "list", response.text or response.model))
+                if ranks[index] != value:
+                    doubtful.add(index)
+            ranks.setdefault(index, value)
+        mentioned += ranks
+        for index in doubtful:  # the same alternative at two ranks: the row does not say which
+            notes.append(("contradictory_member", "list", ranks[index]))
+            del ranks[index]
+        if len(ranks) < 2:
+            notes.append(("single_alternative", "list", f"{len(ranks)} alternative"))
+            return
+        who = self._annotator(record.annotator)
+        again = hash((prompt[0], who, tuple(ranks.items())))
+        if again in self._seen_sets:
+            notes.append(("duplicate_row", "list", "the same list again"))
+        self._seen_sets.add(again)
+        number = self._sets.n
+        self._sets.add(prompt[0], len(ranks), who, record.mass, self._file, line)
+        for index, value in ranks.items():
+            self._members.add(number, index, value)
+
+    def _add_rating(self, line: int, record: Rating, notes: Notes, mentioned: list[int]) -> None:
+        index = self._alternative(self._prompt(record.prompt), record.response, notes)
+        if not mentioned or mentioned[-1] != index:
+            mentioned.append(index)
+        if record.score is not None:
+            who = self._annotator(record.annotator)
+            self._ratings.add(index, record.score, record.aspect, who, self._file, line)
+
+    # -- the end
+
+    def dataset(
+        self,
+        files: tuple[FileRead, ...],
+        schemas: tuple[SchemaMatch, ...],
+        *,
+        expand_choices: bool,
+        ratings_to_pairs: bool,
+    ) -> PreferenceDataset:
+        comparisons, alternatives = self._comparisons.frame(), self._alternatives.frame()
+        sets, members, ratings = self._sets.frame(), self._members.frame(), self._ratings.frame()
+        paths = [f.path for f in files]
+        for note in row_notes(comparisons, ratings, paths):
+            self.noted[note.reason] = self.noted.get(note.reason, 0) + note.n_rows
+            kept = self.examples.setdefault(note.reason, [])
+            kept.extend(note.examples[: _EXAMPLES - len(kept)])
+        if expand_choices:
+            pairs = expand_sets(sets, members)
+            comparisons = pl.concat([comparisons, pairs.select(comparisons.columns)])
+            self.noted["pairs_from_choice_sets"] = pairs.height
+        if ratings_to_pairs:
+            pairs = pair_ratings(ratings, alternatives)
+            comparisons = pl.concat([comparisons, pairs.select(comparisons.columns)])
+            self.noted["pairs_from_ratings"] = pairs.height
+        report = ReadReport(
+            files=files,
+            schemas=schemas,
+            rows_read=self.rows_read,
+            rows_skipped=sum(self.skipped.values()),
+            skipped_by_reason=dict(sorted(self.skipped.items())),
+            noted=dict(sorted(self.noted.items())),
+            examples=tuple(i for r in sorted(self.examples) for i in self.examples[r]),
+        )
+        return PreferenceDataset(
+            prompts=self._prompts.frame(),
+            alternatives=alternatives,
+            comparisons=comparisons,
+            choice_sets=sets,
+            choice_members=members,
+            ratings=ratings,
+            annotators=tuple(self._annotators),
+            mentions=self._mentions.frame(),
+            report=report,
+        )
+
+
+def _same(left: Response, right: Response) -> bool:
+    """Nothing tells the two apart: text, author and key."""
+    if left.model != right.model or left.key != right.key:
+        return False
+    if left.text is None or right.text is None:
+        return left.text is right.text
+    return left.text == right.text or canonical(left.text) == canonical(right.text)
+
+
+def _collision(identifier: str) -> InputError:
+    return InputError(
+        "identifier_collision",
+        "two different contents share one identifier; the data cannot be told apart",
+        found=identifier,
+        next_step="split the data into two runs",
+    )

@@ -1,0 +1,398 @@
+"""Shapes of many: ranked answers, choices among named alternatives, ballots, trees, turns.
+
+Lists stay lists: nothing here makes pairs. Where only the choice is known, the chosen member has
+rank 0 and the others none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cr_audit.readers.fields import (
+    Binding,
+    Notes,
+    Row,
+    key_of,
+    missing,
+    number_of,
+    text_of,
+    unpacked,
+)
+from cr_audit.readers.pairs import Parser
+from cr_audit.readers.records import BadRow, Listing, Prompt, Rating, Record, Response
+from cr_audit.readers.transcripts import NotATurn, Turn, render, turn_of, turns_of
+
+_NO_RANK = frozenset({"", "skipped", "undervote", "exhausted"})
+
+
+def _first(item: Row, names: Sequence[str]) -> tuple[Any, str]:
+    """The first field of ``names`` that the item has, and its name."""
+    for name in names:
+        if name in item:
+            return item[name], name
+    return None, names[0] if names else ""
+
+
+def _member(item: Any, options: Any, field: str, notes: Notes) -> Response:
+    """One entry of a list: a plain text, or an object with the fields that the options name."""
+    if not isinstance(item, dict):
+        return Response(text_of(item, field, notes))
+    model, _ = _first(item, options.get("item_model", ()))
+    key, key_name = _first(item, options.get("item_key", ()))
+    value, name = _first(item, options.get("item_text", ()))
+    text = text_of(value, f"{field}.{name}", notes) if name else None
+    return Response(text, key_of(model, f"{field}.model"), key_of(key, f"{field}.{key_name}"))
+
+
+def dense_ranks(values: Sequence[float | None]) -> tuple[int | None, ...]:
+    """Numbers (lower is better) to ranks 0, 1, …; equal numbers share a rank, None stays None."""
+    order = {v: i for i, v in enumerate(sorted({v for v in values if v is not None}))}
+    return tuple(None if v is None else order[v] for v in values)
+
+
+def ranked_list(b: Binding) -> Parser:
+    """Role ``items``: a list of objects with a text and a rank (or, failing that, a score).
+
+    Options: item_text, item_model, item_key, item_rank (lower is better), item_score (higher is
+    better), ratings (item fields kept as ratings: suffix match with a leading "*").
+    """
+    prompt, annotator, mass = b.prompt(), b.annotator(), b.mass()
+    items, field, o = b.get("items"), b.name("items"), b.options
+    assert items is not None
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        values = unpacked(items(row))
+        if not isinstance(values, list) or not all(isinstance(v, dict) for v in values):
+            raise BadRow("not_a_list", field, values)
+        if not values:
+            raise BadRow("empty_list", field, values)
+        p, who = prompt(row, notes), annotator(row)
+        members = tuple(_member(v, o, field, notes) for v in values)
+        order = [_order(v, o, field) for v in values]
+        records: list[Record] = [Listing(p, members, dense_ranks(order), who, mass(row))]
+        if all(v is None for v in order):
+            raise BadRow("missing_label", field, "no rank in any entry")
+        for item, member in zip(values, members, strict=True):
+            records.extend(_item_ratings(item, member, p, who, o, field))
+        return records
+
+    return parse
+
+
+def _order(item: Row, options: Any, field: str) -> float | None:
+    rank, name = _first(item, options.get("item_rank", ()))
+    number = number_of(rank, f"{field}.{name}") if name else None
+    if number is None and options.get("item_score"):
+        score, name = _first(item, options["item_score"])
+        number = number_of(score, f"{field}.{name}")
+        number = None if number is None else -number
+    return number
+
+
+def _item_ratings(
+    item: Row, member: Response, prompt: Prompt, who: str | None, options: Any, field: str
+) -> list[Record]:
+    out: list[Record] = []
+    for pattern in options.get("ratings", ()):
+        for name in item:
+            hit = name.endswith(pattern[1:]) if pattern[0] == "*" else name == pattern
+            if hit and (score := number_of(item[name], f"{field}.{name}")) is not None:
+                out.append(Rating(prompt, member, score, name, who))
+    return out
+
+
+def named_choice(b: Binding) -> Parser:
+    """Role ``items``: objects with a name (option item_name); role ``label``: the chosen name.
+
+    The case is the prompt and the name is the model: the same mode of travel offered twice is two
+    alternatives of one model, because its attributes differ.
+    """
+    prompt, annotator, mass = b.prompt(), b.annotator(), b.mass()
+    items, label = b.get("items"), b.get("label")
+    assert items is not None and label is not None
+    field, label_field = b.name("items"), b.name("label")
+    naming = b.options["item_name"]
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        values = unpacked(items(row))
+        if not isinstance(values, list) or len(values) < 2:
+            raise BadRow("not_a_list", field, values)
+        names = [key_of(_first(v, naming)[0] if isinstance(v, dict) else v, field) for v in values]
+        if None in names:
+            raise BadRow("missing_response", field, values)
+        value = label(row)
+        if missing(value):
+            raise BadRow("missing_label", label_field, value)
+        chosen = key_of(value, label_field)
+        if names.count(chosen) != 1:
+            raise BadRow("unknown_label", label_field, value)
+        members = tuple(Response(None, name) for name in names)
+        ranks = tuple(0 if name == chosen else None for name in names)
+        return [Listing(prompt(row, notes), members, ranks, annotator(row), mass(row))]
+
+    return parse
+
+
+def ballot(b: Binding) -> Parser:
+    """Role ``ranking``: names, best first; a list inside it is an overvote (a tied rank).
+
+    A name that comes again is dropped where it comes again; skipped ranks are passed over.
+    """
+    prompt, annotator, mass = b.prompt(), b.annotator(), b.mass()
+    get, field = b.get("ranking"), b.name("ranking")
+    assert get is not None
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        places = unpacked(get(row))
+        if not isinstance(places, list):
+            raise BadRow("not_a_list", field, places)
+        ranks: dict[str, int] = {}
+        for place in places:
+            tied = place if isinstance(place, list) else [place]
+            if len(tied) > 1:
+                notes.append(("overvote", field, place))
+            rank = len(set(ranks.values()))
+            for entry in tied:
+                name = key_of(entry, field)
+                if name is None or name.lower() in _NO_RANK:
+                    notes.append(("skipped_rank", field, entry))
+                elif name.lower() == "overvote":
+                    notes.append(("overvote", field, entry))
+                elif name in ranks:
+                    notes.append(("repeated_candidate", field, entry))
+                else:
+                    ranks[name] = rank
+        if not ranks:
+            raise BadRow("empty_list", field, places)
+        members = tuple(Response(None, name) for name in ranks)
+        order = tuple(ranks.values())
+        return [Listing(prompt(row, notes), members, order, annotator(row), mass(row))]
+
+    return parse
+
+
+def rank_table(b: Binding) -> Parser:
+    """Role ``ranks``: an object name -> rank, 1 best; a null rank is not ranked."""
+    prompt, annotator, mass = b.prompt(), b.annotator(), b.mass()
+    get, field = b.get("ranks"), b.name("ranks")
+    assert get is not None
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        table = unpacked(get(row))
+        if not isinstance(table, dict) or not table:
+            raise BadRow("not_an_object", field, table)
+        numbers = [number_of(v, field) for v in table.values()]
+        if all(n is None for n in numbers):
+            raise BadRow("missing_label", field, table)
+        if None in numbers:
+            notes.append(("not_ranked", field, table))
+        members = tuple(Response(None, str(name).strip()) for name in table)
+        p = prompt(row, notes)
+        return [Listing(p, members, dense_ranks(numbers), annotator(row), mass(row))]
+
+    return parse
+
+
+def rated_completions(b: Binding) -> Parser:
+    """UltraFeedback: completions[{response, model?, annotations: {aspect: {Rating}}}]."""
+    prompt, items, field = b.prompt(), b.get("items"), b.name("items")
+    models = b.get("models")
+    assert items is not None
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        values = unpacked(items(row))
+        if not isinstance(values, list) or not values:
+            raise BadRow("not_a_list", field, values)
+        names = unpacked(models(row)) if models else None
+        p = prompt(row, notes)
+        out: list[Record] = []
+        for i, item in enumerate(values):
+            if not isinstance(item, dict):
+                raise BadRow("not_an_object", field, item)
+            model = item.get("model")
+            if model is None and isinstance(names, list) and i < len(names):
+                model = names[i]
+            text = text_of(item.get("response"), f"{field}.response", notes)
+            member = Response(text, key_of(model, f"{field}.model"))
+            scores = _aspects(item, field, notes)
+            out += [Rating(p, member, s, a) for a, s in scores] or [Rating(p, member, None)]
+        return out
+
+    return parse
+
+
+def _aspects(item: Row, field: str, notes: Notes) -> list[tuple[str, float]]:
+    out = []
+    annotations = item.get("annotations")
+    for aspect, value in annotations.items() if isinstance(annotations, dict) else ():
+        rating = value.get("Rating") if isinstance(value, dict) else value
+        if isinstance(rating, str) and rating.strip().upper() in ("N/A", "NA"):
+            rating = None
+        score = number_of(rating, f"{field}.annotations.{aspect}")
+        if score is None:
+            notes.append(("missing_label", f"{field}.annotations.{aspect}", rating))
+        else:
+            out.append((str(aspect), score))
+    overall = number_of(item.get("overall_score"), f"{field}.overall_score")
+    return [*out, ("overall_score", overall)] if overall is not None else out
+
+
+def tree(b: Binding) -> Parser:
+    """OpenAssistant export: a prompt with nested replies; ranked sibling replies are choice sets."""
+    root, field = b.get("tree"), b.name("tree")
+    assert root is not None
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        start = root(row)
+        if not isinstance(start, dict):
+            raise BadRow("not_an_object", field, start)
+        out: list[Record] = []
+        stack: list[tuple[Row, tuple[Turn, ...]]] = [(start, ())]
+        while stack:
+            node, before = stack.pop()
+            said = (*before, _turn(node, field))
+            replies = [r for r in node.get("replies") or () if isinstance(r, dict)]
+            if replies and all(r.get("role") == "assistant" for r in replies):
+                prompt = Prompt(render(said), key_of(node.get("message_id"), field))
+                out += _siblings(prompt, replies, field, notes)
+            stack.extend((r, said) for r in reversed(replies))
+        if not out:
+            raise BadRow("missing_label", field, "no assistant reply")
+        return out
+
+    return parse
+
+
+def _siblings(prompt: Prompt, replies: list[Row], field: str, notes: Notes) -> list[Record]:
+    members = tuple(
+        Response(
+            text_of(r.get("text"), f"{field}.text", notes),
+            None,
+            key_of(r.get("message_id"), f"{field}.message_id"),
+        )
+        for r in replies
+    )
+    ranks = [number_of(r.get("rank"), f"{field}.rank") for r in replies]
+    if len(members) > 1 and sum(r is not None for r in ranks) > 1:
+        return [Listing(prompt, members, dense_ranks(ranks))]
+    return [Rating(prompt, m, None) for m in members]
+
+
+def _turn(message: Any, field: str) -> Turn:
+    try:
+        return turn_of(message)
+    except NotATurn as error:
+        raise BadRow("not_a_message", field, error.args[0]) from None
+
+
+def chosen_turns(b: Binding) -> Parser:
+    """PRISM: conversation_history of messages with turn, if_chosen, model_name and score."""
+    get, field, annotator = b.get("items"), b.name("items"), b.annotator()
+    assert get is not None
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        history = unpacked(get(row))
+        if not isinstance(history, list) or not history:
+            raise BadRow("not_a_list", field, history)
+        said: list[Turn] = []
+        out: list[Record] = []
+        offered: list[Row] = []
+        who = annotator(row)
+        for message in [*history, None]:
+            turn = None if message is None else _turn(message, field)
+            if turn is not None and turn.role == "assistant":
+                offered.append(message)
+                continue
+            if offered:
+                out += _offered(Prompt(render(said)), offered, who, field, notes)
+                picked = next((m for m in offered if m.get("if_chosen") is True), offered[0])
+                said.append(_turn(picked, field))
+                offered = []
+            if turn is not None:
+                said.append(turn)
+        if not out:
+            raise BadRow("missing_label", field, "no response of a model")
+        return out
+
+    return parse
+
+
+def _offered(
+    prompt: Prompt, offered: list[Row], who: str | None, field: str, notes: Notes
+) -> list[Record]:
+    out: list[Record] = []
+    members = tuple(
+        Response(_turn(m, field).text, key_of(m.get("model_name"), f"{field}.model_name"))
+        for m in offered
+    )
+    flags = [m.get("if_chosen") is True for m in offered]
+    if len(members) > 1 and sum(flags) == 1:
+        out.append(Listing(prompt, members, tuple(0 if f else None for f in flags), who))
+    elif len(members) > 1:
+        notes.append(("missing_label", f"{field}.if_chosen", flags))
+    for message, member in zip(offered, members, strict=True):
+        score = number_of(message.get("score"), f"{field}.score")
+        out.append(Rating(prompt, member, score, "score", who))
+    return out
+
+
+def completions(b: Binding) -> Parser:
+    """NeMo-RL: completions[{rank, completion: messages, reward?}] under a context."""
+    inner = ranked_list(b)
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        try:
+            return inner(row, notes)
+        except NotATurn as error:
+            raise BadRow("not_a_message", b.name("items"), error.args[0]) from None
+
+    return parse
+
+
+def sampled(b: Binding) -> Parser:
+    """lm-human-preferences: query, sample0 … sampleN (texts or token ids) and ``best`` (an index)."""
+    prompt, annotator, label = b.prompt(), b.annotator(), b.get("label")
+    field = b.name("label")
+    assert label is not None
+    names: list[str] = b.options["samples"]
+
+    def response(row: Row, name: str, notes: Notes) -> Response:
+        value = row.get(name)
+        if isinstance(value, list):  # token ids: known by what they are, not by a text
+            notes.append(("token_ids", name, value[:8]))
+            return Response(None, None, " ".join(map(str, value)))
+        return Response(text_of(value, name, notes))
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        best = number_of(label(row), field)
+        if best is None:
+            raise BadRow("missing_label", field, None)
+        present = [n for n in names if not missing(row.get(n))]
+        if not best.is_integer() or not 0 <= best < len(present):
+            raise BadRow("unknown_label", field, best)
+        members = tuple(response(row, n, notes) for n in present)
+        ranks = tuple(0 if i == int(best) else None for i in range(len(members)))
+        query = row.get(b.name("prompt"))
+        if isinstance(query, list) and all(isinstance(q, int) for q in query):
+            p = Prompt(None, " ".join(map(str, query)))
+        else:
+            p = prompt(row, notes)
+        return [Listing(p, members, ranks, annotator(row))]
+
+    return parse
+
+
+__all__ = [
+    "ballot",
+    "chosen_turns",
+    "completions",
+    "dense_ranks",
+    "named_choice",
+    "rank_table",
+    "ranked_list",
+    "rated_completions",
+    "sampled",
+    "tree",
+    "turns_of",
+]

@@ -1,0 +1,639 @@
+"""The table of schemas: which fields make a row what, one entry each over a few shapes.
+
+A schema is recognised by the fields it needs; where several fit, the one that explains more fields
+wins, and a generic one only if no specific one fits. ``docs/schemas.md`` is tested against this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cr_audit.readers import lists, pairs, ratings
+from cr_audit.readers.fields import Binding, Row, unpacked
+from cr_audit.readers.transcripts import MARKERS, is_messages
+
+Shape = Callable[[Binding], pairs.Parser]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """name; what it is seen in; what a row becomes; roles -> candidate fields, best first.
+
+    needs : roles without which a row is not of this schema. also : fields that must be there but
+    carry no role. without : fields that must not be there. test : looks at the sampled rows.
+    generic : considered only where no specific schema fits.
+    """
+
+    name: str
+    seen_in: str
+    becomes: str
+    shape: Shape
+    roles: Mapping[str, tuple[str, ...]]
+    needs: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    test: Callable[[Sequence[Row]], bool] | None = None
+    generic: bool = False
+
+    @property
+    def judges(self) -> bool:
+        """Whether rows hold comparisons or choices (not only ratings)."""
+        return self.shape not in (
+            ratings.rated_response,
+            ratings.thumbs,
+            ratings.last_turn,
+            lists.rated_completions,
+        )
+
+
+def _roles(text: str) -> dict[str, tuple[str, ...]]:
+    """ "prompt=question|query left=a" -> {"prompt": ("question", "query"), "left": ("a",)}."""
+    return {r: tuple(f.split("|")) for r, _, f in (p.partition("=") for p in text.split())}
+
+
+def _any(rows: Sequence[Row], test: Callable[[Row], bool]) -> bool:
+    return any(test(row) for row in rows)
+
+
+def _lists_of_text(rows: Sequence[Row]) -> bool:
+    def both(row: Row) -> bool:
+        values = (unpacked(row.get("chosen")), unpacked(row.get("rejected")))
+        return all(isinstance(v, list) and v and not is_messages(v) for v in values)
+
+    return _any(rows, both)
+
+
+def _message_lists(rows: Sequence[Row]) -> bool:
+    return _any(rows, lambda r: is_messages(unpacked(r.get("chosen"))))
+
+
+def _transcripts(rows: Sequence[Row]) -> bool:
+    def marked(row: Row) -> bool:
+        values = (row.get("chosen"), row.get("rejected"))
+        return any(all(isinstance(v, str) and m in v for v in values) for m in MARKERS)
+
+    return _any(rows, marked)
+
+
+def _two_scores(rows: Sequence[Row]) -> bool:
+    return _any(rows, lambda r: isinstance(v := unpacked(r.get("score")), list) and len(v) == 2)
+
+
+_HELPSTEER = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
+_MAYBE = "prompt_key=prompt_id|question_id annotator=annotator|annotator_id|worker|judge|user_id"
+_PAIR = (
+    "prompt=prompt|instruction|question|query|context|messages|conversation|post "
+    "system=system|system_prompt prompt_key=prompt_id|question_id|conversation_id|session_id "
+    "annotator=annotator|annotator_id|annotator_index|worker|worker_id|judge|rater|reviewer|user_id "
+    "mass=weight "
+)
+_SIDES = (
+    "left=response_a|response_1|response1|answer_a|answer_1|output_1|output_a|completion_a|"
+    "completion_1|text_a|left_text|a right=response_b|response_2|response2|answer_b|answer_2|"
+    "output_2|output_b|completion_b|completion_2|text_b|right_text|b "
+    "left_model=model_a|model_1|left_model right_model=model_b|model_2|right_model "
+)
+_LABEL = "label=winner|label|preference|preferred|choice|vote|verdict|decision "
+
+
+def _schema(
+    name: str,
+    seen_in: str,
+    becomes: str,
+    shape: Shape,
+    roles: str,
+    needs: str,
+    **rest: Any,
+) -> Schema:
+    options = rest.pop("options", {})
+    for key in ("also", "without"):
+        rest[key] = tuple(rest.get(key, "").split())
+    return Schema(
+        name, seen_in, becomes, shape, _roles(roles), tuple(needs.split()), options=options, **rest
+    )
+
+
+_CR = "chosen=chosen rejected=rejected "
+_TAGS = (
+    "chosen_model=chosen_model|chosen_model_name rejected_model=rejected_model|rejected_model_name "
+    "chosen_score=score_chosen|chosen_score|chosen_rating "
+    "rejected_score=score_rejected|rejected_score|rejected_rating "
+)
+_SQUALITY = {
+    "item_text": ("response",),
+    "item_model": ("system",),
+    "item_rank": ("overall-rank",),
+    "ratings": ("*-rating",),
+}
+
+TABLE: tuple[Schema, ...] = (
+    _schema(
+        "chosen_rejected",
+        "TRL preference (explicit or conversational), OpenRLHF, axolotl, RewardBench, HHH, RM-Bench",
+        "one comparison; message lists are cut at their last common turn",
+        pairs.chosen_rejected,
+        f"prompt=prompt|question|query {_CR}system=system|system_prompt {_TAGS}{_MAYBE} mass=weight",
+        "prompt chosen rejected",
+    ),
+    _schema(
+        "chosen_rejected_transcripts",
+        "Anthropic hh-rlhf, TRL implicit prompt",
+        "one comparison; the prompt is the common prefix up to the last opening of an assistant turn",
+        pairs.chosen_rejected,
+        f"{_CR}{_TAGS}{_MAYBE}",
+        "chosen rejected",
+        without="prompt instruction question",
+        test=_transcripts,
+    ),
+    _schema(
+        "chosen_rejected_messages",
+        "TRL implicit conversational, Skywork, axolotl argilla_chat",
+        "one comparison; the prompt is the common turns",
+        pairs.chosen_rejected,
+        f"{_CR}{_TAGS}{_MAYBE}",
+        "chosen rejected",
+        without="prompt instruction question conversations messages",
+        test=_message_lists,
+    ),
+    _schema(
+        "chosen_rejected_lists",
+        "RewardBench 2, RM-Bench items",
+        "one choice set of two tied tiers: all chosen at rank 0, all rejected at rank 1",
+        pairs.chosen_rejected,
+        f"prompt=prompt {_CR}{_MAYBE}",
+        "prompt chosen rejected",
+        test=_lists_of_text,
+    ),
+    _schema(
+        "ultrafeedback_binarized",
+        "UltraFeedback binarized, Tulu 3 preference mixes",
+        "one comparison and the two scores as ratings",
+        pairs.chosen_rejected,
+        f"prompt=prompt {_CR}{_TAGS}prompt_key=prompt_id",
+        "prompt chosen rejected chosen_score rejected_score",
+        test=_message_lists,
+    ),
+    _schema(
+        "alpaca_preference",
+        "LLaMA-Factory alpaca, axolotl icr and argilla",
+        "one comparison; instruction and input together are the prompt",
+        pairs.chosen_rejected,
+        "prompt=instruction input=input system=system "
+        "chosen=chosen|chosen_response rejected=rejected|rejected_response " + _TAGS,
+        "prompt chosen rejected",
+    ),
+    _schema(
+        "sharegpt_preference",
+        "LLaMA-Factory sharegpt, axolotl chat_template",
+        "one comparison under the conversation",
+        pairs.chosen_rejected,
+        f"prompt=conversations|messages system=system {_CR}",
+        "prompt chosen rejected",
+        without="prompt",
+    ),
+    _schema(
+        "together",
+        "Together AI preference tuning, OpenAI preference format",
+        "one comparison under the messages",
+        pairs.chosen_rejected,
+        "prompt=input.messages chosen=preferred_output rejected=non_preferred_output",
+        "prompt chosen rejected",
+    ),
+    _schema(
+        "winner_loser",
+        "humour pairs (UKP GPPL)",
+        "one comparison under one global prompt (or the row's); the ids are the responses' keys",
+        pairs.chosen_rejected,
+        "prompt=prompt chosen=winner rejected=loser chosen_key=winner_id rejected_key=loser_id "
+        "annotator=annotator|worker|user_id",
+        "chosen rejected",
+    ),
+    _schema(
+        "llmfao",
+        "llmfao crowd and judge comparisons",
+        "one comparison; left was shown first",
+        pairs.labelled_pair,
+        "prompt=text prompt_key=prompt left=result_x left_model=left right=result_y "
+        "right_model=right label=winner annotator=worker",
+        "prompt left left_model right right_model label",
+        options={"left_first": True},
+    ),
+    _schema(
+        "ukp_convarg_votes",
+        "UKPConvArg1 votes",
+        "one comparison per vote; argument ids are the responses' keys",
+        pairs.labelled_pair,
+        "prompt=title input=stance prompt_key=debate left=a1 right=a2 left_key=arg1_id "
+        "right_key=arg2_id label=value annotator=turkID",
+        "left right left_key right_key label annotator",
+    ),
+    _schema(
+        "ukp_convarg_gold",
+        "UKPConvArg1 gold pairs",
+        "one comparison by the gold label; rows without one are skipped as missing_label",
+        pairs.labelled_pair,
+        "prompt=title input=stance prompt_key=debate left=a1 right=a2 left_key=arg1_id "
+        "right_key=arg2_id label=goldLabel",
+        "left right left_key right_key label",
+    ),
+    _schema(
+        "wmt_comparisons",
+        "WMT23 side-by-side MQM, derived pairs",
+        "one comparison per rater",
+        pairs.labelled_pair,
+        "prompt=source left=target_1 right=target_2 left_model=system_1 right_model=system_2 "
+        "label=preferred annotator=rater",
+        "prompt left right left_model right_model label",
+    ),
+    _schema(
+        "wmt_ratings",
+        "WMT23 side-by-side MQM, segment penalties",
+        "one rating, the penalty with its sign changed",
+        ratings.rated_response,
+        "prompt=source text=target text_model=system score=mqm annotator=rater",
+        "prompt text text_model score",
+        options={"negate": True},
+    ),
+    _schema(
+        "wildbench_pairs",
+        "WildBench model pairs per judge, with or without text",
+        "one comparison per judge",
+        pairs.labelled_pair,
+        "prompt_key=session_id left=output_1 right=output_2 left_model=model_1 "
+        "right_model=model_2 label=winner annotator=judge",
+        "prompt_key left_model right_model label annotator",
+    ),
+    _schema(
+        "wildbench_responses",
+        "WildBench scored outputs",
+        "one rating per judge",
+        ratings.rated_response,
+        "prompt_key=session_id text=model_output text_model=generator score=scores",
+        "prompt_key text text_model score",
+    ),
+    _schema(
+        "qlora_ids",
+        "QLoRA OA judgements, ids only",
+        "one comparison; answer 1 was shown first",
+        pairs.labelled_pair,
+        "prompt_key=message_id left_model=model_1 right_model=model_2 label=winner "
+        "annotator=reviewer",
+        "prompt_key left_model right_model label annotator",
+        options={"left_first": True},
+    ),
+    _schema(
+        "qlora_threeclass",
+        "QLoRA Vicuna judgements with a winner",
+        "one comparison; answer 1 was shown first",
+        pairs.labelled_pair,
+        "prompt=question prompt_key=question_id left=answer_1 right=answer_2 left_model=model_1 "
+        "right_model=model_2 label=winner annotator=reviewer",
+        "prompt left right left_model right_model label annotator",
+        options={"left_first": True},
+    ),
+    _schema(
+        "qlora_scores",
+        "QLoRA Vicuna judgements with two scores",
+        "one comparison by the higher score; answer 1 was shown first; -1 is a missing label",
+        pairs.scored_pair,
+        "prompt=question prompt_key=question_id left=answer_1 right=answer_2 left_model=model_1 "
+        "right_model=model_2 scores=score annotator=reviewer",
+        "prompt left right left_model right_model scores",
+        without="winner",
+        options={"left_first": True, "no_score": -1.0},
+        test=_two_scores,
+    ),
+    _schema(
+        "pandalm",
+        "PandaLM test set",
+        "one comparison per annotator; models from cmp_key",
+        pairs.pandalm,
+        "prompt=instruction input=input left=response1 right=response2 models=cmp_key "
+        "label=annotator1",
+        "prompt left right label models",
+        also="annotator2 annotator3",
+        options={
+            "words": {"0": 0.5},
+            "votes": tuple((f"annotator{i}", f"annotator{i}", None) for i in (1, 2, 3)),
+        },
+    ),
+    _schema(
+        "llmbar_votes",
+        "LLMBar evaluator votes in both orders",
+        "two comparisons, one per presentation order",
+        pairs.labelled_pair,
+        "prompt_key=dataset prompt_key_2=idx annotator=evaluator annotator_2=strategy "
+        "label=winner_swap_false",
+        "prompt_key prompt_key_2 annotator label",
+        also="winner_swap_true",
+        options={
+            "left_name": "output_1",
+            "right_name": "output_2",
+            "votes": (("winner_swap_false", None, True), ("winner_swap_true", None, False)),
+        },
+    ),
+    _schema(
+        "alpaca_eval",
+        "AlpacaEval, AlpacaFarm human preferences",
+        "one comparison; a preference between 1 and 2 is rounded, with a note",
+        pairs.labelled_pair,
+        "prompt=instruction input=input left=output_1 right=output_2 left_model=generator_1 "
+        "right_model=generator_2 label=preference annotator=annotator_index|annotator",
+        "prompt left right label",
+        options={"threshold": True},
+    ),
+    _schema(
+        "llmbar_instances",
+        "LLMBar instances",
+        "one comparison by the agreed label",
+        pairs.labelled_pair,
+        "prompt=input left=output_1 right=output_2 label=label",
+        "prompt left right label",
+    ),
+    _schema(
+        "judgebench_pairs",
+        "JudgeBench pairs",
+        "one comparison by the objective label; both responses are of one model",
+        pairs.labelled_pair,
+        "prompt=question prompt_key=pair_id left=response_A right=response_B "
+        "left_model=response_model right_model=response_model label=label",
+        "prompt left right left_model label",
+    ),
+    _schema(
+        "judgebench_votes",
+        "JudgeBench judge outputs in both orders",
+        "one comparison per judge and order; decisions speak of the shown order",
+        pairs.labelled_pair,
+        "prompt_key=pair_id annotator=judge_name annotator_2=judge_model order=order "
+        "label=decision",
+        "prompt_key annotator order label",
+        options={"left_name": "response_A", "right_name": "response_B", "relative": True},
+    ),
+    _schema(
+        "arena_conversations",
+        "LMArena, Chatbot Arena, MT-bench human judgments",
+        "one comparison; the prompt is the common turns; model A was shown first",
+        pairs.labelled_pair,
+        "prompt_key=question_id left=conversation_a right=conversation_b left_model=model_a "
+        "right_model=model_b label=winner annotator=judge|annotator|user_id",
+        "left right left_model right_model label",
+        options={"conversations": True, "left_first": True},
+    ),
+    _schema(
+        "arena_votes",
+        "LMArena votes without text",
+        "one comparison of two models under the prompt's key, or under one global prompt",
+        pairs.labelled_pair,
+        "prompt_key=question_id left_model=model_a right_model=model_b label=winner "
+        "annotator=judge|annotator|user_id",
+        "left_model right_model label",
+        without="conversation_a response_a prompt answer_a output_a",
+        options={"left_first": True},
+    ),
+    _schema(
+        "lmsys_kaggle",
+        "LMSYS 55k (Kaggle)",
+        "one comparison from three one-hot columns; model A was shown first",
+        pairs.one_hot_pair,
+        "prompt=prompt left=response_a right=response_b left_model=model_a right_model=model_b "
+        "left_won=winner_model_a right_won=winner_model_b tie_won=winner_tie",
+        "left right left_won right_won tie_won",
+        options={"left_first": True},
+    ),
+    _schema(
+        "shp",
+        "Stanford Human Preferences (SHP, SHP-2)",
+        "one comparison of two comments; labels 1 means A",
+        pairs.labelled_pair,
+        "prompt=history prompt_key=post_id left=human_ref_A right=human_ref_B "
+        "left_key=c_root_id_A right_key=c_root_id_B label=labels",
+        "prompt left right label",
+        options={"words": {"1": 1.0, "0": 0.0}, "exact": True},
+    ),
+    _schema(
+        "helpsteer3",
+        "HelpSteer3 preference",
+        "one comparison; negative means response 1, 0 is a tie",
+        pairs.labelled_pair,
+        "prompt=context left=response1 right=response2 label=overall_preference",
+        "prompt left right label",
+        options={"sign": "negative"},
+    ),
+    _schema(
+        "helpsteer2",
+        "HelpSteer, HelpSteer2",
+        "one rating per aspect",
+        ratings.rated_response,
+        "prompt=prompt text=response score=helpfulness",
+        "prompt text score",
+        also="correctness coherence complexity verbosity",
+        options={"aspects": _HELPSTEER[1:]},
+    ),
+    _schema(
+        "webgpt",
+        "webgpt_comparisons",
+        "one comparison by the higher score, equal scores are a tie",
+        pairs.scored_pair,
+        "prompt=question.full_text|question left=answer_0 right=answer_1 left_score=score_0 "
+        "right_score=score_1",
+        "prompt left right left_score right_score",
+    ),
+    _schema(
+        "summarize_feedback",
+        "summarize_from_feedback comparisons",
+        "one comparison of the two summaries; policies are the models",
+        pairs.picked_summary,
+        "prompt=info.post|info.article prompt_key=info.id items=summaries label=choice "
+        "annotator=worker",
+        "items label",
+    ),
+    _schema(
+        "lm_human_preferences",
+        "lm-human-preferences",
+        "one choice set; token ids are kept as keys, not as text",
+        lists.sampled,
+        "prompt=query label=best",
+        "prompt label",
+        also="sample0 sample1",
+        options={"samples": [f"sample{i}" for i in range(10)]},
+    ),
+    _schema(
+        "nectar",
+        "Nectar, axolotl zephyr.nectar",
+        "one ranked choice set",
+        lists.ranked_list,
+        "prompt=prompt|question items=answers",
+        "prompt items",
+        options={"item_text": ("answer", "text"), "item_model": ("model",), "item_rank": ("rank",)},
+    ),
+    _schema(
+        "nemo_rl",
+        "NeMo-RL preference format",
+        "one ranked choice set under the context",
+        lists.completions,
+        "prompt=context items=completions",
+        "prompt items",
+        options={"item_text": ("completion",), "item_rank": ("rank",), "ratings": ("reward",)},
+    ),
+    _schema(
+        "ultrafeedback",
+        "UltraFeedback raw",
+        "one rating per completion and aspect",
+        lists.rated_completions,
+        "prompt=instruction items=completions models=models",
+        "prompt items",
+    ),
+    _schema(
+        "oasst_ranked_sets",
+        "OpenAssistant sibling replies",
+        "one ranked choice set; message ids are the responses' keys",
+        lists.ranked_list,
+        "prompt=conversation prompt_key=parent_id items=replies",
+        "prompt items",
+        options={"item_text": ("text",), "item_key": ("message_id",), "item_rank": ("rank",)},
+    ),
+    _schema(
+        "oasst_trees",
+        "OpenAssistant export",
+        "one ranked choice set per prompter message with two or more ranked replies",
+        lists.tree,
+        "tree=prompt",
+        "tree",
+        also="message_tree_id tree_state",
+    ),
+    _schema(
+        "squality",
+        "SQuALITY human evaluation",
+        "one ranked choice set of summaries, and their ratings per aspect",
+        lists.ranked_list,
+        "prompt_key=passage-id prompt_key_2=question annotator=worker_id items=responses",
+        "prompt_key prompt_key_2 annotator items",
+        options=_SQUALITY,
+    ),
+    _schema(
+        "prism",
+        "PRISM conversations",
+        "one choice set per turn with several models, and every score as a rating",
+        lists.chosen_turns,
+        "items=conversation_history annotator=user_id",
+        "items annotator",
+    ),
+    _schema(
+        "choice_sets",
+        "discrete-choice data: named alternatives with attributes",
+        "one choice set; the case is the prompt, the name is the model",
+        lists.named_choice,
+        "prompt_key=case|obs|situation items=alternatives label=choice annotator=ID|person_id",
+        "items label",
+        options={"item_name": ("alt", "name", "alternative")},
+    ),
+    _schema(
+        "ballots",
+        "ranked-choice elections",
+        "one ranked choice set of the candidates that the ballot names",
+        lists.ballot,
+        "ranking=ranking annotator=ballot|voter|voter_id prompt=prompt mass=weight",
+        "ranking",
+    ),
+    _schema(
+        "rank_tables",
+        "survey rankings: an object name -> rank (Star Wars)",
+        "one ranked choice set; null ranks are not ranked",
+        lists.rank_table,
+        "ranks=ranks annotator=RespondentID|respondent|annotator prompt=prompt mass=weight",
+        "ranks",
+    ),
+    _schema(
+        "kto",
+        "TRL unpaired preference, LLaMA-Factory KTO",
+        "one rating of 1 or 0, aspect label",
+        ratings.thumbs,
+        "prompt=prompt|conversations|messages|instruction text=completion|response|output "
+        "label=label|kto_tag",
+        "prompt text label",
+    ),
+    _schema(
+        "kto_conversations",
+        "LLaMA-Factory sharegpt KTO",
+        "one rating of 1 or 0 of the last turn",
+        ratings.last_turn,
+        "items=conversations|messages label=kto_tag|label",
+        "items label",
+    ),
+    _schema(
+        "scored_items",
+        "humour items (best-worst scores) and similar",
+        "one rating under one global prompt; the id is the response's key",
+        ratings.rated_response,
+        "text=text text_key=id score=bws_score",
+        "text text_key score",
+    ),
+    _schema(
+        "evalica",
+        "evalica CSV: left, right, winner",
+        "one comparison of two named items under one global prompt",
+        pairs.labelled_pair,
+        "left_model=left right_model=right label=winner annotator=annotator|worker mass=weight",
+        "left_model right_model label",
+        without="prompt text result_x",
+    ),
+    _schema(
+        "labelled_pair",
+        "any two responses and a label",
+        "one comparison; label words as in the common list",
+        pairs.labelled_pair,
+        _PAIR + _SIDES + _LABEL,
+        "left right label",
+        generic=True,
+    ),
+    _schema(
+        "scored_pair",
+        "any two responses with two scores",
+        "one comparison by the higher score, equal scores are a tie",
+        pairs.scored_pair,
+        _PAIR + _SIDES + "left_score=score_a|score_1 right_score=score_b|score_2 scores=scores",
+        "left right left_score right_score",
+        generic=True,
+    ),
+    _schema(
+        "preferred_pair",
+        "any preferred and dispreferred response",
+        "one comparison",
+        pairs.chosen_rejected,
+        _PAIR + "chosen=chosen|preferred|better|accepted|positive|response_w|winner_text "
+        "rejected=rejected|dispreferred|worse|refused|negative|response_l|loser_text " + _TAGS,
+        "chosen rejected",
+        generic=True,
+    ),
+    _schema(
+        "ranked_list",
+        "any list of answers with ranks or scores",
+        "one ranked choice set",
+        lists.ranked_list,
+        _PAIR + "items=answers|responses|completions|candidates|outputs",
+        "items",
+        options={
+            "item_text": ("text", "answer", "response", "completion", "content", "output"),
+            "item_model": ("model", "model_name", "system", "generator"),
+            "item_rank": ("rank", "ranking"),
+            "item_score": ("score", "rating", "reward"),
+        },
+        generic=True,
+    ),
+    _schema(
+        "rated_response",
+        "any single response with a score",
+        "one rating",
+        ratings.rated_response,
+        _PAIR
+        + "text=response|completion|output|answer|text text_model=model|generator|system_name "
+        "text_key=response_id score=score|rating|reward|scores",
+        "text score",
+        generic=True,
+    ),
+)
+
+SCHEMAS: dict[str, Schema] = {schema.name: schema for schema in TABLE}
