@@ -7,8 +7,9 @@ vectors whose table is on disk, not for the lexical encoder.
 
 from __future__ import annotations
 
-from cr_audit.embed.backends import Backend, Notice, Progress, open_backend
+from cr_audit.embed.backends import Backend, Notice, Progress
 from cr_audit.embed.cache import CacheSize, VectorCache, cache_size, default_cache_dir
+from cr_audit.embed.opening import open_backend
 from cr_audit.embed.precomputed import PrecomputedVectors, open_precomputed
 from cr_audit.embed.texts import embed_texts
 
