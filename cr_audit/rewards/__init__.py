@@ -1,0 +1,1 @@
+"""Rewards from comparisons: tabular, linear and mlp fits of one objective (docs/rewards.md)."""

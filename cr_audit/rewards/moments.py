@@ -1,0 +1,313 @@
+"""Newton's method on the moment system F(r) = 0 of the objective, dense, iterative or direct.
+
+    F(x) = λ r(x) - Σ_y w(y) s(x,y) [p(x≻y) - σ(r(x) - r(y))]
+
+Why it converges from any start: J = ∂F/∂r is strictly diagonally dominant with row sums λ, so
+‖J⁻¹‖∞ <= 1/λ everywhere, J is Lipschitz, and ‖F‖∞ therefore falls along the Newton direction by a
+factor of at least 1 - t/2 for small enough steps t (backtracking finds one). ‖F‖∞ sees items of
+tiny and of zero weight, which f itself does not, and ‖F‖∞/λ bounds the error of every reward.
+
+The norm of F divides each row by max(1, Σ_y w(y) s(x,y)), which is 1 on complete data.
+
+Linear systems: J is self-adjoint in the inner product Σ w u v, so conjugate gradients in that
+product, preconditioned by J's diagonal, needs no square roots and no copies of the matrix. Rows of
+negligible weight do not act on the others; they are solved exactly, one by one, afterwards.
+Where the iteration does not settle (long chains, tiny penalties) the sparse matrix is factorised,
+if its graph allows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import get_lapack_funcs
+from scipy.sparse.linalg import splu
+from scipy.special import expit
+
+from cr_audit.arrays import BoolArray, FloatArray, IntArray
+
+# Items up to which a dense J is factorised: measured crossover, benchmarks/README.md "Refit".
+DENSE_LIMIT = 100
+# A sparse factorisation is affordable up to so many items, or so few pairs per item.
+FILL_LIMIT = 5000
+TREE_LIKE = 3.0
+# Weights below this share of the largest one cannot be seen by the weighted inner product.
+NEGLIGIBLE = 1e-6
+MAX_ITERATIONS = 300
+MAX_HALVINGS = 40
+# Newton steps before the path of falling penalties is tried, and the factor of that path.
+PATIENCE = 20
+PATH_FACTOR = 4.0
+# Largest change of one reward difference, in log-odds, that one step may make.
+REACH = 8.0
+
+
+class FitStatus(StrEnum):
+    """How a fit ended; the text is the advice."""
+
+    CONVERGED = "converged"
+    ITERATION_LIMIT = "stopped at the iteration limit: raise max_iterations or the penalty"
+    STALLED = "rounding stopped the fit above its tolerance: raise the tolerance or the penalty"
+    NO_DATA = "nothing was compared: there are no rewards to report"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """rewards float64 (m,); residual_norm = max |F(x)| / max(1, Σ_y w(y) s(x,y)); method is "dense", "iterative" or "direct"."""
+
+    rewards: FloatArray
+    status: FitStatus
+    iterations: int
+    residual_norm: float
+    method: str
+
+
+class MomentSystem:
+    """F and J for fixed pairs; p, strength and weights are given per solve.
+
+    Memory: about 9 arrays of one number per pair (iterative), m² numbers (dense).
+    """
+
+    def __init__(self, n_items: int, first: IntArray, second: IntArray) -> None:
+        """first < second, sorted by (first, second), int64 (k,)."""
+        self.n_items = n_items
+        # 32-bit indices halve the traffic of the gathers, which bound the large fits.
+        self.first = first.astype(np.int32)
+        self.second = second.astype(np.int32)
+        pointers = np.zeros(n_items + 1, dtype=np.int32)
+        np.cumsum(np.bincount(first, minlength=n_items), out=pointers[1:])
+        self._data = np.zeros(first.shape[0])
+        self._upper = sp.csr_array((self._data, self.second, pointers), shape=(n_items, n_items))
+        self._lower = self._upper.T  # shares the three arrays
+        self.dense = n_items <= DENSE_LIMIT
+        self._factorise = False
+        # Elimination on a large, well connected graph fills the matrix: there, keep iterating.
+        self._may_factorise = n_items <= FILL_LIMIT or first.shape[0] <= TREE_LIKE * n_items
+
+    def _apply(self, values: FloatArray, vector: FloatArray, sign: float) -> FloatArray:
+        """U v + sign · Uᵀ v, U the upper triangle with ``values`` on the pairs."""
+        self._data[:] = values
+        out: FloatArray = self._upper @ vector
+        out += sign * (self._lower @ vector)
+        return out
+
+    def residual(
+        self,
+        p: FloatArray,
+        strength: FloatArray,
+        weights: FloatArray,
+        penalty: float,
+        rewards: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """F(r), and σ(r(first) - r(second)) for the Jacobian."""
+        q = expit(rewards[self.first] - rewards[self.second])
+        out = penalty * rewards
+        out -= self._apply((p - q) * strength, weights, -1.0)
+        return out, q
+
+    def solve(
+        self,
+        p: FloatArray,
+        strength: FloatArray,
+        weights: FloatArray,
+        penalty: float,
+        *,
+        start: FloatArray,
+        tolerance: float,
+        max_iterations: int = MAX_ITERATIONS,
+    ) -> Solution:
+        """r with ‖F(r)‖ <= tolerance, or the best r reached and the status that says why not.
+
+        Where Newton's method makes slow progress (a tiny penalty and one-sided data: the flat ends
+        of σ), it restarts on a path of falling penalties, each solved from the one before.
+        """
+        problem = (p, strength, weights)
+        # Rows of large total strength cannot be known better than their own rounding.
+        scale = np.maximum(1.0, self._apply(strength, weights, 1.0))
+        self._factorise = False
+        limit = min(max_iterations, PATIENCE)
+        out = self._newton(problem, scale, penalty, start, tolerance, limit)
+        if out.status is FitStatus.CONVERGED or max_iterations <= limit:
+            return out
+        iterations, r, level = out.iterations, np.zeros_like(start), max(penalty, 1.0)
+        while True:
+            level = max(penalty, level / PATH_FACTOR)
+            goal = tolerance if level == penalty else 1e-3 * level
+            out = self._newton(problem, scale, level, r, goal, max_iterations - iterations)
+            iterations += out.iterations
+            r = out.rewards
+            if level == penalty or iterations >= max_iterations:
+                break
+        status, norm = out.status, out.residual_norm
+        if level != penalty:
+            status = FitStatus.ITERATION_LIMIT
+            norm = _largest(self.residual(*problem, penalty, r)[0] / scale)
+        return Solution(r, status, iterations, norm, out.method)
+
+    def _newton(
+        self,
+        problem: tuple[FloatArray, FloatArray, FloatArray],
+        scale: FloatArray,
+        penalty: float,
+        start: FloatArray,
+        tolerance: float,
+        max_iterations: int,
+    ) -> Solution:
+        """Damped Newton steps at one penalty."""
+        _, strength, weights = problem
+        r = start
+        residual, q = self.residual(*problem, penalty, r)
+        norm = _largest(residual / scale)
+        status = FitStatus.ITERATION_LIMIT
+        iterations = 0
+        while norm > tolerance and iterations < max_iterations:
+            slope = q * (1.0 - q) * strength
+            accuracy = max(min(0.1, norm**0.5), 0.3 * tolerance / norm)
+            step = self._newton_step(slope, weights, penalty, residual, accuracy)
+            # Beyond a few logits the quadratic model says nothing: σ is flat there.
+            reach = 2.0 * _largest(step)
+            if reach > REACH:
+                reach = _largest(step[self.first] - step[self.second])
+            t, improved = min(1.0, REACH / max(reach, 1e-300)), False
+            for _ in range(MAX_HALVINGS):
+                candidate = r + t * step
+                new_residual, new_q = self.residual(*problem, penalty, candidate)
+                new_norm = _largest(new_residual / scale)
+                if new_norm <= (1.0 - 0.25 * t) * norm:
+                    improved = True
+                    break
+                t *= 0.5
+            if not improved:
+                status = FitStatus.STALLED
+                break
+            r, residual, q, norm = candidate, new_residual, new_q, new_norm
+            iterations += 1
+        if norm <= tolerance:
+            status = FitStatus.CONVERGED
+        method = "dense" if self.dense else "direct" if self._factorise else "iterative"
+        return Solution(r, status, iterations, norm, method)
+
+    def _newton_step(
+        self,
+        slope: FloatArray,
+        weights: FloatArray,
+        penalty: float,
+        residual: FloatArray,
+        accuracy: float,
+    ) -> FloatArray:
+        """d with ‖J d + F‖∞ <= accuracy · ‖F‖∞."""
+        if self.dense:
+            return self._dense_step(slope, weights, penalty, residual)
+        diagonal = penalty + self._apply(slope, weights, 1.0)
+        if not self._factorise:
+            step = self._conjugate_gradients(diagonal, weights, residual, accuracy)
+            if step is not None:
+                return step
+            self._factorise = True  # for the rest of this solve
+        return self._direct_step(slope, diagonal, weights, residual)
+
+    def _dense_step(
+        self, slope: FloatArray, weights: FloatArray, penalty: float, residual: FloatArray
+    ) -> FloatArray:
+        m = self.n_items
+        links = np.zeros((m, m))
+        links[self.first, self.second] = slope
+        links[self.second, self.first] = slope
+        jacobian = -links * weights
+        jacobian[np.arange(m), np.arange(m)] = penalty + links @ weights
+        # LAPACK directly: scipy.linalg.solve spends longer on its checks than on ten items.
+        (gesv,) = get_lapack_funcs(("gesv",), (jacobian, residual))
+        *_, step, info = gesv(jacobian, -residual, overwrite_a=True, overwrite_b=True)
+        if info != 0:  # J is strictly diagonally dominant: only NaN input gets here
+            raise FloatingPointError(f"singular moment system (gesv info {info})")
+        out: FloatArray = step
+        return out
+
+    def _direct_step(
+        self, slope: FloatArray, diagonal: FloatArray, weights: FloatArray, residual: FloatArray
+    ) -> FloatArray:
+        m = self.n_items
+        self._data[:] = slope
+        links = self._upper + self._lower
+        jacobian = sp.csc_array(sp.diags_array(diagonal) - links @ sp.diags_array(weights))
+        jacobian.indices, jacobian.indptr = (
+            jacobian.indices.astype(np.int32),
+            jacobian.indptr.astype(np.int32),
+        )
+        factors = splu(
+            jacobian,
+            permc_spec="MMD_AT_PLUS_A",
+            diag_pivot_thresh=0.0,
+            options={"SymmetricMode": True},
+        )
+        step: FloatArray = factors.solve(-residual)
+        assert step.shape == (m,)
+        return step
+
+    def _conjugate_gradients(
+        self,
+        diagonal: FloatArray,
+        weights: FloatArray,
+        residual: FloatArray,
+        accuracy: float,
+    ) -> FloatArray | None:
+        """Conjugate gradients in the inner product Σ w u v; the pairs' slopes are in ``_data``.
+
+        None where the iteration does not settle (the caller factorises instead).
+        """
+        light: BoolArray = weights <= NEGLIGIBLE * weights.max()
+        # Rows that nobody feels are kept out of the iteration and solved exactly at the end.
+        w = np.where(light, 0.0, weights)
+        target = accuracy * _largest(residual)
+        inverse = 1.0 / diagonal
+        step = np.zeros_like(residual)
+        rest = -residual
+        if light.any():
+            rest[light] = 0.0
+        z = inverse * rest
+        direction = z
+        rho = _dot(w, rest, z)
+        limit = 50 + int(2.0 * np.sqrt(self.n_items))
+        if not self._may_factorise:
+            limit *= 20
+        count = 0
+        while _largest(rest) > target and rho > 0.0:
+            if count == limit:
+                # Without a factorisation, the best step so far is still an inexact Newton step.
+                if self._may_factorise:
+                    return None
+                break
+            image = self._image(diagonal, w, direction)
+            if light.any():
+                image[light] = 0.0
+            alpha = rho / _dot(w, direction, image)
+            step = step + alpha * direction
+            rest = rest - alpha * image
+            z = inverse * rest
+            new_rho = _dot(w, rest, z)
+            direction = z + (new_rho / rho) * direction
+            rho = new_rho
+            count += 1
+        if light.any():
+            pull = self._upper @ (w * step) + self._lower @ (w * step)
+            step[light] = (inverse * (pull - residual))[light]
+        return step
+
+    def _image(self, diagonal: FloatArray, weights: FloatArray, vector: FloatArray) -> FloatArray:
+        weighted = weights * vector
+        out: FloatArray = diagonal * vector
+        out -= self._upper @ weighted
+        out -= self._lower @ weighted
+        return out
+
+
+def _largest(vector: FloatArray) -> float:
+    return float(np.abs(vector).max(initial=0.0))
+
+
+def _dot(weights: FloatArray, u: FloatArray, v: FloatArray) -> float:
+    # Not BLAS: its threads would change the last bits with the number of cores.
+    return float(np.einsum("i,i,i->", weights, u, v))
