@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from cr_audit.arrays import Float32Array, FloatArray, IntArray
 from cr_audit.errors import UsageError
 
 SPACES = ("sphere", "unit-cube", "factor-2", "data-box")
@@ -86,8 +86,8 @@ class Box:
         parts, start = [], 0
         for b in blocks:
             k = slice(start, start := start + b.rows.shape[1])
-            beyond: BoolArray = ((b.rows < self.lower[k]) | (b.rows > self.upper[k])).any(axis=1)
-            parts.append(b.spread(beyond))
+            beyond = (b.rows < self.lower[k]) | (b.rows > self.upper[k])
+            parts.append(b.spread(np.any(beyond, axis=1)))
         return float(np.any(parts, axis=0).mean())
 
 

@@ -121,8 +121,11 @@ def checked_blocks(contexts: Any) -> Blocks:
     """
     if isinstance(contexts, Contexts) and contexts.prompts is not None:
         half = np.float32(math.sqrt(0.5))
-        used, of = np.unique(contexts.prompt_of, return_inverse=True)
-        parts = [(contexts.responses * half, None), (contexts.prompts[used] * half, of)]
+        used, of = np.unique(np.asarray(contexts.prompt_of), return_inverse=True)
+        parts: list[tuple[Vectors, IntArray | None]] = [
+            (contexts.responses * half, None),
+            (contexts.prompts[used] * half, of.astype(np.int64)),
+        ]
     else:
         given = contexts.responses if isinstance(contexts, Contexts) else np.asarray(contexts)
         if given.dtype != np.float32:
