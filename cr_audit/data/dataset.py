@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -143,6 +144,21 @@ class PreferenceDataset:
             annotator=s["annotator"].to_numpy().astype(np.int64),
             prompt=s["prompt"].to_numpy().astype(np.int64),
         )
+
+    def provenance(self, alternatives: Iterable[int], limit: int = 20) -> list[tuple[str, ...]]:
+        """For each alternative its first rows as ``file:line``, in file order, at most ``limit``."""
+        who = self.mentions["alternative"].to_numpy()
+        order = np.argsort(who, kind="stable")
+        starts = np.searchsorted(who[order], np.arange(self.n_alternatives + 1))
+        files = [f.path for f in self.report.files]
+        file_of, line_of = self.mentions["file"].to_numpy(), self.mentions["line"].to_numpy()
+        return [
+            tuple(
+                f"{files[file_of[k]]}:{line_of[k]}"
+                for k in order[starts[i] : starts[i + 1]][:limit]
+            )
+            for i in alternatives
+        ]
 
     def models(self) -> tuple[Groups, tuple[str, ...]]:
         """Which model wrote each alternative (-1 where unknown), and the models' names, sorted."""

@@ -80,15 +80,17 @@ class _Table:
         self._schema = schema
         self._blocks: list[pl.DataFrame] = []
         self._columns: list[Any] = []
+        self._appends: list[Any] = []
         self.n = 0
         self._fresh()
 
     def _fresh(self) -> None:
         self._columns = [array(_CODES[t]) if t in _CODES else [] for t in self._schema.values()]
+        self._appends = [column.append for column in self._columns]
 
     def add(self, *values: Any) -> None:
-        for column, value in zip(self._columns, values, strict=True):
-            column.append(value)
+        for append, value in zip(self._appends, values, strict=True):
+            append(value)
         self.n += 1
         if self.n % _FLUSH == 0:
             self._flush()
@@ -118,6 +120,7 @@ class Builder:
         self._index: dict[str, int] = {}
         # A second, independent fingerprint per identifier: two contents with one id are refused.
         self._prompt_check, self._check = array("q"), array("q")
+        self._last_prompt: tuple[Prompt | None, tuple[int, str]] = (None, (-1, ""))
         self._annotators: dict[str, int] = {}
         self._seen_sets: set[int] = set()
         self._path, self._file = "", -1
@@ -154,6 +157,12 @@ class Builder:
     # -- identities
 
     def _prompt(self, prompt: Prompt) -> tuple[int, str]:
+        """Index and identifier. Rows of one prompt often stand together: the last is remembered."""
+        if prompt != self._last_prompt[0]:
+            self._last_prompt = (prompt, self._find_prompt(prompt))
+        return self._last_prompt[1]
+
+    def _find_prompt(self, prompt: Prompt) -> tuple[int, str]:
         text = None if prompt.text is None else canonical(prompt.text)
         identifier = prompt_id(text, prompt.key)
         check = hash((text, prompt.key if text is None else None))

@@ -40,7 +40,7 @@ class Unparsed(NamedTuple):
 
 
 class Row(NamedTuple):
-    """``value``: the parsed object, or why there is none. ``repaired``: lone surrogates replaced."""
+    """``value``: the object, or why there is none. ``repaired``: lone surrogates were replaced."""
 
     line: int
     value: dict[str, Any] | Unparsed
@@ -375,7 +375,7 @@ def _rows_of(value: Any) -> list[Any] | None:
     if len(names) != 1 or names[0] in _FIELDS_OF_ROWS:
         return None
     others = [v for k, v in value.items() if k != names[0] and k not in _ENVELOPE]
-    rows = value[names[0]]
+    rows: list[Any] = value[names[0]]
     if any(isinstance(v, str | dict) for v in others) or (rows and not isinstance(rows[0], dict)):
         return None
     return rows
@@ -383,6 +383,22 @@ def _rows_of(value: Any) -> list[Any] | None:
 
 _ENVELOPE = frozenset({"version", "name", "description", "license", "licence", "split", "schema"})
 _FIELDS_OF_ROWS = frozenset(
-    "alternatives answers chosen completions context conversation conversation_history "
-    "conversations messages models prompt ranking rejected replies responses summaries".split()
+    {
+        "alternatives",
+        "answers",
+        "chosen",
+        "completions",
+        "context",
+        "conversation",
+        "conversation_history",
+        "conversations",
+        "messages",
+        "models",
+        "prompt",
+        "ranking",
+        "rejected",
+        "replies",
+        "responses",
+        "summaries",
+    }
 )

@@ -19,7 +19,17 @@ SAMPLE = 200
 """Rows looked at before a schema is chosen."""
 
 _CONTEXT_ROLES = frozenset(
-    "prompt prompt_key prompt_key_2 input system annotator annotator_2 mass order".split()
+    {
+        "prompt",
+        "prompt_key",
+        "prompt_key_2",
+        "input",
+        "system",
+        "annotator",
+        "annotator_2",
+        "mass",
+        "order",
+    }
 )
 _ALIASES = {"model": "text_model", "key": "text_key", "weight": "mass"}
 _WORD_ROLES = {"left_label": 1.0, "right_label": 0.0, "tie_label": 0.5}
@@ -255,10 +265,8 @@ def _mapped(sample: Sequence[Row], base: Schema, given: Mapping[str, str]) -> Fo
             found="fields " + _listed(fields_of(sample)),
             next_step=f"add {lacking[0]}=FIELD to --map",
         )
-    used: dict[str, str] = {}
-    for role, name in fields.items():  # a field that the user gave a role plays no second one
-        if role in given or name not in given.values():
-            used[role] = name
+    # A field that the user gave a role plays no second one.
+    used = {r: f for r, f in fields.items() if r in given or f not in given.values()}
     return _found(_try(_words(base, given), used, sample), "mapped", ())
 
 

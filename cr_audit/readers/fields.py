@@ -133,19 +133,79 @@ def word_of(value: Any) -> str:
 
 _NO_BRACKETS = str.maketrans("", "", "[]()\"'")
 LEFT = (
-    "left a model_a model_1 model1 model_x response_a response_1 response1 answer_a answer_1 "
-    "output_1 output_a assistant_a a1 arg1 first win a>b a>>b 1 option_a completion_a "
-    "completion_1"
-).split()
+    "left",
+    "a",
+    "model_a",
+    "model_1",
+    "model1",
+    "model_x",
+    "response_a",
+    "response_1",
+    "response1",
+    "answer_a",
+    "answer_1",
+    "output_1",
+    "output_a",
+    "assistant_a",
+    "a1",
+    "arg1",
+    "first",
+    "win",
+    "a>b",
+    "a>>b",
+    "1",
+    "option_a",
+    "completion_a",
+    "completion_1",
+)
 RIGHT = (
-    "right b model_b model_2 model2 model_y response_b response_2 response2 answer_b answer_2 "
-    "output_2 output_b assistant_b a2 arg2 second loss lose b>a b>>a 2 option_b completion_b "
-    "completion_2"
-).split()
+    "right",
+    "b",
+    "model_b",
+    "model_2",
+    "model2",
+    "model_y",
+    "response_b",
+    "response_2",
+    "response2",
+    "answer_b",
+    "answer_2",
+    "output_2",
+    "output_b",
+    "assistant_b",
+    "a2",
+    "arg2",
+    "second",
+    "loss",
+    "lose",
+    "b>a",
+    "b>>a",
+    "2",
+    "option_b",
+    "completion_b",
+    "completion_2",
+)
 TIE = (
-    "tie tied both_bad bothbad both_good tie_bothbad tie_both_bad tie_both_good equal draw same "
-    "neither both even no_preference a=b b=a 0.5 1.5"
-).split()
+    "tie",
+    "tied",
+    "both_bad",
+    "bothbad",
+    "both_good",
+    "tie_bothbad",
+    "tie_both_bad",
+    "tie_both_good",
+    "equal",
+    "draw",
+    "same",
+    "neither",
+    "both",
+    "even",
+    "no_preference",
+    "a=b",
+    "b=a",
+    "0.5",
+    "1.5",
+)
 WORDS: dict[str, float] = {
     **dict.fromkeys(LEFT, 1.0),
     **dict.fromkeys(RIGHT, 0.0),
@@ -164,6 +224,8 @@ class Labels(NamedTuple):
         self, value: Any, field: str, left: Sequence[object], right: Sequence[object]
     ) -> float:
         """What ``left`` won. Raises BadRow("missing_label") or ("unknown_label")."""
+        if type(value) is str and value in self.words:
+            return self.words[value]
         if missing(value):
             raise BadRow("missing_label", field, value)
         if not isinstance(value, str | int | float):

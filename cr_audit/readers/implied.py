@@ -1,4 +1,4 @@
-"""Vectorised looks at the whole: repeated and contradictory rows, pairs implied by lists, scores."""
+"""Vectorised looks at the whole: repeated and contradictory rows, and pairs implied by lists."""
 
 from __future__ import annotations
 

@@ -110,7 +110,8 @@ def named_choice(b: Binding) -> Parser:
     """
     prompt, annotator, mass = b.prompt(), b.annotator(), b.mass()
     items, label = b.get("items"), b.get("label")
-    assert items is not None and label is not None
+    assert items is not None
+    assert label is not None
     field, label_field = b.name("items"), b.name("label")
     naming = b.options["item_name"]
 
@@ -239,7 +240,7 @@ def _aspects(item: Row, field: str, notes: Notes) -> list[tuple[str, float]]:
 
 
 def tree(b: Binding) -> Parser:
-    """OpenAssistant export: a prompt with nested replies; ranked sibling replies are choice sets."""
+    """OpenAssistant export: nested replies; ranked sibling replies are choice sets."""
     root, field = b.get("tree"), b.name("tree")
     assert root is not None
 
@@ -351,7 +352,7 @@ def completions(b: Binding) -> Parser:
 
 
 def sampled(b: Binding) -> Parser:
-    """lm-human-preferences: query, sample0 … sampleN (texts or token ids) and ``best`` (an index)."""
+    """lm-human-preferences: query, sample0 … (texts or token ids) and ``best``, an index."""
     prompt, annotator, label = b.prompt(), b.annotator(), b.get("label")
     field = b.name("label")
     assert label is not None

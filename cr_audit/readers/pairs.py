@@ -13,7 +13,6 @@ from cr_audit.readers.fields import (
     Row,
     missing,
     number_of,
-    prompt_text,
     text_of,
     unpacked,
 )
@@ -70,7 +69,8 @@ def chosen_rejected(b: Binding) -> Parser:
     """Roles chosen, rejected (text, message, messages, or lists of texts = two tiers)."""
     prompt, annotator, mass = b.prompt(), b.annotator(), b.mass()
     chosen, rejected = b.get("chosen"), b.get("rejected")
-    assert chosen is not None and rejected is not None
+    assert chosen is not None
+    assert rejected is not None
     names = (b.name("chosen"), b.name("rejected"))
     models = (b.keys("chosen_model"), b.keys("rejected_model"))
     keys = (b.keys("chosen_key"), b.keys("rejected_key"))
@@ -131,7 +131,8 @@ def _sides(b: Binding) -> Callable[[Row, Notes], tuple[Prompt, Response, Respons
     if not b.options.get("conversations"):
         return lambda row, notes: (prompt(row, notes), left(row, notes), right(row, notes))
     a, z = b.get("left"), b.get("right")
-    assert a is not None and z is not None
+    assert a is not None
+    assert z is not None
     names = (b.name("left"), b.name("right"))
     models = (b.keys("left_model"), b.keys("right_model"))
 
@@ -297,7 +298,8 @@ def scored_pair(b: Binding) -> Parser:
             if not isinstance(pair, list) or len(pair) != 2:
                 raise BadRow("not_two_scores", field, pair)
         else:
-            assert a is not None and z is not None
+            assert a is not None
+            assert z is not None
             pair = [a(row), z(row)]
         scores = [number_of(v, field) for v in pair]
         if scores[0] is None or scores[1] is None or no_score in scores:
@@ -310,10 +312,11 @@ def scored_pair(b: Binding) -> Parser:
 
 
 def picked_summary(b: Binding) -> Parser:
-    """A list of responses in ``items`` (with text, policy) and the index of the best in ``label``."""
+    """Responses in ``items`` (with text, policy) and the index of the best in ``label``."""
     prompt, annotator, mass = b.prompt(), b.annotator(), b.mass()
     items, label = b.get("items"), b.get("label")
-    assert items is not None and label is not None
+    assert items is not None
+    assert label is not None
     names = (b.name("items"), b.name("label"))
 
     def parse(row: Row, notes: Notes) -> list[Record]:

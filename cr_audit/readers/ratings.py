@@ -73,7 +73,8 @@ def last_turn(b: Binding) -> Parser:
     """Role ``items``: a conversation whose last turn is rated by a yes/no ``label``."""
     items, field, annotator = b.get("items"), b.name("items"), b.annotator()
     label = b.get("label")
-    assert items is not None and label is not None
+    assert items is not None
+    assert label is not None
 
     def parse(row: Row, notes: Notes) -> list[Record]:
         value = label(row)

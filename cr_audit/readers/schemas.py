@@ -87,7 +87,8 @@ _MAYBE = "prompt_key=prompt_id|question_id annotator=annotator|annotator_id|work
 _PAIR = (
     "prompt=prompt|instruction|question|query|context|messages|conversation|post "
     "system=system|system_prompt prompt_key=prompt_id|question_id|conversation_id|session_id "
-    "annotator=annotator|annotator_id|annotator_index|worker|worker_id|judge|rater|reviewer|user_id "
+    "annotator=annotator|annotator_id|annotator_index|worker|worker_id|judge|rater|reviewer|"
+    "user_id "
     "mass=weight "
 )
 _SIDES = (
@@ -132,16 +133,16 @@ _SQUALITY = {
 TABLE: tuple[Schema, ...] = (
     _schema(
         "chosen_rejected",
-        "TRL preference (explicit or conversational), OpenRLHF, axolotl, RewardBench, HHH, RM-Bench",
+        "TRL preference (explicit, conversational), OpenRLHF, axolotl, RewardBench, RM-Bench",
         "one comparison; message lists are cut at their last common turn",
         pairs.chosen_rejected,
-        f"prompt=prompt|question|query {_CR}system=system|system_prompt {_TAGS}{_MAYBE} mass=weight",
+        f"prompt=prompt|question|query system=system mass=weight {_CR}{_TAGS}{_MAYBE}",
         "prompt chosen rejected",
     ),
     _schema(
         "chosen_rejected_transcripts",
         "Anthropic hh-rlhf, TRL implicit prompt",
-        "one comparison; the prompt is the common prefix up to the last opening of an assistant turn",
+        "one comparison; the prompt is the common prefix up to the last open assistant turn",
         pairs.chosen_rejected,
         f"{_CR}{_TAGS}{_MAYBE}",
         "chosen rejected",

@@ -21,7 +21,7 @@ STDIN = "-"
 HEAD = 1 << 16
 """Bytes looked at before a container is chosen."""
 _ZSTD_INPUT = 4096
-"""Compressed bytes per step: a zstd block of 4 bytes may hold 128 KiB, so small steps bound memory."""
+"""Compressed bytes per step: 4 bytes of zstd may hold 128 KiB, so small steps bound memory."""
 _BUFFER = 1 << 20
 
 Progress = Callable[[int, int], None]
@@ -154,7 +154,7 @@ def decompress(raw: BinaryIO) -> tuple[BinaryIO, str]:
     """The decompressed stream and "gzip", "zstd" or "none", by magic bytes."""
     head, stream = head_of(raw, 4)
     if head[:2] == b"\x1f\x8b":
-        return io.BufferedReader(gzip.GzipFile(fileobj=stream), _BUFFER), "gzip"  # type: ignore[arg-type]
+        return io.BufferedReader(gzip.GzipFile(fileobj=stream), _BUFFER), "gzip"
     if head == b"\x28\xb5\x2f\xfd":
         return io.BufferedReader(_ZstdRaw(stream), _BUFFER), "zstd"
     return stream, "none"
