@@ -200,8 +200,9 @@ class _Resampler:
 
     def draw(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         g = rng.standard_exponential(self.n_clusters)[self._cluster]
-        total: FloatArray = np.bincount(self._pair, weights=g * self._mass, minlength=self._k)
-        p: FloatArray = np.bincount(self._pair, weights=g * self._wins, minlength=self._k) / total
+        total = np.bincount(self._pair, weights=g * self._mass, minlength=self._k).astype(float)
+        wins = np.bincount(self._pair, weights=g * self._wins, minlength=self._k)
+        p: FloatArray = wins / total
         if self._count_weighted:
             return p, total
         p = np.where(self._lone, p, self._p + self._scale * (p - self._p))
