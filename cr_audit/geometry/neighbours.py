@@ -1,0 +1,193 @@
+"""All pairs of vectors within a radius: exact search on small sets, an HNSW graph on large ones.
+
+1. Equal rows are collapsed first (HNSW loses connectivity on many identical vectors); edges run
+   between the representatives, the first of each group in the order of the rows' bytes.
+2. Up to ``CROSSOVER`` distinct rows: blocked matrix products over the upper triangle. Above: an
+   HNSW graph (Malkov and Yashunin 2018; hnswlib), built by one thread in the order of the rows'
+   bytes, so that the graph depends on the set of vectors alone, not on row order or core count.
+3. A neighbour list is extended (its length grows fourfold, then the row is searched exactly) until
+   its last entry lies outside the radius: there is no ceiling k.
+4. Single-precision results are candidates only: every edge is decided by the Euclidean distance
+   in double precision, summed in a fixed order. Candidates within 1e-3 of the radius are kept for
+   that decision, so rounding decides nothing.
+5. HNSW may miss edges. Recall is measured against brute force on seeded rows and returned.
+
+Memory: O(edges), plus blocks of ``_BLOCK`` distances, plus the graph (4 d + 136 bytes per row).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import hnswlib
+import numpy as np
+
+from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
+
+CROSSOVER = 200_000
+"""Distinct rows up to which exact search is the faster one (measured to 80,000 rows of 384 numbers,
+where it took 28 s against 73 s, and extrapolated; benchmarks/README.md, Clones)."""
+_BLOCK = 16_000_000
+_SLACK = 1e-3
+_M, _EF_CONSTRUCTION, _SEED = 16, 128, 100
+_FIRST_K, _LAST_K = 32, 2048
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RadiusGraph:
+    """Edges first < second between representatives, with distance <= radius, sorted.
+
+    representative : int64 (n,), for each row the row that stands for all equal to it. distance :
+    float64, Euclidean. index : "exact" or "hnsw". recall_estimate : share of the true edges of
+    ``n_recall_sample`` seeded rows that were found; not applicable to exact search.
+    n_candidates : pairs whose distance was computed in double precision.
+    """
+
+    n: int
+    radius: float
+    representative: IntArray
+    first: IntArray
+    second: IntArray
+    distance: FloatArray
+    index: Literal["exact", "hnsw"]
+    recall_estimate: float | NotApplicable
+    n_recall_sample: int
+    n_candidates: int
+
+
+def cosine_to_distance(cosine: float) -> float:
+    """Euclidean distance of two unit vectors with this cosine: sqrt(2 - 2 cos)."""
+    return float(np.sqrt(max(0.0, 2.0 - 2.0 * cosine)))
+
+
+def pair_distances(vectors: Float32Array, first: IntArray, second: IntArray) -> FloatArray:
+    """Euclidean distance of each pair in double precision, float64 (k,), in blocks."""
+    out = np.empty(first.size)
+    step = max(1, _BLOCK // max(vectors.shape[1], 1) // 4)
+    for lo in range(0, first.size, step):
+        a = vectors[first[lo : lo + step]].astype(np.float64)
+        a -= vectors[second[lo : lo + step]]
+        np.square(a, out=a)
+        out[lo : lo + step] = np.sqrt(a.sum(axis=1))
+    return out
+
+
+def radius_graph(
+    vectors: Float32Array,
+    radius: float,
+    *,
+    index: Literal["auto", "exact", "hnsw"] = "auto",
+    recall_sample: int = 256,
+    rng: np.random.Generator,
+) -> RadiusGraph:
+    """All pairs of rows of ``vectors`` (float32 (n, d), finite) at Euclidean distance <= radius.
+
+    index : "auto" is exact up to ``CROSSOVER`` distinct rows. rng : draws the rows for the recall
+    estimate. Raises ValueError for a negative radius or vectors that are not finite.
+    """
+    if not radius >= 0.0:
+        raise ValueError(f"radius is {radius}, expected radius >= 0")
+    if not np.isfinite(vectors).all():
+        raise ValueError("vectors must be finite")
+    distinct, row_of, representative = _collapsed(vectors)
+    n = distinct.shape[0]
+    chosen: Literal["exact", "hnsw"] = (
+        "hnsw" if index == "hnsw" or (index == "auto" and n > CROSSOVER) else "exact"
+    )
+    limit = (radius + _SLACK) ** 2
+    if chosen == "exact" or n < 2:
+        keys = _exact_candidates(distinct, np.arange(n), limit, upper=True)
+    else:
+        keys = _hnsw_candidates(distinct, limit)
+    first, second, distance = _verified(distinct, keys, radius)
+    recall: float | NotApplicable = NotApplicable("exact search misses nothing")
+    n_sample = 0
+    if chosen == "hnsw":
+        n_sample = min(recall_sample, n)
+        sample = np.sort(rng.choice(n, n_sample, replace=False))
+        true_keys = _exact_candidates(distinct, sample, limit, upper=False)
+        a, b, _ = _verified(distinct, true_keys, radius)
+        found = np.isin(a * n + b, first * n + second)
+        recall = float(found.mean()) if found.size else 1.0
+    a, b = row_of[first], row_of[second]
+    a, b = np.minimum(a, b), np.maximum(a, b)
+    order = np.lexsort((b, a))
+    return RadiusGraph(
+        n=vectors.shape[0],
+        radius=radius,
+        representative=representative,
+        first=a[order],
+        second=b[order],
+        distance=distance[order],
+        index=chosen,
+        recall_estimate=recall,
+        n_recall_sample=n_sample,
+        n_candidates=int(keys.size),
+    )
+
+
+def _collapsed(vectors: Float32Array) -> tuple[Float32Array, IntArray, IntArray]:
+    """(distinct rows ordered by their bytes, the first row that has each, representative)."""
+    rows = np.ascontiguousarray(vectors, dtype=np.float32) + np.float32(0.0)  # -0.0 becomes 0.0
+    if not rows.shape[0]:
+        return rows, np.empty(0, np.int64), np.empty(0, np.int64)
+    raw = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+    _, first, inverse = np.unique(raw, return_index=True, return_inverse=True)
+    return rows[first], first.astype(np.int64), first[inverse].astype(np.int64)
+
+
+def _exact_candidates(rows: Float32Array, some: IntArray, limit: float, *, upper: bool) -> IntArray:
+    """Keys i * n + j, i < j, of pairs of ``some`` rows with all rows and squared distance <= limit.
+    ``upper``: each pair is looked at from its smaller side only."""
+    n = rows.shape[0]
+    square = np.einsum("ij,ij->i", rows, rows)
+    found: list[IntArray] = []
+    step = max(1, _BLOCK // max(n, 1))
+    for lo in range(0, some.size, step):
+        block = some[lo : lo + step]
+        start = int(block[0]) if upper else 0
+        d = rows[block] @ rows[start:].T
+        d *= -2.0
+        d += square[block][:, None]
+        d += square[start:][None, :]
+        i, j = np.nonzero(d <= limit)
+        a, b = block[i], j + start
+        keep = a < b if upper else a != b
+        found.append(np.minimum(a, b)[keep] * n + np.maximum(a, b)[keep])
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+
+def _hnsw_candidates(rows: Float32Array, limit: float) -> IntArray:
+    n, dimension = rows.shape
+    graph = hnswlib.Index(space="l2", dim=dimension)
+    graph.init_index(n, ef_construction=_EF_CONSTRUCTION, M=_M, random_seed=_SEED)
+    graph.set_num_threads(1)
+    graph.add_items(rows, np.arange(n), num_threads=1)
+    found: list[IntArray] = []
+    todo, k = np.arange(n), _FIRST_K
+    while todo.size and k <= min(_LAST_K, n):
+        graph.set_ef(2 * k)
+        step, open_rows = max(1, _BLOCK // (4 * k)), list[IntArray]()
+        for lo in range(0, todo.size, step):
+            block = todo[lo : lo + step]
+            labels, d = graph.knn_query(rows[block], k=k)
+            near = d <= limit
+            i, j = np.nonzero(near)
+            a, b = block[i], labels[i, j].astype(np.int64)
+            keep = a != b
+            found.append(np.minimum(a, b)[keep] * n + np.maximum(a, b)[keep])
+            open_rows.append(block[near[:, -1]])
+        todo, k = np.concatenate(open_rows), 4 * k
+    found.append(_exact_candidates(rows, todo, limit, upper=False))
+    return np.unique(np.concatenate(found))
+
+
+def _verified(
+    rows: Float32Array, keys: IntArray, radius: float
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """The candidate pairs whose double-precision distance is within the radius."""
+    first, second = keys // max(rows.shape[0], 1), keys % max(rows.shape[0], 1)
+    d = pair_distances(rows, first, second)
+    near = d <= radius
+    return first[near], second[near], d[near]
