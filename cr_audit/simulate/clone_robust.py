@@ -25,7 +25,7 @@ EXP_REWARDS: tuple[tuple[float, ...], ...] = (
     (1.0, 2500.0, 50.0),  # chatty
 )
 TIE_CHANCE, TIE_CHANCE_OF_COPIES = 0.03, 0.75
-N_ANNOTATORS = 500
+N_ANNOTATORS = 1000
 DEFAULT_SEED = 0
 DEFAULT_CLONES = 4
 MAX_CLONES = min(len(q.variants()) for q in QUESTIONS)
@@ -34,7 +34,7 @@ _MODELS = {"brief": "atlas-2", "steps": "boreal-7b", "chatty": "cirrus-1"}
 _COPIES = ("turbo", "mini", "0613", "chat")
 # Comparisons of one pair under one prompt. The contest for the lead is judged most often, two
 # copies of one answer hardly ever; win rates are means over opponents, so this moves no rate.
-_N_TOP_PAIR, _N_PAIR, _N_COPIES_PAIR = 100, 50, 8
+_N_TOP_PAIR, _N_PAIR, _N_COPIES_PAIR = 120, 50, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def clone_robust_dataset(
                     model_a=models[first][0],
                     model_b=models[second][0],
                     winner="tie" if tied else "model_a" if winner == first else "model_b",
-                    annotator=f"annotator-{annotator + 1:03d}",
+                    annotator=f"rater-{annotator + 1:04d}",
                 )
             )
     return tuple(rows[i] for i in _shuffled(len(rows), rng))
@@ -119,17 +119,14 @@ def _schedule(kinds: list[int]) -> IntArray:
 
 
 def _dealt(n: int, rng: np.random.Generator) -> IntArray:
-    """n annotators off a deck that is shuffled anew when it is empty, so that all judge about
-    equally often. In a deck the types are spread evenly: any run of cards holds them in nearly
-    their shares, as in a quota sample, and what a pair shows is close to the population."""
+    """n annotators off one shuffled deck, round and round: all judge about equally often, and
+    nobody the same pair twice. The types are spread evenly over the deck: any run of cards holds
+    them in nearly their shares, as in a quota sample, so a pair shows nearly the population."""
     kind = np.array([_type_of(i) for i in range(N_ANNOTATORS)])
-    size = np.bincount(kind)[kind]
-    decks = []
-    for _ in range(-(-n // N_ANNOTATORS)):
-        order = np.argsort(kind + rng.random(N_ANNOTATORS), kind="stable")
-        place = np.arange(N_ANNOTATORS) - np.searchsorted(kind[order], kind[order])
-        decks.append(order[np.argsort((place + 0.5) / size[order], kind="stable")])
-    return np.concatenate(decks)[:n]
+    order = np.argsort(kind + rng.random(N_ANNOTATORS), kind="stable")
+    place = np.arange(N_ANNOTATORS) - np.searchsorted(kind[order], kind[order])
+    deck = order[np.argsort((place + 0.5) / np.bincount(kind)[kind[order]], kind="stable")]
+    return np.resize(deck, n)
 
 
 def _type_of(annotator: int) -> int:
