@@ -15,7 +15,7 @@ from scipy.stats import chi2
 
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.errors import ComputeError
-from cr_audit.geometry.contexts import Contexts
+from cr_audit.geometry.contexts import Contexts, points_from_gram
 from cr_audit.geometry.spaces import (
     Block,
     Blocks,
@@ -310,6 +310,32 @@ def _from_hits(
         outside_share=outside,
         cautions=tuple(slug for slug, holds in cautions.items() if holds),
         settings=settings,
+    )
+
+
+def weights_from_gram(
+    gram: FloatArray,
+    *,
+    precision: float = DEFAULT_PRECISION,
+    min_samples: int = DEFAULT_MIN_SAMPLES,
+    max_products: float = DEFAULT_MAX_PRODUCTS,
+    workers: int | None = None,
+    rng: np.random.Generator,
+) -> Weights:
+    """Voronoi weights on the sphere of items known by their inner products, e.g. models.
+
+    gram : float64 (k, k), positive semi-definite (``contexts.model_gram``); it is factorised and
+    handed to ``voronoi_weights``, whose settings these are.
+    """
+    points, duplicates = points_from_gram(gram)
+    return voronoi_weights(
+        points,
+        precision=precision,
+        min_samples=min_samples,
+        max_products=max_products,
+        duplicates=duplicates,
+        workers=workers,
+        rng=rng,
     )
 
 
