@@ -2,10 +2,11 @@
 
     F(x) = λ r(x) - Σ_y w(y) s(x,y) [p(x≻y) - σ(r(x) - r(y))]
 
-Why it converges from any start: J = ∂F/∂r is strictly diagonally dominant with row sums λ, so
-‖J⁻¹‖∞ <= 1/λ everywhere, J is Lipschitz, and ‖F‖∞ therefore falls along the Newton direction by a
-factor of at least 1 - t/2 for small enough steps t (backtracking finds one). ‖F‖∞ sees items of
-tiny and of zero weight, which f itself does not, and ‖F‖∞/λ bounds the error of every reward.
+Why it converges: J = ∂F/∂r is strictly diagonally dominant with row sums λ, so ‖J⁻¹‖∞ <= 1/λ
+everywhere and J is Lipschitz; ‖F‖∞ therefore falls along the Newton direction by a factor of at
+least 1 - t/2 for small enough steps t, which backtracking finds. ‖F‖∞ sees items of tiny and of
+zero weight, which f itself does not, and ‖F‖∞/λ bounds the error of every reward. On the flat ends
+of σ it allows only tiny steps; there a step is also taken where f, which is convex, falls enough.
 
 The norm of F divides each row by max(1, Σ_y w(y) s(x,y)), which is 1 on complete data.
 
@@ -23,7 +24,7 @@ from enum import StrEnum
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import get_lapack_funcs
+from scipy.linalg.lapack import dgesv
 from scipy.sparse.linalg import splu
 from scipy.special import expit
 
@@ -34,13 +35,12 @@ DENSE_LIMIT = 100
 # A sparse factorisation is affordable up to so many items, or so few pairs per item.
 FILL_LIMIT = 5000
 TREE_LIKE = 3.0
-# Weights below this share of the largest one cannot be seen by the weighted inner product.
-NEGLIGIBLE = 1e-6
+# Positive weights below this share of the largest one are lost in the weighted inner product.
+MINUTE = 1e-7
 MAX_ITERATIONS = 300
 MAX_HALVINGS = 40
-# Newton steps before the path of falling penalties is tried, and the factor of that path.
-PATIENCE = 20
-PATH_FACTOR = 4.0
+# A step that lowers f may raise the norm of F by this factor (the flat ends of σ need it).
+WORSE = 4.0
 # Largest change of one reward difference, in log-odds, that one step may make.
 REACH = 8.0
 
@@ -56,7 +56,10 @@ class FitStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
-    """rewards float64 (m,); residual_norm = max |F(x)| / max(1, Σ_y w(y) s(x,y)); method is "dense", "iterative" or "direct"."""
+    """rewards float64 (m,); residual_norm = max |F(x)| / max(1, Σ_y w(y) s(x,y)).
+
+    method : "dense", "iterative" or "direct", how the linear systems were solved.
+    """
 
     rewards: FloatArray
     status: FitStatus
@@ -90,8 +93,8 @@ class MomentSystem:
     def _apply(self, values: FloatArray, vector: FloatArray, sign: float) -> FloatArray:
         """U v + sign · Uᵀ v, U the upper triangle with ``values`` on the pairs."""
         self._data[:] = values
-        out: FloatArray = self._upper @ vector
-        out += sign * (self._lower @ vector)
+        out = np.asarray(self._upper @ vector, dtype=np.float64)
+        out += sign * np.asarray(self._lower @ vector)
         return out
 
     def residual(
@@ -108,6 +111,20 @@ class MomentSystem:
         out -= self._apply((p - q) * strength, weights, -1.0)
         return out, q
 
+    def value(
+        self,
+        p: FloatArray,
+        strength: FloatArray,
+        weights: FloatArray,
+        penalty: float,
+        rewards: FloatArray,
+    ) -> float:
+        """f(r), as ``objective.objective``."""
+        delta = rewards[self.first] - rewards[self.second]
+        loss = p * np.logaddexp(0.0, -delta) + (1.0 - p) * np.logaddexp(0.0, delta)
+        both = weights[self.first] * weights[self.second] * strength
+        return float((both * loss).sum() + 0.5 * penalty * (weights * rewards**2).sum())
+
     def solve(
         self,
         p: FloatArray,
@@ -119,47 +136,15 @@ class MomentSystem:
         tolerance: float,
         max_iterations: int = MAX_ITERATIONS,
     ) -> Solution:
-        """r with ‖F(r)‖ <= tolerance, or the best r reached and the status that says why not.
-
-        Where Newton's method makes slow progress (a tiny penalty and one-sided data: the flat ends
-        of σ), it restarts on a path of falling penalties, each solved from the one before.
-        """
-        problem = (p, strength, weights)
+        """r with ‖F(r)‖ <= tolerance, or the last r and the status that says why not."""
         # Rows of large total strength cannot be known better than their own rounding.
         scale = np.maximum(1.0, self._apply(strength, weights, 1.0))
-        self._factorise = False
-        limit = min(max_iterations, PATIENCE)
-        out = self._newton(problem, scale, penalty, start, tolerance, limit)
-        if out.status is FitStatus.CONVERGED or max_iterations <= limit:
-            return out
-        iterations, r, level = out.iterations, np.zeros_like(start), max(penalty, 1.0)
-        while True:
-            level = max(penalty, level / PATH_FACTOR)
-            goal = tolerance if level == penalty else 1e-3 * level
-            out = self._newton(problem, scale, level, r, goal, max_iterations - iterations)
-            iterations += out.iterations
-            r = out.rewards
-            if level == penalty or iterations >= max_iterations:
-                break
-        status, norm = out.status, out.residual_norm
-        if level != penalty:
-            status = FitStatus.ITERATION_LIMIT
-            norm = _largest(self.residual(*problem, penalty, r)[0] / scale)
-        return Solution(r, status, iterations, norm, out.method)
-
-    def _newton(
-        self,
-        problem: tuple[FloatArray, FloatArray, FloatArray],
-        scale: FloatArray,
-        penalty: float,
-        start: FloatArray,
-        tolerance: float,
-        max_iterations: int,
-    ) -> Solution:
-        """Damped Newton steps at one penalty."""
-        _, strength, weights = problem
+        positive = weights[weights > 0.0]
+        spread = positive.min(initial=np.inf) < MINUTE * positive.max(initial=0.0)
+        self._factorise = bool(spread) and self._may_factorise
+        problem = (p, strength, weights, penalty)
         r = start
-        residual, q = self.residual(*problem, penalty, r)
+        residual, q = self.residual(*problem, r)
         norm = _largest(residual / scale)
         status = FitStatus.ITERATION_LIMIT
         iterations = 0
@@ -167,17 +152,20 @@ class MomentSystem:
             slope = q * (1.0 - q) * strength
             accuracy = max(min(0.1, norm**0.5), 0.3 * tolerance / norm)
             step = self._newton_step(slope, weights, penalty, residual, accuracy)
-            # Beyond a few logits the quadratic model says nothing: σ is flat there.
-            reach = 2.0 * _largest(step)
-            if reach > REACH:
-                reach = _largest(step[self.first] - step[self.second])
-            t, improved = min(1.0, REACH / max(reach, 1e-300)), False
+            t = min(1.0, REACH / self._reach(step))
+            descent = float((weights * residual * step).sum())
+            value: float | None = None
+            improved = False
             for _ in range(MAX_HALVINGS):
                 candidate = r + t * step
-                new_residual, new_q = self.residual(*problem, penalty, candidate)
+                new_residual, new_q = self.residual(*problem, candidate)
                 new_norm = _largest(new_residual / scale)
-                if new_norm <= (1.0 - 0.25 * t) * norm:
-                    improved = True
+                improved = new_norm <= (1.0 - 0.25 * t) * norm
+                if not improved and new_norm <= WORSE * norm:
+                    value = self.value(*problem, r) if value is None else value
+                    gain = self.value(*problem, candidate) - value
+                    improved = gain < 0.0 and gain <= 0.1 * t * descent
+                if improved:
                     break
                 t *= 0.5
             if not improved:
@@ -189,6 +177,12 @@ class MomentSystem:
             status = FitStatus.CONVERGED
         method = "dense" if self.dense else "direct" if self._factorise else "iterative"
         return Solution(r, status, iterations, norm, method)
+
+    def _reach(self, step: FloatArray) -> float:
+        """The largest change of a difference of rewards that the step makes, at least REACH."""
+        if 2.0 * _largest(step) <= REACH:
+            return REACH
+        return max(REACH, _largest(step[self.first] - step[self.second]))
 
     def _newton_step(
         self,
@@ -219,12 +213,10 @@ class MomentSystem:
         jacobian = -links * weights
         jacobian[np.arange(m), np.arange(m)] = penalty + links @ weights
         # LAPACK directly: scipy.linalg.solve spends longer on its checks than on ten items.
-        (gesv,) = get_lapack_funcs(("gesv",), (jacobian, residual))
-        *_, step, info = gesv(jacobian, -residual, overwrite_a=True, overwrite_b=True)
-        if info != 0:  # J is strictly diagonally dominant: only NaN input gets here
-            raise FloatingPointError(f"singular moment system (gesv info {info})")
-        out: FloatArray = step
-        return out
+        *_, step, info = dgesv(jacobian, -residual, overwrite_a=True, overwrite_b=True)
+        if info != 0:
+            raise FloatingPointError(f"the moment system is singular (dgesv info {info})")
+        return np.asarray(step, dtype=np.float64)
 
     def _direct_step(
         self, slope: FloatArray, diagonal: FloatArray, weights: FloatArray, residual: FloatArray
@@ -258,9 +250,8 @@ class MomentSystem:
 
         None where the iteration does not settle (the caller factorises instead).
         """
-        light: BoolArray = weights <= NEGLIGIBLE * weights.max()
         # Rows that nobody feels are kept out of the iteration and solved exactly at the end.
-        w = np.where(light, 0.0, weights)
+        light: BoolArray = weights == 0.0
         target = accuracy * _largest(residual)
         inverse = 1.0 / diagonal
         step = np.zeros_like(residual)
@@ -269,7 +260,7 @@ class MomentSystem:
             rest[light] = 0.0
         z = inverse * rest
         direction = z
-        rho = _dot(w, rest, z)
+        rho = _dot(weights, rest, z)
         limit = 50 + int(2.0 * np.sqrt(self.n_items))
         if not self._may_factorise:
             limit *= 20
@@ -280,27 +271,27 @@ class MomentSystem:
                 if self._may_factorise:
                     return None
                 break
-            image = self._image(diagonal, w, direction)
+            image = self._image(diagonal, weights, direction)
             if light.any():
                 image[light] = 0.0
-            alpha = rho / _dot(w, direction, image)
+            alpha = rho / _dot(weights, direction, image)
             step = step + alpha * direction
             rest = rest - alpha * image
             z = inverse * rest
-            new_rho = _dot(w, rest, z)
+            new_rho = _dot(weights, rest, z)
             direction = z + (new_rho / rho) * direction
             rho = new_rho
             count += 1
         if light.any():
-            pull = self._upper @ (w * step) + self._lower @ (w * step)
-            step[light] = (inverse * (pull - residual))[light]
+            rest = -residual - self._image(diagonal, weights, step)
+            step[light] += (inverse * rest)[light]
         return step
 
     def _image(self, diagonal: FloatArray, weights: FloatArray, vector: FloatArray) -> FloatArray:
         weighted = weights * vector
         out: FloatArray = diagonal * vector
-        out -= self._upper @ weighted
-        out -= self._lower @ weighted
+        out -= np.asarray(self._upper @ weighted)
+        out -= np.asarray(self._lower @ weighted)
         return out
 
 

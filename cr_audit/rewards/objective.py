@@ -10,9 +10,9 @@ where the first sum runs over *ordered* pairs. σ is the logistic function and
 
 Source: [CR] Eq. 2, METHODS section 2. Deviations from [CR] Eq. 1 and Eq. 2:
 
-1. The *standard* fit is this objective with w = 1/m. Eq. 1 as printed does not normalise its double
-   sum and equals the standard fit at ``lambda_eq1 = m * penalty``. Comparing Eq. 1 with Eq. 2 at one
-   λ would report a change of penalty as an effect of clones.
+1. The *standard* fit is this objective with w = 1/m. Eq. 1 as printed does not normalise its
+   double sum and equals the standard fit at ``lambda_eq1 = m * penalty``. Comparing Eq. 1 with
+   Eq. 2 at one λ would report a change of penalty as an effect of clones.
 2. κ: the paper assumes that every pair is observed. Dividing by κ keeps sparse data from being all
    penalty.
 3. The terms x = y, which add the constant (ln 2 / 2) Σ w², are left out (``diagonal_constant``).
@@ -112,8 +112,8 @@ def pair_terms(
     key = first * np.int64(m) + second
     if np.any(np.diff(key) <= 0):
         unique, inverse = np.unique(key, return_inverse=True)
-        total = np.bincount(inverse, weights=mass, minlength=unique.size)
-        p = np.bincount(inverse, weights=mass * p, minlength=unique.size) / total
+        total: FloatArray = np.bincount(inverse, weights=mass).astype(np.float64)
+        p = np.bincount(inverse, weights=mass * p) / total
         first, second, mass = unique // m, unique % m, total
         proportions = Proportions(m, first, second, p, mass)
     k = normaliser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, Proportions
-from cr_audit.rewards.moments import DENSE_LIMIT, MAX_ITERATIONS, FitStatus, MomentSystem
+from cr_audit.rewards.moments import MAX_ITERATIONS, FitStatus, MomentSystem
 from cr_audit.rewards.objective import check_penalty, check_weights, pair_terms
 
 # ‖F‖∞ <= TOLERANCE means that every reward is within TOLERANCE/λ of the exact one.
@@ -112,19 +113,8 @@ def fit_tabular(
     start[~has_data] = 0.0
     terms = pair_terms(proportions, w, count_weighted=count_weighted, normaliser=normaliser)
     system = MomentSystem(m, terms.first, terms.second)
-    if m <= DENSE_LIMIT:
-        # LAPACK's threads would change the last bits with the number of cores.
-        with threadpool_limits(limits=1, user_api="blas"):
-            solved = system.solve(
-                terms.p,
-                terms.strength,
-                w,
-                lam,
-                start=start,
-                tolerance=tolerance,
-                max_iterations=max_iterations,
-            )
-    else:
+    # LAPACK's threads would change the last bits with the number of cores.
+    with threadpool_limits(limits=1, user_api="blas") if system.dense else nullcontext():
         solved = system.solve(
             terms.p,
             terms.strength,
