@@ -1,1 +1,1 @@
-"""Facts and findings in, bytes out. Nothing from the data is ever interpreted here."""
+"""Facts and findings in, text out. Nothing from the data is ever interpreted here."""

@@ -1,0 +1,5 @@
+"""``python -m cr_audit``."""
+
+from cr_audit.cli.app import main
+
+main()

@@ -1,0 +1,293 @@
+"""``analyse``: embed, find clones, weigh, rank, look at the comparison graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cr_audit.analysis.facts import (
+    Analysis,
+    Choice,
+    ChoiceSetFacts,
+    ClusterVotes,
+    Embedding,
+    NoiseFloor,
+)
+from cr_audit.analysis.settings import Settings
+from cr_audit.analysis.units import rank_units
+from cr_audit.arrays import Comparisons, Float32Array, IntArray, NotApplicable
+from cr_audit.data.dataset import PreferenceDataset
+from cr_audit.embed import PrecomputedVectors, VectorCache, embed_texts
+from cr_audit.embed.backends import Backend
+from cr_audit.geometry.clones import DEFAULT_RADIUS, CloneReport, find_clones
+from cr_audit.geometry.contexts import pseudo_prompt_vectors, response_contexts
+from cr_audit.geometry.homogeneity import Homogeneity, homogeneity, noise_floor
+from cr_audit.geometry.scope import (
+    MANY_ALTERNATIVES,
+    median_compared_per_prompt,
+    voronoi_weights_by_prompt,
+)
+from cr_audit.geometry.sharing import sharing_weights
+from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
+
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total) from time to time; total 0 means unknown."""
+
+MAX_PERMUTATIONS = 100_000
+_NO_TEXT = "the data names its alternatives but holds no texts"
+
+
+def analyse(
+    dataset: PreferenceDataset,
+    settings: Settings,
+    *,
+    backend: Backend | PrecomputedVectors | None,
+    cache: VectorCache | None = None,
+    progress: Progress | None = None,
+) -> Analysis:
+    """Compute all facts about ``dataset``.
+
+    backend : turns texts into vectors, or holds the user's own; None skips everything that needs
+    vectors (``--model none``).
+    cache : where vectors are kept between runs; None computes them anew.
+
+    The random stream of each stage depends on ``settings.seed`` and the stage alone, so a stage
+    gives the same numbers whether or not another one ran.
+    """
+    report = progress or (lambda stage, done, total: None)
+    comparisons = dataset.comparison_arrays()
+    text_codes = _text_codes(dataset)
+    embedding = _embed(dataset, backend, cache, report)
+    report("clones", 0, 0)
+    clones = _clones(dataset, settings, embedding)
+    votes = _votes(comparisons, clones, stream(settings, 2))
+    report("weights", 0, 0)
+    scope = choose_scope(dataset, comparisons, settings)
+    weights = _weights(dataset, settings, embedding, clones, scope, text_codes)
+    report("win rates", 0, 0)
+    units = rank_units(
+        dataset,
+        settings,
+        comparisons,
+        embedding,
+        clones,
+        weights,
+        rngs=[stream(settings, 10), stream(settings, 11)],
+    )
+    report("done", 1, 1)
+    return Analysis(
+        dataset=dataset,
+        settings=settings,
+        embedding=embedding,
+        clones=clones,
+        votes=votes,
+        noise_floor=_noise_floor(comparisons, text_codes),
+        scope=scope,
+        weights=weights,
+        units=units,
+        choice_sets=_choice_set_facts(dataset),
+    )
+
+
+def stream(settings: Settings, stage: int) -> np.random.Generator:
+    """The random stream of one stage."""
+    return np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(stage,)))
+
+
+def _text_codes(dataset: PreferenceDataset) -> IntArray:
+    """One code per distinct non-empty text; -1 where the text is unknown or empty."""
+    codes: dict[str, int] = {}
+    return np.array(
+        [codes.setdefault(t, len(codes)) if t else -1 for t in dataset.alternatives["text"]],
+        dtype=np.int64,
+    )
+
+
+def _embed(
+    dataset: PreferenceDataset,
+    backend: Backend | PrecomputedVectors | None,
+    cache: VectorCache | None,
+    report: Progress,
+) -> Embedding | NotApplicable:
+    if isinstance(backend, PrecomputedVectors):
+        return _given(dataset, backend)
+    if not dataset.has_text:
+        return NotApplicable(_NO_TEXT)
+    if backend is None:
+        return NotApplicable("switched off with --model none")
+    responses = [t or "" for t in dataset.alternatives["text"]]
+    prompts = [t or "" for t in dataset.prompts["text"]]
+    vectors = embed_texts(
+        backend,
+        responses + prompts,
+        cache=cache,
+        progress=lambda done, total: report("embedding", done, total),
+    )
+    return Embedding(
+        model=backend.name,
+        dimension=int(vectors.shape[1]),
+        fingerprint=backend.fingerprint,
+        n_texts=len({t for t in responses + prompts if t}),
+        response_vectors=vectors[: len(responses)],
+        prompt_vectors=_prompt_vectors(dataset, vectors[len(responses) :], any_text=True),
+    )
+
+
+def _given(dataset: PreferenceDataset, given: PrecomputedVectors) -> Embedding:
+    """The user's vectors of the alternatives; prompts then count as equally far from each other."""
+    vectors = given.vectors(dataset.alternatives["id"].to_list())
+    empty = np.zeros((dataset.n_prompts, vectors.shape[1]), np.float32)
+    return Embedding(
+        model=given.name,
+        dimension=given.dimension,
+        fingerprint=given.fingerprint,
+        n_texts=dataset.n_alternatives,
+        response_vectors=vectors,
+        prompt_vectors=_prompt_vectors(dataset, empty, any_text=False),
+    )
+
+
+def _prompt_vectors(
+    dataset: PreferenceDataset, vectors: Float32Array, *, any_text: bool
+) -> Float32Array:
+    """A prompt known only by its key gets a unit vector from its id, far from all others."""
+    unknown = dataset.prompts["text"].is_null().to_numpy() | (not any_text)
+    if unknown.any() and dataset.n_prompts > 1:
+        ids = dataset.prompts["id"].to_list()
+        digests = np.array([int(i, 16) for i, u in zip(ids, unknown, strict=True) if u], np.uint64)
+        vectors = vectors.copy()
+        vectors[unknown] = pseudo_prompt_vectors(digests, vectors.shape[1])
+    return vectors
+
+
+def _clones(
+    dataset: PreferenceDataset, settings: Settings, embedding: Embedding | NotApplicable
+) -> CloneReport | NotApplicable:
+    if not dataset.has_text:
+        return NotApplicable(_NO_TEXT)
+    vectors = None if isinstance(embedding, NotApplicable) else embedding.response_vectors
+    return find_clones(
+        response_texts=dataset.alternatives["text"].to_list(),
+        prompt_of=dataset.alternatives["prompt"].to_numpy().astype(np.int64),
+        prompt_texts=dataset.prompts["text"].to_list(),
+        response_vectors=vectors,
+        radius=DEFAULT_RADIUS if settings.radius is None else settings.radius,
+        rng=stream(settings, 1),
+    )
+
+
+def _votes(
+    comparisons: Comparisons, clones: CloneReport | NotApplicable, rng: np.random.Generator
+) -> tuple[ClusterVotes, ...]:
+    if isinstance(clones, NotApplicable) or comparisons.n == 0:
+        return ()
+    tested = [
+        i for i, c in enumerate(clones.clusters) if c.scope == "response" and c.kind != "loose"
+    ]
+    members = [clones.clusters[i].members for i in tested]
+    found = [homogeneity(comparisons, m, rng=rng) for m in members]
+    # A permutation p-value cannot fall below 1 / (n + 1): where a cluster comes near that floor,
+    # ask again with enough permutations for a correction over all clusters.
+    needed = 400 * len(tested)
+    for k, result in enumerate(found):
+        if (
+            isinstance(result, Homogeneity)
+            and result.method == "permutation"
+            and result.p_value <= 0.01
+            and needed > result.n_permutations
+        ):
+            n = min(needed, MAX_PERMUTATIONS)
+            found[k] = homogeneity(comparisons, members[k], n_permutations=n, rng=rng)
+    return tuple(ClusterVotes(i, r) for i, r in zip(tested, found, strict=True))
+
+
+def _noise_floor(comparisons: Comparisons, codes: IntArray) -> NoiseFloor | NotApplicable:
+    """Between two alternatives with one text a tie is the right answer."""
+    n, n_decided = noise_floor(comparisons, codes)
+    if n == 0:
+        return NotApplicable("no two identical texts were compared with each other")
+    return NoiseFloor(n, n_decided)
+
+
+def choose_scope(
+    dataset: PreferenceDataset, comparisons: Comparisons, settings: Settings
+) -> Choice:
+    """Weigh within prompts where most compared prompts have many alternatives."""
+    if settings.scope != "auto":
+        return Choice(settings.scope, "asked for with --scope")
+    if dataset.n_prompts <= 1:
+        return Choice("dataset", "there is one prompt")
+    prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    compared = (
+        np.concatenate([comparisons.winner, comparisons.loser])
+        if comparisons.n
+        else np.arange(dataset.n_alternatives, dtype=np.int64)
+    )
+    median = median_compared_per_prompt(prompt_of, compared)
+    if median >= MANY_ALTERNATIVES:
+        return Choice("prompt", f"prompts have many alternatives (median {median:g})")
+    return Choice("dataset", f"prompts have few alternatives (median {median:g})")
+
+
+def _weights(
+    dataset: PreferenceDataset,
+    settings: Settings,
+    embedding: Embedding | NotApplicable,
+    clones: CloneReport | NotApplicable,
+    scope: Choice,
+    text_codes: IntArray,
+) -> Weights | NotApplicable:
+    if settings.weights == "uniform":
+        return uniform_weights(dataset.n_alternatives)
+    if settings.weights == "cluster":
+        return (
+            clones if isinstance(clones, NotApplicable) else cluster_weights(clones.labels.labels)
+        )
+    if isinstance(embedding, NotApplicable):
+        return embedding
+    prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    # Equal texts are one point only under one prompt: elsewhere the contexts differ.
+    pair = prompt_of * (int(text_codes.max(initial=0)) + 2) + text_codes
+    duplicates = np.where(text_codes < 0, -1, np.unique(pair, return_inverse=True)[1])
+    rng = stream(settings, 3)
+    if settings.weights == "voronoi" and scope.value == "prompt":
+        return voronoi_weights_by_prompt(
+            embedding.response_vectors,
+            prompt_of,
+            space=settings.space,
+            precision=settings.precision,
+            duplicates=duplicates,
+            rng=rng,
+        )
+    contexts = response_contexts(embedding.prompt_vectors, embedding.response_vectors, prompt_of)
+    if settings.weights == "sharing":
+        return sharing_weights(contexts, duplicates=duplicates, rng=rng)
+    return voronoi_weights(
+        contexts,
+        space=settings.space,
+        precision=settings.precision,
+        duplicates=duplicates,
+        rng=rng,
+    )
+
+
+def _choice_set_facts(dataset: PreferenceDataset) -> ChoiceSetFacts | NotApplicable:
+    sets = dataset.choice_set_arrays()
+    if sets.n == 0:
+        return NotApplicable("the data holds no lists")
+    sizes = np.diff(sets.offsets)
+    ranked = np.add.reduceat(sets.rank >= 0, sets.offsets[:-1])
+    owner = np.repeat(np.arange(sets.n), sizes)
+    known = sets.rank >= 0
+    seen = np.unique(np.stack([owner[known], sets.rank[known]]), axis=1)[0]
+    distinct = np.bincount(seen, minlength=sets.n)
+    values, counts = np.unique(sizes, return_counts=True)
+    return ChoiceSetFacts(
+        n=sets.n,
+        sizes=tuple((int(v), int(c)) for v, c in zip(values, counts, strict=True)),
+        n_single_choice=int((ranked == 1).sum()),
+        n_full_rankings=int(((ranked == sizes) & (ranked > 1)).sum()),
+        n_partial_rankings=int(((ranked < sizes) & (ranked > 1)).sum()),
+        n_with_ties=int((distinct < ranked).sum()),
+    )

@@ -1,0 +1,139 @@
+"""The records that an analysis is made of. What did not apply says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cr_audit.analysis.settings import Settings
+from cr_audit.arrays import Comparisons, Float32Array, FloatArray, IntArray, NotApplicable
+from cr_audit.data.dataset import PreferenceDataset
+from cr_audit.geometry.clones import CloneReport
+from cr_audit.geometry.homogeneity import Homogeneity
+from cr_audit.geometry.weights import Weights
+from cr_audit.graph import GraphHealth
+from cr_audit.rankings import RankShift, WinRates
+
+Unit = Literal["response", "model", "cluster"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """What the texts were turned into. Vectors are float32 unit rows, zero where there is no text:
+    response_vectors (n_alternatives, d), prompt_vectors (n_prompts, d).
+    """
+
+    model: str
+    dimension: int
+    fingerprint: str
+    n_texts: int
+    response_vectors: Float32Array
+    prompt_vectors: Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A decision that was made for the user, and why."""
+
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Items:
+    """What is ranked. labels : int64 (n_alternatives,), which item an alternative is, -1 = none.
+
+    weights, standard_error : float64 (n_items,), or why there are none. draws(n, rng) : float64
+    (n, n_items), weights with their Monte-Carlo error.
+    """
+
+    unit: Unit
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    labels: IntArray
+    weights: FloatArray | NotApplicable
+    standard_error: FloatArray
+    draws: Callable[[int, np.random.Generator], FloatArray] | None
+
+    @property
+    def n(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosestModels:
+    """The two nearest models: root mean square distance of their answers over shared prompts."""
+
+    first: str
+    second: str
+    distance: float
+    median_distance: float
+    n_shared_prompts: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitResult:
+    """Win rates of one unit. n_within : comparisons between two alternatives of one item, which
+    say nothing about the ranking. resampled : what the bootstrap drew, and why.
+    """
+
+    reason: str
+    items: Items
+    comparisons: Comparisons
+    n_within: int
+    graph: GraphHealth
+    win_rates: WinRates
+    resampled: Choice
+    shift: RankShift | NotApplicable
+    closest: ClosestModels | NotApplicable
+
+    @property
+    def unit(self) -> Unit:
+        return self.items.unit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClusterVotes:
+    """The behavioural half of [CR]'s clone: did annotators treat a cluster's members alike?"""
+
+    cluster: int
+    result: Homogeneity | NotApplicable
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseFloor:
+    """Direct comparisons of identical texts, and how many called one of the two better."""
+
+    n_comparisons: int
+    n_decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceSetFacts:
+    """Lists as they stand in the data. sizes : (size, how many sets), ascending."""
+
+    n: int
+    sizes: tuple[tuple[int, int], ...]
+    n_single_choice: int
+    n_full_rankings: int
+    n_partial_rankings: int
+    n_with_ties: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """All facts about one data set. units : the main one first."""
+
+    dataset: PreferenceDataset
+    settings: Settings
+    embedding: Embedding | NotApplicable
+    clones: CloneReport | NotApplicable
+    votes: tuple[ClusterVotes, ...]
+    noise_floor: NoiseFloor | NotApplicable
+    scope: Choice
+    weights: Weights | NotApplicable
+    units: tuple[UnitResult, ...]
+    choice_sets: ChoiceSetFacts | NotApplicable

@@ -1,0 +1,279 @@
+"""What is ranked: responses, models or clusters; their weights, win rates and shifts."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from cr_audit.analysis.facts import Choice, ClosestModels, Embedding, Items, Unit, UnitResult
+from cr_audit.analysis.settings import Settings
+from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.data.dataset import PreferenceDataset
+from cr_audit.data.identity import digest
+from cr_audit.errors import ComputeError
+from cr_audit.geometry.clones import CloneReport
+from cr_audit.geometry.contexts import ModelGram, model_gram, points_from_gram
+from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
+from cr_audit.graph import graph_health
+from cr_audit.rankings import RankShift, bootstrap_win_rates, win_rates
+
+MANY_GROUPS = 20
+"""Below this number of annotators (or prompts), resampling them says little."""
+MAX_DRAWN = 50_000_000
+"""Replicates times items held at once by the bootstrap: 400 MB of float64."""
+
+
+def rank_units(
+    dataset: PreferenceDataset,
+    settings: Settings,
+    comparisons: Comparisons,
+    embedding: Embedding | NotApplicable,
+    clones: CloneReport | NotApplicable,
+    weights: Weights | NotApplicable,
+    *,
+    rngs: list[np.random.Generator],
+) -> tuple[UnitResult, ...]:
+    """Win rates of the units that suit the data (or of the one asked for), the main one first."""
+    out = []
+    chosen = choose_units(dataset, comparisons, settings)
+    for (unit, reason), rng in zip(chosen, rngs, strict=False):
+        closest: ClosestModels | NotApplicable = NotApplicable("the unit is not the model")
+        if unit == "response":
+            items = _responses(dataset, weights)
+        elif unit == "model":
+            items, closest = _models(dataset, settings, embedding, rng)
+        else:
+            items = _clusters(dataset, clones, weights)
+        out.append(_rank(items, closest, reason, comparisons, dataset, settings, rng))
+    return tuple(out)
+
+
+def choose_units(
+    dataset: PreferenceDataset, comparisons: Comparisons, settings: Settings
+) -> tuple[tuple[Unit, str], ...]:
+    """Which units to rank, the main one first, each with its reason.
+
+    Models come first where two different ones stand in at least half of the comparisons: a model
+    is compared far more often than one of its responses.
+    """
+    if settings.unit != "auto":
+        return ((cast(Unit, settings.unit), "asked for with --unit"),)
+    if comparisons.n == 0:
+        return (("response", "there are no comparisons"),)
+    counts = np.bincount(np.concatenate([comparisons.winner, comparisons.loser]))
+    median = float(np.median(counts[counts > 0]))
+    reason = f"responses have {median:g} comparisons each (median)"
+    if median < 2:
+        reason += ", so single win rates say nothing"
+    response: tuple[Unit, str] = ("response", reason)
+    groups, names = dataset.models()
+    if len(names) < 2:
+        return (response,)
+    between, _ = comparisons.relabel(groups.labels, groups.n_groups)
+    if between.n < comparisons.n / 2:
+        return (response,)
+    per_model = np.bincount(np.concatenate([between.winner, between.loser]))
+    typical = float(np.median(per_model[per_model > 0]))
+    model = f"{len(names)} models are named, {typical:,.0f} comparisons each (median)"
+    return (("model", model), response)
+
+
+def _responses(dataset: PreferenceDataset, weights: Weights | NotApplicable) -> Items:
+    frame = dataset.alternatives
+    columns = (frame["text"], frame["model"], frame["key"], frame["id"])
+    names = tuple(t or m or k or i for t, m, k, i in zip(*columns, strict=True))
+    labels = np.arange(dataset.n_alternatives, dtype=np.int64)
+    return _weighed("response", tuple(frame["id"]), names, labels, weights)
+
+
+def _weighed(
+    unit: Unit,
+    ids: tuple[str, ...],
+    names: tuple[str, ...],
+    labels: IntArray,
+    weights: Weights | NotApplicable,
+) -> Items:
+    """Items with one weight each, or with the reason why there are none."""
+    if isinstance(weights, NotApplicable):
+        return Items(unit, ids, names, labels, weights, np.zeros(len(ids)), None)
+    return Items(
+        unit, ids, names, labels, weights.weights, weights.standard_error, weights.resample
+    )
+
+
+def _models(
+    dataset: PreferenceDataset,
+    settings: Settings,
+    embedding: Embedding | NotApplicable,
+    rng: np.random.Generator,
+) -> tuple[Items, ClosestModels | NotApplicable]:
+    groups, names = dataset.models()
+    if not names:
+        raise ComputeError(
+            "no-models",
+            "--unit model needs data that names the models",
+            next_step="use --unit response, or name the fields with --map left_model=…",
+        )
+    ids = tuple(f"model:{digest('model', name)}" for name in names)
+    weights: Weights | NotApplicable
+    closest: ClosestModels | NotApplicable
+    if isinstance(embedding, NotApplicable):
+        weights = uniform_weights(len(names)) if settings.weights == "uniform" else embedding
+        closest = embedding
+    else:
+        prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+        gram = model_gram(embedding.response_vectors, groups.labels, prompt_of, len(names))
+        weights = _model_weights(gram, settings, rng)
+        closest = _closest(gram, names)
+    return _weighed("model", ids, names, groups.labels, weights), closest
+
+
+def _model_weights(gram: ModelGram, settings: Settings, rng: np.random.Generator) -> Weights:
+    points, same = points_from_gram(gram.gram)
+    if settings.weights == "uniform":
+        return uniform_weights(points.shape[0])
+    if settings.weights == "cluster":
+        return cluster_weights(same)
+    if settings.weights == "sharing":
+        from cr_audit.geometry.sharing import sharing_weights
+
+        return sharing_weights(points, duplicates=same, rng=rng)
+    return voronoi_weights(
+        points,
+        space=settings.space,
+        precision=settings.precision,
+        duplicates=same,
+        rng=rng,
+    )
+
+
+def _closest(gram: ModelGram, names: tuple[str, ...]) -> ClosestModels | NotApplicable:
+    first, second = np.triu_indices(len(names), 1)
+    distance = gram.distance[first, second]
+    if not np.isfinite(distance).any():
+        return NotApplicable("no two models answer the same prompt")
+    best = int(np.nanargmin(distance))
+    i, j = int(first[best]), int(second[best])
+    return ClosestModels(
+        first=names[i],
+        second=names[j],
+        distance=float(distance[best]),
+        median_distance=float(np.nanmedian(distance)),
+        n_shared_prompts=int(gram.n_shared[i, j]),
+    )
+
+
+def _clusters(
+    dataset: PreferenceDataset,
+    clones: CloneReport | NotApplicable,
+    weights: Weights | NotApplicable,
+) -> Items:
+    if isinstance(clones, NotApplicable):
+        raise ComputeError(
+            "no-clusters",
+            f"--unit cluster needs texts to cluster, but {clones.reason}",
+            next_step="use --unit response or --unit model",
+        )
+    labels, n = clones.labels.labels, clones.labels.n_groups
+    order = np.argsort(labels, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+    alternative_ids = dataset.alternatives["id"].to_list()
+    texts = dataset.alternatives["text"].to_list()
+    ids = tuple(cluster_id([alternative_ids[i] for i in group]) for group in members)
+    names = tuple(
+        (texts[group[0]] or alternative_ids[group[0]])
+        + (f" (+{group.size - 1} clones)" if group.size > 1 else "")
+        for group in members
+    )
+    if isinstance(weights, NotApplicable):
+        return Items("cluster", ids, names, labels, weights, np.zeros(n), None)
+
+    def summed(values: FloatArray) -> FloatArray:
+        return np.bincount(labels, weights=values, minlength=n).astype(np.float64)
+
+    def draws(k: int, rng: np.random.Generator) -> FloatArray:
+        return np.stack([summed(row) for row in weights.resample(k, rng)])
+
+    error = np.sqrt(summed(weights.standard_error**2))
+    return Items("cluster", ids, names, labels, summed(weights.weights), error, draws)
+
+
+def cluster_id(member_ids: list[str]) -> str:
+    """A cluster is its members: the same ones give the same id in any order."""
+    return f"cluster:{digest('cluster', *sorted(member_ids))}"
+
+
+def choose_resampling(
+    dataset: PreferenceDataset, items: Items, comparisons: Comparisons, settings: Settings
+) -> tuple[Choice, IntArray | None]:
+    """What the bootstrap draws, and the group of each comparison (None: comparisons themselves)."""
+    groups = {"annotators": comparisons.annotator, "prompts": comparisons.prompt}
+    if settings.resample != "auto":
+        chosen = groups.get(settings.resample)
+        if chosen is not None and comparisons.n and chosen.min() < 0:
+            raise ComputeError(
+                "cannot-resample",
+                f"--resample {settings.resample} needs data that names them in every row",
+                next_step="use --resample comparisons",
+            )
+        return Choice(settings.resample, "asked for with --resample"), chosen
+    annotators = np.unique(comparisons.annotator)
+    if annotators.size >= MANY_GROUPS and annotators[0] >= 0:
+        reason = f"{annotators.size:,} annotators are known"
+        return Choice("annotators", reason), comparisons.annotator
+    prompts = np.unique(comparisons.prompt)
+    if items.unit == "model" and prompts.size >= MANY_GROUPS:
+        return Choice("prompts", f"{prompts.size:,} prompts"), comparisons.prompt
+    return Choice("comparisons", "neither annotators nor prompts can be drawn"), None
+
+
+def _rank(
+    items: Items,
+    closest: ClosestModels | NotApplicable,
+    reason: str,
+    comparisons: Comparisons,
+    dataset: PreferenceDataset,
+    settings: Settings,
+    rng: np.random.Generator,
+) -> UnitResult:
+    between, n_within = comparisons.relabel(items.labels, max(items.n, 1))
+    health = graph_health(between, rng=rng.spawn(1)[0])
+    weights = (
+        np.full(max(items.n, 1), 1.0 / max(items.n, 1))
+        if isinstance(items.weights, NotApplicable)
+        else items.weights
+    )
+    rates = win_rates(
+        between, weights, count_weighted=settings.count_weighted, component=health.component
+    )
+    resampled, clusters = choose_resampling(dataset, items, between, settings)
+    shift: RankShift | NotApplicable
+    if between.n == 0:
+        shift = NotApplicable("there are no comparisons between different items")
+    elif float(np.median(rates.n_opponents[rates.n_opponents > 0])) < 2:
+        shift = NotApplicable(f"most {items.unit}s have a single opponent")
+    else:
+        n = max(10, min(settings.n_replicates, MAX_DRAWN // items.n))
+        shift = bootstrap_win_rates(
+            between,
+            weights,
+            weight_draws=items.draws(n, rng) if items.draws else None,
+            clusters=clusters,
+            component=health.component,
+            n_replicates=n,
+            confidence_level=settings.confidence_level,
+            count_weighted=settings.count_weighted,
+            rng=rng,
+        )
+    return UnitResult(
+        reason=reason,
+        items=items,
+        comparisons=between,
+        n_within=n_within,
+        graph=health,
+        win_rates=rates,
+        resampled=resampled,
+        shift=shift,
+        closest=closest,
+    )

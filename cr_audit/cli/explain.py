@@ -1,0 +1,40 @@
+"""``cr-audit explain RULE``: what a rule means, how it is computed, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated
+
+import typer
+
+from cr_audit.errors import UsageError
+
+
+def explain(
+    rule: Annotated[
+        str | None, typer.Argument(help="A rule's id or name; without it, all rules are listed.")
+    ] = None,
+) -> None:
+    """What a rule means, how it is computed, and what to do.
+
+    Examples: cr-audit explain CR101 · cr-audit explain leader-changes · cr-audit explain
+    """
+    from cr_audit.audits.rules import BY_ID, RULES
+    from cr_audit.report.terminal import Screen, rule_list, rule_text
+
+    if rule is None:
+        typer.echo(rule_list(RULES, Screen.of_stdout()), nl=False)
+        return
+    found = BY_ID.get(rule.upper()) or next((r for r in RULES if r.name == rule.lower()), None)
+    if found is None:
+        known = [r.id for r in RULES] + [r.name for r in RULES]
+        near = difflib.get_close_matches(rule.upper(), known, n=1) or difflib.get_close_matches(
+            rule.lower(), known, n=1
+        )
+        raise UsageError(
+            "unknown-rule",
+            f"there is no rule {rule!r}",
+            next_step=(f"did you mean {near[0]}? " if near else "")
+            + "`cr-audit explain` lists all rules",
+        )
+    typer.echo(rule_text(found, Screen.of_stdout()), nl=False)

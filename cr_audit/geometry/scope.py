@@ -1,0 +1,142 @@
+"""Against whom an alternative is weighed: all others of the data set, or those of its own prompt.
+
+Two responses per prompt weighed prompt by prompt have 1/2 and 1/2: weighted equals standard, and
+the audit is empty; so the scope is the data set unless prompts have many alternatives. With many,
+opponents always share the prompt, only the weights within a prompt enter a win rate, and weighing
+there is far more precise: sqrt(m_q / N) instead of sqrt(m / N).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cr_audit.arrays import Float32Array, FloatArray, IntArray
+from cr_audit.geometry.weights import Weights, voronoi_weights
+
+MANY_ALTERNATIVES = 5
+"""From this median number of compared alternatives per prompt on, the scope is the prompt."""
+MIN_SAMPLES_PER_PROMPT = 10_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightsByPrompt(Weights):
+    """Weights estimated within each prompt, every prompt's items together weighing m_q / m.
+
+    members : the items of each prompt; parts : their own weights, in the same order. The error
+    fields describe the worst prompt; n_samples is the number per prompt of the largest one.
+    """
+
+    members: tuple[IntArray, ...] = ()
+    parts: tuple[Weights, ...] = ()
+
+    def resample(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """As ``Weights.resample``, each prompt drawn on its own."""
+        out = np.empty((n, self.m))
+        for items, part in zip(self.members, self.parts, strict=True):
+            out[:, items] = part.resample(n, rng) * (items.size / self.m)
+        return out
+
+
+def median_compared_per_prompt(prompt_of: IntArray, compared: IntArray) -> float:
+    """Median over prompts of how many of their alternatives stand in a comparison.
+
+    prompt_of : int64 (m,); compared : the indices of alternatives with a comparison.
+    """
+    counts = np.bincount(prompt_of[np.unique(compared)])
+    counts = counts[counts > 0]
+    return float(np.median(counts)) if counts.size else 0.0
+
+
+def voronoi_weights_by_prompt(
+    response_vectors: Float32Array,
+    prompt_of: IntArray,
+    *,
+    space: str,
+    precision: float,
+    duplicates: IntArray | None,
+    rng: np.random.Generator,
+) -> WeightsByPrompt:
+    """Voronoi weights of the responses of each prompt among themselves.
+
+    response_vectors : float32 (m, d); prompt_of : int64 (m,), >= 0; duplicates : int64 (m,), equal
+    label = equal text, or None. On the sphere the weights depend on the Gram matrix alone, so the
+    m_q vectors of a prompt are first rotated into their own span (QR): m_q^2 products per sample
+    instead of m_q d. Memory: one prompt at a time.
+    """
+    m = prompt_of.shape[0]
+    order = np.argsort(prompt_of, kind="stable")
+    bounds = np.flatnonzero(np.diff(prompt_of[order])) + 1
+    members = tuple(np.split(order, bounds))
+    streams = rng.spawn(len(members))
+    parts = []
+    # One BLAS thread: the last bits of the rotation must not depend on the number of cores.
+    with threadpool_limits(1, user_api="blas"):
+        for items, stream in zip(members, streams, strict=True):
+            vectors = response_vectors[items].astype(np.float64)
+            if space == "sphere" and items.size < vectors.shape[1]:
+                vectors = np.linalg.qr(vectors.T)[1].T
+            parts.append(
+                voronoi_weights(
+                    vectors,
+                    space=space,
+                    precision=precision,
+                    min_samples=MIN_SAMPLES_PER_PROMPT,
+                    duplicates=None if duplicates is None else duplicates[items],
+                    workers=1,
+                    rng=stream,
+                )
+            )
+    return _assembled(members, tuple(parts), m)
+
+
+def _assembled(
+    members: tuple[IntArray, ...], parts: tuple[Weights, ...], m: int
+) -> WeightsByPrompt:
+    weights, error = np.zeros(m), np.zeros(m)
+    cells = np.zeros(m, np.int64)
+    offset = 0
+    for items, part in zip(members, parts, strict=True):
+        share = items.size / m
+        weights[items], error[items] = part.weights * share, part.standard_error * share
+        cells[items] = part.cells + offset
+        offset += part.n_cells
+    several = [p for p in parts if p.n_cells > 1]
+    cautions = set().union(*(p.cautions for p in several)) if several else {"equals-uniform"}
+    if several and not all("equals-uniform" in p.cautions for p in several):
+        cautions.discard("equals-uniform")
+    corrected = 1.0 / sum(
+        (i.size / m) ** 2 / p.effective_number_corrected
+        for i, p in zip(members, parts, strict=True)
+    )
+    cautions.discard("collapsed")
+    if corrected < 0.1 * m:
+        cautions.add("collapsed")
+    worst = max(parts, key=lambda p: p.max_relative_error)
+    return WeightsByPrompt(
+        method="voronoi",
+        space=worst.space,
+        weights=weights,
+        standard_error=error,
+        cells=cells,
+        hits=None,
+        n_samples=worst.n_samples,
+        precision=worst.precision,
+        max_relative_error=worst.max_relative_error,
+        reached=all(p.reached for p in parts),
+        effective_number=1.0 / float(np.sum(weights**2)),
+        effective_number_corrected=corrected,
+        zero_share=float(np.mean(weights == 0)),
+        zero_upper_bound=max(
+            p.zero_upper_bound * i.size / m for i, p in zip(members, parts, strict=True)
+        ),
+        n_cells=offset,
+        n_merged=m - offset,
+        outside_share=float(sum(p.outside_share * p.m for p in parts)) / m,
+        cautions=tuple(sorted(cautions)),
+        settings={**worst.settings, "scope": "prompt"},
+        members=members,
+        parts=parts,
+    )
