@@ -1,4 +1,4 @@
-"""[CR] Definition 4.1, Figures 1 and 2: Voronoi weights against exact values and an exact oracle."""
+"""[CR] Definition 4.1, Figures 1 and 2: Voronoi weights against exact values and an oracle."""
 
 from __future__ import annotations
 
