@@ -63,45 +63,35 @@ _ALTERNATIVES = {
     "key": pl.String,
     "text": pl.String,
 }
-_CODES = {
-    pl.UInt16: "H",
-    pl.UInt32: "I",
-    pl.Int8: "b",
-    pl.Int32: "i",
-    pl.Int64: "q",
-    pl.Float64: "d",
-}
 
 
 class _Table:
-    """Columns that grow by rows and are flushed to polars in blocks."""
+    """Rows as tuples, turned into polars columns in blocks."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
         self._blocks: list[pl.DataFrame] = []
-        self._columns: list[Any] = []
-        self._appends: list[Any] = []
-        self.n = 0
-        self._fresh()
+        self._rows: list[tuple[Any, ...]] = []
+        self._flushed = 0
 
-    def _fresh(self) -> None:
-        self._columns = [array(_CODES[t]) if t in _CODES else [] for t in self._schema.values()]
-        self._appends = [column.append for column in self._columns]
+    @property
+    def n(self) -> int:
+        return self._flushed + len(self._rows)
 
     def add(self, *values: Any) -> None:
-        for append, value in zip(self._appends, values, strict=True):
-            append(value)
-        self.n += 1
-        if self.n % _FLUSH == 0:
+        self._rows.append(values)
+        if len(self._rows) == _FLUSH:
             self._flush()
 
     def _flush(self) -> None:
+        columns = zip(*self._rows, strict=True) if self._rows else ((),) * len(self._schema)
         data = {
             name: pl.Series(name, column, dtype=kind)
-            for (name, kind), column in zip(self._schema.items(), self._columns, strict=True)
+            for (name, kind), column in zip(self._schema.items(), columns, strict=True)
         }
         self._blocks.append(pl.DataFrame(data))
-        self._fresh()
+        self._flushed += len(self._rows)
+        self._rows = []
 
     def frame(self) -> pl.DataFrame:
         self._flush()
@@ -175,8 +165,10 @@ class Builder:
             raise _collision(identifier)
         return index, identifier
 
-    def _alternative(self, prompt: tuple[int, str], response: Response, notes: Notes) -> int:
-        text = None if response.text is None else canonical(response.text)
+    def _alternative(
+        self, prompt: tuple[int, str], response: Response, text: str | None, notes: Notes
+    ) -> int:
+        """The index of a response whose canonical text is ``text``."""
         if text == "":
             notes.append(("empty_answer", response.model or "response", response.text))
         identifier = alternative_id(prompt[1], text, response.model, response.key)
@@ -199,9 +191,12 @@ class Builder:
 
     def add(self, line: int, records: list[Record], notes: Notes) -> None:
         """One row. Raises BadRow, before anything was changed, if none of its records has a use."""
-        useful = [r for r in records if not (isinstance(r, Judgement) and _same(r.left, r.right))]
+        if len(records) == 1 and isinstance(records[0], Judgement):
+            useful = records
+        else:
+            useful = [r for r in records if not (isinstance(r, Judgement) and _same_sides(r))]
         if len(useful) < len(records):
-            first = next(r for r in records if isinstance(r, Judgement) and _same(r.left, r.right))
+            first = next(r for r in records if isinstance(r, Judgement) and _same_sides(r))
             if not any(isinstance(r, Judgement | Listing) for r in useful):
                 raise BadRow("identical_pair", "both responses", first.left.text or first.left.key)
             notes.append(("identical_pair", "both responses", first.left.text))
@@ -224,9 +219,13 @@ class Builder:
     def _add_judgement(
         self, line: int, record: Judgement, notes: Notes, mentioned: list[int]
     ) -> None:
+        texts = _canonical(record.left), _canonical(record.right)
+        if _same(record.left, record.right, texts):
+            found = record.left.text or record.left.model or record.left.key
+            raise BadRow("identical_pair", "both responses", found)
         prompt = self._prompt(record.prompt)
-        left = self._alternative(prompt, record.left, notes)
-        right = self._alternative(prompt, record.right, notes)
+        left = self._alternative(prompt, record.left, texts[0], notes)
+        right = self._alternative(prompt, record.right, texts[1], notes)
         won = record.share != 0.0
         if record.share == 0.5:
             notes.append(("tie", "label", "tie"))
@@ -249,7 +248,7 @@ class Builder:
         ranks: dict[int, int] = {}
         doubtful: set[int] = set()
         for response, rank in zip(record.members, record.ranks, strict=True):
-            index = self._alternative(prompt, response, notes)
+            index = self._alternative(prompt, response, _canonical(response), notes)
             value = -1 if rank is None else rank
             if index in ranks:
                 notes.append(("duplicate_member", "list", response.text or response.model))
@@ -274,7 +273,9 @@ class Builder:
             self._members.add(number, index, value)
 
     def _add_rating(self, line: int, record: Rating, notes: Notes, mentioned: list[int]) -> None:
-        index = self._alternative(self._prompt(record.prompt), record.response, notes)
+        response = record.response
+        prompt = self._prompt(record.prompt)
+        index = self._alternative(prompt, response, _canonical(response), notes)
         if not mentioned or mentioned[-1] != index:
             mentioned.append(index)
         if record.score is not None:
@@ -328,13 +329,17 @@ class Builder:
         )
 
 
-def _same(left: Response, right: Response) -> bool:
-    """Nothing tells the two apart: text, author and key."""
-    if left.model != right.model or left.key != right.key:
-        return False
-    if left.text is None or right.text is None:
-        return left.text is right.text
-    return left.text == right.text or canonical(left.text) == canonical(right.text)
+def _canonical(response: Response) -> str | None:
+    return None if response.text is None else canonical(response.text)
+
+
+def _same(left: Response, right: Response, texts: tuple[str | None, str | None]) -> bool:
+    """Nothing tells the two apart: canonical text, author and key."""
+    return texts[0] == texts[1] and left.model == right.model and left.key == right.key
+
+
+def _same_sides(r: Judgement) -> bool:
+    return _same(r.left, r.right, (_canonical(r.left), _canonical(r.right)))
 
 
 def _collision(identifier: str) -> InputError:

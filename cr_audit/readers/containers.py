@@ -295,7 +295,9 @@ class Container:
             raise self._not_utf8(line, error) from None
         except ValueError as error:
             at = error.lineno if isinstance(error, json.JSONDecodeError) else 0
-            cut = isinstance(error, json.JSONDecodeError) and error.pos >= len(error.doc.rstrip())
+            cut = isinstance(error, json.JSONDecodeError) and (
+                error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
+            )
             raise self._fail(
                 "truncated" if cut else "invalid_json",
                 "the JSON document breaks off" if cut else f"not valid JSON: {error}",
