@@ -57,7 +57,7 @@ def analyse(
     """
     report = progress or (lambda stage, done, total: None)
     comparisons = dataset.comparison_arrays()
-    text_codes = _text_codes(dataset)
+    text_codes = text_codes_of(dataset)
     embedding = _embed(dataset, backend, cache, report)
     report("clones", 0, 0)
     clones = _clones(dataset, settings, embedding)
@@ -95,7 +95,7 @@ def stream(settings: Settings, stage: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(stage,)))
 
 
-def _text_codes(dataset: PreferenceDataset) -> IntArray:
+def text_codes_of(dataset: PreferenceDataset) -> IntArray:
     """One code per distinct non-empty text; -1 where the text is unknown or empty."""
     codes: dict[str, int] = {}
     return np.array(
@@ -247,9 +247,7 @@ def _weights(
     if isinstance(embedding, NotApplicable):
         return embedding
     prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
-    # Equal texts are one point only under one prompt: elsewhere the contexts differ.
-    pair = prompt_of * (int(text_codes.max(initial=0)) + 2) + text_codes
-    duplicates = np.where(text_codes < 0, -1, np.unique(pair, return_inverse=True)[1])
+    duplicates = duplicate_labels(prompt_of, text_codes)
     rng = stream(settings, 3)
     if settings.weights == "voronoi" and scope.value == "prompt":
         return voronoi_weights_by_prompt(
@@ -270,6 +268,12 @@ def _weights(
         duplicates=duplicates,
         rng=rng,
     )
+
+
+def duplicate_labels(prompt_of: IntArray, text_codes: IntArray) -> IntArray:
+    """One label per (prompt, text), -1 without a text: elsewhere equal texts differ in context."""
+    pair = prompt_of * (int(text_codes.max(initial=0)) + 2) + text_codes
+    return np.where(text_codes < 0, -1, np.unique(pair, return_inverse=True)[1]).astype(np.int64)
 
 
 def _choice_set_facts(dataset: PreferenceDataset) -> ChoiceSetFacts | NotApplicable:

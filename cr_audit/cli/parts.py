@@ -59,7 +59,7 @@ def weights(
         if compare:
             from cr_audit.analysis.compare import compare_schemes
 
-            parts += comparison_section(compare_schemes(analysis))
+            parts += comparison_section(*compare_schemes(analysis))
         return parts
 
     _part(session, output, format_, full_text, sections)

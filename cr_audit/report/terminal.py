@@ -22,6 +22,7 @@ from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.arrays import NotApplicable
 from cr_audit.findings import Finding, Rule
 from cr_audit.geometry.clones import Cluster
+from cr_audit.geometry.compare import SchemeTable
 from cr_audit.report.diff import Run, word_diff
 from cr_audit.report.escape import shorten, visible
 from cr_audit.report.words import answer, name_of, percent, plural, what_was_read
@@ -212,6 +213,48 @@ def heaviest_section(analysis: Analysis, *, limit: int) -> list[RenderableType]:
             _line(shorten(visible(text), 200)),
         )
     return [heading("Heaviest", f"{len(order):,} of {weights.m:,} responses"), table]
+
+
+def comparison_section(table: SchemeTable, groups: str) -> list[RenderableType]:
+    """METHODS' table of schemes on the user's data; the seconds are the machine's, not a result."""
+    grid = _table()
+    grid.add_column("weights")
+    for header in (
+        "effective",
+        "zero",
+        "exact clone",
+        "moved",
+        "near-clones",
+        "half gone",
+        "noise",
+        "s",
+    ):
+        grid.add_column(header, justify="right", no_wrap=True)
+    for row in table.rows:
+        name = row.scheme + (f" {row.space}" if row.space else "")
+        grid.add_row(
+            Text(name + (" !" if row.cautions else "")),
+            Text(percent(row.effective_share)),
+            Text(percent(row.zero_share)),
+            *(
+                Text(f"{x:.3f}", style="dim" if x <= row.noise else "")
+                for x in (row.exact_clone, row.continuity, row.near_clone, row.topic_clone)
+            ),
+            Text(f"{row.noise:.3f}", style="dim"),
+            Text(f"{row.seconds:.1f}", style="dim"),
+        )
+    of = (
+        f"{table.n_used:,} of {table.n_items:,} items"
+        if table.n_used < table.n_items
+        else (plural(table.n_items, "item"))
+    )
+    legend = (
+        f"L1 shift (0 to 2) of the weight of {table.n_groups:,} groups ({groups}) when one item is"
+        " added again word for word; when one is moved a little; when the largest group is added"
+        " again with small changes; when half of it is taken away. Shifts up to the noise say"
+        f" nothing. ! = a caution applies. Width found for sharing: {table.sharing_width:.3g}."
+    )
+    return [heading("Schemes compared", of), grid, Text(legend, style="dim")]
 
 
 def _is_nested(cluster: Cluster, clusters: Sequence[Cluster]) -> bool:
