@@ -22,6 +22,8 @@ from cr_audit.rankings.rates import (
 )
 
 _DRAWS_PER_BLOCK = 64
+# From about this many votes on, a pair's own votes say how much they scatter.
+_OWN_VOTES = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,21 +105,20 @@ def bootstrap_win_rates(
     clusters : int64 (n,), comparisons to be resampled together (one annotator, one prompt); a label
         of -1 is a cluster of one. None: every comparison on its own.
 
-    A replicate gives every cluster an independent Exp(1) multiplier g (the Bayesian bootstrap:
-    no pair ever vanishes, so components stay what they are) and recomputes p from the multiplied
-    masses. In a pair judged by few clusters that alone understates the error, in a pair judged by
-    one it shows none, and most preference data compares a pair once. Therefore, with n = (sum of
-    masses)^2 / (sum of squared masses) clusters in a pair:
+    Who was compared with whom is held fixed; so components stay what they are. A replicate gives
+    every cluster an independent multiplier g (Exp(1): mean 1, variance 1) and moves p of a pair by
+        s * sum over its clusters of (share of the pair's mass) * (proportion won - c) * (g - 1),
+    the multiplier (wild, linearised Bayesian) bootstrap of a proportion around the centre c. With
+    c = p, a pair judged once would show no error at all, and most preference data compares a pair
+    once. So with n = 1 / (sum of squared shares) votes in the pair, c = p + t (q - p), where q is
+    what the win rates of the two against all *others* predict (odds over odds), t = 10 / (n + 9):
+    q for a single vote, half way at eleven, p in the limit. s^2 = n / (n - 1 + t^2) makes the
+    expected variance p (1 - p) / n, plus t^2 (p - q)^2 / n where q misses p. A replicate's p may
+    leave [0, 1]; only its sums are used.
 
-    1. n >= 3/2: the deviation of p is enlarged by sqrt((n + 1) / (n - 1)), which makes the expected
-       variance that of a proportion, p (1 - p) / n, instead of p (1 - p) (n - 1) / (n (n + 1)).
-    2. n < 3/2: p stays and the pair counts g instead of 1 in the sums, so that the spread over the
-       item's other opponents stands in for the spread of the votes (conservative: it contains how
-       much opponents differ).
-    3. ``count_weighted``: every pair counts its multiplied mass, the usual weighted bootstrap.
-
-    Source: Rubin (1981); Rao & Wu (1988) for the rescaling. Time: O(n_replicates (n + pairs));
-    memory: O(n + pairs + s n_items), and 16 bytes per replicate and item that is not thin.
+    Source: Rubin (1981), Wu (1986), Mammen (1993) for multiplier bootstraps; the centre is ours
+    (tests/unit/test_rankings.py measures the coverage). Time: O(n_replicates (n + pairs)); memory:
+    O(n + pairs + s n_items), and 8 bytes per replicate and item that is not thin.
 
     Raises ComputeError without comparisons, ValueError for settings out of range.
     """
@@ -138,12 +139,13 @@ def bootstrap_win_rates(
     n_needed = math.ceil(1.0 - math.log2(1.0 - confidence_level))
     tally = _Tally(rates, n_needed, n_replicates)
     sums = Sums(pairs, count_weighted)
-    resample = _Resampler(comparisons, pairs, clusters, count_weighted)
+    ones = np.ones(pairs.p.shape[0])
+    count = pairs.mass if count_weighted else ones
+    labels = _cluster_labels(clusters, comparisons.n)
+    resample = _Resampler(comparisons, pairs, sums.rates(pairs.p, ones, w)[0], labels)
     for r in range(n_replicates):
-        p, count = resample.draw(rng)
         columns = w if draws is None else np.stack([w, draws[r % draws.shape[0]]], axis=1)
-        tally.add(*sums.rates(p, count, columns))
-    count = pairs.mass if count_weighted else np.ones(pairs.p.shape[0])
+        tally.add(*sums.rates(resample.draw(rng), count, columns))
     monte_carlo = np.zeros(w.shape[0]) if draws is None else _spread(sums, pairs.p, count, draws)
     return tally.result(
         monte_carlo,
@@ -172,53 +174,63 @@ def _spread(sums: Sums, p: FloatArray, count: FloatArray, draws: FloatArray) -> 
 
 
 class _Resampler:
-    """Draws (p, count) per pair, in the order of ``Comparisons.proportions``."""
+    """Draws p of every pair anew, in the order of ``Comparisons.proportions``."""
 
     def __init__(
-        self,
-        comparisons: Comparisons,
-        pairs: Proportions,
-        clusters: IntArray | None,
-        count_weighted: bool,
+        self, comparisons: Comparisons, pairs: Proportions, average: FloatArray, labels: IntArray
     ) -> None:
         c, k = comparisons, pairs.p.shape[0]
         low = np.minimum(c.winner, c.loser) * np.int64(c.n_items)
         key = low + np.maximum(c.winner, c.loser)
         pair = np.searchsorted(pairs.first * np.int64(c.n_items) + pairs.second, key)
         won = np.where(c.winner < c.loser, c.outcome, 1.0 - c.outcome)
-        cluster, self.n_clusters = _cluster_labels(clusters, c.n)
+        self.n_clusters = int(labels.max()) + 1
         # Rows of one pair and one cluster always move together: add them up once.
-        cell, inverse = np.unique(pair * np.int64(self.n_clusters) + cluster, return_inverse=True)
+        cell, inverse = np.unique(pair * np.int64(self.n_clusters) + labels, return_inverse=True)
         self._pair, self._cluster = cell // self.n_clusters, cell % self.n_clusters
-        self._mass = np.bincount(inverse, weights=c.mass, minlength=cell.size)
-        self._wins = np.bincount(inverse, weights=c.mass * won, minlength=cell.size)
-        self._p, self._total, self._k = pairs.p, pairs.mass, k
-        n = self._total**2 / np.bincount(self._pair, weights=self._mass**2, minlength=k)
-        self._count_weighted = count_weighted
-        self._lone = n < 1.5
-        self._scale = np.sqrt((n + 1.0) / np.where(self._lone, 1.0, n - 1.0))
+        mass = np.bincount(inverse, weights=c.mass, minlength=cell.size) / pairs.mass[self._pair]
+        wins = np.bincount(inverse, weights=c.mass * won, minlength=cell.size)
+        n = 1.0 / np.bincount(self._pair, weights=mass**2, minlength=k)
+        lean = _OWN_VOTES / (n - 1.0 + _OWN_VOTES)
+        centre = pairs.p + lean * (_expected(pairs, average) - pairs.p)
+        scale = np.sqrt(n / (n - 1.0 + lean**2))
+        self._p = pairs.p
+        self._residual = scale[self._pair] * (
+            wins / pairs.mass[self._pair] - mass * centre[self._pair]
+        )
 
-    def draw(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        g = rng.standard_exponential(self.n_clusters)[self._cluster]
-        total = np.bincount(self._pair, weights=g * self._mass, minlength=self._k).astype(float)
-        wins = np.bincount(self._pair, weights=g * self._wins, minlength=self._k)
-        p: FloatArray = wins / total
-        if self._count_weighted:
-            return p, total
-        p = np.where(self._lone, p, self._p + self._scale * (p - self._p))
-        return p, np.where(self._lone, total / self._total, 1.0)
+    def draw(self, rng: np.random.Generator) -> FloatArray:
+        g = rng.standard_exponential(self.n_clusters) - 1.0
+        moved = np.bincount(
+            self._pair, weights=g[self._cluster] * self._residual, minlength=self._p.shape[0]
+        )
+        p: FloatArray = self._p + moved
+        return p
 
 
-def _cluster_labels(clusters: IntArray | None, n: int) -> tuple[IntArray, int]:
+def _expected(pairs: Proportions, average: FloatArray) -> FloatArray:
+    """p of each pair as the rates of the two against all others predict it, by their odds."""
+    m = pairs.n_items
+    n = np.bincount(pairs.first, minlength=m) + np.bincount(pairs.second, minlength=m)
+
+    def odds(item: IntArray, p: FloatArray) -> FloatArray:
+        rate = (average[item] * (1.0 + n[item]) - p) / n[item]
+        return rate / (1.0 - rate)
+
+    one, two = odds(pairs.first, pairs.p), odds(pairs.second, 1.0 - pairs.p)
+    return one / (one + two)
+
+
+def _cluster_labels(clusters: IntArray | None, n: int) -> IntArray:
+    """Labels 0, 1, ... without gaps; one of its own for every row without a label."""
     if clusters is None:
-        return np.arange(n, dtype=np.int64), n
+        return np.arange(n, dtype=np.int64)
     given = np.asarray(clusters, dtype=np.int64)
     if given.shape != (n,):
         raise ValueError(f"clusters has shape {given.shape}, expected ({n},)")
     alone = given < 0
     own = np.where(alone, given.max(initial=-1) + np.cumsum(alone), given)
-    unique, label = np.unique(own, return_inverse=True)
-    return label.astype(np.int64), int(unique.size)
+    return np.unique(own, return_inverse=True)[1].astype(np.int64)
 
 
 class _Tally:
