@@ -32,7 +32,7 @@ _SCHEMA = """
 CREATE TABLE backends (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE,
                        name TEXT NOT NULL, dimension INTEGER NOT NULL);
 CREATE TABLE vectors (backend INTEGER NOT NULL, text BLOB NOT NULL, crc INTEGER NOT NULL,
-                      vector BLOB NOT NULL, PRIMARY KEY (backend, text)) WITHOUT ROWID;
+                      vector BLOB NOT NULL, PRIMARY KEY (backend, text));
 """
 
 
@@ -156,7 +156,10 @@ class VectorCache:
             self._store(backend, keys, blobs)
         except sqlite3.DatabaseError as error:
             self._recover(error)
-            self._store(backend, keys, blobs)
+            try:
+                self._store(backend, keys, blobs)
+            except sqlite3.DatabaseError as again:
+                raise self._unusable(str(again)) from again
 
     def _store(self, backend: Backend, keys: Sequence[bytes], blobs: list[bytes]) -> None:
         db = self._open()
@@ -170,14 +173,17 @@ class VectorCache:
             db.executemany("INSERT OR REPLACE INTO vectors VALUES (?,?,?,?)", rows)
 
     def size(self) -> CacheSize:
-        """Bytes and vectors as they stand now (opens the file if it is there)."""
-        if self._db is None and not self.path.exists():
-            return CacheSize(self.path, cache_size(self.path.parent), 0, ())
+        """Bytes and vectors as they stand now; sets a damaged file aside like the others."""
         query = (
             "SELECT name, count(*) FROM vectors JOIN backends ON id = backend "
             "GROUP BY name ORDER BY name"
         )
-        counts = tuple((str(n), int(k)) for n, k in self._open().execute(query))
+        counts: tuple[tuple[str, int], ...] = ()
+        if self.path.exists():
+            try:
+                counts = tuple((str(n), int(k)) for n, k in self._open().execute(query))
+            except sqlite3.DatabaseError as error:
+                self._recover(error)
         total = sum(k for _, k in counts)
         return CacheSize(self.path, cache_size(self.path.parent), total, counts)
 
@@ -204,7 +210,10 @@ class VectorCache:
             raise self._unusable(str(error)) from error
         except sqlite3.DatabaseError as error:
             self._recover(error)
-            self._db = self._connect()
+            try:
+                self._db = self._connect()
+            except sqlite3.DatabaseError as again:
+                raise self._unusable(str(again)) from again
         return self._db
 
     def _connect(self) -> sqlite3.Connection:
@@ -234,9 +243,9 @@ class VectorCache:
     def _recover(self, error: sqlite3.DatabaseError) -> None:
         """Set a damaged or foreign file aside; raise where the file is not to blame."""
         self.close()
-        if isinstance(error, sqlite3.OperationalError) and getattr(
-            error, "sqlite_errorcode", sqlite3.SQLITE_ERROR
-        ) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+        # The low byte is the class of an extended code; our own error (a foreign format) has none.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_NOTADB) & 0xFF
+        if code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
             raise self._unusable(str(error)) from error
         aside = _free_name(self.path)
         try:

