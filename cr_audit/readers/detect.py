@@ -125,15 +125,13 @@ def _candidates(sample: Sequence[Row], given: Mapping[str, str]) -> list[_Candid
             continue
         if schema.test is not None and not schema.test(sample):
             continue
-        candidate = _try(schema, fields, sample)
-        if candidate.confidence > 0:
-            out.append(candidate)
+        out.append(_try(schema, fields, sample))
     out.sort(key=lambda c: c.order, reverse=True)
     return out
 
 
 def _found(chosen: _Candidate, how: str, others: Sequence[_Candidate]) -> Found:
-    runners = tuple((c.schema.name, round(c.confidence, 4)) for c in others[:3])
+    runners = tuple((c.schema.name, round(c.confidence, 4)) for c in others[:3] if c.confidence)
     match = SchemaMatch(
         chosen.schema.name, how, round(chosen.confidence, 4), chosen.fields, runners
     )
