@@ -33,12 +33,14 @@ from cr_audit.arrays import BoolArray, FloatArray, IntArray
 # Items up to which a dense J is factorised: measured crossover, benchmarks/README.md "Refit".
 DENSE_LIMIT = 100
 # A sparse factorisation is affordable up to so many items, or so few pairs per item.
-FILL_LIMIT = 5000
+FILL_LIMIT = 3000
+# Pairs per item above which a factorisation fills the matrix, and a dense one is faster.
+FILLED = 4.0
 TREE_LIKE = 3.0
-# Positive weights below this share of the largest one are lost in the weighted inner product.
-MINUTE = 1e-7
 MAX_ITERATIONS = 300
 MAX_HALVINGS = 40
+# First accuracy of the linear systems: evaluating σ costs more than a few more inner iterations.
+FORCING = 0.03
 # A step that lowers f may raise the norm of F by this factor (the flat ends of σ need it).
 WORSE = 4.0
 # Largest change of one reward difference, in log-odds, that one step may make.
@@ -77,17 +79,18 @@ class MomentSystem:
     def __init__(self, n_items: int, first: IntArray, second: IntArray) -> None:
         """first < second, sorted by (first, second), int64 (k,)."""
         self.n_items = n_items
-        # 32-bit indices halve the traffic of the gathers, which bound the large fits.
-        self.first = first.astype(np.int32)
-        self.second = second.astype(np.int32)
+        self.first = first
+        self.second = second
         pointers = np.zeros(n_items + 1, dtype=np.int32)
         np.cumsum(np.bincount(first, minlength=n_items), out=pointers[1:])
         self._data = np.zeros(first.shape[0])
-        self._upper = sp.csr_array((self._data, self.second, pointers), shape=(n_items, n_items))
+        columns = second.astype(np.int32)
+        self._upper = sp.csr_array((self._data, columns, pointers), shape=(n_items, n_items))
         self._lower = self._upper.T  # shares the three arrays
         self.dense = n_items <= DENSE_LIMIT
         self._factorise = False
         # Elimination on a large, well connected graph fills the matrix: there, keep iterating.
+        self._filled = n_items <= FILL_LIMIT and first.shape[0] > FILLED * n_items
         self._may_factorise = n_items <= FILL_LIMIT or first.shape[0] <= TREE_LIKE * n_items
 
     def _apply(self, values: FloatArray, vector: FloatArray, sign: float) -> FloatArray:
@@ -106,9 +109,14 @@ class MomentSystem:
         rewards: FloatArray,
     ) -> tuple[FloatArray, FloatArray]:
         """F(r), and σ(r(first) - r(second)) for the Jacobian."""
-        q = expit(rewards[self.first] - rewards[self.second])
+        # take is twice as fast as indexing, and this gather bounds the large fits.
+        delta = np.take(rewards, self.first)
+        delta -= np.take(rewards, self.second)
+        q = expit(delta)
+        np.subtract(p, q, out=delta)
+        delta *= strength
         out = penalty * rewards
-        out -= self._apply((p - q) * strength, weights, -1.0)
+        out -= self._apply(delta, weights, -1.0)
         return out, q
 
     def value(
@@ -139,9 +147,7 @@ class MomentSystem:
         """r with ‖F(r)‖ <= tolerance, or the last r and the status that says why not."""
         # Rows of large total strength cannot be known better than their own rounding.
         scale = np.maximum(1.0, self._apply(strength, weights, 1.0))
-        positive = weights[weights > 0.0]
-        spread = positive.min(initial=np.inf) < MINUTE * positive.max(initial=0.0)
-        self._factorise = bool(spread) and self._may_factorise
+        self._factorise = False
         problem = (p, strength, weights, penalty)
         r = start
         residual, q = self.residual(*problem, r)
@@ -150,7 +156,7 @@ class MomentSystem:
         iterations = 0
         while norm > tolerance and iterations < max_iterations:
             slope = q * (1.0 - q) * strength
-            accuracy = max(min(0.1, norm**0.5), 0.3 * tolerance / norm)
+            accuracy = max(min(FORCING, norm), 0.3 * tolerance / norm)
             step = self._newton_step(slope, weights, penalty, residual, accuracy)
             t = min(1.0, REACH / self._reach(step))
             descent = float((weights * residual * step).sum())
@@ -201,6 +207,8 @@ class MomentSystem:
             if step is not None:
                 return step
             self._factorise = True  # for the rest of this solve
+        if self._filled:
+            return self._dense_step(slope, weights, penalty, residual)
         return self._direct_step(slope, diagonal, weights, residual)
 
     def _dense_step(
@@ -221,7 +229,6 @@ class MomentSystem:
     def _direct_step(
         self, slope: FloatArray, diagonal: FloatArray, weights: FloatArray, residual: FloatArray
     ) -> FloatArray:
-        m = self.n_items
         self._data[:] = slope
         links = self._upper + self._lower
         jacobian = sp.csc_array(sp.diags_array(diagonal) - links @ sp.diags_array(weights))
@@ -235,9 +242,7 @@ class MomentSystem:
             diag_pivot_thresh=0.0,
             options={"SymmetricMode": True},
         )
-        step: FloatArray = factors.solve(-residual)
-        assert step.shape == (m,)
-        return step
+        return np.asarray(factors.solve(-residual), dtype=np.float64)
 
     def _conjugate_gradients(
         self,
@@ -265,8 +270,8 @@ class MomentSystem:
         if not self._may_factorise:
             limit *= 20
         count = 0
-        while _largest(rest) > target and rho > 0.0:
-            if count == limit:
+        while _largest(rest) > target:
+            if count == limit or not rho > 0.0:
                 # Without a factorisation, the best step so far is still an inexact Newton step.
                 if self._may_factorise:
                     return None

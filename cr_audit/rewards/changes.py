@@ -1,0 +1,236 @@
+"""Which ranking changes between the standard and the weighted fit are larger than their noise.
+
+Everything is computed within components: rewards of two components cannot be compared.
+
+Two fits on the same comparisons share their noise, so an item's rank can differ between them in
+almost every replicate although no order of two items is known. An item is therefore *flagged* only
+where some other item of its component is above it in one fit and below it in the other, and both
+orders hold together in at least ``confidence_level`` of the replicates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.rewards.bootstrap import percentile_interval
+
+# Rewards closer than this are one rank: solver noise and exact clones are not orders.
+TIE = 1e-7
+# Pairs ordered differently by the two fits that are tested; those of the widest margins.
+MAX_PAIRS = 500_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """Per item; float64 (m,), int64 (m,), bool (m,) or float64 (m, 2), NaN or -1 without data.
+
+    rank_* : 1 = highest reward in its component; ties share the better rank.
+    interval_* : percentile intervals of the rewards and of their difference weighted - standard.
+    probability_differs : share of replicates in which the two ranks differ.
+    probability_flip : largest share, over items y that change sides with x, of replicates in which
+    both orders are the observed ones; 0 where nothing changes sides. flip_with : that y, or -1.
+    flagged : probability_flip >= confidence_level.
+    probability_first_* : share of replicates in which the item leads its component.
+    kendall_tau, top_overlap and their intervals : over pairs of one component; the share of the
+    ``top_k`` items that both fits have (largest component). n_discordant : pairs in different
+    order; n_tested of them were tested.
+    """
+
+    reward_standard: FloatArray
+    reward_weighted: FloatArray
+    rank_standard: IntArray
+    rank_weighted: IntArray
+    interval_standard: FloatArray
+    interval_weighted: FloatArray
+    interval_shift: FloatArray
+    probability_differs: FloatArray
+    probability_flip: FloatArray
+    flip_with: IntArray
+    flagged: BoolArray
+    probability_first_standard: FloatArray
+    probability_first_weighted: FloatArray
+    kendall_tau: float
+    kendall_tau_interval: FloatArray
+    top_k: int
+    top_overlap: float
+    top_overlap_interval: FloatArray
+    n_discordant: int
+    n_tested: int
+    confidence_level: float
+    n_replicates: int
+
+
+def ranks(rewards: FloatArray, components: IntArray, *, tie: float = TIE) -> IntArray:
+    """Rank within the component, 1 = highest; x is behind y only if r(y) > r(x) + tie; -1 for NaN.
+
+    rewards : float64 (m,) or (b, m), one ranking per row.
+    """
+    rows = np.atleast_2d(rewards)
+    out = np.full(rows.shape, -1, dtype=np.int64)
+    for c in np.unique(components[components >= 0]):
+        members = np.flatnonzero(components == c)
+        values = rows[:, members]
+        for b, row in enumerate(values):
+            known = np.isfinite(row)
+            ordered = np.sort(row[known])
+            above = ordered.size - np.searchsorted(ordered, row[known] + tie, side="right")
+            out[b, members[known]] = above + 1
+    return out.reshape(np.shape(rewards))
+
+
+def discordant_pairs(
+    standard: FloatArray, weighted: FloatArray, components: IntArray, *, max_pairs: int
+) -> tuple[IntArray, IntArray, int]:
+    """Pairs (x, y) with x above y in ``standard`` and below in ``weighted``, and how many there are.
+
+    At most ``max_pairs`` are returned: those with the largest min(|Δ standard|, |Δ weighted|).
+    """
+    above, below, margins, count = [], [], [], 0
+    for c in np.unique(components[components >= 0]):
+        members = np.flatnonzero(components == c)
+        a, b = standard[members], weighted[members]
+        block = max(1, 4_000_000 // members.size)
+        for start in range(0, members.size, block):
+            da = a[start : start + block, None] - a
+            db = b - b[start : start + block, None]
+            margin = np.minimum(da, db)
+            x, y = np.nonzero(margin > TIE)
+            count += x.size
+            above.append(members[start + x])
+            below.append(members[y])
+            margins.append(margin[x, y])
+            if sum(v.size for v in margins) > 4 * max_pairs:
+                above, below, margins = _widest(above, below, margins, max_pairs)
+    above, below, margins = _widest(above, below, margins, max_pairs)
+    return above[0], below[0], count
+
+
+def _widest(
+    above: list[IntArray], below: list[IntArray], margins: list[FloatArray], limit: int
+) -> tuple[list[IntArray], list[IntArray], list[FloatArray]]:
+    x = np.concatenate([*above, np.zeros(0, np.int64)])
+    y = np.concatenate([*below, np.zeros(0, np.int64)])
+    margin = np.concatenate([*margins, np.zeros(0)])
+    keep = np.sort(np.argsort(-margin, kind="stable")[:limit])
+    return [x[keep]], [y[keep]], [margin[keep]]
+
+
+def ranking_changes(
+    standard: FloatArray,
+    weighted: FloatArray,
+    components: IntArray,
+    replicates: FloatArray,
+    *,
+    confidence_level: float = 0.9,
+    top_k: int = 10,
+) -> Changes:
+    """Compare two reward vectors on replicates of both.
+
+    standard, weighted : float64 (m,), NaN without data. components : int64 (m,), -1 without data.
+    replicates : float64 (2, b, m), [0] of the standard and [1] of the weighted fit on the same
+    resamples (``bootstrap_tabular`` of both fits, or contexts times ``bootstrap_linear``).
+    Memory: 4 arrays of b x m and, per block of tested pairs, 4 of b x 1,000.
+    """
+    m = standard.shape[0]
+    if weighted.shape != (m,) or components.shape != (m,):
+        raise ValueError("standard, weighted and components must have one entry per item")
+    if replicates.ndim != 3 or replicates.shape[0] != 2 or replicates.shape[2] != m:
+        raise ValueError(f"replicates have shape {replicates.shape}, expected (2, b, {m})")
+    if not 0 < confidence_level < 1:
+        raise ValueError("the confidence level must lie in (0, 1)")
+    one, two = replicates
+    rank_one, rank_two = ranks(one, components), ranks(two, components)
+    seen = np.maximum((rank_one > 0).sum(axis=0), 1)
+    known = components >= 0
+
+    def share(event: BoolArray) -> FloatArray:
+        return np.where(known, event.sum(axis=0) / seen, np.nan)
+
+    above, below, count = discordant_pairs(standard, weighted, components, max_pairs=MAX_PAIRS)
+    flip, partner = _flips(one, two, above, below, m)
+    top = _top(standard, components, top_k)
+    tau = [_tau(a, b, components) for a, b in zip(one, two, strict=True)]
+    overlap = [_overlap(a, b, top) for a, b in zip(one, two, strict=True)]
+    return Changes(
+        reward_standard=standard,
+        reward_weighted=weighted,
+        rank_standard=ranks(standard, components),
+        rank_weighted=ranks(weighted, components),
+        interval_standard=percentile_interval(one, confidence_level),
+        interval_weighted=percentile_interval(two, confidence_level),
+        interval_shift=percentile_interval(two - one, confidence_level),
+        probability_differs=share(rank_one != rank_two),
+        probability_flip=np.where(known, flip, np.nan),
+        flip_with=partner,
+        flagged=known & (flip >= confidence_level),
+        probability_first_standard=share(rank_one == 1),
+        probability_first_weighted=share(rank_two == 1),
+        kendall_tau=_tau(standard, weighted, components),
+        kendall_tau_interval=percentile_interval(np.asarray(tau), confidence_level),
+        top_k=top_k,
+        top_overlap=_overlap(standard, weighted, top),
+        top_overlap_interval=percentile_interval(np.asarray(overlap), confidence_level),
+        n_discordant=count,
+        n_tested=int(above.shape[0]),
+        confidence_level=confidence_level,
+        n_replicates=int(one.shape[0]),
+    )
+
+
+def _flips(
+    one: FloatArray, two: FloatArray, above: IntArray, below: IntArray, m: int
+) -> tuple[FloatArray, IntArray]:
+    """Per item the surest flip and with whom."""
+    both = np.empty(above.shape[0])
+    for start in range(0, above.shape[0], 1000):
+        x, y = above[start : start + 1000], below[start : start + 1000]
+        held = (one[:, x] > one[:, y]) & (two[:, x] < two[:, y])
+        # Replicates in which one of the two has no data support neither order.
+        both[start : start + 1000] = held.mean(axis=0)
+    items, others = np.concatenate([above, below]), np.concatenate([below, above])
+    values = np.concatenate([both, both])
+    flip, partner = np.zeros(m), np.full(m, -1, dtype=np.int64)
+    order = np.argsort(values, kind="stable")
+    flip[items[order]] = values[order]
+    partner[items[order]] = others[order]
+    return flip, partner
+
+
+def _top(rewards: FloatArray, components: IntArray, k: int) -> tuple[IntArray, int]:
+    """Members of the largest component, and k capped at its size."""
+    if not np.any(components >= 0):
+        return np.zeros(0, dtype=np.int64), 0
+    largest = int(np.argmax(np.bincount(components[components >= 0])))
+    members = np.flatnonzero((components == largest) & np.isfinite(rewards))
+    return members, min(k, members.size)
+
+
+def _overlap(a: FloatArray, b: FloatArray, top: tuple[IntArray, int]) -> float:
+    members, k = top
+    if k == 0:
+        return float("nan")
+
+    def leaders(r: FloatArray) -> IntArray:
+        return np.argsort(-np.nan_to_num(r[members], nan=-np.inf), kind="stable")[:k]
+
+    return np.intersect1d(leaders(a), leaders(b)).size / k
+
+
+def _tau(a: FloatArray, b: FloatArray, components: IntArray) -> float:
+    """Kendall's τ-b over the pairs that lie in one component; NaN where there are none."""
+    from scipy.stats import kendalltau
+
+    total, mass = 0.0, 0.0
+    for c in np.unique(components[components >= 0]):
+        inside = (components == c) & np.isfinite(a) & np.isfinite(b)
+        n = int(inside.sum())
+        if n < 2:
+            continue
+        tau = float(kendalltau(np.round(a[inside] / TIE), np.round(b[inside] / TIE)).statistic)
+        if np.isfinite(tau):
+            pairs = n * (n - 1) / 2
+            total, mass = total + pairs * tau, mass + pairs
+    return total / mass if mass else float("nan")
