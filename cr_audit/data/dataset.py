@@ -42,7 +42,8 @@ class SchemaMatch:
     """Which schema was used, how it was found, how sure that is, and from which fields.
 
     how : "detected", "named" (``--schema``) or "mapped" (``--map``).
-    confidence : share of the sampled rows that the schema parses without a remark, in [0, 1].
+    confidence : share of the sampled rows that the schema can read, in [0, 1]; a row whose label
+    is explicitly missing counts as read.
     fields : role -> field of the data, e.g. {"prompt": "question", "left": "answer_a"}.
     alternatives : the runner-up schemas with their confidence, best first.
     """
@@ -146,7 +147,7 @@ class PreferenceDataset:
         )
 
     def provenance(self, alternatives: Iterable[int], limit: int = 20) -> list[tuple[str, ...]]:
-        """For each alternative its first rows as ``file:line``, in file order, at most ``limit``."""
+        """The first rows of each alternative as ``file:line``, in file order, at most ``limit``."""
         who = self.mentions["alternative"].to_numpy()
         order = np.argsort(who, kind="stable")
         starts = np.searchsorted(who[order], np.arange(self.n_alternatives + 1))

@@ -15,9 +15,9 @@ import polars as pl
 from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIssue, SchemaMatch
 from cr_audit.data.identity import alternative_id, canonical, prompt_id
 from cr_audit.errors import InputError
-from cr_audit.readers.containers import quote
 from cr_audit.readers.fields import Notes
 from cr_audit.readers.implied import expand_sets, pair_ratings, row_notes
+from cr_audit.readers.parsing import quote
 from cr_audit.readers.records import BadRow, Judgement, Listing, Prompt, Rating, Record, Response
 
 _FLUSH = 1 << 16

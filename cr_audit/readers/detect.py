@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from cr_audit.data.dataset import SchemaMatch
 from cr_audit.errors import InputError, UsageError
-from cr_audit.readers.containers import quote
 from cr_audit.readers.fields import Binding, Notes, Row, getter
 from cr_audit.readers.pairs import Parser
+from cr_audit.readers.parsing import quote
 from cr_audit.readers.records import BadRow
 from cr_audit.readers.schemas import SCHEMAS, TABLE, Schema
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cr_audit.readers import lists, pairs, ratings
+from cr_audit.readers import lists, pairs, ratings, threads
 from cr_audit.readers.fields import Binding, Row, unpacked
 from cr_audit.readers.transcripts import MARKERS, is_messages
 
@@ -474,7 +474,7 @@ TABLE: tuple[Schema, ...] = (
         "nemo_rl",
         "NeMo-RL preference format",
         "one ranked choice set under the context",
-        lists.completions,
+        lists.ranked_list,
         "prompt=context items=completions",
         "prompt items",
         options={"item_text": ("completion",), "item_rank": ("rank",), "ratings": ("reward",)},
@@ -500,7 +500,7 @@ TABLE: tuple[Schema, ...] = (
         "oasst_trees",
         "OpenAssistant export",
         "one ranked choice set per prompter message with two or more ranked replies",
-        lists.tree,
+        threads.tree,
         "tree=prompt",
         "tree",
         also="message_tree_id tree_state",
@@ -518,7 +518,7 @@ TABLE: tuple[Schema, ...] = (
         "prism",
         "PRISM conversations",
         "one choice set per turn with several models, and every score as a rating",
-        lists.chosen_turns,
+        threads.chosen_turns,
         "items=conversation_history annotator=user_id",
         "items annotator",
     ),

@@ -53,3 +53,10 @@ def test_lists_stand_in_compressed_rows() -> None:
 def test_an_issue_reads_as_a_line() -> None:
     issue = RowIssue("unknown_label", "prefs.jsonl", 12, "winner", "'who?'")
     assert str(issue) == "prefs.jsonl:12 (winner): unknown_label; found 'who?'"
+
+
+def test_provenance_names_the_first_rows_of_each_alternative() -> None:
+    rows = [{"left": "A", "right": "B", "winner": "A"}, {"left": "C", "right": "A", "winner": "A"}]
+    data = read(["-"], stdin=io.BytesIO(b"\n".join(map(orjson.dumps, rows))))
+    assert data.provenance([0, 2]) == [("-:1", "-:2"), ("-:2",)]
+    assert data.provenance([0], limit=1) == [("-:1",)]

@@ -15,7 +15,7 @@ from reader_cases import FIELDS, ROWS
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.errors import CrAuditError
 from cr_audit.readers import SCHEMAS, read
-from cr_audit.readers.containers import parse_json, parse_slowly, quote
+from cr_audit.readers.parsing import parse_json, parse_slowly, quote
 
 scalars = st.one_of(
     st.none(),
