@@ -205,7 +205,7 @@ def _recall(levels: Sequence[_Level], rng: np.random.Generator, n_sample: int) -
         sampled += rows.size
         for lo in range(0, rows.size, 16):
             some = rows[lo : lo + 16]
-            d = index.table(some, np.arange(index.n))
+            d = index.to_all(some)
             d[:, ~index.comparable] = np.inf
             d[~index.comparable[some]] = np.inf
             i, j = np.nonzero(d <= pairs.radius)

@@ -23,9 +23,10 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
-from cr_audit.geometry.text_pairs import TextIndex, TextPairs
+from cr_audit.geometry.text_pairs import ROUNDING, TextIndex, TextPairs
 
 MAX_COMPONENT = 2048
+_SMALL, _BLOCK_PAIRS = 64, 200_000
 _SHRINK = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 
 
@@ -69,11 +70,11 @@ def described_ball(index: TextIndex, members: IntArray) -> RowCluster:
     """A cluster too large for a matrix; ``members[0]`` is its pivot."""
     if members.size <= MAX_COMPONENT:
         rows = np.sort(members)
-        return _described(rows, index.table(rows, rows))
+        return _described(rows, index.among(rows))
     pivot = members[:1]
-    from_pivot = index.table(pivot, members)[0]
+    from_pivot = index.to_all(pivot)[0, members]
     a = members[int(np.argmax(from_pivot))]
-    from_a = index.table(np.array([a]), members)[0]
+    from_a = index.to_all(np.array([a]))[0, members]
     b = members[int(np.argmax(from_a))]
     return RowCluster(
         members=np.sort(members),
@@ -95,13 +96,13 @@ def _components(n: int, first: IntArray, second: IntArray) -> tuple[IntArray, In
 
 
 def _parts(pairs: TextPairs) -> Iterator[IntArray]:
-    """Connected sets of two or more rows, ascending, at most MAX_COMPONENT rows each, or more
-    where all rows are at distance 0."""
+    """Connected sets of three or more rows, ascending, at most MAX_COMPONENT rows each, or more
+    where all rows are at distance 0; and pairs that are left when a large one is taken apart."""
     todo: BoolArray = np.ones(pairs.n, bool)
     for shrink in _SHRINK:
         use = (pairs.distance <= shrink * pairs.radius) & todo[pairs.first] & todo[pairs.second]
         labels, sizes = _components(pairs.n, pairs.first[use], pairs.second[use])
-        done = todo & (sizes[labels] >= 2)
+        done = todo & (sizes[labels] >= (3 if shrink == 1.0 else 2))
         if shrink:
             done &= sizes[labels] <= MAX_COMPONENT
         rows = np.flatnonzero(done)
@@ -112,27 +113,58 @@ def _parts(pairs: TextPairs) -> Iterator[IntArray]:
             return
 
 
+def _lone_pairs(pairs: TextPairs) -> tuple[IntArray, IntArray, FloatArray]:
+    """Edges whose two ends have no other edge: most components, and their own description."""
+    degree = np.bincount(pairs.first, minlength=pairs.n)
+    degree += np.bincount(pairs.second, minlength=pairs.n)
+    lone = (degree[pairs.first] == 1) & (degree[pairs.second] == 1)
+    return pairs.first[lone], pairs.second[lone], pairs.distance[lone]
+
+
+def _distances_among(index: TextIndex, parts: list[IntArray]) -> Iterator[FloatArray]:
+    """Exact distance matrices; the small ones computed together, a few million pairs at a time."""
+    lo = 0
+    while lo < len(parts):
+        if parts[lo].size > _SMALL:
+            yield index.among(parts[lo])
+            lo += 1
+            continue
+        hi, n_pairs = lo, 0
+        while hi < len(parts) and parts[hi].size <= _SMALL and n_pairs < _BLOCK_PAIRS:
+            n_pairs += parts[hi].size ** 2 // 2
+            hi += 1
+        sides = [np.triu_indices(p.size, 1) for p in parts[lo:hi]]
+        first = np.concatenate([p[i] for p, (i, _) in zip(parts[lo:hi], sides, strict=True)])
+        second = np.concatenate([p[j] for p, (_, j) in zip(parts[lo:hi], sides, strict=True)])
+        d = index.distances(first, second)
+        ends = np.cumsum([i.size for i, _ in sides])[:-1]
+        yield from (squareform(x, checks=False) for x in np.split(d, ends))
+        lo = hi
+
+
 def bounded_clusters(
     index: TextIndex, pairs: TextPairs, radii: tuple[float, ...]
 ) -> tuple[list[RowCluster], ...]:
     """Per radius (each <= pairs.radius) the clusters of two or more rows, by their first member."""
     out: tuple[list[RowCluster], ...] = tuple([] for _ in radii)
-    for rows in _parts(pairs):
-        if rows.size > MAX_COMPONENT:
-            for found in out:
-                found.append(described_ball(index, rows))
-            continue
-        d = index.table(rows, rows)
-        np.fill_diagonal(d, 0.0)
+    for i, j, d in zip(*(x.tolist() for x in _lone_pairs(pairs)), strict=True):
+        two = RowCluster(np.array([i, j]), i, d, d, (i, j))
+        for found, radius in zip(out, radii, strict=True):
+            if d <= radius + ROUNDING:
+                found.append(two)
+    parts = list(_parts(pairs))
+    whole = [*pairs.balls, *(p for p in parts if p.size > MAX_COMPONENT)]
+    parts = [p for p in parts if p.size <= MAX_COMPONENT]
+    for rows, d in zip(parts, _distances_among(index, parts), strict=True):
         tree = linkage(squareform(d, checks=False), "complete")
         for found, radius in zip(out, radii, strict=True):
-            labels = fcluster(tree, radius + 1e-12, "distance")
+            labels = fcluster(tree, radius + ROUNDING, "distance")
             for label in np.flatnonzero(np.bincount(labels) >= 2):
                 at = np.flatnonzero(labels == label)
                 found.append(_described(rows[at], d[np.ix_(at, at)]))
-    for ball in pairs.balls:
+    for rows in whole:
         for found in out:
-            found.append(described_ball(index, ball))
+            found.append(described_ball(index, rows))
     for found in out:
         found.sort(key=lambda c: int(c.members[0]))
     return out
