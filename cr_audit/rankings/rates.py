@@ -171,7 +171,7 @@ class Sums:
         if count_weighted:
             both = np.concatenate([pairs.mass, pairs.mass])
             mass = np.bincount(row, weights=both, minlength=m)
-            self._own = mass / np.maximum(self.n_opponents, 1)
+            self._own = np.where(mass > 0, mass / np.maximum(self.n_opponents, 1), 1.0)
 
     def rates(
         self, p: FloatArray, count: FloatArray, weights: FloatArray
