@@ -30,6 +30,7 @@ from cr_audit.readers.transcripts import (
     Turn,
     cut_texts,
     cut_turns,
+    has_marker,
     is_messages,
     render,
     turns_of,
@@ -62,6 +63,8 @@ def cut_conversations(
         cut = cut_texts(a_text, b_text)
         if cut is not None:
             return Prompt(cut[0], prompt.key), cut[1], cut[2]
+        if has_marker(a_text) or has_marker(b_text):
+            notes.append(("no_shared_prompt", fields[0], a_text))
     return prompt, a_text, b_text
 
 

@@ -112,6 +112,11 @@ def render_prompt(text: str) -> str:
     return render(turns)
 
 
+def has_marker(text: str) -> bool:
+    """Whether a text looks like a written-out transcript."""
+    return any(marker in text for marker in MARKERS)
+
+
 def cut_texts(left: str, right: str) -> tuple[str, str, str] | None:
     """Cut two transcripts at the last opening of an assistant turn inside their common prefix.
 

@@ -248,3 +248,40 @@ def test_a_key_whose_digits_were_lost_is_refused() -> None:
     body = b'{"left": 1234567890123456789012345, "right": "b", "winner": "b"}'
     with pytest.raises(InputError, match="number_too_big"):
         read(["-"], stdin=io.BytesIO(body))
+
+
+def test_transcripts_without_a_common_opening_are_told() -> None:
+    good = "\n\nHuman: p\n\nAssistant: "
+    rows = [{"chosen": good + "x", "rejected": good + "y"}] * 2
+    rows += [{"chosen": good + "x", "rejected": "\n\nHuman: q\n\nAssistant: y"}]
+    data = load(rows)
+    assert data.report.noted == {"duplicate_row": 1, "no_shared_prompt": 1}
+    assert data.prompts["text"].to_list() == ["p", None]
+
+
+def test_transcripts_that_part_early_are_cut_at_the_last_common_opening() -> None:
+    start = "\n\nHuman: p\n\nAssistant: m"
+    row = {
+        "chosen": f"{start}\n\nHuman: q\n\nAssistant: x",
+        "rejected": f"{start}\n\nHuman: r\n\nAssistant: y",
+    }
+    data = load([row])
+    assert data.prompts["text"].to_list() == ["p"]
+    assert data.alternatives["text"].to_list() == [
+        "m\n\nHuman: q\n\nAssistant: x",
+        "m\n\nHuman: r\n\nAssistant: y",
+    ]
+    llama = "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    data = load([{"chosen": f"q{llama}x", "rejected": f"q{llama}y"}])
+    assert data.alternatives["text"].to_list() == ["x", "y"]
+
+
+def test_conversations_are_cut_before_their_last_turn() -> None:
+    ask = {"role": "user", "content": "p"}
+    answer = {"role": "assistant", "content": [{"type": "text", "text": "x"}]}
+    call = {"role": "assistant", "content": None, "tool_calls": [{"name": "f"}]}
+    data = load([{"chosen": [ask, answer], "rejected": [ask, call]}])
+    assert data.prompts["text"].to_list() == ["p"]
+    assert data.alternatives["text"].to_list() == ["x", '[{"name": "f"}]']
+    with pytest.raises(InputError, match="identical_pair"):
+        load([{"chosen": [ask, answer], "rejected": [ask, answer]}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from reader_cases import CASES, Case
 
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.readers import SCHEMAS, read
+from cr_audit.readers.detect import ROLES
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -100,3 +102,24 @@ def test_the_documentation_lists_every_schema() -> None:
             assert all(f"`{f}`" in line for f in schema.roles[role]), (schema.name, role)
         assert schema.seen_in in line
         assert schema.becomes in line
+
+
+def test_the_documentation_names_every_reason() -> None:
+    """Reasons of skipped rows and remarks, wherever the readers' sources state them."""
+    text = (ROOT / "docs" / "schemas.md").read_text(encoding="utf-8")
+    stated = re.compile(
+        r'(?:BadRow\(|Unparsed\(|notes\.append\(\(|_remark\(|Notes = \[\()\s*"([a-z_]+)"'
+        r'|noted\["([a-z_]+)"\]'
+    )
+    reasons = {
+        a or b
+        for path in (ROOT / "cr_audit" / "readers").glob("*.py")
+        for a, b in stated.findall(path.read_text(encoding="utf-8"))
+    }
+    assert len(reasons) > 30
+    assert sorted(r for r in reasons if f"`{r}`" not in text) == []
+
+
+def test_the_documentation_names_every_role() -> None:
+    text = (ROOT / "docs" / "schemas.md").read_text(encoding="utf-8")
+    assert sorted(r for r in ROLES if f"`{r}`" not in text.partition("## Roles")[2]) == []
