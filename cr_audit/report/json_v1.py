@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,13 @@ DIGITS = 10
 MAX_ROWS = 20
 
 
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the document, as it ships with the package."""
+    text = resources.files("cr_audit.report").joinpath("schema_v1.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
 def render_json(
     analysis: Analysis,
     findings: tuple[Finding, ...],
@@ -35,9 +43,10 @@ def render_json(
     *,
     full_text: bool = False,
 ) -> str:
-    """One JSON object, UTF-8 text with a final newline; lone surrogates cannot occur in it."""
+    """One JSON object of printable ASCII, with a final newline; lone surrogates become "?"."""
     document = to_document(analysis, findings, command, sources, full_text=full_text)
-    return json.dumps(document, ensure_ascii=True, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(document, ensure_ascii=True, indent=1, allow_nan=False)
+    return text.replace("\x7f", "\\u007f") + "\n"  # the one control character JSON leaves raw
 
 
 def to_document(
@@ -74,7 +83,7 @@ def to_document(
 def clean(value: Any) -> Any:
     """Plain JSON values: floats rounded, NaN and infinity as null, numpy scalars unwrapped."""
     if isinstance(value, Mapping):
-        return {str(k): clean(v) for k, v in value.items()}
+        return {str(clean(k)): clean(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [clean(v) for v in value]
     if isinstance(value, NotApplicable):
