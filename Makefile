@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: scan test lint types check clean
+.PHONY: scan test lint types check picture clean
 
 ## scan: set up an environment and audit the sample data set
 scan: $(STAMP)
@@ -30,6 +30,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,dev]'
 	touch $(STAMP)
+
+## picture: draw docs/scan.svg anew
+picture: $(STAMP)
+	$(BIN)/python docs/picture.py
 
 clean:
 	rm -rf $(VENV) dist build *.egg-info

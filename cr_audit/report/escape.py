@@ -7,7 +7,6 @@ escape such as ``\\x1b`` or ``\\u202e``.
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 
@@ -15,6 +14,11 @@ import unicodedata
 # Zl / Zp line separators. Cn (unassigned) is left to the terminal's own replacement glyph.
 _SUSPECT = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _SIMPLE = re.compile(r"[\x20-\x7e]*\Z")
+# Build servers read commands from what a program prints: Azure Pipelines "##vso[...]" and GitHub's
+# older "##[...]" anywhere in a line, GitHub's "::name::" at the start of one, after white space.
+_COMMAND = re.compile(r"##(?=(?:vso)?\[)", re.IGNORECASE)
+_LEADING = re.compile(r"^(\s*)::", re.MULTILINE)
+_MARKUP = re.compile(r"[&<>\"'\\`*_{}\[\]()#+!|~@:$-]")
 
 
 def visible(text: str, *, keep_newlines: bool = False) -> str:
@@ -22,6 +26,7 @@ def visible(text: str, *, keep_newlines: bool = False) -> str:
 
     Zero-width joiners inside emoji are escaped as well: showing them is safer than guessing.
     """
+    text = _COMMAND.sub(r"#\\x23", text)
     if _SIMPLE.match(text):
         return text
     out = []
@@ -51,19 +56,21 @@ def shorten(text: str, width: int) -> str:
 
 def plain(text: str) -> str:
     """One harmless line for a plain stream."""
-    return visible(text)
+    return _LEADING.sub(r"\1\\x3a:", visible(text))
+
+
+def no_commands(lines: str) -> str:
+    """Rendered ``lines`` of which none starts with ``::``; every line keeps its width."""
+    return _LEADING.sub("\\1\N{PROPORTION} ", lines)
 
 
 def markdown(text: str) -> str:
     """One harmless line inside a Markdown table cell or sentence.
 
-    HTML is escaped first; then everything Markdown could read as markup, a mention, an autolink or
-    a table border becomes a character reference, which no renderer interprets again.
+    Everything that Markdown or HTML could read as markup or as a table border becomes a character
+    reference, which no renderer interprets again. Mentions, issue numbers and links are looked for
+    in the rendered text as well, so a zero-width space keeps their parts apart.
     """
-    escaped = html.escape(visible(text), quote=True)
-    escaped = re.sub(r"(?<!&#x)(?<!&#)([\\`*_{}\[\]()#+!|~@:<>$-])", _reference, escaped)
-    return re.sub(r"(?i)\bwww\.", "www&#46;", escaped)
-
-
-def _reference(match: re.Match[str]) -> str:
-    return f"&#{ord(match.group(1))};"
+    escaped = _MARKUP.sub(lambda match: f"&#{ord(match.group())};", visible(text))
+    escaped = re.sub(r"(&#(?:64|35);)(?=\w)|(&#58;)(?=/)", r"\g<0>&#8203;", escaped)
+    return re.sub(r"(?i)\b(www)\.", r"\1&#8203;&#46;", escaped)

@@ -46,7 +46,8 @@ def render_json(
     """One JSON object of printable ASCII, with a final newline; lone surrogates become "?"."""
     document = to_document(analysis, findings, command, sources, full_text=full_text)
     text = json.dumps(document, ensure_ascii=True, indent=1, allow_nan=False)
-    return text.replace("\x7f", "\\u007f") + "\n"  # the one control character JSON leaves raw
+    text = text.replace("\x7f", "\\u007f")  # the one control character that JSON leaves raw
+    return text.replace("##", "#\\u0023") + "\n"  # build servers act on ##[...] and ##vso[...]
 
 
 def to_document(

@@ -24,14 +24,17 @@ from cr_audit.findings import Finding, Rule
 from cr_audit.geometry.clones import Cluster
 from cr_audit.geometry.compare import SchemeTable
 from cr_audit.report.diff import Run, word_diff
-from cr_audit.report.escape import shorten, visible
+from cr_audit.report.escape import no_commands, shorten, visible
 from cr_audit.report.words import answer, name_of, percent, plural, what_was_read
 
 SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 MAX_CLUSTERS = 8
 MAX_ITEMS = 15
+MAX_SECONDARY = 6
 MAX_PER_RULE = 3
 MAX_MEMBERS = 20
+MAX_DIFF = 400
+_SCOPES = ("response", "boilerplate", "prompt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +68,30 @@ def to_text(renderable: RenderableType, screen: Screen) -> str:
     )
     console.print(renderable)
     lines = out.getvalue().splitlines()
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return no_commands("\n".join(line.rstrip() for line in lines)) + "\n"
 
 
 def render_scan(
     analysis: Analysis, findings: tuple[Finding, ...], command: str, screen: Screen
 ) -> str:
     """What ``cr-audit scan`` prints: header, answer, tables, findings, next steps."""
+    return to_text(scan_report(analysis, findings, command, screen), screen)
+
+
+def scan_report(
+    analysis: Analysis, findings: tuple[Finding, ...], command: str, screen: Screen
+) -> Group:
+    """The same, not yet rendered (for a picture, say)."""
     parts: list[RenderableType] = [_header(analysis, command), _answer(analysis, findings)]
     parts += clone_section(analysis, screen, limit=MAX_CLUSTERS, diffs=1)
     parts += weight_section(analysis)
     for k, unit in enumerate(analysis.units):
         if k == 0 or not isinstance(unit.shift, NotApplicable):
-            parts += win_rate_section(unit, screen, limit=MAX_ITEMS)
+            parts += win_rate_section(unit, screen, limit=MAX_ITEMS if k == 0 else MAX_SECONDARY)
     parts += choice_set_section(analysis)
     parts += finding_section(findings)
     parts += next_section(analysis)
-    return to_text(Group(*parts), screen)
+    return Group(*parts)
 
 
 def _header(analysis: Analysis, command: str) -> RenderableType:
@@ -139,6 +149,7 @@ def clone_section(
     if isinstance(clones, NotApplicable):
         return [heading("Clones", f"not computed: {clones.reason}")]
     shown = [c for c in clones.clusters if not _is_nested(c, clones.clusters)]
+    shown.sort(key=lambda c: (_SCOPES.index(c.scope), -c.size))
     if not shown:
         return [heading("Clones", f"none within {clones.radius:g} of each other")]
     wide = screen.width >= 110
@@ -283,7 +294,7 @@ def _cluster_row(
         share = percent(cluster.size / data.n_alternatives)
         if not isinstance(analysis.weights, NotApplicable):
             weight = percent(float(analysis.weights.weights[cluster.members].sum()))
-    text = frame["text"][cluster.medoid] or ""
+    text = frame["text"][cluster.medoid] or "(empty)"
     what = {"response": "", "prompt": "prompts ", "boilerplate": "boilerplate "}[cluster.scope]
     row: list[RenderableType] = [
         Text(what + cluster.kind),
@@ -321,7 +332,10 @@ def _runs(runs: list[Run], style: str, mark: str, screen: Screen) -> Text:
     """Colour where there is colour; marks such as {+word+} where there is none."""
     out = Text()
     for run in runs:
-        text = visible(run.text)
+        if len(out) > MAX_DIFF:
+            out.append(" …", style="dim")
+            break
+        text = shorten(visible(run.text), MAX_DIFF)
         if run.kind == "skipped":
             out.append(f" {text} ", style="dim")
         elif run.kind == "same":
@@ -359,9 +373,10 @@ def win_rate_section(unit: UnitResult, screen: Screen, *, limit: int) -> list[Re
     """Rank and win rate before and after, with the error of the shift."""
     title = f"Win rates by {unit.unit}"
     note = unit.reason
-    if unit.comparisons.n == 0 or (isinstance(unit.shift, NotApplicable)):
-        why = "no comparisons" if unit.comparisons.n == 0 else str(unit.shift.reason)  # type: ignore[union-attr]
-        return [heading(title, f"{note}; no ranking: {why}"), *_graph_line(unit)]
+    if unit.comparisons.n == 0:
+        return [heading(title, "there are no comparisons")]
+    if isinstance(unit.shift, NotApplicable):
+        return [heading(title, f"{note}; no ranking: {unit.shift.reason}"), *_graph_line(unit)]
     shift = unit.shift
     weighted = not isinstance(unit.items.weights, NotApplicable)
     wide = screen.width >= 110
