@@ -117,14 +117,15 @@ class TransformerBackend:
         return unit.astype(np.float32)
 
     def _windows(self, texts: Sequence[str]) -> list[_Window]:
-        present = [i for i, text in enumerate(texts) if canonical(text)]
+        plain = [readable(canonical(text)) for text in texts]
+        present = [i for i, text in enumerate(plain) if text]
         if not present:
             return []
         tokenizer, overlap = self._tokenizer()
         out: list[_Window] = []
         for start in range(0, len(present), 64):  # the library's encodings are large
             part = present[start : start + 64]
-            encodings = tokenizer.encode_batch([readable(texts[i]) for i in part])
+            encodings = tokenizer.encode_batch([plain[i] for i in part])
             for i, encoding in zip(part, encodings, strict=True):
                 for k, piece in enumerate((encoding, *encoding.overflowing)):
                     out.append(_window(i, piece, overlap if k else 0))
