@@ -262,9 +262,16 @@ def percentile_interval(replicates: FloatArray, level: float) -> FloatArray:
     if not 0 < level < 1:
         raise ValueError(f"the confidence level must lie in (0, 1), got {level!r}")
     tail = 0.5 * (1.0 - level)
+    if replicates.ndim == 1:
+        single: FloatArray = percentile_interval(replicates[:, None], level)[0]
+        return single
     out = np.full((*replicates.shape[1:], 2), np.nan)
     some = ~np.all(np.isnan(replicates), axis=0)
-    out[some] = np.nanquantile(replicates[:, some], [tail, 1.0 - tail], axis=0).T
+    holes = np.any(np.isnan(replicates), axis=0)  # nanquantile is a loop; keep it for these
+    whole, part = ~holes, some & holes
+    out[whole] = np.quantile(replicates[:, whole], [tail, 1.0 - tail], axis=0).T
+    if part.any():
+        out[part] = np.nanquantile(replicates[:, part], [tail, 1.0 - tail], axis=0).T
     return out
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import kendalltau
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.rewards.bootstrap import percentile_interval
@@ -34,9 +35,9 @@ class Changes:
     both orders are the observed ones; 0 where nothing changes sides. flip_with : that y, or -1.
     flagged : probability_flip >= confidence_level.
     probability_first_* : share of replicates in which the item leads its component.
-    kendall_tau, top_overlap and their intervals : over pairs of one component; the share of the
-    ``top_k`` items that both fits have (largest component). n_discordant : pairs in different
-    order; n_tested of them were tested.
+    kendall_tau, top_overlap : τ-b of the two fits, and the share of the ``top_k`` items that both
+    have, in the largest component; with intervals. n_discordant : pairs of one component in
+    different order; n_tested of them were tested.
     """
 
     reward_standard: FloatArray
@@ -64,29 +65,33 @@ class Changes:
 
 
 def ranks(rewards: FloatArray, components: IntArray, *, tie: float = TIE) -> IntArray:
-    """Rank within the component, 1 = highest; x is behind y only if r(y) > r(x) + tie; -1 for NaN.
+    """Rank within the component, 1 = highest; -1 for NaN.
 
+    Neighbours in the order that are closer than ``tie`` share the better rank.
     rewards : float64 (m,) or (b, m), one ranking per row.
     """
     rows = np.atleast_2d(rewards)
     out = np.full(rows.shape, -1, dtype=np.int64)
-    for c in np.unique(components[components >= 0]):
-        members = np.flatnonzero(components == c)
-        values = rows[:, members]
-        for b, row in enumerate(values):
-            known = np.isfinite(row)
-            ordered = np.sort(row[known])
-            above = ordered.size - np.searchsorted(ordered, row[known] + tie, side="right")
-            out[b, members[known]] = above + 1
+    for b, row in enumerate(rows):
+        known = np.flatnonzero(np.isfinite(row) & (components >= 0))
+        if known.size == 0:
+            continue
+        order = known[np.lexsort((-row[known], components[known]))]
+        part, value = components[order], row[order]
+        new_part = np.concatenate([[True], part[1:] != part[:-1]])
+        new_rank = new_part | np.concatenate([[True], value[:-1] - value[1:] > tie])
+        span = np.arange(order.size)
+        start = np.maximum.accumulate(np.where(new_part, span, 0))
+        out[b, order] = np.maximum.accumulate(np.where(new_rank, span, 0)) - start + 1
     return out.reshape(np.shape(rewards))
 
 
 def discordant_pairs(
     standard: FloatArray, weighted: FloatArray, components: IntArray, *, max_pairs: int
 ) -> tuple[IntArray, IntArray, int]:
-    """Pairs (x, y) with x above y in ``standard`` and below in ``weighted``, and how many there are.
+    """Pairs (x, y) with x above y in ``standard`` and below in ``weighted``, and their number.
 
-    At most ``max_pairs`` are returned: those with the largest min(|Δ standard|, |Δ weighted|).
+    At most ``max_pairs`` are returned: those of the largest min(|Δ standard|, |Δ weighted|).
     """
     above, below, margins, count = [], [], [], 0
     for c in np.unique(components[components >= 0]):
@@ -152,7 +157,7 @@ def ranking_changes(
     above, below, count = discordant_pairs(standard, weighted, components, max_pairs=MAX_PAIRS)
     flip, partner = _flips(one, two, above, below, m)
     top = _top(standard, components, top_k)
-    tau = [_tau(a, b, components) for a, b in zip(one, two, strict=True)]
+    tau = [_tau(a, b, top[0]) for a, b in zip(one, two, strict=True)]
     overlap = [_overlap(a, b, top) for a, b in zip(one, two, strict=True)]
     return Changes(
         reward_standard=standard,
@@ -168,7 +173,7 @@ def ranking_changes(
         flagged=known & (flip >= confidence_level),
         probability_first_standard=share(rank_one == 1),
         probability_first_weighted=share(rank_two == 1),
-        kendall_tau=_tau(standard, weighted, components),
+        kendall_tau=_tau(standard, weighted, top[0]),
         kendall_tau_interval=percentile_interval(np.asarray(tau), confidence_level),
         top_k=top_k,
         top_overlap=_overlap(standard, weighted, top),
@@ -219,18 +224,10 @@ def _overlap(a: FloatArray, b: FloatArray, top: tuple[IntArray, int]) -> float:
     return np.intersect1d(leaders(a), leaders(b)).size / k
 
 
-def _tau(a: FloatArray, b: FloatArray, components: IntArray) -> float:
-    """Kendall's τ-b over the pairs that lie in one component; NaN where there are none."""
-    from scipy.stats import kendalltau
-
-    total, mass = 0.0, 0.0
-    for c in np.unique(components[components >= 0]):
-        inside = (components == c) & np.isfinite(a) & np.isfinite(b)
-        n = int(inside.sum())
-        if n < 2:
-            continue
-        tau = float(kendalltau(np.round(a[inside] / TIE), np.round(b[inside] / TIE)).statistic)
-        if np.isfinite(tau):
-            pairs = n * (n - 1) / 2
-            total, mass = total + pairs * tau, mass + pairs
-    return total / mass if mass else float("nan")
+def _tau(a: FloatArray, b: FloatArray, members: IntArray) -> float:
+    """Kendall's τ-b, rewards within TIE being ties; NaN below two items with data."""
+    x, y = a[members], b[members]
+    both = np.isfinite(x) & np.isfinite(y)
+    if both.sum() < 2:
+        return float("nan")
+    return float(kendalltau(np.round(x[both] / TIE), np.round(y[both] / TIE)).statistic)

@@ -14,7 +14,6 @@ from functools import partial
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
@@ -203,12 +202,18 @@ class _Problem:
 
 
 def _factor(matrix: FloatArray) -> Callable[[FloatArray], FloatArray]:
-    """A solver with the Cholesky factor; a flat direction gets a floor far below the others."""
-    floor = 1e-12 * float(np.trace(matrix)) / matrix.shape[0]
-    factor = cho_factor(matrix + max(floor, 1e-300) * np.eye(matrix.shape[0]))
+    """A solver in the range of a positive semi-definite matrix: flat directions get no step.
+
+    Contexts of fewer alternatives than dimensions leave θ undetermined in those directions, and
+    rounding there, divided by nothing, would swamp the rest.
+    """
+    values, vectors = np.linalg.eigh(matrix)
+    kept = values > 1e-13 * matrix.shape[0] * max(float(values[-1]), 0.0)
+    inverse = np.divide(1.0, values, out=np.zeros_like(values), where=kept)
 
     def solve(rhs: FloatArray) -> FloatArray:
-        out: FloatArray = cho_solve(factor, rhs)
+        scale = inverse if rhs.ndim == 1 else inverse[:, None]
+        out: FloatArray = vectors @ (scale * (vectors.T @ rhs))
         return out
 
     return solve
@@ -226,7 +231,7 @@ def _newton(
     precondition = _factor(problem.dense_hessian(np.zeros_like(rewards)))
     value = problem.value(theta, rewards)
     for iteration in range(max_iterations):
-        step = _step(problem, rewards, gradient, precondition, min(0.1, norm))
+        step = _step(problem, rewards, gradient, precondition, max(min(0.1, norm), 1e-6))
         moved = problem.rows.times(step)
         slope = float(np.einsum("i,i->", gradient, step))
         t = 1.0
@@ -265,7 +270,10 @@ def _step(
     for _ in range(gradient.shape[0]):
         image = rows.transposed(np.asarray(curvature @ rows.times(direction)))
         image += problem.ridge * direction
-        alpha = rho / float(np.einsum("i,i->", direction, image))
+        bend = float(np.einsum("i,i->", direction, image))
+        if not (rho > 0.0 and bend > 0.0):
+            break
+        alpha = rho / bend
         step = step + alpha * direction
         rest = rest - alpha * image
         z = precondition(rest)
