@@ -4,8 +4,8 @@ Prefix filter (Chaudhuri, Ganti and Kaushik 2006; Bayardo, Ma and Srikant 2007).
 If J(a, b) >= t then |A n B| >= t * max(|A|, |B|). Put every set in one common order, the rarest
 shingles first. The first |A| - ceil(t |A|) + 1 shingles of A, its prefix, and the prefix of B then
 share at least one; prefixes longer by q - 1 share at least q. So only texts whose prefixes share
-enough shingles are candidates, and the exact distance decides on each of them. Shingles that stand in one text only are rarest of all and
-lead nowhere, which empties most prefixes.
+enough shingles are candidates, and the exact distance decides on each of them. Shingles that stand
+in one text only are rarest of all and lead nowhere, which empties most prefixes.
 
 Dense regions. Among m texts that are nearly the same (one refusal with small changes), pairs would
 be m^2. Where a prefix shingle is shared by more than ``HEAVY`` texts, whole balls are set aside
@@ -36,7 +36,7 @@ PREFIX_DEMAND, PREFIX_SHARE = 3, 32
 """Shared shingles demanded of two prefixes: 3, and one more for every 32 of the set. Demanding q
 and lengthening the prefixes by q - 1 loses no pair (of q more places one can be lost to each side)
 and removes most false candidates; the values are the fastest of those tried."""
-_MAX_FAILED_PIVOTS = 16
+_MAX_FAILED_PIVOTS, _MAX_BARREN = 8, 8
 _BLOCK_CANDIDATES = 2_000_000
 _BLOCK_ENTRIES = 20_000_000
 
@@ -140,13 +140,14 @@ def _set_balls_aside(
     """Balls of this diameter where a prefix shingle is heavy, and the rows that remain."""
     active = index.comparable.copy()
     balls: list[IntArray] = []
-    barren: set[int] = set()
+    done: set[int] = set()
+    barren = 0
     while True:
         prefixes = _prefixes(index, radius, active).tocsc()
         frequency = np.diff(prefixes.indptr)
-        frequency[list(barren)] = 0
+        frequency[list(done)] = 0
         column = int(np.argmax(frequency)) if frequency.size else 0
-        if not frequency.size or frequency[column] <= HEAVY:
+        if not frequency.size or frequency[column] <= HEAVY or barren >= _MAX_BARREN:
             return balls, active
         posting: IntArray = np.sort(
             prefixes.indices[prefixes.indptr[column] : prefixes.indptr[column + 1]]
@@ -162,8 +163,8 @@ def _set_balls_aside(
             balls.append(np.concatenate([pivot, ball[ball != pivot[0]]]).astype(np.int64))
             active[ball] = False
             posting = posting[active[posting]]
-        if posting.size > HEAVY:
-            barren.add(column)
+        done.add(column)
+        barren += failed == _MAX_FAILED_PIVOTS
 
 
 def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None = None) -> TextPairs:
