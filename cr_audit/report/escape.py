@@ -17,7 +17,7 @@ _SIMPLE = re.compile(r"[\x20-\x7e]*\Z")
 # Build servers read commands from what a program prints: Azure Pipelines "##vso[...]" and GitHub's
 # older "##[...]" anywhere in a line, GitHub's "::name::" at the start of one, after white space.
 _COMMAND = re.compile(r"##(?=(?:vso)?\[)", re.IGNORECASE)
-_LEADING = re.compile(r"^(\s*)::", re.MULTILINE)
+_LEADING = re.compile(r"^((?:\s|\x1b\[[0-9;]*m)*)::", re.MULTILINE)
 _MARKUP = re.compile(r"[&<>\"'\\`*_{}\[\]()#+!|~@:$-]")
 
 

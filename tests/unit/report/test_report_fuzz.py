@@ -1,0 +1,242 @@
+"""Hostile data through every renderer: nothing from it is interpreted, whatever it holds."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import unicodedata
+from typing import Any
+
+import jsonschema
+import pytest
+from cases import audited, jsonl, lexical
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from cr_audit.analysis import Settings, analyse
+from cr_audit.audits import run_audits
+from cr_audit.errors import CrAuditError
+from cr_audit.readers import read
+from cr_audit.report.json_v1 import json_schema, render_json
+from cr_audit.report.markdown import render_markdown
+from cr_audit.report.terminal import (
+    Screen,
+    clone_section,
+    heaviest_section,
+    render_part,
+    render_scan,
+    weight_section,
+    win_rate_section,
+)
+
+HOSTILE = (
+    "\x1b[5;45mblink\x1b[0m",
+    "\x1b]8;;http://evil.example\x1b\\link\x1b]8;;\x1b\\",
+    "[bold red]markup[/bold red]",
+    "[/]",
+    "[link=http://evil.example]x[/link]",
+    ":warning: :smile:",
+    "::error file=a,line=1::boo",
+    "\n::set-output name=x::y",
+    "%0A::error::boo",
+    "##vso[task.setvariable variable=x]y",
+    "##[error]boo",
+    "a | b || c\\|d",
+    "]]>",
+    "<script>alert(1)</script><!-- x -->",
+    "<img src=x onerror=alert(1)>",
+    "&lt;b&gt; &amp;#124; it's",
+    "[text](http://evil.example) ![i](http://evil.example/x.png)",
+    "https://evil.example/?a=1 www.evil.example a@evil.example @someone owner/repo#12 GH-3",
+    "`code` **bold** _it_ ~~no~~ $x$ # head\n---\n- list\n1. one",
+    "\u202eright to left\u2066x\u2069\u200f",
+    "zero\u200bwidth\u200d\ufeff\u00ad",
+    "nul\x00bell\x07back\x08\x08del\x7fc1\x9b31m\x85\u2028\u2029",
+    "\ud800lone\udfff",
+    "\U000e0041\U000e007f tags",
+    "one line\r\nand\ranother\tand a tab",
+    "{-x-} {+y+} … words …",
+    "e\u0301\u0300\u0300\u0300" * 5,
+    "日本語テキスト" * 10,
+    "long " * 600,
+    "x" * 5_000,
+    " ",
+    "",
+)
+text = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(max_size=30),
+    st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=8)), max_size=4).map("".join),
+)
+
+
+@st.composite
+def arenas(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Labelled pairs over few prompts, models and responses, so that there is much to report."""
+    prompts = draw(st.lists(text, min_size=1, max_size=3))
+    responses = draw(st.lists(text, min_size=2, max_size=6))
+    models = draw(st.lists(text, max_size=4))
+    raters = draw(st.lists(text, max_size=3))
+    rows = []
+    for _ in range(draw(st.integers(1, 14))):
+        row: dict[str, Any] = {"prompt": draw(st.sampled_from(prompts))}
+        for side in "ab":
+            row[f"response_{side}"] = draw(st.sampled_from(responses))
+            if models:
+                row[f"model_{side}"] = draw(st.sampled_from(models))
+        if raters:
+            row["annotator"] = draw(st.sampled_from(raters))
+        row["winner"] = draw(st.sampled_from(["model_a", "model_b", "tie", draw(text)]))
+        rows.append(row)
+    return rows
+
+
+@st.composite
+def other_data(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Chosen and rejected texts, ids alone, or ranked lists."""
+    kind = draw(st.sampled_from(["pairs", "ids", "lists"]))
+    rows: list[dict[str, Any]] = []
+    for _ in range(draw(st.integers(1, 10))):
+        if kind == "pairs":
+            rows.append({"prompt": draw(text), "chosen": draw(text), "rejected": draw(text)})
+        elif kind == "ids":
+            rows.append({"winner": draw(text), "loser": draw(text)})
+        else:
+            n = draw(st.integers(2, 4))
+            rows.append(
+                {
+                    "prompt": draw(text),
+                    "responses": [draw(text) for _ in range(n)],
+                    "ranks": draw(st.permutations(range(n))),
+                }
+            )
+    return rows
+
+
+SUSPECT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+SGR = re.compile(r"\x1b\[([0-9;]*)m")
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+RAW_MARKUP = re.compile(r"[<>`*\[\]@\\$~!]|://|www\.|&(?!#\d+;)")
+
+
+def suspects(out: str) -> set[str]:
+    """Control, format, surrogate, private and line separator characters, new lines aside."""
+    return {c for c in set(out) - {"\n"} if unicodedata.category(c) in SUSPECT}
+
+
+def check_plain(out: str, width: int) -> None:
+    for line in out.split("\n"):
+        assert line == line.rstrip(), f"trailing spaces: {line!r}"
+        assert cell_len(line) <= width, line
+        assert not line.lstrip().startswith("::"), line
+    assert not suspects(out)
+    assert "##[" not in out
+    assert "##vso[" not in out.lower()
+
+
+def check_markdown(out: str) -> None:
+    assert not suspects(out)
+    columns = 0
+    for line in out.split("\n"):
+        assert not RAW_MARKUP.search(line), line
+        pipes = line.count("|")
+        if not pipes:
+            columns = 0
+            continue
+        assert line.startswith("| "), line
+        assert line.endswith(" |"), line
+        columns = columns or pipes
+        assert pipes == columns, line
+
+
+def check_everything(rows: list[dict[str, Any]], model: str) -> None:
+    try:
+        data = read(["-"], stdin=io.BytesIO(jsonl(rows)), max_skipped=1.0)
+    except CrAuditError as error:
+        event(error.slug)
+        assert error.lines()
+        return
+    chosen = Settings(model=model, n_replicates=10, precision=1.0)
+    analysis = analyse(data, chosen, backend=None if model == "none" else lexical())
+    findings = run_audits(analysis)
+    for width in (40, 120):
+        plain = render_scan(analysis, findings, "scan", Screen(width, False))
+        check_plain(plain, width)
+        sections = [
+            *clone_section(analysis, Screen(width, False), limit=9, diffs=9, members=True),
+            *weight_section(analysis),
+            *heaviest_section(analysis, limit=9),
+            *[
+                p
+                for u in analysis.units
+                for p in win_rate_section(u, Screen(width, False), limit=9)
+            ],
+        ]
+        check_plain(render_part(analysis, "part", sections, Screen(width, False)), width)
+    coloured = render_scan(analysis, findings, "scan", Screen(100, True))
+    codes = {part for m in SGR.finditer(coloured) for part in m.group(1).split(";")}
+    assert codes <= {"", "0", "1", "2", "31", "32", "33", "36"}, codes
+    bare = SGR.sub("", coloured)
+    check_plain("\n".join(line.rstrip() for line in bare.split("\n")), 100)
+    out = render_json(analysis, findings, "scan", {}, full_text=True)
+    assert out.isascii()
+    assert all(c == "\n" or c.isprintable() for c in out)
+    assert "##[" not in out
+    document = json.loads(out)
+    VALIDATOR.validate(document)
+    json.dumps(document, ensure_ascii=False).encode("utf-8")  # no lone surrogate, however escaped
+    check_markdown(render_markdown(analysis, findings, "scan"))
+
+
+MANY = max(150, settings.default.max_examples)
+
+
+@settings(max_examples=MANY)
+@given(arenas(), st.sampled_from(["lexical", "none"]))
+def test_arenas(rows: list[dict[str, Any]], model: str) -> None:
+    check_everything(rows, model)
+
+
+@settings(max_examples=MANY)
+@given(other_data(), st.sampled_from(["lexical", "none"]))
+def test_pairs_ids_and_lists(rows: list[dict[str, Any]], model: str) -> None:
+    check_everything(rows, model)
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_each_hostile_text_everywhere(piece: str) -> None:
+    """The same text as prompt, response, model and rater at once."""
+    rows = [
+        {
+            "prompt": piece or "p",
+            "response_a": f"{piece} one {k}",
+            "response_b": f"{piece} two {k}",
+            "model_a": f"{piece}A",
+            "model_b": f"B{piece}",
+            "winner": "model_a" if k % 3 else "model_b",
+            "annotator": piece,
+        }
+        for k in range(6)
+    ]
+    check_everything(rows, "lexical")
+
+
+def test_the_fuzz_reaches_every_part() -> None:
+    """The generators above are worth something only if what they make has clones and ranks."""
+    piece = HOSTILE[0]
+    rows = [
+        {
+            "prompt": piece,
+            "response_a": f"{piece} one two three four five",
+            "response_b": f"{piece} one two three four six",
+            "model_a": f"m{i}",
+            "model_b": f"m{i + 1}",
+            "winner": "model_a",
+        }
+        for i in range(4)
+    ]
+    analysis, findings = audited(rows)
+    assert {f.rule for f in findings} >= {"CR101", "CR102"}
+    assert "\x1b" not in render_scan(analysis, findings, "scan", Screen(80, False))
