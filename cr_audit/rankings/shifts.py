@@ -41,8 +41,10 @@ class RankShift:
         intervals of the ranks over the resamples; 0 for thin items.
     probability_better, probability_worse : float64 (m,), share of the resamples in which the rank
         by weighted rate is better (worse) than by average rate; probability_differs : their sum.
-    flagged : bool (m,), the rank differs, in the direction observed with a probability of at least
-        the confidence level, the item is not thin, and ``any_shift`` holds.
+    flagged : bool (m,), the rank differs, the item is not thin, and the share of the resamples in
+        which it does not differ in the observed direction is small enough for a list: by Benjamini
+        and Hochberg's rule over the items that are not thin, so that of the items on the list at
+        most 1 - confidence_level are expected to be there by chance.
     any_shift : the largest shift in units of its error exceeds ``critical_value``, which if no item
         really shifted happens with a probability of at most 1 - confidence_level (Bonferroni over
         the items that are not thin).
@@ -301,7 +303,7 @@ class _Tally:
             rank_weighted_high=ranks[3],
             probability_better=self._better / n,
             probability_worse=self._worse / n,
-            flagged=any_shift & ~self._thin & (observed != 0) & (probability >= level),
+            flagged=self._flagged(observed, probability, level),
             any_shift=any_shift,
             leader_average=leaders[0],
             leader_weighted=leaders[1],
@@ -314,6 +316,16 @@ class _Tally:
             critical_value=critical,
             settings=settings,
         )
+
+    def _flagged(self, observed: IntArray, probability: FloatArray, level: float) -> BoolArray:
+        out = np.zeros(observed.shape[0], np.bool_)
+        kept, n = self._kept, self.n_replicates
+        doubt = np.where(observed[kept] == 0, 1.0, ((1 - probability[kept]) * n + 1) / (n + 1))
+        steps = np.arange(1, kept.size + 1) / max(kept.size, 1)
+        # A hair of room, so that 0.1 is not above 1 - 0.9.
+        below = np.flatnonzero(np.sort(doubt) <= (1 - level) * steps + 1e-12)
+        out[kept] = doubt <= (np.sort(doubt)[below[-1]] if below.size else -1.0)
+        return out
 
     def _rank_intervals(self, level: float) -> IntArray:
         out = np.zeros((4, self.rates.average.shape[0]), np.int64)

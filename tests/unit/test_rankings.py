@@ -373,6 +373,27 @@ def test_coin_flips_are_rarely_flagged(m: int, n: int) -> None:
     assert items <= 0.05 * 60 * m
 
 
+@pytest.mark.parametrize(("m", "n"), [(12, 3000), (40, 600)])
+def test_flags_are_seldom_wrong(m: int, n: int) -> None:
+    """Where rewards differ, near-ties swap by chance: a flag must mean a true change."""
+    rng = np.random.default_rng(m)
+    runs = 0
+    for _ in range(30):
+        reward, w = rng.normal(size=m), rng.dirichlet(np.full(m, 0.7)) + 1e-9
+        i = rng.integers(m, size=n)
+        j = (i + 1 + rng.integers(m - 1, size=n)) % m
+        p = 1 / (1 + np.exp(reward[j] - reward[i]))
+        y = rng.random(n) < p
+        votes = Comparisons.of(m, np.where(y, i, j), np.where(y, j, i))
+        population = Comparisons.of(m, np.r_[i, j], np.r_[j, i], mass=np.r_[p, 1 - p])
+        got = bootstrap_win_rates(votes, w, n_replicates=300, rng=rng)
+        truth = win_rates(population, w)
+        moved = np.sign(truth.rank_weighted - truth.rank_average)
+        seen = np.sign(got.rates.rank_weighted - got.rates.rank_average)
+        runs += bool(np.any(got.flagged & (moved != seen)))
+    assert runs <= 6
+
+
 def test_no_weights_no_shift_no_flag() -> None:
     """Rounding is never a finding: uniform weights, whatever their scale."""
     rng = np.random.default_rng(0)
@@ -400,3 +421,31 @@ def test_fast_and_flat_in_memory() -> None:
     tracemalloc.stop()
     assert elapsed < 10
     assert peak < 80e6
+
+
+@pytest.mark.shared
+def test_halves_of_real_votes_differ_as_much_as_their_errors_say(shared_data: Path) -> None:
+    """519 answers to 13 questions, crowd votes: the shifts of two random halves, in units of the
+    standard error of their difference, should scatter with a standard deviation of 1."""
+    from cr_audit.readers import read
+
+    file = shared_data / "llmfao" / "crowd_comparisons.shared.jsonl.gz"
+    c = read([str(file)]).comparison_arrays()
+    rng = np.random.default_rng(0)
+    z = []
+    for _ in range(4):
+        w = rng.dirichlet(np.full(c.n_items, 0.7))
+        order = rng.permutation(c.n)
+        halves = [
+            bootstrap_win_rates(
+                Comparisons.of(c.n_items, c.winner[half], c.loser[half], c.outcome[half]),
+                w,
+                n_replicates=100,
+                rng=rng,
+            )
+            for half in (order[: c.n // 2], order[c.n // 2 :])
+        ]
+        known = ~(halves[0].thin | halves[1].thin)
+        error = np.hypot(halves[0].standard_error, halves[1].standard_error)
+        z.append(((halves[0].shift - halves[1].shift) / error)[known])
+    assert 0.8 <= np.concatenate(z).std() <= 1.2

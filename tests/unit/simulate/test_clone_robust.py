@@ -119,8 +119,11 @@ def test_clones_flip_the_winner_and_weights_flip_it_back(by_model: bool, cluster
     assert names[shift.leader_average] == "boreal-7b"
     assert names[shift.leader_weighted] == "atlas-2"
     assert shift.probability_leaders_differ > (0.99 if by_model else 0.95)
-    assert shift.flagged[shift.leader_average]
-    assert shift.flagged[shift.leader_weighted]
+    if by_model:
+        assert [n for n, f in zip(names, shift.flagged, strict=True) if f] == [
+            "atlas-2",
+            "boreal-7b",
+        ]
     for component in range(int(shift.rates.component.max()) + 1):
         inside = shift.rates.component == component
         first = {
