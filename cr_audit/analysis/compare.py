@@ -9,7 +9,7 @@ from cr_audit.analysis.facts import Analysis
 from cr_audit.arrays import IntArray, NotApplicable
 from cr_audit.errors import ComputeError
 from cr_audit.geometry.compare import SchemeTable, compare_weights
-from cr_audit.geometry.contexts import response_contexts
+from cr_audit.geometry.contexts import paired_contexts
 
 
 def compare_schemes(analysis: Analysis) -> tuple[SchemeTable, str]:
@@ -37,7 +37,7 @@ def compare_schemes(analysis: Analysis) -> tuple[SchemeTable, str]:
     else:
         groups, what = clones, "clone clusters"
     table = compare_weights(
-        response_contexts(embedding.prompt_vectors, embedding.response_vectors, prompt_of),
+        paired_contexts(embedding.prompt_vectors, embedding.response_vectors, prompt_of),
         groups,
         clusters=clones,
         duplicates=duplicate_labels(prompt_of, text_codes_of(data)),

@@ -21,7 +21,7 @@ from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.embed import PrecomputedVectors, VectorCache, embed_texts
 from cr_audit.embed.backends import Backend
 from cr_audit.geometry.clones import DEFAULT_RADIUS, CloneReport, find_clones
-from cr_audit.geometry.contexts import pseudo_prompt_vectors, response_contexts
+from cr_audit.geometry.contexts import paired_contexts, pseudo_prompt_vectors
 from cr_audit.geometry.homogeneity import Homogeneity, homogeneity, noise_floor
 from cr_audit.geometry.scope import (
     MANY_ALTERNATIVES,
@@ -258,7 +258,7 @@ def _weights(
             duplicates=duplicates,
             rng=rng,
         )
-    contexts = response_contexts(embedding.prompt_vectors, embedding.response_vectors, prompt_of)
+    contexts = paired_contexts(embedding.prompt_vectors, embedding.response_vectors, prompt_of)
     if settings.weights == "sharing":
         return sharing_weights(contexts, duplicates=duplicates, rng=rng)
     return voronoi_weights(

@@ -7,6 +7,7 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch
+from cr_audit.data.joining import join_texts
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers.build import LEGITIMATE, Builder
 from cr_audit.readers.containers import Container, Row, Unparsed
@@ -74,11 +75,13 @@ def read(
         for container in opened:
             container.close()
     _check_skipped(builder, max_skipped, files)
-    return builder.dataset(
-        tuple(files),
-        tuple(matches),
-        expand_choices=expand_choices,
-        ratings_to_pairs=ratings_to_pairs,
+    return join_texts(
+        builder.dataset(
+            tuple(files),
+            tuple(matches),
+            expand_choices=expand_choices,
+            ratings_to_pairs=ratings_to_pairs,
+        )
     )
 
 
