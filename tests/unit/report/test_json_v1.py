@@ -41,14 +41,23 @@ PARTS = ("embedding", "neighbours", "clones", "weights", "choice_sets")
 
 
 def ranked(prompt: str, texts: tuple[str, ...], ranks: list[int]) -> dict[str, Any]:
-    return {"prompt": prompt, "responses": list(texts), "ranks": ranks}
+    answers = [{"text": t, "rank": r} for t, r in zip(texts, ranks, strict=True)]
+    return {"question": prompt, "answers": answers}
 
 
 NEAR = ("one two three four five six seven", "one two three four five six eight")
 DATA: dict[str, list[dict[str, Any]]] = {
     "one row": [{"prompt": "Why?", "chosen": "good", "rejected": "bad"}],
-    "ids only": [{"winner": f"w{i % 4}", "loser": f"l{i % 3}"} for i in range(12)],
-    "ids only, a circle": [{"winner": f"{i}", "loser": f"{(i + 1) % 3}"} for i in range(3)],
+    "ids only": [
+        {
+            "question_id": f"q{i % 4}",
+            "model_a": f"m{i % 3}",
+            "model_b": f"m{(i + 1) % 3}",
+            "winner": ("model_a", "model_b", "tie")[i % 5 % 3],
+        }
+        for i in range(24)
+    ],
+    "short names, a circle": [{"winner": f"{i}", "loser": f"{(i + 1) % 3}"} for i in range(3)],
     "lists": [ranked("Why?", DISTINCT[k : k + 3], [0, 2, 1]) for k in range(5)],
     "lists with ties": [ranked("Why?", DISTINCT[:3], [0, 0, 1])] * 2,
     "one prompt": round_robin(DISTINCT[:5]),
