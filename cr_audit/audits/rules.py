@@ -30,7 +30,7 @@ RULES: tuple[Rule, ...] = (
             "Look at the word diff of the two furthest members. If they are one answer, keep one"
             " copy, or train with the exported weights."
         ),
-        source=f"{_CR}, Definition 2.5 and section 5",
+        source=f"{_CR} (approximate clones)",
     ),
     Rule(
         id="CR102",
@@ -43,7 +43,7 @@ RULES: tuple[Rule, ...] = (
         ),
         computed="Equal text after Unicode NFC and trimming of outer white space, nothing else.",
         advice="Merge them, or let the weights split one share between them (the default).",
-        source=f"{_CR}, Definition 2.5 with distance 0",
+        source=f"{_CR} (approximate clones, at distance 0)",
     ),
     Rule(
         id="CR103",
@@ -57,7 +57,7 @@ RULES: tuple[Rule, ...] = (
         ),
         computed="Near-identical response texts under three or more prompts that are not clones.",
         advice="Decide whether this answer should carry that much of the training signal.",
-        source="METHODS of this project; section 4 of docs/methods.md",
+        source="docs/methods.md, section 4",
     ),
     Rule(
         id="CR104",
@@ -85,7 +85,7 @@ RULES: tuple[Rule, ...] = (
             " permutation p-value where counts are small; p-values corrected over clusters (Holm)."
         ),
         advice="Read the diff: if the difference is decisive, take the cluster out (--radius).",
-        source=f"{_CR}, Definition 2.5 (second condition)",
+        source=f"{_CR} (approximate clones: near, and alike to annotators)",
     ),
     Rule(
         id="CR106",
