@@ -27,6 +27,7 @@ import scipy.sparse as sp
 from scipy.linalg.lapack import dgesv
 from scipy.sparse.linalg import splu
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 
@@ -208,7 +209,9 @@ class MomentSystem:
                 return step
             self._factorise = True  # for the rest of this solve
         if self._filled:
-            return self._dense_step(slope, weights, penalty, residual)
+            # LAPACK's threads would change the last bits with the number of cores.
+            with threadpool_limits(limits=1, user_api="blas"):
+                return self._dense_step(slope, weights, penalty, residual)
         return self._direct_step(slope, diagonal, weights, residual)
 
     def _dense_step(

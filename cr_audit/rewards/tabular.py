@@ -26,7 +26,8 @@ class Fit:
     has_data : bool (m,), false for an alternative that was never compared.
     components : int64 (m,), 0, 1, ... by smallest member; -1 without data. Rewards (and ranks) of
     two components cannot be compared. n_components : how many.
-    gradient_norm : max_x |F(x)|, the gradient divided by the weight; error of a reward <= norm/λ.
+    gradient_norm : max_x |F(x)|/max(1, Σ_y w(y) s(x,y)), F the gradient divided by the weight.
+    Where the divisor is 1 (complete data) every reward is within gradient_norm/λ of the exact one.
     kappa : the normaliser of sparse data. weights : float64 (m,), as given.
     """
 
