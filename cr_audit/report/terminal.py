@@ -49,7 +49,7 @@ class Screen:
         """The terminal on stdout; piped output is plain and 100 columns wide (or COLUMNS)."""
         tty = sys.stdout.isatty()
         width = shutil.get_terminal_size((100, 24)).columns
-        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         return cls(width=max(width, 40), colour=tty and not plain)
 
 
@@ -90,7 +90,7 @@ def scan_report(
             parts += win_rate_section(unit, screen, limit=MAX_ITEMS if k == 0 else MAX_SECONDARY)
     parts += choice_set_section(analysis)
     parts += finding_section(findings)
-    parts += next_section(analysis)
+    parts += next_section(analysis, screen)
     return Group(*parts)
 
 
@@ -518,7 +518,7 @@ def finding_section(findings: tuple[Finding, ...]) -> list[RenderableType]:
     return parts
 
 
-def next_section(analysis: Analysis) -> list[RenderableType]:
+def next_section(analysis: Analysis, screen: Screen) -> list[RenderableType]:
     """What to do now; the commands can be copied as they are."""
     files = " ".join(_shell(f.path) for f in analysis.dataset.report.files[:3])
     steps = []
@@ -529,6 +529,12 @@ def next_section(analysis: Analysis) -> list[RenderableType]:
     if analysis.units and not isinstance(analysis.units[0].shift, NotApplicable):
         steps.append((f"cr-audit winrates {files}", "all items with intervals"))
     steps.append(("cr-audit explain RULE", "what a finding means"))
+    if 6 + max(len(c) for c, _ in steps) + max(len(w) for _, w in steps) > screen.width:
+        lines = [
+            Text(f"  {command}\n", overflow="fold").append(f"    {what}", style="dim")
+            for command, what in steps
+        ]
+        return [heading("Next"), *lines]
     grid = Table.grid(padding=(0, 2))
     for command, what in steps:
         grid.add_row(Text("  " + command), Text(what, style="dim"))
@@ -567,9 +573,9 @@ def rule_text(rule: Rule, screen: Screen) -> str:
 def rule_list(rules: Sequence[Rule], screen: Screen) -> str:
     """All rules, one per line."""
     table = _table()
-    table.add_column("rule")
-    table.add_column("name", no_wrap=True)
-    table.add_column("severity")
+    table.add_column("rule", min_width=5, no_wrap=True)
+    table.add_column("name")
+    table.add_column("severity", min_width=8, no_wrap=True)
     table.add_column("finds", ratio=1)
     for rule in rules:
         table.add_row(
