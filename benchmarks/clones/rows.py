@@ -23,6 +23,10 @@ GREY = 0.6
 """Pairs of different models' answers whose words align to this share or more (difflib's ratio over
 words, in order) are neither copies nor different answers by our label, and are left out."""
 
+COPY = 0.8
+"""Published rewrites (rm_bench: one answer, plain and in markdown) count as copies from this share
+of aligned words; four in ten of them were written anew and have less."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -102,6 +106,20 @@ def aligned(a: str, b: str) -> float:
     return difflib.SequenceMatcher(None, x, y, autojunk=False).ratio()
 
 
+def published_rewrites(dataset: str) -> list[tuple[str, str, str]]:
+    """(prompt, a, b): pairs that the data itself calls rewrites of each other in another style."""
+    if dataset != "rm_bench":
+        return []
+    return [
+        (str(r["id"]), side[1].strip(), side[2].strip())
+        for r in _lines("rm_bench/items")
+        for side in (r["chosen"], r["rejected"])  # type: ignore[attr-defined]
+        if isinstance(side, list)
+        and side[1].strip() != side[2].strip()
+        and aligned(side[1], side[2]) >= COPY
+    ]
+
+
 def pairs(dataset: str, n_edits: int = 25, n_negative: int = 300, seed: int = 7) -> list[Pair]:
     """Per part: up to ``n_edits`` pairs of each edit, up to ``n_negative`` different answers."""
     texts = answers(dataset)
@@ -138,4 +156,6 @@ def pairs(dataset: str, n_edits: int = 25, n_negative: int = 300, seed: int = 7)
                 Pair(dataset, part, "grey" if grey else "different", options[i], options[j], False)
             )
             made += not grey
+    for prompt, a, b in published_rewrites(dataset):
+        out.append(Pair(dataset, part_of(dataset, prompt), "published rewrite", a, b, True))
     return out

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from cr_audit.arrays import Float32Array, Groups, IntArray, NotApplicable
+from cr_audit.geometry.calibration import EncoderCosines, encoder_cosines
 from cr_audit.geometry.clusters import RowCluster, bounded_clusters
 from cr_audit.geometry.shingles import Shingles
 from cr_audit.geometry.text_pairs import TextIndex, TextPairs, text_pairs
@@ -62,7 +63,12 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """How the pairs were found: index, measured recall (or why there is none), work done."""
+    """How the pairs were found.
+
+    index : "exact" (an inverted index that misses no pair outside dense balls) or
+    "frequent-skipped" (see ``text_pairs``). recall_estimate : share of the pairs within the radius,
+    among ``n_recall_sample`` seeded texts against all, that were found, measured in either case.
+    """
 
     index: str
     recall_estimate: float | NotApplicable
@@ -76,13 +82,15 @@ class CloneReport:
     """clusters : response, then prompt, then boilerplate; exact, near, loose; larger ones first.
 
     labels : a partition of all alternatives into response clones (near and exact); who has no
-    clone is alone. prompt_labels : the same for prompts.
+    clone is alone. prompt_labels : the same for prompts. encoder : what cosines of the given
+    vectors near clones have on this data.
     """
 
     clusters: tuple[Cluster, ...]
     labels: Groups
     prompt_labels: Groups
     neighbours: Neighbours
+    encoder: EncoderCosines | NotApplicable
     radius: float
     loose_radius: float
     boilerplate_prompts: int
@@ -236,6 +244,8 @@ def find_clones(
     response_texts : canonical text of each alternative, None where only an id is known (such an
     alternative is alone). prompt_of : int64 (n_alternatives,), index into ``prompt_texts``, -1
     where there is no prompt (all those share one). prompt_texts : canonical, None where unknown.
+    response_vectors : float32 (n_alternatives, d), unit rows; they decide nothing (they added
+    nothing to the text in the benchmark) and are calibrated against it: ``CloneReport.encoder``.
     radius <= loose_radius < 1 : distances in the sense of ``shingles``. Empty responses are exact
     clones of each other within a prompt and of nothing else.
     boilerplate_prompts : at least so many different prompts (clones of a prompt counted once) make
@@ -287,17 +297,22 @@ def find_clones(
         kind: Kind = "exact" if np.unique(text[c.members]).size == 1 else "near"
         clusters.append(_cluster("boilerplate", kind, c, text, group))
     recall, sampled = _recall(searches, rng, recall_sample)
+    encoder: EncoderCosines | NotApplicable = NotApplicable("no vectors were given")
+    if response_vectors is not None:
+        close = answered.pairs.limited(radius)
+        encoder = encoder_cosines(response_vectors, group, unit, close.first, close.second, rng)
     return CloneReport(
         clusters=tuple(_ordered(clusters, text, prompt_text)),
         labels=_partition(text.size, [*answered.exact, *answered.near]),
         prompt_labels=prompt_labels,
         neighbours=Neighbours(
-            index="exact",
+            index="exact" if all(s.pairs.complete for s in searches) else "frequent-skipped",
             recall_estimate=recall,
             n_recall_sample=sampled,
             n_candidates=sum(s.pairs.n_candidates for s in searches),
             n_edges=sum(s.pairs.first.size for s in searches),
         ),
+        encoder=encoder,
         radius=radius,
         loose_radius=loose_radius,
         boilerplate_prompts=boilerplate_prompts,

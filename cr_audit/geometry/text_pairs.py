@@ -12,7 +12,9 @@ be m^2. Where a prefix shingle is shared by more than ``HEAVY`` texts, whole bal
 first: all texts within half the ball's diameter of a pivot are within that diameter of each other,
 by the triangle inequality, so a ball is a certified group without a list of its pairs. Pivots are
 taken in the order of the rows, which the caller makes canonical. Pairs between a ball and texts
-outside it are not searched for.
+outside it are not searched for. What is then still too much (the sum of squared numbers of texts
+per prefix shingle is above ``MAX_WORK``: tens of thousands of texts that share half their words and
+no ball) is searched without the most frequent shingles, and ``complete`` says so.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ PREFIX_DEMAND, PREFIX_SHARE = 3, 32
 """Shared shingles demanded of two prefixes: 3, and one more for every 32 of the set. Demanding q
 and lengthening the prefixes by q - 1 loses no pair (of q more places one can be lost to each side)
 and removes most false candidates; the values are the fastest of those tried."""
+MAX_WORK = 2e9
 _MAX_FAILED_PIVOTS, _MAX_BARREN = 8, 8
 _BLOCK_CANDIDATES = 2_000_000
 _BLOCK_ENTRIES = 20_000_000
@@ -46,7 +49,8 @@ class TextPairs:
     """Pairs first < second with their exact distance <= radius, sorted by (first, second).
 
     balls : int64 (b, n_members) groups set aside as dense (see the head of the module); the first
-    member is the pivot. n_candidates : pairs whose exact distance was computed.
+    member is the pivot. n_candidates : pairs whose exact distance was computed. complete : False
+    if frequent shingles had to be left out of the search to keep its work within ``MAX_WORK``.
     """
 
     n: int
@@ -56,6 +60,7 @@ class TextPairs:
     distance: FloatArray
     balls: tuple[IntArray, ...]
     n_candidates: int
+    complete: bool
 
     def limited(self, radius: float) -> TextPairs:
         """The pairs within a smaller radius."""
@@ -68,6 +73,7 @@ class TextPairs:
             distance=self.distance[near],
             balls=self.balls,
             n_candidates=self.n_candidates,
+            complete=self.complete,
         )
 
 
@@ -167,17 +173,35 @@ def _set_balls_aside(
         barren += failed == _MAX_FAILED_PIVOTS
 
 
+def _within_budget(prefixes: sp.csr_array) -> tuple[sp.csr_array, bool]:
+    """Without the most frequent shingles, as many as make the work more than ``MAX_WORK``."""
+    frequency = np.bincount(prefixes.indices, minlength=prefixes.shape[1]).astype(np.float64)
+    order = np.argsort(frequency, kind="stable")
+    over = np.cumsum(frequency[order] ** 2) > MAX_WORK
+    if not over.any():
+        return prefixes, True
+    # All of one frequency stay or go together, so that no order among them matters.
+    dropped = frequency >= frequency[order[np.argmax(over)]]
+    kept = prefixes.copy()
+    kept.data[dropped[kept.indices]] = 0.0
+    kept.eliminate_zeros()
+    return kept, False
+
+
 def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None = None) -> TextPairs:
-    """Every pair of texts with distance <= ``radius`` (0 <= radius < 1), exact and complete,
-    except pairs that touch a ball (of ``ball_diameter``, the radius where None; see
-    ``TextPairs.balls``). Texts of fewer than
-    ``MIN_SHINGLES`` shingles pair with none."""
+    """Every pair of texts with distance <= ``radius`` (0 <= radius < 1), each distance exact.
+
+    None is missed unless ``complete`` is False in the result, except pairs that touch a ball (of
+    ``ball_diameter``, the radius where None; see ``TextPairs.balls``). Texts of fewer than
+    ``MIN_SHINGLES`` shingles pair with none. Raises ValueError for a radius outside [0, 1).
+    """
     if not 0.0 <= radius < 1.0:
         raise ValueError(f"radius is {radius}, expected 0 <= radius < 1")
     balls, active = _set_balls_aside(
         index, radius, radius if ball_diameter is None else ball_diameter
     )
     prefixes, demand = _prefixes(index, radius, active), _demands(index, radius)[1]
+    prefixes, complete = _within_budget(prefixes)
     postings = prefixes.T.tocsr()
     frequency = np.diff(postings.indptr)
     work = np.concatenate([[0], np.cumsum(prefixes @ frequency.astype(np.float64))])
@@ -215,4 +239,5 @@ def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None =
         distance=distance[order],
         balls=tuple(balls),
         n_candidates=n_candidates,
+        complete=complete,
     )

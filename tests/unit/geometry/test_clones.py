@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from cr_audit.arrays import NotApplicable
 from cr_audit.geometry import text_pairs as text_pairs_module
 from cr_audit.geometry.clones import DEFAULT_RADIUS, CloneReport, Cluster, find_clones
 from cr_audit.geometry.shingles import text_distance
@@ -192,6 +193,34 @@ def test_a_hundred_thousandfold_refusal_in_small(monkeypatch: pytest.MonkeyPatch
     assert [c.size for c in boilerplate] == [300]
     assert boilerplate[0].diameter <= DEFAULT_RADIUS
     assert len(members(report, "response", "near")) == 150
+
+
+def test_calibrates_the_encoder_against_the_text() -> None:
+    rng = RNG(0)
+    texts: list[str | None] = []
+    vectors = []
+    for k in range(40):
+        words = [f"t{k}w{i}" for i in range(20)]
+        for other in (False, False, True):
+            texts.append(" ".join(words[5 * other :]) + f" end{len(texts)}" + " x y z" * other)
+            vectors.append([1.0, 0.0, 0.0] if not other else [0.6, 0.8, 0.0])
+    v = (np.array(vectors) + 0.01 * rng.standard_normal((120, 3))).astype(np.float32)
+    v /= np.linalg.norm(v, axis=1, keepdims=True)
+    report = find_clones(
+        response_texts=texts,
+        prompt_of=np.repeat(np.arange(40), 3),
+        prompt_texts=[None] * 40,
+        response_vectors=v,
+        radius=0.2,
+        rng=RNG(0),
+    )
+    assert not isinstance(report.encoder, NotApplicable)
+    assert report.encoder.n_near == 40
+    assert report.encoder.near[0] > 0.99
+    assert report.encoder.other[1] == pytest.approx(0.6, abs=0.05)
+    assert (report.encoder.found, report.encoder.wrong) == (1.0, 0.0)
+    assert 0.9 < report.encoder.threshold <= 1.0
+    assert isinstance(clones(["a"]).encoder, NotApplicable)
 
 
 def test_wrong_settings() -> None:

@@ -88,6 +88,15 @@ def test_a_heavy_shingle_without_a_ball_is_searched_pair_by_pair(
     assert listed(pairs) == pytest.approx(brute(texts, 0.7))
 
 
+def test_says_when_frequent_shingles_were_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WORK", 500.0)
+    texts = refusals(60)
+    pairs = text_pairs(TextIndex(Shingles.of(texts)), 0.4)
+    assert not pairs.complete
+    truth = brute(texts, 0.4)
+    assert all(truth[k] == pytest.approx(d) for k, d in listed(pairs).items())
+
+
 def test_refuses_a_radius_that_lets_everything_in() -> None:
     with pytest.raises(ValueError, match="radius"):
         text_pairs(TextIndex(Shingles.of(["a"])), 1.0)
