@@ -15,6 +15,7 @@ import argparse
 import importlib.util
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def clock(label: str, work: Callable[[], Any], repeat: int) -> Any:
         out = work()
         wall = min(wall, time.perf_counter() - w)
         cpu = min(cpu, time.process_time() - c)
-    print(f"  {label:<44} wall {wall:8.3f} s   cpu {cpu:8.3f} s", end="")
+    print(f"  {label:<44} wall {wall:8.4f} s   cpu {cpu:8.4f} s", end="")
     return out
 
 
@@ -209,15 +210,16 @@ def linear(n: int, repeat: int) -> None:
 
 
 def dense(n: int, repeat: int) -> None:
-    for m in (20, 50, 100, 150, 200, 400):
+    for m in (3, 5, 10, 20, 30, 50, 100, 200):
         rows = draw(m, n)
         proportions, w = rows.proportions(), np.full(m, 1 / m)
         print(f"{m} alternatives")
         kept = moments.DENSE_LIMIT
         for label, limit in (("dense", 10**9), ("iterative", 0)):
             moments.DENSE_LIMIT = limit
-            clock(label, lambda p=proportions: fit_tabular(p, w, penalty=0.01), 20 * repeat)
-            print()
+            work = partial(fit_tabular, proportions, w, penalty=0.01)
+            fit = clock(label, work, 100 * repeat)
+            print(f"   {fit.iterations} steps")
         moments.DENSE_LIMIT = kept
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
-from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, Proportions
-from cr_audit.rewards.moments import MAX_ITERATIONS, FitStatus, MomentSystem
+from cr_audit.rewards.moments import MAX_ITERATIONS, FitStatus, MomentSystem, one_blas_thread
 from cr_audit.rewards.objective import check_penalty, check_weights, pair_terms
 
 # ‖F‖∞ <= TOLERANCE means that every reward is within TOLERANCE/λ of the exact one.
@@ -114,8 +113,7 @@ def fit_tabular(
     start[~has_data] = 0.0
     terms = pair_terms(proportions, w, count_weighted=count_weighted, normaliser=normaliser)
     system = MomentSystem(m, terms.first, terms.second)
-    # LAPACK's threads would change the last bits with the number of cores.
-    with threadpool_limits(limits=1, user_api="blas") if system.dense else nullcontext():
+    with one_blas_thread() if system.dense else nullcontext():
         solved = system.solve(
             terms.p,
             terms.strength,
