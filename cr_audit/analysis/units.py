@@ -20,6 +20,8 @@ from cr_audit.rankings import RankShift, bootstrap_win_rates, win_rates
 
 MANY_GROUPS = 20
 """Below this number of annotators (or prompts), resampling them says little."""
+MAX_DRAWS = 200
+"""Draws of the weights: the replicates use them in turn, so more say nothing new."""
 MAX_DRAWN = 50_000_000
 """Replicates times items held at once by the bootstrap: 400 MB of float64."""
 
@@ -258,7 +260,7 @@ def _rank(
         shift = bootstrap_win_rates(
             between,
             weights,
-            weight_draws=items.draws(n, rng) if items.draws else None,
+            weight_draws=items.draws(min(n, MAX_DRAWS), rng) if items.draws else None,
             clusters=clusters,
             component=health.component,
             n_replicates=n,

@@ -108,8 +108,8 @@ RULES: tuple[Rule, ...] = (
         ),
         computed=(
             "Rank by average win rate against rank by weighted average win rate, resampled with"
-            " the Monte-Carlo error of the weights; reported where the probability that the"
-            " leaders differ reaches the confidence level."
+            " the Monte-Carlo error of the weights; reported where the new leader's change of rank"
+            " is on the list of CR202."
         ),
         advice="Do not publish or train on the standard ranking before the clones are dealt with.",
         source=f"{_CR}, Definition 4.2, Corollary 4.5",
@@ -120,7 +120,12 @@ RULES: tuple[Rule, ...] = (
         severity=Severity.WARNING,
         summary="Clone-robust weights change the order of two or more items.",
         means="As CR201, below the first place.",
-        computed="Items whose rank differs in at least the confidence level of the resamples.",
+        computed=(
+            "The share of resamples in which an item's rank does not differ in the observed"
+            " direction, for every item with enough comparisons; Benjamini and Hochberg's list at"
+            " one minus the confidence level: of the items on it, that share is expected to be"
+            " chance."
+        ),
         advice="Look at which cluster moves them (cr-audit winrates).",
         source=f"{_CR}, Definition 4.2",
     ),

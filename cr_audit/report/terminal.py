@@ -394,7 +394,7 @@ def win_rate_section(unit: UnitResult, screen: Screen, *, limit: int) -> list[Re
     order = _order(unit, weighted, many)
     for i in order[:limit]:
         table.add_row(*_win_rate_row(unit, i, weighted, wide))
-    level = percent(shift.confidence_level)
+    level = percent(1 - shift.confidence_level)
     parts: list[RenderableType] = [heading(title, note), table]
     left = len(order) - limit
     if left > 0:
@@ -403,7 +403,7 @@ def win_rate_section(unit: UnitResult, screen: Screen, *, limit: int) -> list[Re
         )
     legend = (
         f"{shift.n_replicates:,} resamples of {unit.resampled.value}; error = one standard error;"
-        f" ▲▼ rank differs in {level} of resamples or more"
+        f" ▲▼ = change of rank beyond noise (at most {level} of those marked are chance)"
     )
     if many:
         legend += f"; ranks are within {unit.graph.n_components:,} separate components"
