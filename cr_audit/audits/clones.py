@@ -41,7 +41,7 @@ def _rule_of(cluster: Cluster) -> str | None:
     if cluster.scope == "prompt":
         return "CR104" if cluster.kind == "near" else None
     if cluster.scope == "boilerplate":
-        return "CR103" if cluster.kind == "near" else None
+        return "CR103"
     return "CR101" if cluster.kind == "near" and cluster.n_texts > 1 else "CR102"
 
 

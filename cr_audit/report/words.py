@@ -99,7 +99,7 @@ def _clone_sentences(analysis: Analysis) -> list[str]:
         if mass is not None:
             sentence += f" and {percent(mass)} of the clone-robust weight"
         out = [sentence + "."]
-    boilerplate = [c for c in clones.clusters if c.scope == "boilerplate" and c.kind == "near"]
+    boilerplate = [c for c in clones.clusters if c.scope == "boilerplate"]
     if boilerplate:
         largest = max(boilerplate, key=lambda c: c.n_prompts)
         out.append(

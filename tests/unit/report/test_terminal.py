@@ -103,6 +103,8 @@ def test_colour_changes_no_word(scans: dict[str, Scan]) -> None:
     """The word diff is the exception: without colour it marks changes by signs."""
     analysis, findings = scans["clone_robust"]
     for width in WIDTHS:
+        screen = Screen(width, False)
+        sections = [p for u in analysis.units for p in win_rate_section(u, screen, limit=9)]
         coloured, plain = (
             render_part(analysis, "winrates", sections, Screen(width, c)) for c in (True, False)
         )
