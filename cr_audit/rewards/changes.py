@@ -185,6 +185,27 @@ def ranking_changes(
     )
 
 
+def restore_weights(weights: FloatArray, members: IntArray) -> FloatArray:
+    """Weights with one cluster put back to its uniform share; float64 (m,), sum 1.
+
+    The members (int64 (k,)) get 1/m each, all others share 1 - k/m in their present proportions.
+    The weighted fit with these weights shows what the cluster's down-weighting alone explains.
+    """
+    m = weights.shape[0]
+    out = weights.astype(np.float64, copy=True)
+    out[members] = 0.0
+    rest = float(out.sum())
+    others = np.ones(m, dtype=np.bool_)
+    others[members] = False
+    left = 1.0 - (m - int(others.sum())) / m
+    if rest > 0.0:
+        out *= left / rest
+    else:  # nothing outside had weight: no proportions to keep
+        out[others] = 1.0 / m
+    out[members] = 1.0 / m
+    return out
+
+
 def _flips(
     one: FloatArray, two: FloatArray, above: IntArray, below: IntArray, m: int
 ) -> tuple[FloatArray, IntArray]:

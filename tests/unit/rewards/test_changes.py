@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cr_audit.arrays import Comparisons, FloatArray
+from cr_audit.arrays import Comparisons, FloatArray, Proportions
 from cr_audit.rewards.bootstrap import bootstrap_tabular
-from cr_audit.rewards.changes import Changes, discordant_pairs, ranking_changes, ranks
+from cr_audit.rewards.changes import (
+    Changes,
+    discordant_pairs,
+    ranking_changes,
+    ranks,
+    restore_weights,
+)
 from cr_audit.rewards.tabular import fit_tabular
 
 TABLE_2 = np.array([[100.0, 10, 1], [10, 1, 100], [1, 100, 10]])  # exp reward, by type
@@ -108,3 +114,20 @@ def test_items_without_data_and_other_components_stay_apart() -> None:
     assert np.isnan(out.probability_differs[4])
     assert np.isnan(out.interval_standard[4]).all()
     assert not out.flagged.any()
+
+
+def test_restoring_the_clones_restores_the_standard_ranking() -> None:
+    p = np.array(TABLE_2)[[0, 1, 2, 2, 2]]
+    matrix = np.einsum("t,xyt->xy", SHARES, p[:, None] / (p[:, None] + p[None]))
+    robust = np.array([1 / 3, 1 / 3, 1 / 9, 1 / 9, 1 / 9])
+    restored = restore_weights(robust, np.array([2, 3, 4]))
+    np.testing.assert_allclose(restored, 0.2)
+    leaders = [
+        int(np.argmax(fit_tabular(Proportions.from_matrix(matrix), w, penalty=0.01).rewards))
+        for w in (robust, restored)
+    ]
+    assert leaders == [0, 1]
+    np.testing.assert_allclose(
+        restore_weights(np.array([0.6, 0.2, 0.2, 0.0]), np.array([0])), [0.25, 0.375, 0.375, 0.0]
+    )
+    np.testing.assert_allclose(restore_weights(np.array([1.0, 0.0]), np.array([0])), 0.5)
