@@ -18,7 +18,8 @@ def percent(share: float) -> str:
         return "0%"
     if value < 0.1:
         return "<0.1%"
-    digits = 0 if value >= 10 or value == round(value) else 1
+    tenths = round(value, 1)
+    digits = 0 if tenths >= 10 or tenths == round(value) else 1
     return f"{value:.{digits}f}%"
 
 
