@@ -4,7 +4,7 @@ The test is on the text (``shingles``): two texts are *near* clones if at least 
 their distinct words and adjacent word pairs are in both. At the default radius 0.4 that is 60 %,
 which survives changes of case, punctuation, white space and markdown, reordered sentences, one
 sentence more or less in a paragraph, or every seventh word replaced; answers that different models
-give to one prompt share about 10 % (docs/clones.md has the measurements). What it cannot see is
+give to one prompt share 12 % in the median (docs/clones.md). What it cannot see is
 meaning: two answers that differ in one decisive word are near, and whether annotators treat them
 alike is asked afterwards (``homogeneity``).
 """
