@@ -234,7 +234,7 @@ def find_clones(
     prompt_texts: Sequence[str | None],
     response_vectors: Float32Array | None = None,
     radius: float = DEFAULT_RADIUS,
-    loose_radius: float = DEFAULT_LOOSE_RADIUS,
+    loose_radius: float | None = None,
     boilerplate_prompts: int = 3,
     recall_sample: int = 64,
     rng: np.random.Generator,
@@ -246,11 +246,13 @@ def find_clones(
     where there is no prompt (all those share one). prompt_texts : canonical, None where unknown.
     response_vectors : float32 (n_alternatives, d), unit rows; they decide nothing (they added
     nothing to the text in the benchmark) and are calibrated against it: ``CloneReport.encoder``.
-    radius <= loose_radius < 1 : distances in the sense of ``shingles``. Empty responses are exact
+    radius <= loose_radius < 1 (None: 0.55, or the radius where that is larger) : distances in the sense of ``shingles``. Empty responses are exact
     clones of each other within a prompt and of nothing else.
     boilerplate_prompts : at least so many different prompts (clones of a prompt counted once) make
     near-equal answers boilerplate. rng : draws the rows on which recall is measured.
     """
+    if loose_radius is None:
+        loose_radius = max(DEFAULT_LOOSE_RADIUS, radius)
     if not 0.0 <= radius <= loose_radius < 1.0:
         raise ValueError(f"expected 0 <= radius <= loose_radius < 1, got {radius}, {loose_radius}")
     if len(response_texts) != prompt_of.shape[0]:

@@ -225,7 +225,10 @@ def test_calibrates_the_encoder_against_the_text() -> None:
 
 def test_wrong_settings() -> None:
     with pytest.raises(ValueError, match="radius"):
-        clones(["a"], radius=0.9)
+        clones(["a"], radius=1.0)
+    with pytest.raises(ValueError, match="radius"):
+        clones(["a"], radius=0.3, loose_radius=0.2)
+    assert clones(["a"], radius=0.7).loose_radius == 0.7
     with pytest.raises(ValueError, match="texts but"):
         clones(["a"], [0, 0])
 
