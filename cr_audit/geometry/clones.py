@@ -246,8 +246,9 @@ def find_clones(
     where there is no prompt (all those share one). prompt_texts : canonical, None where unknown.
     response_vectors : float32 (n_alternatives, d), unit rows; they decide nothing (they added
     nothing to the text in the benchmark) and are calibrated against it: ``CloneReport.encoder``.
-    radius <= loose_radius < 1 (None: 0.55, or the radius where that is larger) : distances in the sense of ``shingles``. Empty responses are exact
-    clones of each other within a prompt and of nothing else.
+    radius <= loose_radius < 1 : distances in the sense of ``shingles``; a loose radius of None is
+    0.55, or the radius where that is larger. Empty responses are exact clones of each other within
+    a prompt and of nothing else. Raises ValueError where the radii or lengths do not fit.
     boilerplate_prompts : at least so many different prompts (clones of a prompt counted once) make
     near-equal answers boilerplate. rng : draws the rows on which recall is measured.
     """
