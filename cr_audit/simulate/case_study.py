@@ -1,0 +1,331 @@
+"""[CR] section 5 offline: descriptions of Paris, annotators whose tastes run in a circle, clones.
+
+Whatever moves between the fits here is the weights and the draw of the comparisons: texts, tastes
+and shares are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
+from cr_audit.geometry.clones import find_clones
+from cr_audit.geometry.sharing import sharing_weights
+from cr_audit.geometry.spaces import SPACES
+from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
+from cr_audit.rewards.linear import fit_linear
+from cr_audit.rewards.mlp import fit_mlp
+from cr_audit.simulate.descriptions import PROMPT, TOPICS, describe, edit
+from cr_audit.simulate.populations import preference_matrix
+
+# Annotator types: share of the population, log-odds of (food, art, romance); food wins over art,
+# art over romance, romance over food. Restaurants are liked as food is.
+TYPES = (
+    (0.35, (1.5, 0.0, -1.5)),
+    (0.36, (-1.5, 1.5, 0.0)),
+    (0.29, (0.0, -1.5, 1.5)),
+)
+FOOD, ART, ROMANCE, RESTAURANTS = range(4)
+N_RANKED = 3  # food, art and romance; restaurants are food in other words
+CLONED = ART
+CLONES = ("restaurants", "topic", "copies")
+ADDED = {
+    "restaurants": "new texts on restaurants, near-clones of food",
+    "topic": "new texts on the topic of art",
+    "copies": "edited copies of the texts on art",
+}
+PER_TOPIC = 100
+N_COMPARISONS = (1_000, 20_000)
+N_DRAWS = 10
+PENALTY = 0.1
+MAX_PRODUCTS = 2e10
+
+Encode = Callable[[list[str]], FloatArray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texts:
+    """texts and the topic of each (int64 (n,)); base : bool (n,), the data set without clones;
+    added : what each kind of clones adds to it, bool (n,)."""
+
+    texts: list[str]
+    topic: IntArray
+    base: BoolArray
+    added: Mapping[str, BoolArray]
+
+    def used(self, clones: str | None) -> BoolArray:
+        return self.base if clones is None else self.base | self.added[clones]
+
+
+def paris(*, per_topic: int = PER_TOPIC, rng: np.random.Generator) -> Texts:
+    """``per_topic`` different texts on food, art and romance each, and the clones of each kind.
+
+    Added are twice as many texts on art, three edited copies of every text on art, and twice as
+    many texts on restaurants.
+    """
+    texts: list[str] = []
+    kind: list[str] = []
+    topic: list[int] = []
+
+    def add(new: list[str], of: int, what: list[str]) -> None:
+        texts.extend(new)
+        kind.extend(what)
+        topic.extend([of] * len(new))
+
+    for t in (FOOD, ART, ROMANCE):
+        more = 2 * per_topic if t == CLONED else 0
+        new = describe(TOPICS[t], per_topic + more, rng)
+        add(new, t, ["base"] * per_topic + ["topic"] * more)
+    sources = [x for x, t, k in zip(texts, topic, kind, strict=True) if t == CLONED and k == "base"]
+    copies = [edit(x, rng) for x in sources for _ in range(3)]
+    add(copies, CLONED, ["copies"] * len(copies))
+    places = describe(TOPICS[RESTAURANTS], 2 * per_topic, rng)
+    add(places, RESTAURANTS, ["restaurants"] * len(places))
+    kinds = np.array(kind)
+    return Texts(
+        texts=texts,
+        topic=np.array(topic, dtype=np.int64),
+        base=kinds == "base",
+        added={name: kinds == name for name in CLONES},
+    )
+
+
+def topic_preferences() -> FloatArray:
+    """p(topic ≻ topic) of the whole population, float64 (4, 4), restaurants as food."""
+    liked = np.array([u for _, u in TYPES])
+    return preference_matrix(np.column_stack([liked, liked[:, FOOD]]), [s for s, _ in TYPES])
+
+
+def exact_pairs(topic: IntArray) -> Proportions:
+    """Every pair of texts at its exact proportion; m (m - 1) / 2 pairs of 40 bytes."""
+    m = topic.shape[0]
+    first, second = (x.astype(np.int64) for x in np.triu_indices(m, 1))
+    p = topic_preferences()[topic[first], topic[second]]
+    return Proportions(m, first, second, p, np.ones(p.shape[0]))
+
+
+def drawn_pairs(topic: IntArray, n: int, rng: np.random.Generator) -> Proportions:
+    """``n`` comparisons of pairs drawn at random, each decided by one random annotator."""
+    m = topic.shape[0]
+    left = rng.integers(m, size=n)
+    right = (left + rng.integers(1, m, size=n)) % m
+    wins = rng.random(n) < topic_preferences()[topic[left], topic[right]]
+    winner, loser = np.where(wins, left, right), np.where(wins, right, left)
+    return Comparisons.of(m, winner, loser).proportions()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseRow:
+    """One scheme before and after one kind of clones.
+
+    n_comparisons : 0 where every pair stands at its exact proportion. before, after : float64
+    (3,), mean reward of the texts on food, art, romance, averaged over draws of comparisons;
+    error_before, error_after : their standard deviation between draws, 0 where exact.
+    shift : largest change of a topic's mean reward (of the averages over draws where drawn);
+    error_shift : standard deviation over draws of the change of that topic. share : shift over
+    that of the standard fit. kept : share of draws with clones that the true winner leads.
+    """
+
+    scheme: str
+    space: str | None
+    clones: str
+    n_comparisons: int
+    before: FloatArray
+    after: FloatArray
+    error_before: FloatArray
+    error_after: FloatArray
+    shift: float
+    error_shift: float
+    share: float
+    kept: float
+    effective_share: float
+    zero_share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseStudy:
+    """winner : the topic that leads without clones, exactly; preferences : float64 (3, 3)."""
+
+    topics: tuple[str, ...]
+    winner: str
+    preferences: FloatArray
+    rows: tuple[CaseRow, ...]
+    added: Mapping[str, int]
+    encoder: str
+    reward: str
+    penalty: float
+    per_topic: int
+    n_draws: int
+    sharing_width: Mapping[str, float] = field(default_factory=dict)
+
+
+def weights_of(
+    contexts: FloatArray, texts: list[str] | None, *, rng: np.random.Generator
+) -> Iterator[Weights]:
+    """uniform, voronoi per space, cluster (where texts are given), sharing with its width found."""
+    streams = iter(rng.spawn(len(SPACES) + 2))
+    yield uniform_weights(contexts.shape[0])
+    for space in SPACES:
+        yield voronoi_weights(contexts, space=space, max_products=MAX_PRODUCTS, rng=next(streams))
+    if texts is not None:
+        clones = find_clones(
+            response_texts=texts,
+            prompt_of=np.zeros(len(texts), dtype=np.int64),
+            prompt_texts=[PROMPT],
+            response_vectors=contexts.astype(np.float32),
+            rng=next(streams),
+        )
+        yield cluster_weights(clones.labels.labels)
+    yield sharing_weights(contexts, rng=next(streams))
+
+
+def topic_means(rewards: FloatArray, topic: IntArray) -> FloatArray:
+    """Mean reward of the texts on food, art and romance: float64 (3,)."""
+    return np.array([rewards[topic == t].mean() for t in range(N_RANKED)])
+
+
+def case_study(
+    encode: Encode,
+    *,
+    encoder: str,
+    per_topic: int = PER_TOPIC,
+    n_comparisons: tuple[int, ...] = N_COMPARISONS,
+    n_draws: int = N_DRAWS,
+    reward: str = "linear",
+    penalty: float = PENALTY,
+    rng: np.random.Generator,
+) -> CaseStudy:
+    """Fit the rewards with and without clones, under every scheme of weights.
+
+    encode : texts to unit rows (n, d). Exact preferences are fitted under all schemes, ``n_draws``
+    draws of each number of comparisons under uniform, sphere and sharing weights. reward :
+    "linear" or "mlp". Memory: 40 bytes per pair of texts, 1.6 million pairs at 300 per topic.
+
+    Source: [CR] section 5 and Appendix I. Deviations:
+
+    1. Texts are made from templates and annotators are Bradley-Terry populations over topics,
+       where the paper asks a language model for both; nothing here needs a network.
+    2. Contexts are the encoder's own coordinates; no principal components fitted per data set.
+    3. Exact preferences are fitted beside the paper's 1,000 comparisons.
+    """
+    if reward not in ("linear", "mlp"):
+        raise ValueError(f"reward must be linear or mlp, not {reward!r}")
+    text_stream, weight_stream, draw_stream, fit_stream = rng.spawn(4)
+    data = paris(per_topic=per_topic, rng=text_stream)
+    study = _Study(
+        data, np.asarray(encode(data.texts), dtype=np.float64), reward, penalty, fit_stream
+    )
+    weights = {
+        kind: list(study.weights(kind, stream))
+        for kind, stream in zip((None, *CLONES), weight_stream.spawn(4), strict=True)
+    }
+    exact = {kind: study.exact(kind, weights[kind]) for kind in weights}
+    winner = int(exact[None][0].argmax())
+    rows = [*_rows(weights, {k: v[None] for k, v in exact.items()}, 0, winner)]
+    few = {kind: [w for w in ws if _drawn(w)] for kind, ws in weights.items()}
+    for n, stream in zip(n_comparisons, draw_stream.spawn(len(n_comparisons)), strict=True):
+        means = {kind: study.drawn(kind, few[kind], n, n_draws, stream) for kind in few}
+        rows += _rows(few, means, n, winner)
+    return CaseStudy(
+        topics=TOPICS[:N_RANKED],
+        winner=TOPICS[winner],
+        preferences=topic_preferences()[:N_RANKED, :N_RANKED],
+        rows=tuple(rows),
+        added={kind: int(data.added[kind].sum()) for kind in CLONES},
+        encoder=encoder,
+        reward=reward,
+        penalty=penalty,
+        per_topic=per_topic,
+        n_draws=n_draws,
+        sharing_width={k or "none": float(ws[-1].settings["width"]) for k, ws in weights.items()},
+    )
+
+
+def _drawn(weights: Weights) -> bool:
+    """The schemes that are also fitted to drawn comparisons."""
+    return weights.method in ("uniform", "sharing") or weights.space == "sphere"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Study:
+    data: Texts
+    vectors: FloatArray
+    reward: str
+    penalty: float
+    rng: np.random.Generator
+
+    def weights(self, kind: str | None, rng: np.random.Generator) -> Iterator[Weights]:
+        used = self.data.used(kind)
+        texts = [x for x, u in zip(self.data.texts, used, strict=True) if u]
+        return weights_of(self.vectors[used], texts, rng=rng)
+
+    def means(self, pairs: Proportions, weights: Weights, kind: str | None) -> FloatArray:
+        used = self.data.used(kind)
+        c, w = self.vectors[used], weights.weights
+        if self.reward == "mlp":
+            rewards = fit_mlp(pairs, c, w, penalty=self.penalty, rng=self.rng.spawn(1)[0]).rewards
+        else:
+            rewards = fit_linear(pairs, c, w, penalty=self.penalty).rewards
+        return topic_means(rewards, self.data.topic[used])
+
+    def exact(self, kind: str | None, weights: list[Weights]) -> FloatArray:
+        """float64 (schemes, 3)."""
+        pairs = exact_pairs(self.data.topic[self.data.used(kind)])
+        return np.stack([self.means(pairs, w, kind) for w in weights])
+
+    def drawn(
+        self,
+        kind: str | None,
+        weights: list[Weights],
+        n: int,
+        n_draws: int,
+        rng: np.random.Generator,
+    ) -> FloatArray:
+        """float64 (draws, schemes, 3); all schemes see the same comparisons."""
+        topic = self.data.topic[self.data.used(kind)]
+        out = []
+        for stream in rng.spawn(n_draws):
+            pairs = drawn_pairs(topic, n, stream)
+            out.append(np.stack([self.means(pairs, w, kind) for w in weights]))
+        return np.stack(out)
+
+
+def _rows(
+    weights: Mapping[str | None, list[Weights]],
+    means: Mapping[str | None, FloatArray],
+    n_comparisons: int,
+    winner: int,
+) -> Iterator[CaseRow]:
+    """means : float64 (draws, schemes, 3) per kind of clones."""
+    before = means[None]
+
+    def spread(values: FloatArray) -> FloatArray:
+        many = values.shape[0] > 1
+        return values.std(axis=0, ddof=1) if many else np.zeros(values.shape[1:])
+
+    for kind in CLONES:
+        after = means[kind]
+        change = after.mean(axis=0) - before.mean(axis=0)
+        standard = float(np.abs(change[0]).max())
+        for s, w in enumerate(weights[kind]):
+            largest = int(np.abs(change[s]).argmax())
+            shift = float(abs(change[s, largest]))
+            yield CaseRow(
+                scheme=w.method,
+                space=w.space,
+                clones=kind,
+                n_comparisons=n_comparisons,
+                before=before[:, s].mean(axis=0),
+                after=after[:, s].mean(axis=0),
+                error_before=spread(before[:, s]),
+                error_after=spread(after[:, s]),
+                shift=shift,
+                error_shift=float(spread(after[:, s, largest] - before[:, s, largest])),
+                share=shift / standard,
+                kept=float((after[:, s].argmax(axis=1) == winner).mean()),
+                effective_share=w.effective_number_corrected / w.m,
+                zero_share=w.zero_share,
+            )
