@@ -118,6 +118,7 @@ def _part(session: Session, output: Path | None, format_: str, full: bool, secti
             format_,
             session.command,
             session.resolved.sources,
+            reading=session.resolved.read,
             full_text=full,
             to_file=output is not None,
         ),

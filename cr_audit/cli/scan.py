@@ -47,6 +47,7 @@ def scan(
         format_,
         run.command,
         run.resolved.sources,
+        reading=run.resolved.read,
         full_text=full_text,
         to_file=output is not None,
     )

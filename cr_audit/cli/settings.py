@@ -9,20 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cr_audit.cli.checks import FLAGS, check_value
 from cr_audit.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from cr_audit.analysis import Settings
 
-CHOICES: dict[str, tuple[str, ...]] = {
-    "unit": ("auto", "response", "model", "cluster"),
-    "weights": ("voronoi", "cluster", "sharing", "uniform"),
-    "space": ("sphere", "unit-cube", "factor-2", "data-box"),
-    "scope": ("auto", "prompt", "dataset"),
-    "resample": ("auto", "comparisons", "prompts", "annotators"),
-}
 # Settings of the read; those of the analysis are the fields of analysis.Settings.
 READ_DEFAULTS: dict[str, Any] = {
+    "files": None,
     "schema": None,
     "map": None,
     "max_skipped": 0.01,
@@ -59,7 +54,7 @@ def resolve(flags: dict[str, Any], config: Path | None) -> Resolved:
             values[name], sources[name] = from_file[name], file_name
         else:
             values[name], sources[name] = default, "default"
-        _check(name, values[name], default, sources[name])
+        check_value(name, values[name], sources[name])
     fields = {f.name for f in dataclasses.fields(Settings)}
     return Resolved(
         analysis=Settings(**{k: v for k, v in values.items() if k in fields}),
@@ -84,6 +79,16 @@ def parse_map(text: str | None) -> dict[str, str] | None:
             )
         out[role.strip()] = name.strip()
     return out
+
+
+def parse_penalty(text: str | None) -> float | str | None:
+    """``--penalty`` as a number where it is one; its range is checked with the other settings."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _settings_file(config: Path | None, known: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -111,8 +116,10 @@ def _settings_file(config: Path | None, known: dict[str, Any]) -> tuple[str, dic
 
 def _known_keys(table: dict[str, Any], known: dict[str, Any], path: Path) -> dict[str, Any]:
     out: dict[str, Any] = {}
+    by_flag = {flag: name for name, flag in FLAGS.items()}
     for key, value in table.items():
         name = key.replace("-", "_")
+        name = by_flag.get(name, name)
         if name == "gate":  # the policy of the gate has its own reader
             continue
         if name not in known:
@@ -125,29 +132,18 @@ def _known_keys(table: dict[str, Any], known: dict[str, Any], path: Path) -> dic
                 where=str(path),
                 next_step=hint or f"known settings: {names}",
             )
-        out[name] = value
+        out[name] = _files(value, path) if name == "files" else value
     return out
 
 
-def _check(name: str, value: Any, default: Any, source: str) -> None:
-    option = "--" + name.replace("_", "-")
-    if name in CHOICES and value not in CHOICES[name]:
-        near = difflib.get_close_matches(str(value), CHOICES[name], n=1)
-        raise UsageError(
-            "bad-value",
-            f"{option} must be one of {', '.join(CHOICES[name])}",
-            found=f"{value!r} ({source})",
-            next_step=f"did you mean {near[0]}?" if near else None,
+def _files(value: Any, path: Path) -> list[str]:
+    """The data set that the settings file names, relative to that file."""
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+        raise InputError(
+            "bad-config",
+            "files must be a list of one or more paths",
+            where=str(path),
+            found=repr(value)[:200],
+            next_step='for example files = ["prefs.jsonl"]',
         )
-    numeric = isinstance(default, float | int) and not isinstance(default, bool)
-    right = (
-        isinstance(value, float | int) and not isinstance(value, bool)
-        if numeric
-        else value is None or default is None or isinstance(value, type(default))
-    )
-    if not right:
-        raise UsageError(
-            "bad-value",
-            f"{option} must be a {type(default).__name__}",
-            found=f"{value!r} ({source})",
-        )
+    return [str(path.parent / v) for v in value]

@@ -41,10 +41,13 @@ def render_json(
     command: str,
     sources: Mapping[str, str],
     *,
+    reading: Mapping[str, Any] | None = None,
     full_text: bool = False,
 ) -> str:
     """One JSON object of printable ASCII, with a final newline; lone surrogates become "?"."""
-    document = to_document(analysis, findings, command, sources, full_text=full_text)
+    document = to_document(
+        analysis, findings, command, sources, reading=reading, full_text=full_text
+    )
     text = json.dumps(document, ensure_ascii=True, indent=1, allow_nan=False)
     text = text.replace("\x7f", "\\u007f")  # the one control character that JSON leaves raw
     return text.replace("##", "#\\u0023") + "\n"  # build servers act on ##[...] and ##vso[...]
@@ -56,15 +59,19 @@ def to_document(
     command: str,
     sources: Mapping[str, str],
     *,
+    reading: Mapping[str, Any] | None = None,
     full_text: bool = False,
 ) -> dict[str, Any]:
-    """The object of the contract, of plain Python values only."""
+    """The object of the contract, of plain Python values only.
+
+    reading : the settings of the read, name -> value, that stand beside those of the analysis.
+    """
     texts = _Texts(analysis, full_text)
     document = {
         "schema": SCHEMA,
         "command": command,
         "version": __version__,
-        "settings": _settings(analysis, sources),
+        "settings": _settings(analysis, reading or {}, sources),
         "dataset": _dataset(analysis),
         "alternatives": _alternatives(analysis, texts),
         "embedding": _embedding(analysis),
@@ -115,8 +122,12 @@ class _Texts:
         return text if text is None or self.full else text[:TEXT_LENGTH]
 
 
-def _settings(analysis: Analysis, sources: Mapping[str, str]) -> dict[str, Any]:
-    values = {name: getattr(analysis.settings, name) for name in type(analysis.settings).__slots__}
+def _settings(
+    analysis: Analysis, reading: Mapping[str, Any], sources: Mapping[str, str]
+) -> dict[str, Any]:
+    """``files`` is left out: they stand under dataset, as they were given."""
+    values = {name: value for name, value in reading.items() if name != "files"}
+    values |= {name: getattr(analysis.settings, name) for name in type(analysis.settings).__slots__}
     return {
         name: {"value": value, "source": sources.get(name, "default")}
         for name, value in values.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from cr_audit.analysis.facts import Analysis
 from cr_audit.findings import Finding
@@ -17,12 +18,15 @@ def render(
     command: str,
     sources: Mapping[str, str],
     *,
+    reading: Mapping[str, Any] | None = None,
     full_text: bool = False,
     to_file: bool = False,
 ) -> str:
     """``format_``: "table", "json" or "markdown". Tables written to a file are plain."""
     if format_ == "json":
-        return render_json(analysis, findings, command, sources, full_text=full_text)
+        return render_json(
+            analysis, findings, command, sources, reading=reading, full_text=full_text
+        )
     if format_ == "markdown":
         return render_markdown(analysis, findings, command)
     from cr_audit.report.terminal import Screen, render_scan
