@@ -29,6 +29,7 @@ from cr_audit.geometry.scope import (
     voronoi_weights_by_prompt,
 )
 from cr_audit.geometry.sharing import sharing_weights
+from cr_audit.geometry.vector_clones import DEFAULT_VECTOR_RADIUS, find_vector_clones
 from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
 
 Progress = Callable[[str, int, int], None]
@@ -164,6 +165,14 @@ def _prompt_vectors(
 def _clones(
     dataset: PreferenceDataset, settings: Settings, embedding: Embedding | NotApplicable
 ) -> CloneReport | NotApplicable:
+    if not dataset.has_text and not isinstance(embedding, NotApplicable):
+        return find_vector_clones(
+            embedding.response_vectors,
+            embedding.prompt_vectors,
+            dataset.alternatives["prompt"].to_numpy().astype(np.int64),
+            radius=DEFAULT_VECTOR_RADIUS if settings.radius is None else settings.radius,
+            rng=stream(settings, 1),
+        )
     if not dataset.has_text:
         return NotApplicable(_NO_TEXT)
     vectors = None if isinstance(embedding, NotApplicable) else embedding.response_vectors

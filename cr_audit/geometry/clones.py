@@ -106,7 +106,7 @@ def _ranked(texts: Sequence[str | None]) -> tuple[list[str], IntArray]:
     )
 
 
-class _Items:
+class UnitRows:
     """Rows (alternatives or prompts) that carry units (distinct texts of one group)."""
 
     def __init__(self, unit: IntArray, n_units: int) -> None:
@@ -141,7 +141,7 @@ class _Items:
         )
 
 
-def _cluster(
+def described(
     scope: Scope, kind: Kind, rows: RowCluster, text: IntArray, group: IntArray
 ) -> Cluster:
     m = rows.members
@@ -159,7 +159,7 @@ def _cluster(
     )
 
 
-def _partition(n: int, clusters: Iterable[RowCluster]) -> Groups:
+def partition(n: int, clusters: Iterable[RowCluster]) -> Groups:
     """Labels 0.. in order of first appearance; rows in no cluster stand alone."""
     labels = np.arange(n)
     for c in clusters:
@@ -185,7 +185,7 @@ def _searched(
     widest = radius if loose_radius is None else loose_radius
     pairs = text_pairs(index, widest, ball_diameter=radius)
     radii = (radius,) if loose_radius is None else (radius, loose_radius)
-    items = _Items(unit, index.n)
+    items = UnitRows(unit, index.n)
     levels = [[items.lifted(c) for c in found] for found in bounded_clusters(index, pairs, radii)]
     near = levels[0]
     known = {c.members.tobytes() for c in near}
@@ -261,7 +261,7 @@ def find_clones(
     # Prompts first: what counts as one prompt decides what counts as one answer's scope.
     distinct_prompts, prompt_text = _ranked(prompt_texts)
     asked = _searched(TextIndex(Shingles.of(distinct_prompts)), prompt_text, radius, None)
-    prompt_labels = _partition(len(prompt_texts), [*asked.exact, *asked.near])
+    prompt_labels = partition(len(prompt_texts), [*asked.exact, *asked.near])
     group = np.where(prompt_of >= 0, np.append(prompt_labels.labels, -1)[prompt_of], -1)
 
     texts, text = _ranked(response_texts)
@@ -290,15 +290,15 @@ def find_clones(
             if np.unique(group[c.members]).size >= boilerplate_prompts
         ]
 
-    clusters = [_cluster("response", "exact", c, text, group) for c in answered.exact]
-    clusters += [_cluster("response", "near", c, text, group) for c in answered.near]
-    clusters += [_cluster("response", "loose", c, text, group) for c in answered.loose]
+    clusters = [described("response", "exact", c, text, group) for c in answered.exact]
+    clusters += [described("response", "near", c, text, group) for c in answered.near]
+    clusters += [described("response", "loose", c, text, group) for c in answered.loose]
     own = prompt_labels.labels
-    clusters += [_cluster("prompt", "exact", c, prompt_text, own) for c in asked.exact]
-    clusters += [_cluster("prompt", "near", c, prompt_text, own) for c in asked.near]
+    clusters += [described("prompt", "exact", c, prompt_text, own) for c in asked.exact]
+    clusters += [described("prompt", "near", c, prompt_text, own) for c in asked.near]
     for c in boilerplate:
         kind: Kind = "exact" if np.unique(text[c.members]).size == 1 else "near"
-        clusters.append(_cluster("boilerplate", kind, c, text, group))
+        clusters.append(described("boilerplate", kind, c, text, group))
     recall, sampled = _recall(searches, rng, recall_sample)
     encoder: EncoderCosines | NotApplicable = NotApplicable("no vectors were given")
     if response_vectors is not None:
@@ -306,7 +306,7 @@ def find_clones(
         encoder = encoder_cosines(response_vectors, group, unit, close.first, close.second, rng)
     return CloneReport(
         clusters=tuple(_ordered(clusters, text, prompt_text)),
-        labels=_partition(text.size, [*answered.exact, *answered.near]),
+        labels=partition(text.size, [*answered.exact, *answered.near]),
         prompt_labels=prompt_labels,
         neighbours=Neighbours(
             index="exact" if all(s.pairs.complete for s in searches) else "frequent-skipped",

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,11 +24,21 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
-from cr_audit.geometry.text_pairs import ROUNDING, TextIndex, TextPairs
+from cr_audit.geometry.text_pairs import ROUNDING, TextPairs
 
 MAX_COMPONENT = 2048
 _SMALL, _BLOCK_PAIRS = 64, 200_000
 _SHRINK = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
+
+
+class DistanceIndex(Protocol):
+    """Exact distances between rows: of texts (``TextIndex``) or of vectors (``VectorIndex``)."""
+
+    def distances(self, first: IntArray, second: IntArray) -> FloatArray: ...
+
+    def among(self, rows: IntArray) -> FloatArray: ...
+
+    def to_all(self, rows: IntArray) -> FloatArray: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +77,7 @@ def _described(members: IntArray, d: FloatArray) -> RowCluster:
     )
 
 
-def described_ball(index: TextIndex, members: IntArray) -> RowCluster:
+def described_ball(index: DistanceIndex, members: IntArray) -> RowCluster:
     """A cluster too large for a matrix; ``members[0]`` is its pivot."""
     if members.size <= MAX_COMPONENT:
         rows = np.sort(members)
@@ -121,7 +132,7 @@ def _lone_pairs(pairs: TextPairs) -> tuple[IntArray, IntArray, FloatArray]:
     return pairs.first[lone], pairs.second[lone], pairs.distance[lone]
 
 
-def _distances_among(index: TextIndex, parts: list[IntArray]) -> Iterator[FloatArray]:
+def _distances_among(index: DistanceIndex, parts: list[IntArray]) -> Iterator[FloatArray]:
     """Exact distance matrices; the small ones computed together, a few million pairs at a time."""
     lo = 0
     while lo < len(parts):
@@ -143,7 +154,7 @@ def _distances_among(index: TextIndex, parts: list[IntArray]) -> Iterator[FloatA
 
 
 def bounded_clusters(
-    index: TextIndex, pairs: TextPairs, radii: tuple[float, ...]
+    index: DistanceIndex, pairs: TextPairs, radii: tuple[float, ...]
 ) -> tuple[list[RowCluster], ...]:
     """Per radius (each <= pairs.radius) the clusters of two or more rows, by their first member."""
     out: tuple[list[RowCluster], ...] = tuple([] for _ in radii)

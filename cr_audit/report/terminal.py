@@ -82,7 +82,7 @@ def scan_report(
     analysis: Analysis, findings: tuple[Finding, ...], command: str, screen: Screen
 ) -> Group:
     """The same, not yet rendered (for a picture, say)."""
-    parts: list[RenderableType] = [_header(analysis, command), _answer(analysis, findings)]
+    parts: list[RenderableType] = [report_header(analysis, command), _answer(analysis, findings)]
     parts += clone_section(analysis, screen, limit=MAX_CLUSTERS, diffs=1)
     parts += weight_section(analysis)
     for k, unit in enumerate(analysis.units):
@@ -94,7 +94,8 @@ def scan_report(
     return Group(*parts)
 
 
-def _header(analysis: Analysis, command: str) -> RenderableType:
+def report_header(analysis: Analysis, command: str) -> RenderableType:
+    """The command, its files, and what was read."""
     files = [f.path for f in analysis.dataset.report.files]
     names = ", ".join(visible(f) for f in files[:3]) + (
         f" and {len(files) - 3} more" if len(files) > 3 else ""
@@ -122,11 +123,12 @@ def heading(title: str, note: str = "") -> RenderableType:
     )
 
 
-def _table() -> Table:
+def data_table() -> Table:
+    """An empty table in the one style of all reports."""
     return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim")
 
 
-def _line(text: str, style: str = "") -> Text:
+def one_line(text: str, style: str = "") -> Text:
     """One line that is cut with an ellipsis where its column is too narrow.
 
     Columns of such lines are left wrappable, so that rich narrows them first and never a number.
@@ -138,7 +140,7 @@ def render_part(
     analysis: Analysis, command: str, sections: list[RenderableType], screen: Screen
 ) -> str:
     """The header and some sections, for the commands that show one part in depth."""
-    return to_text(Group(_header(analysis, command), *sections), screen)
+    return to_text(Group(report_header(analysis, command), *sections), screen)
 
 
 def clone_section(
@@ -153,7 +155,7 @@ def clone_section(
     if not shown:
         return [heading("Clones", f"none within {clones.radius:g} of each other")]
     wide = screen.width >= 110
-    table = _table()
+    table = data_table()
     table.add_column("what")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("items", justify="right", no_wrap=True)
@@ -181,7 +183,7 @@ def clone_section(
 def _members(analysis: Analysis, cluster: Cluster, number: int) -> RenderableType:
     """Who is in a cluster, with the first rows of each member."""
     data = analysis.dataset
-    grid = _table()
+    grid = data_table()
     grid.add_column(f"cluster {number}", no_wrap=True)
     grid.add_column("model", no_wrap=True, overflow="ellipsis", max_width=24)
     grid.add_column("first rows")
@@ -195,8 +197,8 @@ def _members(analysis: Analysis, cluster: Cluster, number: int) -> RenderableTyp
         grid.add_row(
             Text(frame["id"][i]),
             Text(visible(model)),
-            _line(visible(", ".join(first))),
-            _line(shorten(visible(frame["text"][i] or ""), 200)),
+            one_line(visible(", ".join(first))),
+            one_line(shorten(visible(frame["text"][i] or ""), 200)),
         )
     left = cluster.size - len(listed)
     more = [Text(f"… and {left:,} more members", style="dim")] if left > 0 else []
@@ -210,7 +212,7 @@ def heaviest_section(analysis: Analysis, *, limit: int) -> list[RenderableType]:
         return []
     frame = analysis.dataset.alternatives
     order = np.lexsort((np.arange(weights.m), -np.round(weights.weights, 15)))[:limit].tolist()
-    table = _table()
+    table = data_table()
     table.add_column("times 1/m", justify="right", no_wrap=True)
     table.add_column("± error", justify="right", no_wrap=True)
     table.add_column("id")
@@ -221,14 +223,14 @@ def heaviest_section(analysis: Analysis, *, limit: int) -> list[RenderableType]:
             Text(f"{weights.weights[i] * weights.m:.2f}"),
             Text(f"{weights.standard_error[i] * weights.m:.2f}"),
             Text(frame["id"][i]),
-            _line(shorten(visible(text), 200)),
+            one_line(shorten(visible(text), 200)),
         )
     return [heading("Heaviest", f"{len(order):,} of {weights.m:,} responses"), table]
 
 
 def comparison_section(table: SchemeTable, groups: str) -> list[RenderableType]:
     """METHODS' table of schemes on the user's data; the seconds are the machine's, not a result."""
-    grid = _table()
+    grid = data_table()
     grid.add_column("weights")
     for header in (
         "effective",
@@ -294,7 +296,11 @@ def _cluster_row(
         share = percent(cluster.size / data.n_alternatives)
         if not isinstance(analysis.weights, NotApplicable):
             weight = percent(float(analysis.weights.weights[cluster.members].sum()))
-    text = frame["text"][cluster.medoid] or "(empty)"
+    text = frame["text"][cluster.medoid]
+    if text is None:
+        names = ("key",) if of_prompts else ("model", "key", "id")
+        text = next(n for k in names if (n := frame[k][cluster.medoid]) is not None)
+    text = text or "(empty)"
     what = {"response": "", "prompt": "prompts ", "boilerplate": "boilerplate "}[cluster.scope]
     row: list[RenderableType] = [
         Text(what + cluster.kind),
@@ -305,7 +311,7 @@ def _cluster_row(
     ]
     if wide:
         row.append(Text(f"{cluster.weakest_link:.2f}"))
-    row.append(_line(shorten(visible(text), width)))
+    row.append(one_line(shorten(visible(text), width)))
     return row
 
 
@@ -381,7 +387,7 @@ def win_rate_section(unit: UnitResult, screen: Screen, *, limit: int) -> list[Re
     weighted = not isinstance(unit.items.weights, NotApplicable)
     wide = screen.width >= 110
     many = unit.graph.n_components > 1
-    table = _table()
+    table = data_table()
     table.add_column("rank", justify="right", no_wrap=True)
     table.add_column(unit.unit)
     table.add_column("win rate", justify="right", no_wrap=True)
@@ -443,7 +449,7 @@ def _win_rate_row(unit: UnitResult, i: int, weighted: bool, wide: bool) -> list[
     rate = f"{rates.average[i]:.3f}"
     row: list[RenderableType] = [
         Text(rank if weighted else str(before), style=style),
-        _line(name_of(unit, i, 120), style),
+        one_line(name_of(unit, i, 120), style),
         Text(f"{rate} → {rates.weighted[i]:.3f}" if weighted else rate),
     ]
     if weighted:
@@ -495,7 +501,7 @@ def finding_section(findings: tuple[Finding, ...]) -> list[RenderableType]:
     """At most three findings of a rule; the rest is counted."""
     if not findings:
         return [heading("Findings", "none")]
-    table = _table()
+    table = data_table()
     table.add_column("rule", no_wrap=True)
     table.add_column("severity", no_wrap=True)
     table.add_column("finding")
@@ -508,7 +514,7 @@ def finding_section(findings: tuple[Finding, ...]) -> list[RenderableType]:
                 Text(f.rule),
                 Text(str(f.severity), style=SEVERITY_STYLE[f.severity]),
                 Text(visible(f.message)),
-                _line(visible(f.rows[0]) if f.rows else ""),
+                one_line(visible(f.rows[0]) if f.rows else ""),
             )
     more = {rule: n - MAX_PER_RULE for rule, n in seen.items() if n > MAX_PER_RULE}
     parts: list[RenderableType] = [heading("Findings", plural(len(findings), "finding")), table]
@@ -572,7 +578,7 @@ def rule_text(rule: Rule, screen: Screen) -> str:
 
 def rule_list(rules: Sequence[Rule], screen: Screen) -> str:
     """All rules, one per line."""
-    table = _table()
+    table = data_table()
     table.add_column("rule", min_width=5, no_wrap=True)
     table.add_column("name")
     table.add_column("severity", min_width=8, no_wrap=True)
