@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from cr_audit.geometry.homogeneity import Homogeneity
 from cr_audit.geometry.weights import Weights
 from cr_audit.graph import GraphHealth
 from cr_audit.rankings import RankShift, WinRates
+
+if TYPE_CHECKING:
+    from cr_audit.analysis.reward_facts import Rewards
+
+NO_REWARDS = NotApplicable("cr-audit refit computes rewards")
 
 Unit = Literal["response", "model", "cluster"]
 
@@ -137,3 +142,4 @@ class Analysis:
     weights: Weights | NotApplicable
     units: tuple[UnitResult, ...]
     choice_sets: ChoiceSetFacts | NotApplicable
+    rewards: Rewards | NotApplicable = NO_REWARDS

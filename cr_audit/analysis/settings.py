@@ -14,6 +14,8 @@ class Settings:
     scope : "auto", "prompt" or "dataset"; radius : of near-clones, None = the clone test's default;
     precision : relative standard error of one weight to sample for; n_replicates, resample :
     bootstrap; confidence_level : of intervals and of flagged changes, in (0, 1).
+    penalty : of rewards, a positive number, "auto" (cross-validation) or None, the reward model's
+    default; reward : "tabular", "linear", "mlp" or "auto". Both act where rewards are fitted.
     """
 
     unit: str = "auto"
@@ -27,4 +29,6 @@ class Settings:
     resample: str = "auto"
     confidence_level: float = 0.9
     count_weighted: bool = False
+    penalty: float | str | None = None
+    reward: str = "auto"
     seed: int = 0

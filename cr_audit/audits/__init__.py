@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from cr_audit.analysis import Analysis
-from cr_audit.audits import clones, comparisons, estimate, rankings, rows
+from cr_audit.audits import clones, comparisons, estimate, rankings, rewards, rows
 from cr_audit.findings import Finding, Severity
 
-AUDITS = (rankings.audit, clones.audit, comparisons.audit, rows.audit, estimate.audit)
+AUDITS = (
+    rankings.audit,
+    rewards.audit,
+    clones.audit,
+    comparisons.audit,
+    rows.audit,
+    estimate.audit,
+)
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 

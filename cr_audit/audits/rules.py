@@ -130,6 +130,45 @@ RULES: tuple[Rule, ...] = (
         source=f"{_CR}, Definition 4.2",
     ),
     Rule(
+        id="CR203",
+        name="reward-leader-changes",
+        severity=Severity.ERROR,
+        summary="Rewards fitted with clone-robust weights put another item first.",
+        means=(
+            "The reward model that a standard fit of this data gives prefers the wrong item: the"
+            " leader owes its place to the near-copies of others."
+        ),
+        computed=(
+            "Both fits of one objective at one penalty on the same resamples. Reported where the"
+            " weighted leader is below some item in the standard fit and above it in the weighted"
+            " one, in at least the confidence level of the resamples."
+        ),
+        advice="Train with the weights (cr-audit export), or remove the copies first.",
+        source=f"{_CR}, section 4",
+    ),
+    Rule(
+        id="CR204",
+        name="reward-ranks-change",
+        severity=Severity.WARNING,
+        summary="Clone-robust weights change the order of two or more items' rewards.",
+        means="As CR203, below the first place.",
+        computed=(
+            "Items that change sides with another one, both orders holding together in at least the"
+            " confidence level of the resamples."
+        ),
+        advice="Look at which clone cluster explains it (cr-audit refit, Where it comes from).",
+        source=f"{_CR}, section 4",
+    ),
+    Rule(
+        id="CR205",
+        name="fit-not-converged",
+        severity=Severity.WARNING,
+        summary="A fit of the rewards stopped before it reached its tolerance.",
+        means="The rewards are near the minimum of the objective but not at it.",
+        computed="Norm of the moment system (tabular) or of the gradient (linear) at the end.",
+        advice="Raise --penalty.",
+    ),
+    Rule(
         id="CR301",
         name="no-unpenalised-fit",
         severity=Severity.NOTE,

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 DATA, CLONES, WEIGHTS, RANKS, OUT = "Data", "Clones", "Weights", "Win rates", "Output"
+REWARDS = "Rewards"
 
 
 class Format(StrEnum):
@@ -31,6 +32,13 @@ Files = Annotated[
     typer.Argument(
         metavar="FILE...",
         help="JSONL, JSON, CSV or Parquet, also .gz or .zst; several files; - is standard input.",
+    ),
+]
+OptionalFiles = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILE]...",
+        help="As for scan. Without any: the files of the settings file, else those read last.",
     ),
 ]
 Schema = Annotated[
@@ -102,7 +110,7 @@ Radius = Annotated[
     typer.Option(
         "--radius",
         min=0.0,
-        max=1.0,
+        max=0.999,
         help="Text distance up to which two responses are near-clones (see docs/clones.md).",
         rich_help_panel=CLONES,
     ),
@@ -183,6 +191,25 @@ CountWeighted = Annotated[
         rich_help_panel=RANKS,
     ),
 ]
+Penalty = Annotated[
+    str | None,
+    typer.Option(
+        "--penalty",
+        metavar="NUMBER|auto",
+        help="Penalty on the rewards, the same for both fits; auto: cross-validation."
+        " [default: 0.03 tabular, 1 linear and mlp]",
+        rich_help_panel=REWARDS,
+    ),
+]
+Reward = Annotated[
+    str | None,
+    typer.Option(
+        "--reward",
+        help="tabular (one number per item), linear (in the vectors), mlp, or auto, which goes by"
+        " how often items were compared. [default: auto]",
+        rich_help_panel=REWARDS,
+    ),
+]
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, help="Random seed. [default: 0]", rich_help_panel=OUT)
 ]
@@ -258,12 +285,27 @@ SHARED: dict[str, tuple[Any, Any]] = {
 }
 
 
+# What a fit of rewards needs besides.
+FITTING: dict[str, tuple[Any, Any]] = {"penalty": (Penalty, None), "reward": (Reward, None)}
+
+
 def reads_data(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the files argument and the shared options.
 
     ``command(session, output, **own)`` is called with a :class:`~cr_audit.cli.session.Session`;
     typer sees files, the command's own options, then the shared ones.
     """
+    return _reading(command, Files, inspect.Parameter.empty, SHARED)
+
+
+def fits_rewards(command: Callable[..., None]) -> Callable[..., None]:
+    """``reads_data`` for a command that fits rewards, on the last files read if none is named."""
+    return _reading(command, OptionalFiles, None, FITTING | SHARED)
+
+
+def _reading(
+    command: Callable[..., None], files: Any, no_files: Any, options: dict[str, tuple[Any, Any]]
+) -> Callable[..., None]:
     name = command.__name__
     own = {
         p.name: p
@@ -274,13 +316,13 @@ def reads_data(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         from cr_audit.cli.session import Session
 
-        shared = {k: given.pop(k) for k in SHARED}
-        files = given.pop("files")
+        shared = {k: given.pop(k) for k in options}
+        named = given.pop("files")
         output = shared.pop("output")
         shared.pop("debug")  # read by cr_audit.cli.app before anything runs
         session = Session.start(
             name,
-            files,
+            named or [],
             config=shared.pop("config"),
             embeddings=shared.pop("embeddings"),
             no_cache=shared.pop("no_cache"),
@@ -290,11 +332,11 @@ def reads_data(command: Callable[..., None]) -> Callable[..., None]:
         command(session, output, **given)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [inspect.Parameter("files", keyword, annotation=Files)]
+    parameters = [inspect.Parameter("files", keyword, annotation=files, default=no_files)]
     parameters += [p.replace(kind=keyword) for p in own.values()]
     parameters += [
         inspect.Parameter(k, keyword, annotation=hint, default=default)
-        for k, (hint, default) in SHARED.items()
+        for k, (hint, default) in options.items()
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cr_audit.cli.settings import Resolved, parse_map, resolve
+from cr_audit.cli.settings import READ_DEFAULTS, Resolved, parse_map, parse_penalty, resolve
 from cr_audit.errors import EXIT_FAILED, ComputeError, UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Session:
         quiet: bool,
     ) -> Session:
         flags = {**flags, "map": parse_map(flags.get("map"))}
+        if "penalty" in flags:
+            flags["penalty"] = parse_penalty(flags["penalty"])
         return cls(
             command=command,
             files=files,
@@ -57,9 +59,10 @@ class Session:
     def read(self) -> PreferenceDataset:
         from cr_audit.readers import read
 
+        self._find_files()
         settings = self.resolved.read
         with progress_bar(enabled=not self.quiet) as report:
-            return read(
+            dataset = read(
                 self.files,
                 schema=settings["schema"],
                 mapping=settings["map"],
@@ -67,7 +70,34 @@ class Session:
                 expand_choices=settings["expand_choices"],
                 ratings_to_pairs=settings["ratings_to_pairs"],
                 progress=lambda done, total: report("reading", done, total),
+                stdin=sys.stdin.buffer,
             )
+        if self.use_cache:
+            from cr_audit.cli.remembered import remember
+
+            changed = {k: v for k, v in settings.items() if k != "files" and READ_DEFAULTS[k] != v}
+            problem = remember(self.files, changed)
+            if problem:
+                self.say(problem)
+        return dataset
+
+    def _find_files(self) -> None:
+        """Where none is named: the settings file's, else the last ones read; says which."""
+        if self.files:
+            return
+        configured = self.resolved.read["files"]
+        if configured:
+            self.files, where = configured, self.resolved.sources["files"]
+        else:
+            from cr_audit.cli.remembered import recall
+
+            last = recall()
+            self.files, where = last.files, last.where
+            for name, value in last.options.items():
+                if self.resolved.sources.get(name) == "default":
+                    self.resolved.read[name] = value
+                    self.resolved.sources[name] = where
+        self.say(f"no FILE given; data set of {where}: {', '.join(self.files)}")
 
     def cache(self) -> VectorCache | None:
         if not self.use_cache:

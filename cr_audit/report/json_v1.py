@@ -21,6 +21,7 @@ from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import NotApplicable
 from cr_audit.findings import Finding
 from cr_audit.graph import Dominance, Spread
+from cr_audit.report.json_rewards import rewards_part
 
 SCHEMA = "cr-audit/v1"
 TEXT_LENGTH = 200
@@ -81,6 +82,7 @@ def to_document(
         "win_rates": [row for unit in analysis.units for row in _win_rates(unit, texts)],
         "units": [_unit(unit) for unit in analysis.units],
         "choice_sets": _choice_sets(analysis),
+        "rewards": rewards_part(analysis, texts.cut),
         "findings": [_finding(f) for f in findings],
     }
     cleaned = clean(document)

@@ -32,4 +32,8 @@ def render(
     from cr_audit.report.terminal import Screen, render_scan
 
     screen = Screen(100, False) if to_file else Screen.of_stdout()
+    if command == "refit":
+        from cr_audit.report.rewards import render_refit
+
+        return render_refit(analysis, findings, screen)
     return render_scan(analysis, findings, command, screen)

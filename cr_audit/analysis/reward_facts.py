@@ -1,0 +1,185 @@
+"""The records that a refit is made of. What did not apply says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cr_audit.analysis.facts import Choice, Unit
+from cr_audit.arrays import FloatArray, IntArray, NotApplicable
+from cr_audit.rewards.changes import Changes
+from cr_audit.rewards.moments import FitStatus
+from cr_audit.rewards.selection import PenaltyCurve
+
+RewardModel = Literal["tabular", "linear", "mlp"]
+Fits = Literal["both", "standard", "weighted"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RewardFit:
+    """One of the two fits, over the items that were fitted.
+
+    scheme : how the weights came about, in words. weights, rewards : float64 (n_fitted,), NaN
+    without data. gradient_norm : of the moment system (tabular) or of θ (linear); NaN for mlp,
+    whose training is not meant to reach the minimum.
+    """
+
+    scheme: str
+    weights: FloatArray
+    rewards: FloatArray
+    status: FitStatus
+    iterations: int
+    gradient_norm: float
+    kappa: float
+
+    @property
+    def converged(self) -> bool:
+        return self.status is FitStatus.CONVERGED
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subjects:
+    """Whose rewards are ranked: the fitted items themselves, or means over groups of them.
+
+    labels : int64 (n_alternatives,), which subject an alternative belongs to, -1 = none.
+    components : int64 (n,), rewards are comparable within one; -1 = never compared ("no data").
+    n_comparisons : int64 (n,), with another subject.
+    """
+
+    unit: Unit
+    what: str
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    labels: IntArray
+    components: IntArray
+    n_comparisons: IntArray
+
+    @property
+    def n(self) -> int:
+        return len(self.ids)
+
+    @property
+    def n_components(self) -> int:
+        return int(self.components.max(initial=-1)) + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CloneGroup:
+    """Fitted items that are clones of each other. members : int64, positions among them."""
+
+    id: str
+    name: str
+    members: IntArray
+    item_share: float
+    weight_mass: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A clone group, and the share of a subject's change that undoing its weights takes back.
+
+    group : position in ``Rewards.groups``. share : 1 = all of the change, may lie outside [0, 1].
+    """
+
+    group: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Errors:
+    """Standard errors of one fit's rewards, float64 (n,), by bootstrap and by the sandwich.
+
+    ratio : median of sandwich / bootstrap over the subjects that have both.
+    """
+
+    bootstrap: FloatArray
+    sandwich: FloatArray
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Bounds on the largest reward shift, and the shift itself.
+
+    bound : from weights and pairs alone, before any fit (``shift_certificate``); residual_bound :
+    from the standard fit and the weights (``residual_certificate``); complete_data_bound :
+    ‖w - 1/m‖₁/λ, which holds where every pair was compared.
+    """
+
+    bound: float
+    residual_bound: float
+    complete_data_bound: float
+    weight_change_l1: float
+    measured: float
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share with its standard error, clustered as the folds were."""
+
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Decisions on comparisons that neither fit has seen.
+
+    n_comparisons : held out, all folds together; n_decided : those with a winner, which agreement
+    is measured on; n_unpredicted : where a fit had no data on one side.
+    differs : share whose predicted winner differs between the fits; agreement_* : share predicted
+    as judged (no preference counts half).
+    """
+
+    n_comparisons: int
+    n_decided: int
+    n_unpredicted: int
+    n_folds: int
+    held_out: str
+    differs: Share
+    agreement_standard: Share
+    agreement_weighted: Share
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rewards:
+    """Standard against weighted rewards.
+
+    fitted_unit : what got rewards of its own in the fit; subjects : whose rewards are ranked.
+    penalty_choice, reward_choice : what was chosen, and why. curves : cross-validation of the
+    standard and the weighted fit.
+    values_standard, values_weighted : float64 (n_alternatives,), NaN without data.
+    errors : of the standard and, where it was made, of the weighted fit.
+    causes : per subject, the groups that explain most of its change, the largest share first.
+    intervals : what the intervals hold, in one sentence.
+    """
+
+    fits: Fits
+    fitted_unit: Unit
+    reward_choice: Choice
+    penalty: float
+    penalty_choice: Choice
+    curves: tuple[PenaltyCurve, PenaltyCurve | NotApplicable] | NotApplicable
+    lambda_eq1: float
+    standard: RewardFit
+    weighted: RewardFit | NotApplicable
+    values_standard: FloatArray
+    values_weighted: FloatArray | NotApplicable
+    subjects: Subjects | NotApplicable
+    resampled: Choice
+    changes: Changes | NotApplicable
+    intervals: str
+    errors: tuple[Errors, ...] | NotApplicable
+    groups: tuple[CloneGroup, ...] | NotApplicable
+    causes: tuple[tuple[Cause, ...], ...]
+    certificate: Certificate | NotApplicable
+    held_out: HeldOut | NotApplicable
+
+    @property
+    def reward_model(self) -> str:
+        return self.reward_choice.value
+
+    def cause_of(self, subject: int) -> Cause | None:
+        """The group that explains at least half of the subject's change, if one does."""
+        causes = self.causes[subject] if self.causes else ()
+        return causes[0] if causes and causes[0].share >= 0.5 else None

@@ -1,0 +1,91 @@
+"""Two rankings side by side, joined by lines: in braille dots for a terminal, and as SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# Bits of the dots of one braille cell, by row and column.
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+_BLANK = 0x2800
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """One line: its label, row on the left and on the right (0 = top), and whether it is marked."""
+
+    label: str
+    left: int
+    right: int
+    marked: bool
+
+    @property
+    def rises(self) -> bool:
+        return self.right < self.left
+
+
+def braille_rows(slopes: Sequence[Slope], width: int) -> list[list[tuple[str, int]]]:
+    """One row of ``width`` cells per slope: (character, index of the slope drawn last, -1 = none).
+
+    Marked slopes are drawn last, over the others.
+    """
+    n = len(slopes)
+    bits = [[0] * width for _ in range(n)]
+    owner = [[-1] * width for _ in range(n)]
+    for k in sorted(range(n), key=lambda i: (slopes[i].marked, i)):
+        slope = slopes[k]
+        top, bottom = 4 * slope.left + 1.5, 4 * slope.right + 1.5
+        steps = max(2 * width, 4 * n) * 2
+        for step in range(steps + 1):
+            t = step / steps
+            x = min(int(t * 2 * width), 2 * width - 1)
+            y = int(top + (bottom - top) * t + 0.5)
+            bits[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
+            owner[y // 4][x // 2] = k
+    return [
+        [(chr(_BLANK + b) if b else " ", o) for b, o in zip(*row, strict=True)]
+        for row in zip(bits, owner, strict=True)
+    ]
+
+
+ROW, LABEL, MIDDLE, TOP = 22, 300, 260, 64
+_STYLE = (
+    "text{font:13px system-ui,sans-serif;fill:#222}.t{font-weight:600}.n{fill:#666}"
+    "line{stroke:#b0b0b0;stroke-width:1.5}.up{stroke:#1a7f37;stroke-width:2.5}"
+    ".down{stroke:#cf222e;stroke-width:2.5}"
+)
+
+
+def svg(slopes: Sequence[Slope], title: str, left: str, right: str, note: str) -> str:
+    """A stand-alone SVG of harmless text; the same input gives the same bytes.
+
+    Labels must have gone through ``escape.visible``; markup characters are escaped here.
+    """
+    width, height = 2 * LABEL + MIDDLE, TOP + ROW * len(slopes) + 34
+    middle = (LABEL, LABEL + MIDDLE)
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
+        f' viewBox="0 0 {width} {height}" role="img">',
+        f"<title>{_escape(title)}</title>",
+        f"<style>{_STYLE}</style>",
+        f'<rect width="{width}" height="{height}" fill="#fff"/>',
+        f'<text class="t" x="16" y="24">{_escape(title)}</text>',
+        f'<text class="n" x="{middle[0] - 10}" y="48" text-anchor="end">{_escape(left)}</text>',
+        f'<text class="n" x="{middle[1] + 10}" y="48">{_escape(right)}</text>',
+    ]
+    for slope in sorted(slopes, key=lambda s: (s.marked, s.left)):
+        kind = ("up" if slope.rises else "down") if slope.marked else ""
+        attribute = f' class="{kind}"' if kind else ""
+        y1, y2 = (TOP + ROW * row + ROW // 2 for row in (slope.left, slope.right))
+        out.append(f'<line{attribute} x1="{middle[0]}" y1="{y1}" x2="{middle[1]}" y2="{y2}"/>')
+        label = _escape(slope.label)
+        out.append(f'<text x="{middle[0] - 10}" y="{y1 + 4}" text-anchor="end">{label}</text>')
+        out.append(f'<text x="{middle[1] + 10}" y="{y2 + 4}">{label}</text>')
+    out.append(f'<text class="n" x="16" y="{height - 12}">{_escape(note)}</text>')
+    return "\n".join([*out, "</svg>", ""])
+
+
+def _escape(text: str) -> str:
+    for raw, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
+        text = text.replace(raw, safe)
+    return text
