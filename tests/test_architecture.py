@@ -35,7 +35,14 @@ NUMERICS = {"geometry", "rankings", "graph", "rewards", "listwise", "sensitivity
 # What each layer of numerics may not see, and where a library may live.
 ONLY_IN = {
     "hnswlib": {"geometry.neighbours"},
-    "rich": {"report.terminal", "report.console", "cli"},
+    "rich": {
+        "report.terminal",
+        "report.console",
+        "report.rewards",
+        "report.simulations",
+        "report.stress",
+        "cli",
+    },
     "typer": {"cli"},
     "torch": {"embed", "rewards"},
     "sentence_transformers": {"embed"},
