@@ -60,7 +60,7 @@ def main() -> None:
     """Run the app; an error is one message on stderr and an exit code, never a traceback."""
     debug = "--debug" in sys.argv or os.environ.get("CR_AUDIT_DEBUG") == "1"
     try:
-        app()
+        app(prog_name="cr-audit")
     except CrAuditError as error:
         if debug:
             raise

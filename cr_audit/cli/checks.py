@@ -19,7 +19,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 # The flags have the same bounds (cr_audit.cli.options); a test holds the two together.
 RANGES: dict[str, tuple[float, float]] = {
     "max_skipped": (0.0, 1.0),
-    "radius": (0.0, 1.0),
+    "radius": (0.0, 0.999),
     "precision": (1e-4, 1.0),
     "confidence_level": (0.5, 0.999),
     "n_replicates": (10, math.inf),

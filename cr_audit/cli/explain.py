@@ -27,9 +27,9 @@ def explain(
         return
     found = BY_ID.get(rule.upper()) or next((r for r in RULES if r.name == rule.lower()), None)
     if found is None:
-        known = [r.id for r in RULES] + [r.name for r in RULES]
-        near = difflib.get_close_matches(rule.upper(), known, n=1) or difflib.get_close_matches(
-            rule.lower(), known, n=1
+        digits = rule.upper().translate(str.maketrans("OIL", "011"))  # CR1O1 is CR101
+        near = difflib.get_close_matches(digits, BY_ID, n=1) or difflib.get_close_matches(
+            rule.lower(), [r.name for r in RULES], n=1
         )
         raise UsageError(
             "unknown-rule",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cr_audit.errors import UsageError
+from cr_audit.errors import ComputeError, UsageError
 
 if TYPE_CHECKING:
     from cr_audit.simulate.case_study import CaseStudy
@@ -124,7 +124,15 @@ def _write_data(path: Path, seed: int | None, clones: int | None) -> None:
     from cr_audit.simulate import clone_robust
 
     options = {k: v for k, v in (("seed", seed), ("clones", clones)) if v is not None}
-    clone_robust.write(path, **options)
+    try:
+        clone_robust.write(path, **options)
+    except OSError as error:
+        raise ComputeError(
+            "cannot-write",
+            f"the data set cannot be written: {error.strerror}",
+            where=str(path),
+            next_step="choose another --write FILE",
+        ) from error
     typer.echo(f"wrote {path}; look at it with: cr-audit scan {path}")
 
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from cases import SAMPLES
 
 from cr_audit.cli.app import main
-
-ROOT = SAMPLES.parent
 
 
 class Done(NamedTuple):
@@ -34,6 +29,7 @@ def _quiet_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty working folder and an empty cache; no colour or width from outside."""
     for name in ("NO_COLOR", "COLUMNS", "CR_AUDIT_DEBUG", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for the processes: the tests share few cores
     place = tmp_path / "work"
     place.mkdir()
     monkeypatch.chdir(place)
@@ -56,17 +52,3 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Done(code, *capsys.readouterr())
 
     return call
-
-
-def process(
-    *args: str, stdin: bytes | None = None, **env: str
-) -> subprocess.CompletedProcess[bytes]:
-    """The same in a new interpreter, in the current folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "cr_audit", *args],
-        input=stdin,
-        capture_output=True,
-        env={**os.environ, **env},
-        timeout=120,
-        check=False,
-    )

@@ -13,7 +13,6 @@ from typing import Any
 import jsonschema
 import pytest
 from cases import DISTINCT, SAMPLES, jsonl, labelled, round_robin
-from conftest import ROOT
 
 from cr_audit.cli.checks import RANGES
 from cr_audit.cli.options import SHARED
@@ -466,7 +465,7 @@ def test_make_scan_runs_what_the_readme_says() -> None:
     name = "sample_data/clone_robust.jsonl"
     done = subprocess.run(
         [sys.executable, "-m", "cr_audit", "scan", name, "--model", "lexical"],
-        cwd=ROOT,
+        cwd=SAMPLES.parent,
         capture_output=True,
         text=True,
         check=True,

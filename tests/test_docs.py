@@ -1,0 +1,183 @@
+"""The documentation is tested: its commands parse, its links resolve, its rules are the program's.
+
+docs/rules.md is written from cr_audit/audits/rules.py by
+
+    CR_AUDIT_UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/test_docs.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from typer.main import get_command
+
+from cr_audit.audits.rules import RULES
+from cr_audit.cli.app import app
+from cr_audit.findings import Rule
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "sample_data/*.md", "benchmarks/**/*.md")
+    for path in ROOT.glob(pattern)
+)
+RULES_PAGE = ROOT / "docs" / "rules.md"
+BLOCK = re.compile(r"^(?:```|~~~)[^\n]*\n(.*?)^(?:```|~~~)", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)(?:\s+\"[^\"]*\")?\)")
+INLINE = re.compile(r"(?<!`)`(cr-audit [^`\n]+)`")
+# Words in the documentation that stand for what the reader fills in.
+PLACEHOLDERS = {"FILE…", "FILE...", "FILE", "RULE", "NAME", "BATCH…", "[FILE]", "…", "..."}
+
+
+def pages() -> list[object]:
+    return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in PAGES]
+
+
+def rules_page(rules: tuple[Rule, ...]) -> str:
+    """Every rule under the same headings, in the order of their numbers."""
+    lines = [
+        "# Rules",
+        "",
+        "What cr-audit can find. `cr-audit explain RULE` prints the same in the terminal. This",
+        "page is written from `cr_audit/audits/rules.py`; a test holds the two together. Numbers",
+        "are stable: a rule that goes away leaves its number unused.",
+        "",
+        "| rule | name | severity | finds |",
+        "|---|---|---|---|",
+    ]
+    for r in rules:
+        anchor = f"{r.id}-{r.name}".lower()
+        lines.append(f"| [{r.id}](#{anchor}) | {r.name} | {r.severity} | {r.summary} |")
+    for r in rules:
+        lines += ["", f"## {r.id} {r.name}", "", f"**{r.severity}** · {r.summary}"]
+        for title, body in (
+            ("What it means", r.means),
+            ("How it is computed", r.computed),
+            ("What to do", r.advice),
+            ("Source", r.source),
+        ):
+            if body:
+                lines += ["", f"### {title}", "", body]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_page_of_rules_is_current() -> None:
+    page = rules_page(RULES)
+    if os.environ.get("CR_AUDIT_UPDATE_GOLDEN") == "1":
+        RULES_PAGE.write_text(page, encoding="utf-8")
+    assert RULES_PAGE.read_text(encoding="utf-8") == page, "see the top of this file"
+
+
+def commands_of(text: str) -> list[str]:
+    """Every ``cr-audit ...`` in code blocks, one per command, continuation lines joined."""
+    found = []
+    for block in BLOCK.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in re.split(r"&&|\|\||;|\|", re.sub(r"\s#\s.*$", "", line)):
+                command = part.strip().removeprefix("$ ").strip()
+                if command.startswith("cr-audit "):
+                    found.append(command)
+    return found
+
+
+def parses(command: str) -> None:
+    """Raise click's error where ``command`` has an unknown command, option or value."""
+    words = shlex.split(re.split(r"\s\d?>", command)[0])[1:]
+    words = [word.rstrip("…") or "FILE" for word in words if word not in ("[OPTIONS]",)]
+    root = get_command(app)
+    if not words or words[0].startswith("-"):
+        root.make_context("cr-audit", words, resilient_parsing=True)
+        return
+    known = root.commands  # type: ignore[attr-defined]
+    assert words[0] in known, f"there is no command {words[0]!r}"
+    with known[words[0]].make_context(words[0], words[1:]):
+        pass
+
+
+@pytest.mark.parametrize("page", pages())
+def test_commands_in_code_blocks_parse(page: Path) -> None:
+    for command in commands_of(page.read_text(encoding="utf-8")):
+        try:
+            parses(command)
+        except Exception as error:
+            raise AssertionError(f"{page.name}: {command}: {error}") from error
+
+
+@pytest.mark.parametrize("page", pages())
+def test_commands_in_sentences_and_tables_exist(page: Path) -> None:
+    """`cr-audit scan FILE…` and the like: the command is known, and so are its options."""
+    root = get_command(app)
+    for command in INLINE.findall(page.read_text(encoding="utf-8")):
+        words = [w for w in command.split()[1:] if w not in PLACEHOLDERS]
+        if not words or words[0].startswith("-"):
+            continue
+        assert words[0] in root.commands, f"{page.name}: {command}"  # type: ignore[attr-defined]
+        known = {
+            name
+            for option in root.commands[words[0]].params  # type: ignore[attr-defined]
+            for name in (*option.opts, *option.secondary_opts)
+        } | {"--help", "-h"}
+        for word in words[1:]:
+            if word.startswith("--"):
+                assert word.split("=")[0] in known, f"{page.name}: {command}: {word}"
+
+
+def test_the_readme_shows_commands() -> None:
+    """The tests above would be empty if the README had no code block."""
+    found = commands_of((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert any(command.startswith("cr-audit scan ") for command in found)
+
+
+def test_the_parser_of_commands_finds_mistakes() -> None:
+    parses("cr-audit scan x.jsonl --unit model")
+    with pytest.raises(AssertionError, match="scam"):
+        parses("cr-audit scam x.jsonl")
+    for wrong in ("scan x.jsonl --untit model", "explain a b", "scan x.jsonl --seed many"):
+        with pytest.raises(Exception, match=r"(?i)no such option|unexpected|valid"):
+            parses(f"cr-audit {wrong}")
+    text = (
+        "```console\n$ cr-audit scan a.jsonl \\\n    --seed 1 | head  # c\n# no\nmake scan\n```\n"
+    )
+    assert commands_of(text) == ["cr-audit scan a.jsonl      --seed 1"]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to a page's headings."""
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for heading in re.findall(r"^#{1,6}\s+(.+?)\s*#*$", text, re.MULTILINE):
+        slug = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        k, unique = 0, slug
+        while unique in found:
+            k += 1
+            unique = f"{slug}-{k}"
+        found.add(unique)
+    return found
+
+
+@pytest.mark.parametrize("page", pages())
+def test_relative_links_resolve(page: Path) -> None:
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    for target in LINK.findall(text):
+        if re.match(r"[a-z][a-z0-9+.-]*:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / unquote(path)).resolve() if path else page
+        assert file.exists(), f"{page.name}: {target}"
+        assert file.is_relative_to(ROOT), f"{page.name}: {target} leaves the repository"
+        if anchor and file.suffix == ".md":
+            assert anchor in anchors(file), f"{page.name}: {target}"
+
+
+def test_every_rule_and_exit_code_is_documented() -> None:
+    page = RULES_PAGE.read_text(encoding="utf-8")
+    for rule in RULES:
+        assert f"## {rule.id} {rule.name}\n" in page
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for code in ("0 pass", "2 usage", "3 input", "4 could not compute", "70 a bug"):
+        assert code in readme
