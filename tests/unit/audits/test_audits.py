@@ -51,7 +51,7 @@ def test_rules_have_unique_ids_and_names_and_all_texts() -> None:
         assert rule.id.startswith("CR")
         assert rule.name == rule.name.lower().replace(" ", "-")
         for text in (rule.summary, rule.means, rule.computed, rule.advice):
-            assert text.endswith((".", ").")), (rule.id, text)
+            assert text.endswith((".", "?", ".)")), (rule.id, text)
 
 
 def test_findings_take_severity_and_advice_from_their_rule() -> None:

@@ -187,7 +187,7 @@ def check_everything(rows: list[dict[str, Any]], model: str) -> None:
     check_markdown(render_markdown(analysis, findings, "scan"))
 
 
-MANY = max(150, settings.default.max_examples)
+MANY = max(120, settings.default.max_examples)
 
 
 @settings(max_examples=MANY)
