@@ -59,14 +59,15 @@ def analyse(
     report = progress or (lambda stage, done, total: None)
     comparisons = dataset.comparison_arrays()
     text_codes = text_codes_of(dataset)
+    report("embedding", 0, 0)
     embedding = _embed(dataset, backend, cache, report)
-    report("clones", 0, 0)
+    report("finding clones", 0, 0)
     clones = _clones(dataset, settings, embedding)
     votes = _votes(comparisons, clones, stream(settings, 2))
-    report("weights", 0, 0)
+    report("weighing", 0, 0)
     scope = choose_scope(dataset, comparisons, settings)
     weights = _weights(dataset, settings, embedding, clones, scope, text_codes)
-    report("win rates", 0, 0)
+    report("resampling win rates", 0, 0)
     units = rank_units(
         dataset,
         settings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -134,7 +135,10 @@ class Session:
         from cr_audit.report.words import plural
 
         dataset = self.read()
-        cache, backend = self.cache(), self.backend(dataset)
+        cache = self.cache()
+        with progress_bar(enabled=not self.quiet) as report:
+            report("loading the encoder", 0, 0)
+            backend = self.backend(dataset)
         if cache is None or backend is None or isinstance(backend, PrecomputedVectors):
             raise UsageError(
                 "nothing-to-embed",
@@ -160,6 +164,7 @@ class Session:
         dataset = self.read()
         cache = self.cache()
         with progress_bar(enabled=not self.quiet) as report:
+            report("loading the encoder", 0, 0)
             return analyse(
                 dataset,
                 self.resolved.analysis,
@@ -217,17 +222,16 @@ def progress_bar(*, enabled: bool) -> Iterator[Any]:
         console=Console(stderr=True),
         transient=True,
     )
-    start = time.monotonic()
     tasks: dict[str, Any] = {}
     began: dict[str, float] = {}
+    # A quick run shows nothing; a stage that says nothing for long (a model loads) still spins.
+    timer = threading.Timer(0.5, bar.start)
+    timer.daemon = True
+    timer.start()
 
     def report(stage: str, done: int, total: int) -> None:
         now = time.monotonic()
         began.setdefault(stage, now)
-        if not bar.live.is_started:
-            if now - start < 0.5:
-                return
-            bar.start()
         if stage not in tasks:
             for other in tasks.values():
                 bar.update(other, visible=False)
@@ -239,5 +243,6 @@ def progress_bar(*, enabled: bool) -> Iterator[Any]:
     try:
         yield report
     finally:
-        if bar.live.is_started:
-            bar.stop()
+        timer.cancel()
+        timer.join()
+        bar.stop()
