@@ -255,7 +255,8 @@ def _topic_table(c: CaseStudy) -> list[RenderableType]:
         for scheme in ("standard", "voronoi sphere", "sharing"):
             row = _cell([r for r in c.rows if r.n_comparisons == n], scheme, CLONES[0])
             label = f"{n:,}" if n else "exact"
-            grid.add_row(label, scheme.removeprefix("voronoi "), "none", *_means(row.before, row.error_before, n))
+            means = _means(row.before, row.error_before, n)
+            grid.add_row(label, scheme.removeprefix("voronoi "), "none", *means)
             for kind in CLONES:
                 row = _cell([r for r in c.rows if r.n_comparisons == n], scheme, kind)
                 grid.add_row("", "", kind, *_means(row.after, row.error_after, n))

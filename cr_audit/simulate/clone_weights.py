@@ -1,0 +1,202 @@
+"""Weights of a ranking after copies of one of its items were added, under every scheme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from cr_audit.arrays import Float32Array, FloatArray, IntArray
+from cr_audit.geometry.clones import find_clones
+from cr_audit.geometry.contexts import model_gram, paired_contexts, points_from_gram
+from cr_audit.geometry.sharing import sharing_weights
+from cr_audit.geometry.spaces import SPACES
+from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
+from cr_audit.simulate.edits import N_VARIANTS, edited
+
+MAX_PRODUCTS = 2e10
+"""Sampling budget of one estimate: sums over groups of items need far fewer samples than items."""
+MAX_EDITED_TEXTS = 4_000
+"""Texts that one kind of clones may have encoded; further clones repeat the edited ones."""
+
+Encode = Callable[[list[str]], Float32Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A scheme of weights; ``space`` for Voronoi weights only."""
+
+    method: str
+    space: str | None = None
+
+    @property
+    def name(self) -> str:
+        if self.method == "uniform":
+            return "standard"
+        return f"{self.method} {self.space}" if self.space else self.method
+
+
+STANDARD = Scheme("uniform")
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """``n`` clones of item ``target``; edited ones where ``edit``, else word for word."""
+
+    target: int
+    n: int
+    edit: bool
+
+
+class Geometry(Protocol):
+    """What the items of a ranking are, for weights."""
+
+    schemes: tuple[Scheme, ...]
+
+    @property
+    def n_items(self) -> int: ...
+
+    def weights(self, scheme: Scheme, copies: Copies | None, seed: int) -> FloatArray:
+        """float64 (n_items + copies.n,), the copies last; sum 1."""
+        ...
+
+    def n_variants(self, copies: Copies) -> int:
+        """How many different texts (or models) the copies are; 0 where they are exact."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Responses:
+    """Responses as items: texts str (m,), vectors float32 (m, d), prompts float32 (p, d), prompt_of
+    int64 (m,). encode : None where edited copies cannot be made into vectors."""
+
+    texts: list[str]
+    prompt_texts: list[str | None]
+    vectors: Float32Array
+    prompts: Float32Array
+    prompt_of: IntArray
+    encode: Encode | None
+    schemes: tuple[Scheme, ...] = (
+        STANDARD,
+        *(Scheme("voronoi", s) for s in SPACES),
+        Scheme("cluster"),
+        Scheme("sharing"),
+    )
+    _edited: dict[tuple[int, int], tuple[list[str], Float32Array]] = field(default_factory=dict)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.texts)
+
+    def n_variants(self, copies: Copies) -> int:
+        return min(copies.n, N_VARIANTS, MAX_EDITED_TEXTS) if copies.edit else 0
+
+    def _copies(self, copies: Copies | None) -> tuple[list[str], Float32Array]:
+        if copies is None or copies.n == 0:
+            return [], self.vectors[:0]
+        text, vector = self.texts[copies.target], self.vectors[copies.target]
+        if not copies.edit:
+            return [text] * copies.n, np.tile(vector, (copies.n, 1))
+        n = self.n_variants(copies)
+        key = (copies.target, n)
+        if key not in self._edited:
+            assert self.encode is not None
+            different = [edited(text, v) for v in range(n)]
+            self._edited[key] = different, self.encode(different)
+        different, vectors = self._edited[key]
+        of = np.arange(copies.n) % n
+        return [different[v] for v in of], vectors[of]
+
+    def weights(self, scheme: Scheme, copies: Copies | None, seed: int) -> FloatArray:
+        more, vectors = self._copies(copies)
+        texts = self.texts + more
+        if scheme.method == "uniform":
+            return uniform_weights(len(texts)).weights
+        target = 0 if copies is None else copies.target
+        prompt_of = np.append(self.prompt_of, np.full(len(more), self.prompt_of[target]))
+        everything = np.concatenate([self.vectors, vectors])
+        rng = np.random.default_rng(seed)
+        if scheme.method == "cluster":
+            report = find_clones(
+                response_texts=texts,
+                prompt_of=prompt_of,
+                prompt_texts=self.prompt_texts,
+                response_vectors=everything,
+                rng=rng,
+            )
+            return cluster_weights(report.labels.labels).weights
+        index: dict[tuple[int, str], int] = {}
+        keys = zip(prompt_of.tolist(), texts, strict=True)
+        same = np.array([index.setdefault(k, len(index)) for k in keys], dtype=np.int64)
+        contexts = paired_contexts(self.prompts, everything, prompt_of)
+        return _from_points(scheme, contexts, same, rng).weights
+
+
+@dataclass(slots=True, eq=False)
+class Models:
+    """Models as items: their answers' texts, vectors float32 (a, d), model_of and prompt_of int64
+    (a,). Boxes are left out: a Gram matrix does not say how its points are turned."""
+
+    texts: list[str]
+    vectors: Float32Array
+    model_of: IntArray
+    prompt_of: IntArray
+    n_items: int
+    encode: Encode | None
+    schemes: tuple[Scheme, ...] = (
+        STANDARD,
+        Scheme("voronoi", "sphere"),
+        Scheme("cluster"),
+        Scheme("sharing"),
+    )
+    _edited: dict[tuple[int, int], Float32Array] = field(default_factory=dict)
+
+    def n_variants(self, copies: Copies) -> int:
+        if not copies.edit:
+            return 0
+        answers = int((self.model_of == copies.target).sum())
+        return max(1, min(copies.n, N_VARIANTS, MAX_EDITED_TEXTS // max(answers, 1)))
+
+    def weights(self, scheme: Scheme, copies: Copies | None, seed: int) -> FloatArray:
+        n_copies = 0 if copies is None else copies.n
+        if scheme.method == "uniform":
+            return uniform_weights(self.n_items + n_copies).weights
+        vectors, model_of, prompt_of, n = self.vectors, self.model_of, self.prompt_of, self.n_items
+        position = np.arange(self.n_items)
+        if copies is not None and copies.n:
+            variants = self.n_variants(copies)
+            if variants:
+                rows = np.flatnonzero(self.model_of == copies.target)
+                vectors = np.concatenate([vectors, self._answers(copies.target, rows, variants)])
+                model_of = np.append(model_of, n + np.repeat(np.arange(variants), rows.size))
+                prompt_of = np.append(prompt_of, np.tile(self.prompt_of[rows], variants))
+                position = np.append(position, n + np.arange(n_copies) % variants)
+            else:
+                position = np.append(position, np.full(n_copies, copies.target))
+            n += variants
+        gram = model_gram(vectors, model_of, prompt_of, n).gram
+        points, same = points_from_gram(gram[np.ix_(position, position)])
+        if scheme.method == "cluster":
+            return cluster_weights(same).weights
+        return _from_points(scheme, points, same, np.random.default_rng(seed)).weights
+
+    def _answers(self, target: int, rows: IntArray, variants: int) -> Float32Array:
+        key = (target, variants)
+        if key not in self._edited:
+            assert self.encode is not None
+            texts = [edited(self.texts[i], v) for v in range(variants) for i in rows]
+            self._edited[key] = self.encode(texts)
+        return self._edited[key]
+
+
+def _from_points(
+    scheme: Scheme, points: object, same: IntArray, rng: np.random.Generator
+) -> Weights:
+    if scheme.method == "sharing":
+        return sharing_weights(points, duplicates=same, rng=rng)
+    assert scheme.space is not None
+    return voronoi_weights(
+        points, space=scheme.space, max_products=MAX_PRODUCTS, duplicates=same, rng=rng
+    )
