@@ -37,7 +37,8 @@ ONLY_IN = {
     "hnswlib": {"geometry.neighbours"},
     "rich": {
         "report.terminal",
-        "report.console", "report.gate_terminal",
+        "report.console",
+        "report.gate_terminal",
         "report.rewards",
         "report.simulations",
         "report.stress",

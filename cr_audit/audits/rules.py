@@ -1,11 +1,12 @@
 """Every rule that cr-audit knows, in one table. ``cr-audit explain`` prints from here.
 
 Numbers are stable: a rule that goes away leaves its number unused.
-1xx clones, 2xx rankings, 3xx comparisons, 4xx rows, 5xx the estimate itself.
+1xx clones, 2xx rankings, 3xx comparisons, 4xx rows, 5xx the estimate itself, 6xx a batch (gate).
 """
 
 from __future__ import annotations
 
+from cr_audit.audits.gate_rules import GATE_RULES
 from cr_audit.findings import Rule, Severity
 
 _CR = "Clone-Robust AI Alignment, arXiv 2501.09254"
@@ -296,6 +297,7 @@ RULES: tuple[Rule, ...] = (
         computed="Relative standard error of a weight of 1/m, against --precision.",
         advice="Read cluster masses, not single weights; or raise --max-samples.",
     ),
+    *GATE_RULES,
 )
 
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in RULES}

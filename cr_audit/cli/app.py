@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cr_audit import __version__
-from cr_audit.cli import explain, parts, refit, scan, simulate, stress
+from cr_audit.cli import explain, gate, parts, refit, scan, simulate, stress
 from cr_audit.errors import EXIT_BUG, CrAuditError
 
 app = typer.Typer(
@@ -51,6 +51,7 @@ app.command("embed")(parts.embed)
 app.command("clones")(parts.clones)
 app.command("weights")(parts.weights)
 app.command("winrates")(parts.winrates)
+app.command("gate")(gate.gate)
 app.command("refit")(refit.refit)
 app.command("stress")(stress.stress)
 app.command("simulate")(simulate.simulate)

@@ -30,7 +30,7 @@ class FailOn(StrEnum):
 Files = Annotated[
     list[str],
     typer.Argument(
-        metavar="FILE...",
+        metavar="FILE",
         help="JSONL, JSON, CSV or Parquet, also .gz or .zst; several files; - is standard input.",
     ),
 ]
@@ -40,6 +40,10 @@ OptionalFiles = Annotated[
         metavar="[FILE]...",
         help="As for scan. Without any: the files of the settings file, else those read last.",
     ),
+]
+Batch = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="BATCH...", help="The new rows; files as for scan."),
 ]
 Schema = Annotated[
     str | None,
@@ -301,6 +305,11 @@ def reads_data(command: Callable[..., None]) -> Callable[..., None]:
 def fits_rewards(command: Callable[..., None]) -> Callable[..., None]:
     """``reads_data`` for a command that fits rewards, on the last files read if none is named."""
     return _reading(command, OptionalFiles, None, FITTING | SHARED)
+
+
+def judges_batch(command: Callable[..., None]) -> Callable[..., None]:
+    """``reads_data`` for the gate, whose files are the batch; it may be left out for --init."""
+    return _reading(command, Batch, None, SHARED)
 
 
 def _reading(

@@ -32,6 +32,7 @@ class Session:
     embeddings: Path | None = None
     use_cache: bool = True
     quiet: bool = False
+    config: Path | None = None
 
     @classmethod
     def start(
@@ -55,6 +56,7 @@ class Session:
             embeddings=embeddings,
             use_cache=not no_cache,
             quiet=quiet,
+            config=config,
         )
 
     def read(self) -> PreferenceDataset:

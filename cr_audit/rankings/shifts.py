@@ -143,8 +143,8 @@ def bootstrap_win_rates(
     sums = Sums(pairs, count_weighted)
     ones = np.ones(pairs.p.shape[0])
     count = pairs.mass if count_weighted else ones
-    labels = _cluster_labels(clusters, comparisons.n)
-    resample = _Resampler(comparisons, pairs, sums.rates(pairs.p, ones, w)[0], labels)
+    labels = cluster_labels(clusters, comparisons.n)
+    resample = Resampler(comparisons, pairs, sums.rates(pairs.p, ones, w)[0], labels)
     for r in range(n_replicates):
         columns = w if draws is None else np.stack([w, draws[r % draws.shape[0]]], axis=1)
         tally.add(*sums.rates(resample.draw(rng), count, columns))
@@ -175,8 +175,11 @@ def _spread(sums: Sums, p: FloatArray, count: FloatArray, draws: FloatArray) -> 
     return out
 
 
-class _Resampler:
-    """Draws p of every pair anew, in the order of ``Comparisons.proportions``."""
+class Resampler:
+    """Draws p of every pair anew, in the order of ``Comparisons.proportions``.
+
+    average : float64 (n_items,), average rates; labels : int64 (n,), the cluster of each row.
+    """
 
     def __init__(
         self, comparisons: Comparisons, pairs: Proportions, average: FloatArray, labels: IntArray
@@ -202,7 +205,10 @@ class _Resampler:
         )
 
     def draw(self, rng: np.random.Generator) -> FloatArray:
-        g = rng.standard_exponential(self.n_clusters) - 1.0
+        return self.moved_by(rng.standard_exponential(self.n_clusters) - 1.0)
+
+    def moved_by(self, g: FloatArray) -> FloatArray:
+        """p of every pair under one multiplier (less its mean, 1) per cluster."""
         moved = np.bincount(
             self._pair, weights=g[self._cluster] * self._residual, minlength=self._p.shape[0]
         )
@@ -223,7 +229,7 @@ def _expected(pairs: Proportions, average: FloatArray) -> FloatArray:
     return one / (one + two)
 
 
-def _cluster_labels(clusters: IntArray | None, n: int) -> IntArray:
+def cluster_labels(clusters: IntArray | None, n: int) -> IntArray:
     """Labels 0, 1, ... without gaps; one of its own for every row without a label."""
     if clusters is None:
         return np.arange(n, dtype=np.int64)

@@ -1,0 +1,1 @@
+"""May this batch be merged? Facts (``compare``), findings (``judge``), policy, verdict: apart."""

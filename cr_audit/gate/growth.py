@@ -1,0 +1,202 @@
+"""Which clone clusters grow, and whether copies are more frequent than before. Facts only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binom, hypergeom
+
+from cr_audit.analysis import Analysis
+from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
+from cr_audit.geometry.clones import CloneReport, Cluster, Scope
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClusterGain:
+    """A cluster with new members. scope : "response" or "boilerplate"; members, new : int64.
+
+    item_share_before, item_share_after : of all alternatives. scope_share_before,
+    scope_share_after : of those to the same prompt (its clones included), or of all for
+    boilerplate; scope_is_new : the baseline has no alternative in that scope.
+    weight_before, weight_after : share of weight and weight_error its standard error, NaN without.
+    n_rows_new : rows of the batch in which a new member stands.
+    chance : probability of as many new members or more, if copies came as often as in the baseline.
+    """
+
+    scope: Scope
+    members: IntArray
+    new: IntArray
+    n_texts: int
+    n_prompts: int
+    diameter: float
+    item_share_before: float
+    item_share_after: float
+    scope_share_before: float
+    scope_share_after: float
+    scope_is_new: bool
+    weight_before: float
+    weight_after: float
+    weight_error: float
+    n_rows_new: int
+    chance: float
+
+    @property
+    def n_old(self) -> int:
+        return int(self.members.size - self.new.size)
+
+
+@dataclass(frozen=True, slots=True)
+class CloneRate:
+    """Responses that have a near-copy: n_copied of n, old ones within the baseline, new ones within
+    all. dispersion : >= 1, how much more the baseline's prompts differ than chance allows;
+    p_value : Fisher's test on counts divided by it. excess : n_copied_new less what the old share
+    predicts.
+    """
+
+    n_old: int
+    n_copied_old: int
+    n_new: int
+    n_copied_new: int
+    dispersion: float
+    p_value: float
+
+    @property
+    def excess(self) -> float:
+        return self.n_copied_new - self.n_new * self.n_copied_old / max(self.n_old, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Growth:
+    """gains : clusters with new members, the most new ones first. n_tests : clusters with both old
+    and new members, or under many prompts."""
+
+    gains: tuple[ClusterGain, ...]
+    rate: CloneRate | NotApplicable
+    n_tests: int
+
+
+def growth(
+    before: Analysis, after: Analysis, old: IntArray, new: BoolArray, n_rows: IntArray
+) -> Growth | NotApplicable:
+    """old : int64 (n before,), the place of each alternative of the baseline in ``after``;
+    new : bool (n after,); n_rows : int64 (n after,), rows of the batch an alternative stands in.
+    """
+    clones, earlier = after.clones, before.clones
+    if isinstance(clones, NotApplicable):
+        return clones
+    if isinstance(earlier, NotApplicable):
+        return earlier
+    prompt_of = after.dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    group = clones.prompt_labels.labels[prompt_of]
+    copied_old = _copied(earlier)
+    copied_new = _copied(clones)[new]
+    rate: CloneRate | NotApplicable = NotApplicable("the batch holds no new response")
+    if new.any():
+        rate = _rate(copied_old, group[old], copied_new)
+    typical = (copied_old.sum() + 0.5) / (copied_old.size + 1.0)
+    weights = _masses(before, after, old)
+    gains = [_gain(c, new, group, weights, n_rows, float(typical)) for c in _grown(clones, new)]
+    gains.sort(key=lambda g: (-g.new.size, -g.members.size, int(g.members[0])))
+    return Growth(
+        gains=tuple(gains),
+        rate=rate,
+        n_tests=sum(g.n_old > 0 or g.scope == "boilerplate" for g in gains),
+    )
+
+
+def _copied(clones: CloneReport) -> BoolArray:
+    labels = clones.labels.labels
+    out: BoolArray = np.bincount(labels, minlength=1)[labels] > 1
+    return out
+
+
+def _grown(clones: CloneReport, new: BoolArray) -> list[Cluster]:
+    """Clusters with a new member; an exact one inside a near one is left out."""
+    labels = clones.labels.labels
+    sizes = np.bincount(labels, minlength=1)
+    out = []
+    for c in clones.clusters:
+        if c.scope == "prompt" or c.kind == "loose" or not new[c.members].any():
+            continue
+        if c.scope == "response" and sizes[labels[c.members[0]]] != c.size:
+            continue
+        out.append(c)
+    return out
+
+
+def _rate(copied_old: BoolArray, group: IntArray, copied_new: BoolArray) -> CloneRate:
+    n_old, n_new = copied_old.size, copied_new.size
+    k_old, k_new = int(copied_old.sum()), int(copied_new.sum())
+    _, index = np.unique(group, return_inverse=True)
+    n = np.bincount(index).astype(np.float64)
+    k = np.bincount(index, weights=copied_old)
+    share = k_old / n_old
+    dispersion = 1.0
+    if n.size > 1 and 0.0 < share < 1.0:
+        chi = float(np.sum((k - share * n) ** 2 / (share * (1 - share) * n)))
+        dispersion = max(1.0, chi / (n.size - 1))
+    a, b, c, d = (math.floor(x / dispersion) for x in (k_new, n_new, k_old, n_old))
+    p = float(hypergeom.sf(a - 1, b + d, a + c, b)) if b else 1.0
+    return CloneRate(n_old, k_old, n_new, k_new, dispersion, p)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Masses:
+    before: FloatArray
+    after: FloatArray
+    error: FloatArray
+
+
+def _masses(before: Analysis, after: Analysis, old: IntArray) -> _Masses:
+    """Weights before and after in the order of ``after``; NaN where there are none."""
+    n = after.dataset.n_alternatives
+    blank = np.full(n, np.nan)
+    first, second = before.weights, after.weights
+    if isinstance(first, NotApplicable) or isinstance(second, NotApplicable):
+        return _Masses(blank, blank, blank)
+    earlier = np.zeros(n)
+    earlier[old] = first.weights
+    error = second.standard_error**2
+    error[old] += first.standard_error**2
+    return _Masses(earlier, second.weights, np.sqrt(error))
+
+
+def _gain(
+    c: Cluster,
+    new: BoolArray,
+    group: IntArray,
+    weights: _Masses,
+    n_rows: IntArray,
+    typical: float,
+) -> ClusterGain:
+    m = c.members
+    fresh = m[new[m]]
+    n_old, n_all = int((~new).sum()), int(new.size)
+    if c.scope == "response":
+        of_scope = np.isin(group, np.unique(group[m]))
+        scope_old, scope_all = int((of_scope & ~new).sum()), int(of_scope.sum())
+        chance = float(binom.sf(fresh.size - 1, scope_all - scope_old, min(typical, 1.0)))
+    else:
+        scope_old, scope_all = n_old, n_all
+        chance = float(hypergeom.sf(fresh.size - 1, n_all, m.size, n_all - n_old))
+    kept = m.size - fresh.size
+    return ClusterGain(
+        scope=c.scope,
+        members=m,
+        new=fresh,
+        n_texts=c.n_texts,
+        n_prompts=c.n_prompts,
+        diameter=c.diameter,
+        item_share_before=kept / max(n_old, 1),
+        item_share_after=m.size / n_all,
+        scope_share_before=kept / max(scope_old, 1),
+        scope_share_after=m.size / scope_all,
+        scope_is_new=scope_old == 0,
+        weight_before=float(weights.before[m].sum()),
+        weight_after=float(weights.after[m].sum()),
+        weight_error=float(np.sqrt(np.sum(weights.error[m] ** 2))),
+        n_rows_new=int(n_rows[fresh].sum()),
+        chance=chance,
+    )

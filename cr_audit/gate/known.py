@@ -1,0 +1,143 @@
+"""Findings that are known: written once, marked from then on. Never a silent pass.
+
+The file is JSON: what it was made by, and one entry per finding. It is valid only for the same
+format, the same minor version of cr-audit, the same embedder and the same radius: another one
+would see other clusters, and its fingerprints would say nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cr_audit import __version__
+from cr_audit.analysis import Analysis
+from cr_audit.arrays import NotApplicable
+from cr_audit.errors import ComputeError, InputError
+from cr_audit.findings import Finding
+
+FORMAT = "cr-audit/known-findings/v1"
+MAX_BYTES = 100_000_000
+_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFinding:
+    """One entry of the file; rule and message are there for its readers."""
+
+    fingerprint: str
+    rule: str
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBy:
+    """What fingerprints depend on besides the data."""
+
+    version: str
+    embedding: str
+    radius: float | None
+
+    @classmethod
+    def of(cls, analysis: Analysis) -> MadeBy:
+        """The maker of this analysis."""
+        e, c = analysis.embedding, analysis.clones
+        return cls(
+            version=".".join(__version__.split(".")[:2]),
+            embedding="none" if isinstance(e, NotApplicable) else e.fingerprint,
+            radius=None if isinstance(c, NotApplicable) else c.radius,
+        )
+
+
+def write_known(path: Path, findings: tuple[Finding, ...], made_by: MadeBy) -> None:
+    """Write the file, whole or not at all: a temporary file beside it takes its place at the end.
+
+    Raises ComputeError if it cannot be written.
+    """
+    entries = {
+        f.fingerprint: {
+            "fingerprint": f.fingerprint,
+            "rule": f.rule,
+            "subject": f.subject[:_TEXT],
+            "message": f.message[:_TEXT],
+        }
+        for f in findings
+    }
+    document = {
+        "format": FORMAT,
+        "version": made_by.version,
+        "embedding": made_by.embedding,
+        "radius": made_by.radius,
+        "findings": [entries[k] for k in sorted(entries)],
+    }
+    text = json.dumps(document, ensure_ascii=True, indent=1) + "\n"
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(
+            prefix=path.name + ".", suffix=".part", dir=path.parent
+        )
+        with os.fdopen(handle, "w", encoding="ascii") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise ComputeError(
+            "cannot-write",
+            f"the known findings cannot be written: {error.strerror}",
+            where=str(path),
+            next_step="choose another file",
+        ) from error
+
+
+def read_known(path: Path, made_by: MadeBy) -> tuple[KnownFinding, ...]:
+    """The entries, by fingerprint. Raises InputError (exit 3) for a file that is missing, not of
+    this format, or made by another version, embedder or radius."""
+    try:
+        raw = path.read_bytes()
+        document = json.loads(raw)
+    except OSError as error:
+        raise _refused(path, f"cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise _refused(path, "is not JSON") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, dict) else type(document).__name__
+        raise _refused(path, f"is not of the format {FORMAT}", repr(found)[:200])
+    for key, wanted in (
+        ("version", made_by.version),
+        ("embedding", made_by.embedding),
+        ("radius", made_by.radius),
+    ):
+        if document.get(key) != wanted:
+            raise _refused(
+                path, f"was made with another {key}", f"{document.get(key)!r}, this run: {wanted!r}"
+            )
+    entries = document.get("findings")
+    if not isinstance(entries, list):
+        raise _refused(path, "has no list of findings")
+    return tuple(sorted((_entry(e, path) for e in entries), key=lambda k: k.fingerprint))
+
+
+def _entry(entry: Any, path: Path) -> KnownFinding:
+    names = ("fingerprint", "rule", "subject", "message")
+    if not isinstance(entry, Mapping) or not all(isinstance(entry.get(n), str) for n in names):
+        raise _refused(path, "holds an entry that is not a finding", repr(entry)[:200])
+    return KnownFinding(*(entry[n] for n in names))
+
+
+def _refused(path: Path, why: str, found: str | None = None) -> InputError:
+    return InputError(
+        "bad-known-findings",
+        f"the file of known findings {why}",
+        where=str(path),
+        found=found,
+        next_step="write it anew with --write-baseline, after looking at what it hides",
+    )

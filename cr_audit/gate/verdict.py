@@ -1,0 +1,121 @@
+"""Findings and a policy in, one verdict out. Every finding lands in exactly one bin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from cr_audit.findings import Finding
+from cr_audit.gate.boundaries import fails
+from cr_audit.gate.judge import Evidence, finding, ordered
+from cr_audit.gate.known import KnownFinding
+from cr_audit.gate.policy import Policy
+from cr_audit.gate.waivers import ABOUT_WAIVERS, Waiver, WaiverUse, use_of
+
+Bin = Literal["failing", "baselined", "waived", "below_threshold"]
+BINS: tuple[Bin, ...] = ("failing", "baselined", "waived", "below_threshold")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A finding, its bin, whether it is known, and the waiver that took it."""
+
+    finding: Finding
+    bin: Bin
+    known: bool
+    waiver: Waiver | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """judged : all findings in report order. vanished : known findings that this run did not find.
+    has_known : a file of known findings was given. waivers : what each did."""
+
+    judged: tuple[Judged, ...]
+    vanished: tuple[KnownFinding, ...]
+    has_known: bool
+    waivers: tuple[WaiverUse, ...]
+    fail_on: str
+    profile: str
+
+    @property
+    def passed(self) -> bool:
+        """No finding fails."""
+        return not any(j.bin == "failing" for j in self.judged)
+
+    def of(self, bin_: Bin) -> tuple[Judged, ...]:
+        """The findings in one bin."""
+        return tuple(j for j in self.judged if j.bin == bin_)
+
+    @property
+    def reason(self) -> str:
+        """The verdict in one sentence."""
+        counts = {b: len(self.of(b)) for b in BINS}
+        words = ("failing", "known", "waived", f"below {self.fail_on}")
+        rest = [f"{counts[b]:,} {w}" for b, w in zip(BINS[1:], words[1:], strict=True) if counts[b]]
+        also = f" ({', '.join(rest)})" if rest else ""
+        if self.passed:
+            none = "nothing was found" if not self.judged else "no finding fails"
+            return f"pass: {none}{also}"
+        n = counts["failing"]
+        rules = ", ".join(sorted({j.finding.rule for j in self.of("failing")}))
+        return f"fail: {n:,} finding{'s' if n > 1 else ''} of {rules}{also}"
+
+
+def decide(
+    findings: tuple[Finding, ...],
+    policy: Policy,
+    *,
+    known: tuple[KnownFinding, ...] | None = None,
+    today: date,
+) -> Verdict:
+    """Sort findings into bins: waived (a waiver in force matches), baselined (the fingerprint is
+    known), failing (as severe as ``fail-on`` or more), below_threshold.
+
+    Expired and unused waivers become findings of their own (CR616, CR617), which can fail as any
+    other but cannot be waived.
+    """
+    uses = use_of(policy.waivers, findings, today)
+    everything = ordered((*findings, *_about_waivers(uses, policy)))
+    names = {k.fingerprint for k in known or ()}
+    judged = []
+    for f in everything:
+        waiver = next((u.waiver for u in uses if not u.expired and u.waiver.matches(f)), None)
+        is_known = f.fingerprint in names
+        bin_: Bin = "below_threshold"
+        if waiver is not None:
+            bin_ = "waived"
+        elif is_known:
+            bin_ = "baselined"
+        elif fails(f.severity, policy.fail_on):
+            bin_ = "failing"
+        judged.append(Judged(f, bin_, is_known, waiver))
+    found = {f.fingerprint for f in everything}
+    return Verdict(
+        judged=tuple(judged),
+        vanished=tuple(k for k in known or () if k.fingerprint not in found),
+        has_known=known is not None,
+        waivers=uses,
+        fail_on=policy.fail_on,
+        profile=policy.profile,
+    )
+
+
+def _about_waivers(uses: tuple[WaiverUse, ...], policy: Policy) -> list[Finding]:
+    out = []
+    for use in uses:
+        w = use.waiver
+        about = f"waiver of {w.pattern} (owner {w.owner})"
+        subject = f"waiver:{w.rule}|{w.fingerprint}|{w.expires.isoformat()}"
+        if use.expired:
+            message = f"the {about} ran out after {w.expires.isoformat()}"
+            evidence: Evidence = {"reason": w.reason, "owner": w.owner, "n_matched": use.n_matched}
+            out.append(finding(policy, "CR616", message, subject, evidence))
+        elif use.n_matched == 0:
+            message = f"the {about} matches nothing"
+            out.append(
+                finding(policy, "CR617", message, subject, {"reason": w.reason, "owner": w.owner})
+            )
+    assert {f.rule for f in out} <= ABOUT_WAIVERS
+    return [f for f in out if policy.severities[f.rule] is not None]
