@@ -1,0 +1,1 @@
+"""Do the intervals cover the truth, and do clean data stay unflagged?"""
