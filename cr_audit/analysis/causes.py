@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from cr_audit.analysis.facts import Analysis, Unit
-from cr_audit.analysis.reward_facts import Cause, CloneGroup
+from cr_audit.analysis.reward_facts import Cause, CloneGroup, Effect
 from cr_audit.analysis.reward_problem import FitRewards
 from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.data.identity import digest
+from cr_audit.geometry.model_clones import model_clones
+from cr_audit.rewards.changes import ranks
 
-SAME_ANSWERS = 0.5
-"""Two models are clones where at least this share of their shared prompts has one answer of both,
-or two in one clone cluster."""
 MAX_GROUPS = 20
 """Groups of one component that are undone one by one, those whose weight changed most."""
 MAX_NAMED = 3
@@ -69,31 +68,11 @@ def _named(
 def _model_groups(
     analysis: Analysis, labels: IntArray, n_models: int
 ) -> list[tuple[str, str, IntArray]]:
-    """Connected groups of models of which each pair link shares at least half of its answers."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
-
+    """Groups of models that copy one another."""
     clones = analysis.clones
     assert not isinstance(clones, NotApplicable)
     prompt = analysis.dataset.alternatives["prompt"].to_numpy().astype(np.int64)
-    known = np.flatnonzero(labels >= 0)
-
-    def shared(keys: IntArray) -> FloatArray:
-        """How many keys (prompts, or prompts and clusters) two models have in common."""
-        rows = np.unique(np.stack([labels[known], keys[known]]), axis=1)
-        _, column = np.unique(rows[1], return_inverse=True)
-        has = csr_array(
-            (np.ones(column.size), (rows[0], column)), shape=(n_models, column.max() + 1)
-        )
-        out: FloatArray = (has @ has.T).toarray()
-        return out
-
-    prompts = shared(prompt)
-    answers = shared(prompt * np.int64(clones.labels.n_groups) + clones.labels.labels)
-    share = np.divide(answers, prompts, out=np.zeros_like(answers), where=prompts > 0)
-    near = share >= SAME_ANSWERS
-    np.fill_diagonal(near, False)
-    _, group = connected_components(near, directed=False)
+    group = model_clones(labels, prompt, clones.labels, n_models).labels
     names = analysis.dataset.models()[1]
     out = []
     for g in np.flatnonzero(np.bincount(group) > 1):
@@ -130,8 +109,9 @@ def find_causes(
     weighted: FloatArray,
     partners: IntArray,
     refit: FitRewards,
-) -> tuple[tuple[Cause, ...], ...]:
-    """Per subject, the groups whose restored weights take back most of its change.
+) -> tuple[tuple[tuple[Cause, ...], ...], tuple[Effect, ...]]:
+    """Per subject, the groups whose restored weights take back most of its change; per group,
+    what its weights do.
 
     The change of subject x is that of r(x) - r(y) with y = partners[x], the subject it changes
     sides with, or of r(x) alone where partners[x] is -1. With group C restored the gap is g':
@@ -149,20 +129,36 @@ def find_causes(
 
     moved = gap(weighted) - gap(standard)
     found: list[list[Cause]] = [[] for _ in range(n)]
+    effects: list[Effect] = []
     for batch in _batches(groups, components):
         changed = weights
         for _, members, component in batch:
             changed = restored(changed, members, component)
-        undone = gap(weighted) - gap(subjects_of(refit(changed)))
+        after = subjects_of(refit(changed))
+        undone = gap(weighted) - gap(after)
+        rank_changes = ranks(weighted, subject_components) != ranks(after, subject_components)
         for position, _, component in batch:
-            where = components[component[0]]
-            for x in np.flatnonzero(subject_components == where).tolist():
-                if abs(moved[x]) > SMALLEST_MOVE and np.isfinite(undone[x]):
-                    found[x].append(Cause(position, float(undone[x] / moved[x])))
-    return tuple(
-        tuple(sorted(causes, key=lambda c: (-round(c.share, 9), c.group))[:MAX_NAMED])
-        for causes in found
+            inside = np.flatnonzero(
+                (subject_components == components[component[0]]) & np.isfinite(undone)
+            )
+            if inside.size == 0:
+                continue
+            most = int(inside[np.argmax(np.abs(np.round((weighted - after)[inside], 12)))])
+            effects.append(
+                Effect(
+                    group=position,
+                    subject=most,
+                    shift=float(weighted[most] - after[most]),
+                    n_rank_changes=int(rank_changes[inside].sum()),
+                )
+            )
+            for x in inside[np.abs(moved[inside]) > SMALLEST_MOVE].tolist():
+                found[x].append(Cause(position, float(undone[x] / moved[x])))
+    causes = tuple(
+        tuple(sorted(named, key=lambda c: (-round(c.share, 9), c.group))[:MAX_NAMED])
+        for named in found
     )
+    return causes, tuple(sorted(effects, key=lambda e: e.group))
 
 
 def _batches(

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import rankdata
 
-from cr_audit.analysis.reward_facts import HeldOut, Share
+from cr_audit.analysis.reward_facts import Decisions, HeldOut, Share, WinCounts
 from cr_audit.analysis.reward_problem import Problem
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.rewards.bootstrap import bootstrap_tabular
+from cr_audit.rewards.linear import LinearFit, bootstrap_linear
 from cr_audit.rewards.selection import subset
+from cr_audit.rewards.tabular import Fit
 
 N_FOLDS = 5
+MAX_PAIRS = 20_000
+N_NOISE = 100
+"""Replicates behind the noise of decisions."""
 UNDECIDED = 1e-9
 """A reward difference below this predicts no winner."""
 
@@ -52,9 +59,112 @@ def held_out_decisions(
     return _shares(rows, delta, clusters, what)
 
 
+def decisions(
+    problem: Problem,
+    fits: tuple[Fit | LinearFit | FloatArray, ...],
+    clusters: IntArray | None,
+    rng: np.random.Generator,
+) -> Decisions | NotApplicable:
+    """How often two fits order compared items differently, beside what noise alone does.
+
+    Pairs that were compared, MAX_PAIRS of them drawn where there are more.
+    """
+    if problem.model == "mlp" or len(fits) < 2:
+        return NotApplicable("needs two tabular or linear fits")
+    pairs = problem.comparisons.proportions()
+    chosen = np.arange(pairs.first.size)
+    if chosen.size > MAX_PAIRS:
+        chosen = np.sort(rng.choice(chosen.size, MAX_PAIRS, replace=False))
+    first, second = pairs.first[chosen], pairs.second[chosen]
+    exact = [f.rewards for f in fits if isinstance(f, Fit | LinearFit)]
+    signs = [_sign(r[first] - r[second]) for r in exact]
+    drawn = _drawn_differences(problem, fits, clusters, first, second, rng)
+    noise = []
+    for sign, difference in zip(signs, drawn, strict=True):
+        known = np.isfinite(difference)
+        other = (_sign(difference) != sign) & known
+        share = other.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        noise.append(Share(float(share.mean()), float(share.std(ddof=1))))
+    return Decisions(
+        n_pairs=int(chosen.size),
+        differs=float(np.mean(signs[0] != signs[1])),
+        noise_standard=noise[0],
+        noise_weighted=noise[1],
+        n_replicates=N_NOISE,
+    )
+
+
+def _drawn_differences(
+    problem: Problem,
+    fits: tuple[Fit | LinearFit | FloatArray, ...],
+    clusters: IntArray | None,
+    first: IntArray,
+    second: IntArray,
+    rng: np.random.Generator,
+) -> list[FloatArray]:
+    """Per fit the reward differences of the pairs in every replicate, float64 (N_NOISE, pairs)."""
+    rows, threads = problem.comparisons, problem.n_threads
+    if problem.model == "tabular":
+        drawn = bootstrap_tabular(
+            rows,
+            [f for f in fits if isinstance(f, Fit)],
+            n_replicates=N_NOISE,
+            clusters=clusters,
+            n_threads=threads,
+            rng=rng,
+        ).rewards
+        return [r[:, first] - r[:, second] for r in drawn]
+    assert problem.contexts is not None
+    contexts = problem.contexts.astype(np.float64)
+    theta = bootstrap_linear(
+        rows,
+        contexts,
+        [f for f in fits if isinstance(f, LinearFit)],
+        n_replicates=N_NOISE,
+        clusters=clusters,
+        n_threads=threads,
+        rng=rng,
+    )
+    apart = contexts[first] - contexts[second]
+    # Not BLAS: its threads would change the last bits with the number of cores.
+    return [np.einsum("bd,pd->bp", t, apart) for t in theta]
+
+
+def _sign(difference: FloatArray) -> FloatArray:
+    out: FloatArray = np.where(
+        np.abs(difference) <= UNDECIDED, 0.0, np.sign(np.nan_to_num(difference))
+    )
+    return out
+
+
+def win_counts(
+    comparisons: Comparisons, rewards: FloatArray, components: IntArray
+) -> WinCounts | NotApplicable:
+    """Do the rewards rank as the raw counts of wins do?"""
+    wins = np.bincount(
+        comparisons.winner,
+        weights=comparisons.mass * comparisons.outcome,
+        minlength=comparisons.n_items,
+    ) + np.bincount(
+        comparisons.loser,
+        weights=comparisons.mass * (1.0 - comparisons.outcome),
+        minlength=comparisons.n_items,
+    )
+    found = []
+    sizes = np.bincount(components[components >= 0])
+    for c in np.flatnonzero(sizes >= 3).tolist():
+        members = np.flatnonzero(components == c)
+        x, y = rankdata(np.round(rewards[members], 9)), rankdata(wins[members])
+        if x.std() > 0 and y.std() > 0:
+            found.append(float(np.corrcoef(x, y)[0, 1]))
+    if not found:
+        return NotApplicable("no component has three items")
+    return WinCounts(len(found), float(np.median(found)), min(found))
+
+
 def _shares(rows: Comparisons, delta: FloatArray, clusters: IntArray | None, what: str) -> HeldOut:
     known: BoolArray = np.asarray(np.isfinite(delta).all(axis=0))
-    sign = np.where(np.abs(delta) <= UNDECIDED, 0.0, np.sign(np.nan_to_num(delta)))
+    sign = _sign(delta)
     decided: BoolArray = known & np.not_equal(rows.outcome, 0.5)
     agree = 0.5 * (1.0 + sign)
     groups = np.arange(rows.n) if clusters is None else clusters

@@ -11,12 +11,13 @@ import numpy as np
 from cr_audit.analysis.causes import clone_groups, find_causes
 from cr_audit.analysis.compose import Progress, stream
 from cr_audit.analysis.facts import Analysis, Choice, UnitResult
-from cr_audit.analysis.held_out import held_out_decisions
+from cr_audit.analysis.held_out import decisions, held_out_decisions, win_counts
 from cr_audit.analysis.replicates import draw_replicates, standard_errors
 from cr_audit.analysis.reward_facts import (
     Cause,
     Certificate,
     CloneGroup,
+    Effect,
     Errors,
     Fits,
     RewardFit,
@@ -34,7 +35,7 @@ from cr_audit.analysis.reward_problem import (
 from cr_audit.analysis.subjects import Averages, subjects_of
 from cr_audit.analysis.units import choose_resampling
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
-from cr_audit.errors import ComputeError
+from cr_audit.errors import ComputeError, UsageError
 from cr_audit.rewards.changes import Changes, ranking_changes
 from cr_audit.rewards.linear import LinearFit
 from cr_audit.rewards.objective import (
@@ -134,6 +135,13 @@ class _Run:
             return Choice(repr(problem.penalty), why), NotApplicable(
                 "only --penalty auto tries many"
             )
+        if problem.model == "mlp":
+            raise UsageError(
+                "penalty-auto-mlp",
+                "--penalty auto is not offered for mlp rewards: their training stops early, so the"
+                " penalty hardly acts, and 45 trainings would take an hour",
+                next_step="give --penalty a number, or use --reward linear",
+            )
         what, clusters = self.holding_out()
 
         def curve(weights: FloatArray) -> PenaltyCurve:
@@ -204,6 +212,7 @@ class _Run:
             )
         )
         found = _Found(self, standard, weighted, components, averages, changes)
+        causes, effects = found.causes(() if isinstance(groups, NotApplicable) else groups)
         self.report("held out", 0, 0)
         what, apart = self.holding_out()
         return Rewards(
@@ -226,8 +235,13 @@ class _Run:
             intervals=holds,
             errors=errors,
             groups=groups,
-            causes=() if isinstance(groups, NotApplicable) else found.causes(groups),
+            causes=causes,
+            effects=effects,
             certificate=found.certificate(),
+            decisions=decisions(problem, made, clusters, stream(self.analysis.settings, 23)),
+            win_counts=win_counts(problem.comparisons, standard.rewards, components)
+            if problem.model == "tabular"
+            else NotApplicable("for tabular rewards"),
             held_out=known
             if isinstance(known, NotApplicable)
             else held_out_decisions(
@@ -309,7 +323,9 @@ class _Found:
             measured=float(np.nanmax(shift)) if np.isfinite(shift).any() else 0.0,
         )
 
-    def causes(self, groups: tuple[CloneGroup, ...]) -> tuple[tuple[Cause, ...], ...]:
+    def causes(
+        self, groups: tuple[CloneGroup, ...]
+    ) -> tuple[tuple[tuple[Cause, ...], ...], tuple[Effect, ...]]:
         problem, averages, changes = self.run.problem, self.averages, self.changes
         if (
             isinstance(self.weighted, NotApplicable)
@@ -317,7 +333,7 @@ class _Found:
             or isinstance(changes, NotApplicable)
             or problem.model == "mlp"
         ):
-            return ()
+            return (), ()
         tabular = problem.model == "tabular"
         rows, penalty, warm = problem.comparisons, problem.penalty, self.weighted.rewards
         # κ is one number for all components; kept, a group acts on its own component alone.

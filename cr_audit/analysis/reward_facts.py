@@ -85,6 +85,20 @@ class Cause:
     share: float
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the weights of one group do: the weighted fit minus the one with the group restored.
+
+    subject : whose reward they move most, by ``shift``; n_rank_changes : subjects that they give
+    another rank.
+    """
+
+    group: int
+    subject: int
+    shift: float
+    n_rank_changes: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Errors:
     """Standard errors of one fit's rewards, float64 (n,), by bootstrap and by the sandwich.
@@ -141,6 +155,33 @@ class HeldOut:
     agreement_weighted: Share
 
 
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Which of two compared items a fit prefers, on ``n_pairs`` of the compared pairs.
+
+    differs : share on which the two fits disagree. noise_standard, noise_weighted : mean share on
+    which a fit disagrees with a bootstrap replicate of itself (weights taken as known), with the
+    standard deviation over ``n_replicates``.
+    """
+
+    n_pairs: int
+    differs: float
+    noise_standard: Share
+    noise_weighted: Share
+    n_replicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class WinCounts:
+    """Spearman's rank correlation of the standard rewards with the items' own win counts (a tie
+    counts half), within components of at least three items.
+    """
+
+    n_components: int
+    median: float
+    lowest: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rewards:
     """Standard against weighted rewards.
@@ -172,8 +213,11 @@ class Rewards:
     errors: tuple[Errors, ...] | NotApplicable
     groups: tuple[CloneGroup, ...] | NotApplicable
     causes: tuple[tuple[Cause, ...], ...]
+    effects: tuple[Effect, ...]
     certificate: Certificate | NotApplicable
+    decisions: Decisions | NotApplicable
     held_out: HeldOut | NotApplicable
+    win_counts: WinCounts | NotApplicable
 
     @property
     def reward_model(self) -> str:
@@ -183,3 +227,7 @@ class Rewards:
         """The group that explains at least half of the subject's change, if one does."""
         causes = self.causes[subject] if self.causes else ()
         return causes[0] if causes and causes[0].share >= 0.5 else None
+
+    def effect_of(self, group: int) -> Effect | None:
+        """What the weights of a group do, where that was measured."""
+        return next((e for e in self.effects if e.group == group), None)

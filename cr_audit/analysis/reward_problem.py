@@ -27,6 +27,8 @@ DEFAULT_PENALTY: dict[str, float] = {"tabular": 0.03, "linear": 1.0, "mlp": 1.0}
 # Median comparisons per item from which a tabular fit predicts better than a linear one:
 # docs/refit.md, "Tabular or linear".
 ENOUGH_COMPARISONS = 8.0
+# Networks per fold where an mlp predicts held-out comparisons.
+N_MLP_FOLD_RUNS = 2
 # Linear fits: gradient small against any standard error, and few iterations.
 LINEAR_TOLERANCE = 1e-7
 
@@ -120,7 +122,8 @@ class Problem:
         if self.model == "linear":
             linear = self.linear(rows, weights, penalty, warm)
             return linear.rewards, linear.theta
-        mean = self.mlp(rows, weights, penalty).mean(axis=0)
+        # Few networks: this is for folds, where twenty would take minutes.
+        mean = self.mlp(rows, weights, penalty, N_MLP_FOLD_RUNS).mean(axis=0)
         return mean, mean
 
 

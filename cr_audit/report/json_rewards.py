@@ -7,7 +7,6 @@ from typing import Any
 
 from cr_audit.analysis.facts import Analysis, Choice
 from cr_audit.analysis.reward_facts import (
-    CloneGroup,
     Errors,
     HeldOut,
     RewardFit,
@@ -48,7 +47,23 @@ def rewards_part(analysis: Analysis, cut: Cut) -> Any:
         },
         "standard": _fit(r.standard),
         "weighted": r.weighted if isinstance(r.weighted, NotApplicable) else _fit(r.weighted),
+        "decisions": r.decisions
+        if isinstance(r.decisions, NotApplicable)
+        else {
+            "n_pairs": r.decisions.n_pairs,
+            "differs": r.decisions.differs,
+            "noise_standard": _share(r.decisions.noise_standard),
+            "noise_weighted": _share(r.decisions.noise_weighted),
+            "n_replicates": r.decisions.n_replicates,
+        },
         "held_out": _held_out(r.held_out),
+        "win_counts": r.win_counts
+        if isinstance(r.win_counts, NotApplicable)
+        else {
+            "n_components": r.win_counts.n_components,
+            "spearman_median": r.win_counts.median,
+            "spearman_lowest": r.win_counts.lowest,
+        },
         "resampled": _choice(r.resampled),
         "intervals": r.intervals,
         "agreement": _agreement(r.changes),
@@ -60,7 +75,7 @@ def rewards_part(analysis: Analysis, cut: Cut) -> Any:
         },
         "clone_groups": r.groups
         if isinstance(r.groups, NotApplicable)
-        else [_group(g, cut) for g in r.groups],
+        else [_group(r, k, cut) for k in range(len(r.groups))],
         "subjects": r.subjects
         if isinstance(r.subjects, NotApplicable)
         else {
@@ -145,13 +160,19 @@ def _agreement(c: Changes | NotApplicable) -> Any:
     }
 
 
-def _group(group: CloneGroup, cut: Cut) -> dict[str, Any]:
+def _group(r: Rewards, k: int, cut: Cut) -> dict[str, Any]:
+    assert not isinstance(r.groups, NotApplicable)
+    group, effect = r.groups[k], r.effect_of(k)
+    ids = () if isinstance(r.subjects, NotApplicable) else r.subjects.ids
     return {
         "id": group.id,
         "label": cut(group.name),
         "size": int(group.members.size),
         "item_share": group.item_share,
         "weight_mass": group.weight_mass,
+        "moves_most": ids[effect.subject] if effect else None,
+        "moves_by": effect.shift if effect else None,
+        "n_rank_changes": effect.n_rank_changes if effect else None,
     }
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cr_audit.analysis.facts import Analysis
-from cr_audit.analysis.reward_facts import Rewards, Subjects
+from cr_audit.analysis.reward_facts import HeldOut, Rewards, Subjects
 from cr_audit.arrays import NotApplicable
 from cr_audit.findings import Finding
 from cr_audit.report.escape import shorten, visible
@@ -38,6 +38,7 @@ from cr_audit.rewards.changes import Changes
 MAX_ITEMS = 15
 MAX_WIN_RATES = 8
 MAX_CAUSES = 6
+MAX_EFFECTS = 3
 MAX_SLOPES = 16
 MAX_SVG_SLOPES = 60
 CHART_WIDTH = 24
@@ -227,7 +228,7 @@ def cause_section(r: Rewards, screen: Screen) -> list[RenderableType]:
         for k in r.causes[i][:1]
     ]
     if not found:
-        return []
+        return _effect_section(r, s)
     table = data_table()
     table.add_column("clones", ratio=1)
     table.add_column("size", justify="right", no_wrap=True)
@@ -260,24 +261,51 @@ def cause_section(r: Rewards, screen: Screen) -> list[RenderableType]:
             style="dim",
         )
     )
-    return parts
+    return parts + _effect_section(r, s)
+
+
+def _effect_section(r: Rewards, s: Subjects) -> list[RenderableType]:
+    """What the weights of the largest groups move, whether or not it is beyond the noise."""
+    if isinstance(r.groups, NotApplicable) or not r.effects:
+        return []
+    lines = []
+    for effect in sorted(r.effects, key=lambda e: (-abs(e.shift), e.group))[:MAX_EFFECTS]:
+        group = r.groups[effect.group]
+        lines.append(
+            f"{shorten(visible(group.name), 50)}: {subject_name(s, effect.subject, 30)}"
+            f" {effect.shift:+.2f}, {plural(effect.n_rank_changes, 'rank')} different"
+        )
+    return [
+        Text("what the weights of these clones move most, in log-odds:", style="dim"),
+        Padding(Text("\n".join(lines)), (0, 0, 0, 2)),
+    ]
 
 
 def decision_section(r: Rewards) -> list[RenderableType]:
-    h = r.held_out
-    if isinstance(h, NotApplicable):
+    h, d = r.held_out, r.decisions
+    lines = []
+    if not isinstance(d, NotApplicable):
+        lines.append(
+            f"the fits order {percent(d.differs)} of {plural(d.n_pairs, 'compared pair')}"
+            f" differently; resampling alone turns {percent(d.noise_standard.value)} in the"
+            f" standard and {percent(d.noise_weighted.value)} in the weighted fit"
+        )
+    if not isinstance(h, NotApplicable):
+        lines += _held_out_lines(h)
+    if not lines:
         return []
-    lines = [
+    return [heading("Decisions"), Padding(Text("\n".join(lines)), (0, 0, 0, 2))]
+
+
+def _held_out_lines(h: HeldOut) -> list[str]:
+    return [
         f"{plural(h.n_comparisons, 'comparison')} held out in {h.n_folds} folds of {h.held_out}"
         + (f"; {h.n_unpredicted:,} not predicted" if h.n_unpredicted else ""),
-        f"a different winner in {percent(h.differs.value)} ± {percent(h.differs.standard_error)}",
+        f"they name a different winner in {percent(h.differs.value)}"
+        f" ± {percent(h.differs.standard_error)}",
         f"agreement with {plural(h.n_decided, 'judgement')}: standard"
         f" {h.agreement_standard.value:.3f} ± {h.agreement_standard.standard_error:.3f}, weighted"
         f" {h.agreement_weighted.value:.3f} ± {h.agreement_weighted.standard_error:.3f}",
-    ]
-    return [
-        heading("Decisions on held-out comparisons"),
-        Padding(Text("\n".join(lines)), (0, 0, 0, 2)),
     ]
 
 
@@ -288,7 +316,7 @@ def sure_section(r: Rewards) -> list[RenderableType]:
         state = fit.status.name.lower().replace("_", " ")
         residual = "" if np.isnan(fit.gradient_norm) else f", residual {fit.gradient_norm:.1e}"
         lines.append(
-            f"{name} fit ({fit.scheme} weights): {state}, {plural(fit.iterations, 'iteration')}"
+            f"{name} fit, weights {fit.scheme}: {state}, {plural(fit.iterations, 'iteration')}"
             f"{residual}"
         )
         if not fit.converged:
@@ -308,10 +336,20 @@ def sure_section(r: Rewards) -> list[RenderableType]:
     c = r.changes
     if not isinstance(c, NotApplicable) and not isinstance(r.weighted, NotApplicable):
         tau, top = c.kendall_tau_interval, c.top_overlap_interval
+        several = not isinstance(r.subjects, NotApplicable) and r.subjects.n_components > 1
+        largest = " (largest component)" if several else ""
         lines.append(
-            f"Kendall's tau of the two rankings {c.kendall_tau:.3f} [{tau[0]:.3f}, {tau[1]:.3f}];"
+            f"Kendall's tau of the two rankings{largest} {c.kendall_tau:.3f}"
+            f" [{tau[0]:.3f}, {tau[1]:.3f}];"
             f" {percent(c.top_overlap)} [{percent(float(top[0]))}, {percent(float(top[1]))}] of the"
             f" first {c.top_k} are the same"
+        )
+    if not isinstance(r.win_counts, NotApplicable):
+        w = r.win_counts
+        each = f" (median of {w.n_components:,} components, lowest {w.lowest:.3f})"
+        lines.append(
+            f"Spearman's correlation of the standard rewards with win counts {w.median:.3f}"
+            + (each if w.n_components > 1 else "")
         )
     if not isinstance(r.errors, NotApplicable):
         ratios = ", ".join(
