@@ -14,6 +14,7 @@ from cr_audit.data.identity import digest
 from cr_audit.errors import ComputeError
 from cr_audit.geometry.clones import CloneReport
 from cr_audit.geometry.contexts import ModelGram, model_gram, points_from_gram
+from cr_audit.geometry.model_clones import model_clones
 from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
 from cr_audit.graph import graph_health
 from cr_audit.rankings import RankShift, bootstrap_win_rates, win_rates
@@ -44,7 +45,7 @@ def rank_units(
         if unit == "response":
             items = _responses(dataset, weights)
         elif unit == "model":
-            items, closest = _models(dataset, settings, embedding, rng)
+            items, closest = _models(dataset, settings, embedding, clones, rng)
         else:
             items = _clusters(dataset, clones, weights)
         out.append(_rank(items, closest, reason, comparisons, dataset, settings, rng))
@@ -108,6 +109,7 @@ def _models(
     dataset: PreferenceDataset,
     settings: Settings,
     embedding: Embedding | NotApplicable,
+    clones: CloneReport | NotApplicable,
     rng: np.random.Generator,
 ) -> tuple[Items, ClosestModels | NotApplicable]:
     groups, names = dataset.models()
@@ -126,17 +128,24 @@ def _models(
     else:
         prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
         gram = model_gram(embedding.response_vectors, groups.labels, prompt_of, len(names))
-        weights = _model_weights(gram, settings, rng)
+        copies = (
+            None
+            if isinstance(clones, NotApplicable)
+            else model_clones(groups.labels, prompt_of, clones.labels, len(names)).labels
+        )
+        weights = _model_weights(gram, copies, settings, rng)
         closest = _closest(gram, names)
     return _weighed("model", ids, names, groups.labels, weights), closest
 
 
-def _model_weights(gram: ModelGram, settings: Settings, rng: np.random.Generator) -> Weights:
+def _model_weights(
+    gram: ModelGram, copies: IntArray | None, settings: Settings, rng: np.random.Generator
+) -> Weights:
     points, same = points_from_gram(gram.gram)
     if settings.weights == "uniform":
         return uniform_weights(points.shape[0])
     if settings.weights == "cluster":
-        return cluster_weights(same)
+        return cluster_weights(same if copies is None else copies)
     if settings.weights == "sharing":
         from cr_audit.geometry.sharing import sharing_weights
 

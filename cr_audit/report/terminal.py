@@ -153,7 +153,7 @@ def clone_section(
     shown = [c for c in clones.clusters if not _is_nested(c, clones.clusters)]
     shown.sort(key=lambda c: (_SCOPES.index(c.scope), -c.size))
     if not shown:
-        return [heading("Clones", f"none within {clones.radius:g} of each other")]
+        return [heading("Clones", f"none within {clones.radius:.3g} of each other")]
     wide = screen.width >= 110
     table = data_table()
     table.add_column("what")
@@ -170,14 +170,20 @@ def clone_section(
     found = f"{clones.neighbours.index} search"
     if not isinstance(recall, NotApplicable):
         found += f", recall {recall:.3f} on {clones.neighbours.n_recall_sample:,} sampled texts"
-    parts = [heading("Clones", f"near = text distance up to {clones.radius:g}; {found}"), table]
+    parts = [heading("Clones", f"near = distance up to {clones.radius:.3g}; {found}"), table]
     if len(shown) > limit:
         parts.append(Text(f"… and {len(shown) - limit:,} more clusters", style="dim"))
     if members:
         parts.extend(_members(analysis, c, k) for k, c in enumerate(shown[:limit], 1))
-    differing = [c for c in shown if c.diameter > 0]
+    differing = [c for c in shown if c.diameter > 0 and _has_text(analysis, c)]
     parts.extend(_diff(analysis, cluster, screen) for cluster in differing[:diffs])
     return parts
+
+
+def _has_text(analysis: Analysis, cluster: Cluster) -> bool:
+    data = analysis.dataset
+    frame = data.prompts if cluster.scope == "prompt" else data.alternatives
+    return all(frame["text"][i] is not None for i in cluster.furthest)
 
 
 def _members(analysis: Analysis, cluster: Cluster, number: int) -> RenderableType:

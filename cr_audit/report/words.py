@@ -97,7 +97,7 @@ def _clone_sentences(analysis: Analysis) -> list[str]:
         share = n_inside / analysis.dataset.n_alternatives
         verb = "holds" if n_clusters == 1 else "hold"
         sentence = f"{plural(n_clusters, 'clone cluster')} {verb} {percent(share)} of the responses"
-        if mass is not None:
+        if mass is not None and analysis.settings.weights != "uniform":
             sentence += f" and {percent(mass)} of the clone-robust weight"
         out = [sentence + "."]
     boilerplate = [c for c in clones.clusters if c.scope == "boilerplate"]
