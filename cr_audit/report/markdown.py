@@ -8,6 +8,8 @@ from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.arrays import NotApplicable
 from cr_audit.findings import Finding
 from cr_audit.report.escape import markdown, shorten
+from cr_audit.report.markdown_rewards import reward_lines
+from cr_audit.report.reward_words import reward_answer
 from cr_audit.report.words import answer, percent, what_was_read
 
 MAX_ROWS = 20
@@ -18,10 +20,13 @@ def render_markdown(analysis: Analysis, findings: tuple[Finding, ...], command: 
     """Header, answer, clusters, win rates, findings."""
     files = ", ".join(markdown(f.path) for f in analysis.dataset.report.files)
     lines = [f"## cr-audit {command}: {files}", "", markdown(what_was_read(analysis)), ""]
-    lines += [markdown(" ".join(answer(analysis, findings))), ""]
+    refit = not isinstance(analysis.rewards, NotApplicable)
+    sentences = reward_answer(analysis) if refit else answer(analysis, findings)
+    lines += [markdown(" ".join(sentences)), ""]
     lines += _clones(analysis)
     for unit in analysis.units[:1]:
         lines += _win_rates(unit)
+    lines += reward_lines(analysis)
     lines += _findings(findings)
     return "\n".join(lines).rstrip() + "\n"
 
