@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from cr_audit.arrays import BoolArray, Comparisons, IntArray, NotApplicable
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
 
 MIN_REPEATS = 20
 """Below this number of repeated judgements in the baseline its own rate is not an estimate."""
-PRIOR = 4.0
-"""So many rows of the typical pair are added to what a pair says about itself."""
+PRIOR = 20.0
+"""So many rows of the typical pair are added to what a pair says about itself. A pair with few rows
+has a majority only because they agree, so its own share is too low (benchmarks/gate)."""
+MANY = 5
+"""From so many rows on, how many a majority rests on no longer matters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +56,11 @@ def contradictions(
     """How often the batch goes against the baseline; labels : int64 (n_items,), clones alike.
 
     Expected of a row of a pair: q = (a + k e) / (b + k), a of b rows of the baseline going against
-    the majority of the *other* rows of the pair, e the same share over all pairs (1/2 where that
-    rests on fewer than MIN_REPEATS rows), k = PRIOR. The variance of n_against - sum q counts the
-    scatter of the batch's c rows and of the pair's own estimate: c q (1 - q) (1 + c / (b + k)).
+    the majority of the *other* rows of the pair, k = PRIOR, and e the same share over all pairs
+    whose majority rests on as many rows (a majority of one vote is contradicted more often; counts
+    from MANY on are one class; 1/2 where all of it rests on fewer than MIN_REPEATS rows). The
+    variance of n_against - sum q adds the scatter of the batch's c rows of a pair, of the pair's
+    own estimate, c q (1 - q) (1 + c / (b + k)), and of the common one.
     Rows between two clones say nothing here and are left out.
     """
     one, two = labels[comparisons.winner], labels[comparisons.loser]
@@ -77,13 +82,27 @@ def contradictions(
     b = np.bincount(index[own], minlength=pair.size)
     a = np.bincount(index[own & (side != others)], minlength=pair.size)
     n_own = int(own.sum())
-    typical = float(a.sum() / n_own) if n_own >= MIN_REPEATS else 0.5
-    q = (a + PRIOR * typical) / (b + PRIOR)
+    typical = _typical(np.minimum(n_old[index[own]] - 1, MANY), (side != others)[own])
+    e = typical[np.minimum(n_old, MANY)]
+    q = (a + PRIOR * e) / (b + PRIOR)
     c = np.bincount(index[judged], minlength=pair.size)
     expected = float(np.sum(c * q))
     variance = float(np.sum(c * q * (1.0 - q) * (1.0 + c / (b + PRIOR))))
+    if n_own:
+        leaning = float(np.sum(c * PRIOR / (b + PRIOR) * np.sqrt(e * (1.0 - e))))
+        variance += leaning**2 / n_own
     z = (n_against - 0.5 - expected) / max(math.sqrt(variance), 1e-9)
     return Contradictions(n, n_against, used[against], expected / n, n_own, float(norm.sf(z)))
+
+
+def _typical(n_others: IntArray, against: BoolArray) -> FloatArray:
+    """Share of rows against the majority of the others, by the number of others: (MANY + 1,)."""
+    if against.size < MIN_REPEATS:
+        return np.full(MANY + 1, 0.5)
+    n = np.bincount(n_others, minlength=MANY + 1)
+    k = np.bincount(n_others, weights=against, minlength=MANY + 1)
+    out: FloatArray = (k + PRIOR * against.mean()) / (n + PRIOR)
+    return out
 
 
 def repeats(comparisons: Comparisons, added: BoolArray) -> Repeats | NotApplicable:

@@ -34,8 +34,9 @@ class LeaderChange:
     """The first place of one component. old, new : items; change, error : of the difference of
     their average win rates; beyond_noise : see ``rankings.added``. weighted_turns : the weighted
     rates turn the two as well, beyond noise. n_copies : new copies in the batch. without_copies :
-    taking all of them out undoes the turn. cause : place among the gains of the one cluster whose new members, taken out alone, undo
-    most of the change (and at least half of it), -1 if there is none.
+    taking all of them out undoes the turn. cause : place among the gains of the one cluster whose
+    new members, taken out alone, undo most of the change (and at least half of it), -1 if there
+    is none.
     """
 
     component: int

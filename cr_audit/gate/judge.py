@@ -16,6 +16,7 @@ from cr_audit.gate.boundaries import beyond_chance, exceeds, reaches
 from cr_audit.gate.compare import BatchEffect, LeaderChange, new_copies
 from cr_audit.gate.growth import ClusterGain
 from cr_audit.gate.policy import Policy
+from cr_audit.readers.build import LEGITIMATE
 
 MAX_ROWS = 5
 MAX_NAMED = 5
@@ -84,12 +85,13 @@ def _new_rows(effect: BatchEffect, members: IntArray) -> tuple[str, ...]:
 
 
 def _unreadable(effect: BatchEffect, policy: Policy) -> list[Finding]:
+    """Rows without a label are data, not damage (``readers.build.LEGITIMATE``)."""
     report = effect.batch
-    share = report.rows_skipped / max(report.rows_read, 1)
-    if not exceeds(share, policy.thresholds.unreadable_share):
+    lost = {k: n for k, n in report.skipped_by_reason.items() if k not in LEGITIMATE}
+    if not exceeds(sum(lost.values()) / report.rows_read, policy.thresholds.unreadable_share):
         return []
     out = []
-    for reason, n in sorted(report.skipped_by_reason.items()):
+    for reason, n in sorted(lost.items()):
         rows = [f"{e.file}:{e.line}" for e in report.examples if e.reason == reason][:MAX_ROWS]
         words = reason.replace("_", " ")
         of = f"of the batch's {report.rows_read:,} rows"

@@ -13,7 +13,10 @@ from cr_audit.report.sarif import render_sarif
 def render_gate(
     report: GateReport, format_: str, *, full_text: bool = False, to_file: bool = False
 ) -> str:
-    """``format_`` : "table", "json", "markdown", "sarif", "junit" or "github". Tables written to a file are plain."""
+    """``format_`` : "table", "json", "markdown", "sarif", "junit" or "github".
+
+    Tables written to a file are plain.
+    """
     if format_ == "json":
         return render_gate_json(report, full_text=full_text)
     if format_ == "markdown":
