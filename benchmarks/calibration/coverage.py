@@ -11,7 +11,12 @@ from benchmarks.calibration.designs import Design, Sample, sample
 from cr_audit.analysis.reward_problem import DEFAULT_PENALTY
 from cr_audit.arrays import Comparisons, FloatArray, NotApplicable
 from cr_audit.rankings import bootstrap_win_rates, win_rates
-from cr_audit.rewards.bootstrap import bootstrap_tabular, percentile_interval, sandwich_covariance
+from cr_audit.rewards.bootstrap import (
+    bootstrap_tabular,
+    expanded_level,
+    percentile_interval,
+    sandwich_covariance,
+)
 from cr_audit.rewards.tabular import fit_tabular
 
 PENALTY = DEFAULT_PENALTY["tabular"]
@@ -62,19 +67,20 @@ def _one(s: Sample, out: dict[str, Tally], rng: np.random.Generator) -> None:
     truths = [
         fit_tabular(s.population, w, penalty=PENALTY).rewards for w in (s.uniform, s.exact_weights)
     ]
-    drawn = bootstrap_tabular(
+    boot = bootstrap_tabular(
         s.rows, fits, clusters=s.clusters, draw_weights=[None, s.draw], rng=rng
-    ).rewards
+    )
+    drawn, level = boot.rewards, expanded_level(LEVEL, boot.n_effective)
     one, two = fits[0].rewards, fits[1].rewards
     for name, replicates, truth, at in (
         ("standard", drawn[0], truths[0], one),
         ("weighted", drawn[1], truths[1], two),
         ("shift", drawn[1] - drawn[0], truths[1] - truths[0], two - one),
     ):
-        low, high = percentile_interval(replicates, LEVEL).T
+        low, high = percentile_interval(replicates, level).T
         out.setdefault(f"{name} percentile", Tally()).add(low, high, truth, at)
-        error = Z * np.nanstd(replicates, axis=0, ddof=1)
-        out.setdefault(f"{name} normal", Tally()).add(at - error, at + error, truth, at)
+        low, high = percentile_interval(replicates, LEVEL).T
+        out.setdefault(f"{name} plain", Tally()).add(low, high, truth, at)
     covariance = sandwich_covariance(s.rows, fits[0], clusters=s.clusters)
     assert not isinstance(covariance, NotApplicable)
     error = Z * np.sqrt(np.diag(covariance))

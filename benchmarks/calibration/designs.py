@@ -37,7 +37,6 @@ class Design:
     annotators: int = 0
     noise: float = 0.0
     hits: int = 0
-    same_order: bool = False  # standard and weighted truth rank alike, else drawn as they come
     last: bool = False  # looked at only when the method was settled
 
 
@@ -52,7 +51,8 @@ DESIGNS = (
     Design("10 items, 10 annotators", 10, 4_000, annotators=10, noise=0.5),
     Design("50 items, sparse", 50, 3_000, "sparse"),
     Design("50 items, every pair once", 50, 1_225, "once"),
-    Design("10 items, sparse, ties, wide rewards", 10, 800, "sparse", spread=1.5, ties=0.3, last=True),
+    Design("10 items, sparse, ties, wide rewards", 10, 800, "sparse",
+           spread=1.5, ties=0.3, last=True),
     Design("30 items, sparse, 15 annotators, Monte-Carlo weights", 30, 6_000, "sparse",
            annotators=15, noise=0.7, hits=3_000, last=True),
     Design("50 items, star, 20,000", 50, 20_000, "star", last=True),
@@ -78,7 +78,8 @@ def clone_weights(m: int) -> FloatArray:
     k = max(2, m // 3)
     w = np.ones(m)
     w[m - k :] = 1.0 / k
-    return w / w.sum()
+    out: FloatArray = w / w.sum()
+    return out
 
 
 def pairs_of(design: Design, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
@@ -99,8 +100,9 @@ def pairs_of(design: Design, rng: np.random.Generator) -> tuple[IntArray, IntArr
 def expected(design: Design, gap: FloatArray) -> FloatArray:
     """Exact p of a pair: ties count half, annotators' tastes are integrated out."""
     scale = np.sqrt(2.0) * design.noise if design.annotators else 0.0
-    won: FloatArray = expit(gap[:, None] + scale * _NODES) @ (_NODE_WEIGHTS / _NODE_WEIGHTS.sum())
-    return design.ties / 2 + (1 - design.ties) * won
+    won = expit(gap[:, None] + scale * _NODES) @ (_NODE_WEIGHTS / _NODE_WEIGHTS.sum())
+    p: FloatArray = design.ties / 2 + (1 - design.ties) * won
+    return p
 
 
 def sample(design: Design, rng: np.random.Generator) -> Sample:

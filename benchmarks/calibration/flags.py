@@ -43,8 +43,9 @@ def changes_of(
     fits = [fit_tabular(rows.proportions(), w, penalty=PENALTY) for w in (uniform, weights)]
     drawn = bootstrap_tabular(rows, fits, clusters=clusters, draw_weights=[None, draw], rng=rng)
     return ranking_changes(
-        fits[0].rewards, fits[1].rewards, fits[0].components, drawn.rewards, confidence_level=LEVEL
-    )
+        fits[0].rewards, fits[1].rewards, fits[0].components, drawn.rewards,
+        confidence_level=LEVEL, n_units=drawn.n_effective,
+    )  # fmt: skip
 
 
 def shifts_of(
@@ -111,19 +112,22 @@ def halves(data: RealSet, rng: np.random.Generator) -> bool:
     k = int(unit.max()) + 1
     side = np.zeros(k, np.bool_)
     side[rng.permutation(k)[: k // 2]] = True
-    fits, drawn = [], []
+    fits, drawn, effective = [], [], []
     for mask in (side[unit], ~side[unit]):
         half = subset(rows, np.flatnonzero(mask))
         fit = fit_tabular(half.proportions(), np.full(m, 1.0 / m), penalty=PENALTY)
         clusters = None if data.clusters is None else data.clusters[mask]
         fits.append(fit)
-        drawn.append(bootstrap_tabular(half, [fit], clusters=clusters, rng=rng).rewards[0])
+        boot = bootstrap_tabular(half, [fit], clusters=clusters, rng=rng)
+        drawn.append(boot.rewards[0])
+        effective.append(boot.n_effective)
     both = fits[0].has_data & fits[1].has_data
     pair = fits[0].components * (fits[1].n_components + 1) + fits[1].components
     components = np.where(both, pair, -1)
     out = ranking_changes(
-        fits[0].rewards, fits[1].rewards, components, np.stack(drawn), confidence_level=LEVEL
-    )
+        fits[0].rewards, fits[1].rewards, components, np.stack(drawn),
+        confidence_level=LEVEL, n_units=min(effective),
+    )  # fmt: skip
     return bool(out.flagged.any())
 
 

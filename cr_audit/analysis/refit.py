@@ -36,6 +36,7 @@ from cr_audit.analysis.subjects import Averages, subjects_of
 from cr_audit.analysis.units import choose_resampling
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
+from cr_audit.rewards.bootstrap import effective_units
 from cr_audit.rewards.changes import Changes, ranking_changes
 from cr_audit.rewards.linear import LinearFit
 from cr_audit.rewards.objective import (
@@ -286,6 +287,7 @@ class _Run:
             replicates.rewards[[0, -1]],
             confidence_level=settings.confidence_level,
             top_k=min(MAX_TOP, -(-largest // TOP_SHARE)),
+            n_units=effective_units(self.problem.comparisons, clusters),
         )
         kept = tuple(e for e in errors if not isinstance(e, NotApplicable))
         return changes, none or kept, replicates.holds

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
 from cr_audit.errors import ComputeError
@@ -33,7 +33,11 @@ class RankShift:
     rates : the point estimates. shift : float64 (m,), weighted - average.
     sampling_error, monte_carlo_error, standard_error : float64 (m,); the standard deviation of the
         shift over resampled comparisons, over draws of the weights, and over both at once.
-    shift_low, shift_high : shift -+ z * standard_error at the confidence level.
+    shift_low, shift_high : shift -+ z * standard_error at the confidence level; with clusters z is
+        sqrt(G / (G - 1)) times the quantile of Student's t with G - 1 degrees of freedom, G the
+        effective number of clusters (sum of mass)^2 / sum of mass^2: few clusters know their own
+        scatter badly. The shares of resamples behind ``flagged`` and the ranks' intervals are
+        widened likewise.
     within_noise : bool (m,), the interval holds 0, or the item is thin.
     thin : bool (m,), fewer comparisons than ``n_needed``: even if all of them were won, a fair coin
         would do the same with a probability above 1 - confidence_level. Never flagged.
@@ -139,12 +143,13 @@ def bootstrap_win_rates(
     pairs = comparisons.proportions()
     rates = point_rates(comparisons, pairs, w, count_weighted, component)
     n_needed = math.ceil(1.0 - math.log2(1.0 - confidence_level))
-    tally = _Tally(rates, n_needed, n_replicates)
     sums = Sums(pairs, count_weighted)
     ones = np.ones(pairs.p.shape[0])
     count = pairs.mass if count_weighted else ones
     labels = cluster_labels(clusters, comparisons.n)
     resample = Resampler(comparisons, pairs, sums.rates(pairs.p, ones, w)[0], labels)
+    tail = _Tail(math.inf if clusters is None else _effective(comparisons, labels))
+    tally = _Tally(rates, n_needed, n_replicates, tail)
     for r in range(n_replicates):
         columns = w if draws is None else np.stack([w, draws[r % draws.shape[0]]], axis=1)
         tally.add(*sums.rates(resample.draw(rng), count, columns))
@@ -156,6 +161,7 @@ def bootstrap_win_rates(
             "count_weighted": count_weighted,
             "clustered": clusters is not None,
             "n_clusters": resample.n_clusters,
+            "n_effective_clusters": resample.n_clusters if clusters is None else tail.n,
             "n_weight_draws": 0 if draws is None else int(draws.shape[0]),
         },
     )
@@ -241,12 +247,47 @@ def cluster_labels(clusters: IntArray | None, n: int) -> IntArray:
     return np.unique(own, return_inverse=True)[1].astype(np.int64)
 
 
+def _effective(comparisons: Comparisons, labels: IntArray) -> float:
+    mass = np.bincount(labels, weights=comparisons.mass)
+    return float(mass.sum()) ** 2 / float((mass**2).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The tail of a mean of ``n`` clusters whose spread is known from themselves: Student's t with
+    n - 1 degrees of freedom times sqrt(n / (n - 1)); normal for infinite n."""
+
+    n: float
+
+    @property
+    def _inflation(self) -> float:
+        return math.sqrt(self.n / (self.n - 1.0))
+
+    def quantile(self, probability: float) -> float:
+        """Where ``probability`` > 1/2 lies below; infinite for one cluster."""
+        if math.isinf(self.n):
+            return float(norm.ppf(probability))
+        if self.n <= 1.0:
+            return math.inf
+        return self._inflation * float(t.ppf(probability, self.n - 1.0))
+
+    def widened(self, doubt: FloatArray) -> FloatArray:
+        """A share of resamples beyond some point as a share under this tail."""
+        if math.isinf(self.n):
+            return doubt
+        if self.n <= 1.0:
+            return np.ones_like(doubt)
+        out: FloatArray = t.sf(norm.isf(doubt) / self._inflation, self.n - 1.0)
+        return out
+
+
 class _Tally:
     """Collects replicates: running sums per item, and the ranks of the items that are not thin."""
 
-    def __init__(self, rates: WinRates, n_needed: int, n_replicates: int) -> None:
+    def __init__(self, rates: WinRates, n_needed: int, n_replicates: int, tail: _Tail) -> None:
         m = rates.average.shape[0]
         self.rates, self.n_needed, self.n_replicates = rates, n_needed, n_replicates
+        self._tail = tail
         self._shift = rates.weighted - rates.average
         self._moments = np.zeros((4, m))
         self._better, self._worse = np.zeros(m, np.int64), np.zeros(m, np.int64)
@@ -283,8 +324,9 @@ class _Tally:
         variance = (self._moments[1::2] - self._moments[::2] ** 2 / n) / (n - 1)
         error, sampling = np.sqrt(np.maximum(variance, 0.0))
         # No interval may be narrower than what exact arithmetic can tell from 0.
-        margin = np.maximum(float(norm.ppf(0.5 + level / 2)) * error, TIE_TOLERANCE)
-        critical = float(norm.ppf(1 - (1 - level) / (2 * max(self._kept.size, 1))))
+        with np.errstate(invalid="ignore"):  # infinite times 0: one cluster that always agrees
+            margin = np.fmax(self._tail.quantile(0.5 + level / 2) * error, TIE_TOLERANCE)
+        critical = self._tail.quantile(1 - (1 - level) / (2 * max(self._kept.size, 1)))
         kept = self._kept
         any_shift = bool(
             np.any(np.abs(self._shift[kept]) > np.maximum(critical * error[kept], TIE_TOLERANCE))
@@ -326,7 +368,8 @@ class _Tally:
     def _flagged(self, observed: IntArray, probability: FloatArray, level: float) -> BoolArray:
         out = np.zeros(observed.shape[0], np.bool_)
         kept, n = self._kept, self.n_replicates
-        doubt = np.where(observed[kept] == 0, 1.0, ((1 - probability[kept]) * n + 1) / (n + 1))
+        share = self._tail.widened(((1 - probability[kept]) * n + 1) / (n + 1))
+        doubt = np.where(observed[kept] == 0, 1.0, share)
         steps = np.arange(1, kept.size + 1) / max(kept.size, 1)
         # A hair of room, so that 0.1 is not above 1 - 0.9.
         below = np.flatnonzero(np.sort(doubt) <= (1 - level) * steps + 1e-12)
@@ -337,6 +380,8 @@ class _Tally:
         out = np.zeros((4, self.rates.average.shape[0]), np.int64)
         if self._kept.size:
             tail = (1 - level) / 2
+            if not math.isinf(self._tail.n):
+                tail = float(norm.sf(self._tail.quantile(1 - tail)))
             for i in (0, 1):
                 self._ranks[i].sort(axis=0)
                 low = math.floor(tail * (self.n_replicates - 1))

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
+from scipy.stats import norm, t
 from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
@@ -38,11 +39,13 @@ class Bootstrap:
 
     rewards : float64 (fits, replicates, m); NaN where an alternative lost all its comparisons.
     n_units : how many things were drawn with replacement (comparisons or clusters).
+    n_effective : how many equal clusters these are worth, see ``effective_units``.
     n_not_converged : replicates above the tolerance, per fit; they are kept.
     """
 
     rewards: FloatArray
     n_units: int
+    n_effective: float
     clustered: bool
     weights_drawn: tuple[bool, ...]
     n_not_converged: tuple[int, ...]
@@ -164,6 +167,7 @@ def bootstrap_tabular(
     return Bootstrap(
         rewards=out,
         n_units=units.total,
+        n_effective=effective_units(comparisons, clusters),
         clustered=clusters is not None,
         weights_drawn=tuple(d is not None for d in draws),
         n_not_converged=tuple(int(x) for x in missed.sum(axis=0)),
@@ -272,10 +276,39 @@ def _units(
     )
 
 
+def effective_units(comparisons: Comparisons, clusters: IntArray | None) -> float:
+    """(Σ mass)²/Σ mass² over the clusters; the number of comparisons where ``clusters`` is None."""
+    if clusters is None:
+        return float(comparisons.n)
+    alone = clusters < 0
+    mass = np.bincount(clusters[~alone], weights=comparisons.mass[~alone])
+    square = float((mass**2).sum() + (comparisons.mass[alone] ** 2).sum())
+    return float(comparisons.mass.sum()) ** 2 / square
+
+
+def expanded_level(level: float, n_units: float) -> float:
+    """The level at which percentile intervals of few resampled units hold ``level``.
+
+    1 - 2 Φ(-√(n/(n-1)) t), t the quantile 1 - (1 - level)/2 of Student's t with n - 1 degrees of
+    freedom: resampling n units gives (n-1)/n of their variance, and n units know it only so well.
+    0.947 for 0.9 and 10 units, 0.910 for 40, 0.9 in the limit. n_units > 1, else 1 is returned.
+
+    Source: Hesterberg (2015), "expanded percentile interval". Deviation: n may be an effective
+    number of unequal clusters.
+    """
+    if n_units <= 1.0:
+        return 1.0
+    half = float(t.ppf(0.5 + level / 2.0, n_units - 1.0))
+    return 1.0 - 2.0 * float(norm.sf(np.sqrt(n_units / (n_units - 1.0)) * half))
+
+
 def percentile_interval(replicates: FloatArray, level: float) -> FloatArray:
-    """Equal-tailed percentile interval over axis 0, float64 (..., 2); NaN where all are NaN."""
-    if not 0 < level < 1:
-        raise ValueError(f"the confidence level must lie in (0, 1), got {level!r}")
+    """Equal-tailed percentile interval over axis 0, float64 (..., 2); NaN where all are NaN.
+
+    level : in (0, 1]; at 1, where ``expanded_level`` ends for hardly more than one unit, the range.
+    """
+    if not 0 < level <= 1:
+        raise ValueError(f"the confidence level must lie in (0, 1], got {level!r}")
     tail = 0.5 * (1.0 - level)
     if replicates.ndim == 1:
         single: FloatArray = percentile_interval(replicates[:, None], level)[0]

@@ -344,8 +344,14 @@ def simulate(
 
 @pytest.mark.parametrize(
     ("m", "n", "spread", "n_annotators"),
-    [(12, 3000, 1.0, 0), (12, 250, 1.0, 0), (60, 500, 1.0, 0), (12, 800, 1.0, 80)],
-    ids=["many votes a pair", "few votes a pair", "one vote a pair", "annotators differ"],
+    [
+        (12, 3000, 1.0, 0),
+        (12, 250, 1.0, 0),
+        (60, 500, 1.0, 0),
+        (12, 800, 1.0, 80),
+        (12, 2000, 1.0, 8),
+    ],
+    ids=["many votes", "few votes", "one vote a pair", "annotators differ", "few annotators"],
 )
 def test_a_90_percent_interval_covers_the_true_shift(
     m: int, n: int, spread: float, n_annotators: int

@@ -10,6 +10,8 @@ from cr_audit.errors import ComputeError
 from cr_audit.rewards import bootstrap as module
 from cr_audit.rewards.bootstrap import (
     bootstrap_tabular,
+    effective_units,
+    expanded_level,
     multinomial_weights,
     percentile_interval,
     sandwich_covariance,
@@ -195,3 +197,38 @@ def test_the_sandwich_says_when_it_does_not_apply(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "SANDWICH_LIMIT", 2)
     rows = Comparisons.of(3, [0, 1], [1, 2])
     assert isinstance(sandwich_covariance(rows, fitted(rows)), NotApplicable)
+
+
+def test_the_expanded_level_by_hand() -> None:
+    # t with 9 degrees of freedom leaves 5 % above 1.8331; times sqrt(10/9) = 1.9322.
+    assert expanded_level(0.9, 10) == pytest.approx(0.9467, abs=2e-4)
+    assert expanded_level(0.9, 1e9) == pytest.approx(0.9, abs=1e-8)
+    assert expanded_level(0.9, 1.0) == 1.0
+    levels = [expanded_level(0.8, n) for n in (1.5, 2.0, 5.0, 50.0)]
+    assert levels == sorted(levels, reverse=True)
+
+
+def test_effective_units_count_equal_clusters() -> None:
+    rows = Comparisons.of(3, [0] * 8, [1] * 8, mass=[1.0] * 6 + [2.0] * 2)
+    assert effective_units(rows, None) == 8
+    assert effective_units(rows, np.repeat(np.arange(2), 4)) == pytest.approx(100 / (16 + 36))
+    assert effective_units(rows, np.full(8, -1)) == pytest.approx(100 / 14)
+
+
+def test_few_annotators_are_covered_at_the_expanded_level_only() -> None:
+    """Seven annotators of different taste: the plain interval is too narrow, ours is not."""
+    rng = np.random.default_rng(6)
+    m, n, level = 5, 2000, expanded_level(0.9, 7)
+    hits: dict[float, list[float]] = {0.9: [], level: []}
+    for _ in range(150):
+        who, a = rng.integers(7, size=n), rng.integers(m, size=n)
+        b = (a + rng.integers(1, m, size=n)) % m
+        taste = rng.normal(size=(7, m))
+        won = rng.random(n) < 1 / (1 + np.exp(taste[who, b] - taste[who, a]))
+        rows = Comparisons.of(m, a, b, won.astype(float), annotator=who)
+        drawn = bootstrap_tabular(rows, [fitted(rows)], n_replicates=400, clusters=who, rng=rng)
+        for used, hit in hits.items():
+            low, high = percentile_interval(drawn.rewards[0], used).T
+            hit.append(float(np.mean((low <= 0) & (high >= 0))))  # nobody is better: truth 0
+    assert np.mean(hits[0.9]) < 0.85
+    assert 0.86 <= np.mean(hits[level]) <= 0.94

@@ -97,6 +97,54 @@ def test_clean_data_flag_nothing() -> None:
     assert flagged <= 1
 
 
+def halves(rng: np.random.Generator, m: int, n_units: float | None = None) -> Changes:
+    """Two samples of one population whose items are nearly tied, both with uniform weights."""
+    reward = np.linspace(0.0, 0.5, m)
+    fits, drawn = [], []
+    for _ in range(2):
+        a = rng.integers(m, size=40 * m)
+        b = (a + rng.integers(1, m, size=40 * m)) % m
+        won = rng.random(40 * m) < 1 / (1 + np.exp(reward[b] - reward[a]))
+        rows = Comparisons.of(m, a, b, won.astype(float))
+        fits.append(fit_tabular(rows.proportions(), np.full(m, 1 / m), penalty=0.03))
+        drawn.append(bootstrap_tabular(rows, fits[-1:], n_replicates=200, rng=rng).rewards[0])
+    one, two = (f.rewards for f in fits)
+    return ranking_changes(one, two, fits[0].components, np.stack(drawn), n_units=n_units)
+
+
+def test_many_near_ties_are_not_changes() -> None:
+    """Single pairs look sure in many of the runs; as a list, none is."""
+    rng = np.random.default_rng(7)
+    runs = [halves(rng, 40) for _ in range(25)]
+    assert sum(bool(np.any(c.probability_flip >= 0.9)) for c in runs) >= 8
+    assert sum(bool(c.flagged.any()) for c in runs) <= 1
+
+
+def test_few_units_widen_intervals_and_withhold_flags() -> None:
+    rng = np.random.default_rng(8)
+    rows = table_2(rng, 2, 20_000)
+    many = audit(rows, np.array([1 / 3, 1 / 3, 1 / 9, 1 / 9, 1 / 9]), rng)
+    replicates = np.stack([many.reward_standard, many.reward_weighted])[:, None, :]
+    replicates = replicates + 0.02 * rng.normal(size=(2, 400, 5))
+    few, one = (
+        ranking_changes(
+            many.reward_standard,
+            many.reward_weighted,
+            np.zeros(5, np.int64),
+            replicates,
+            n_units=n,
+        )
+        for n in (4.0, 1.0)
+    )
+    none = ranking_changes(
+        many.reward_standard, many.reward_weighted, np.zeros(5, np.int64), replicates
+    )
+    assert none.flagged[:2].all()
+    assert not few.flagged.any()
+    assert not one.flagged.any()
+    assert np.all(np.diff(few.interval_shift) > np.diff(none.interval_shift))
+
+
 def test_equal_fits_change_nothing() -> None:
     rng = np.random.default_rng(4)
     out = audit(table_2(rng, 3, 500), np.full(6, 1 / 6), rng)
