@@ -27,8 +27,7 @@ def clone_groups(
 
     unit : of the fitted items. labels : int64 (n_alternatives,), alternative -> fitted item.
     Responses: the clone clusters. Clusters: each cluster of two or more responses by itself, whose
-    weight is the mass of all its members' cells. Models: those that give the same answers
-    (SAME_ANSWERS), in connected groups.
+    weight is the mass of all its members' cells. Models: those that copy one another.
     """
     if isinstance(analysis.clones, NotApplicable):
         return analysis.clones

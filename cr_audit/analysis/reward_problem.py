@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from cr_audit.analysis.facts import Analysis, Choice, Unit, UnitResult
 from cr_audit.analysis.reward_facts import RewardFit, RewardModel
@@ -204,6 +205,9 @@ def problem_of(
         assert not isinstance(embedding, NotApplicable)
         weights = analysis.weights
         prompt_of = data.alternatives["prompt"].to_numpy().astype(np.int64)
+        contexts = response_contexts(
+            embedding.prompt_vectors, embedding.response_vectors, prompt_of
+        )
         problem = Problem(
             model=model,
             unit="response",
@@ -212,9 +216,7 @@ def problem_of(
             weights=weights if isinstance(weights, NotApplicable) else weights.weights,
             scheme=scheme_of(analysis),
             draw=None,
-            contexts=response_contexts(
-                embedding.prompt_vectors, embedding.response_vectors, prompt_of
-            ),
+            contexts=in_their_span(contexts) if model == "linear" else contexts,
             count_weighted=settings.count_weighted,
             penalty=penalty,
             n_threads=n_threads,
@@ -228,6 +230,21 @@ def problem_of(
             " --ratings-to-pairs ratings, as pairs",
         )
     return problem
+
+
+def in_their_span(contexts: Float32Array) -> Float32Array:
+    """The same vectors in coordinates of their own span where they are fewer than dimensions.
+
+    Linear rewards depend on inner products alone, which (m, m) coordinates keep. (Networks do not:
+    how one starts depends on the dimension.)
+    """
+    m, d = contexts.shape
+    if m >= d:
+        return contexts
+    # One BLAS thread: the last bits of the rotation must not depend on the number of cores.
+    with threadpool_limits(1, user_api="blas"):
+        rotated = np.linalg.qr(contexts.T.astype(np.float64))[1].T
+    return np.ascontiguousarray(rotated, dtype=np.float32)
 
 
 def scheme_of(analysis: Analysis) -> str:

@@ -108,8 +108,8 @@ def _legend(r: Rewards, c: Changes, s: Subjects, both: bool) -> str:
     text += f", {level} intervals from {plural(c.n_replicates, 'replicate')}: {r.intervals}"
     if both:
         text += (
-            f"; sure = share in which it changes sides with some other {s.unit} as shown, ▲▼"
-            f" {level} or more"
+            f"; sure = share in which it changes sides with some other {s.unit} as shown, ▲▼ ="
+            f" surely (at most {percent(1 - c.confidence_level)} of those marked are chance)"
         )
     if s.n_components > 1:
         text += f"; ranks are within {s.n_components:,} separate components"
@@ -209,7 +209,7 @@ def render_svg(analysis: Analysis) -> str | NotApplicable:
         return NotApplicable("there are no two rankings to draw")
     files = ", ".join(visible(f.path) for f in analysis.dataset.report.files)
     level = "" if isinstance(r.changes, NotApplicable) else percent(r.changes.confidence_level)
-    footer = f"coloured: changes sides with another in {level} of resamples or more"
+    footer = f"coloured: changes sides with another, {level} sure"
     title = f"Ranks by standard and weighted rewards: {shorten(files, 70)}"
     return svg(slopes, title, "standard", "weighted", "; ".join(x for x in (footer, note) if x))
 

@@ -1,0 +1,156 @@
+"""``cr-audit refit`` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+from cr_audit.report.json_v1 import json_schema
+
+SAMPLES = Path(__file__).resolve().parent.parent.parent / "sample_data"
+FILE = str(SAMPLES / "clone_robust.jsonl")
+QUICK = ("--model", "lexical", "--replicates", "100", "-q")
+Run = Callable[..., Any]
+
+
+def test_the_report_answers_in_words_and_fits_its_width(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for width in ("80", "120"):
+        monkeypatch.setenv("COLUMNS", width)
+        done = run("refit", FILE, *QUICK)
+        assert done.code == 0
+        assert max(len(line) for line in done.out.splitlines()) <= int(width)
+        text = " ".join(done.out.replace("▌", "").split())
+        assert "The standard fit puts boreal-7b first" in text
+        assert "the weighted fit atlas-2" in text
+        for part in ("Rewards by model", "Ranks", "Where it comes from", "Decisions", "How sure"):
+            assert part in done.out
+        assert "CR203" in done.out
+
+
+def test_json_is_valid_and_the_same_twice(run: Run) -> None:
+    one = run("refit", FILE, *QUICK, "--format", "json", "--penalty", "auto")
+    two = run("refit", FILE, *QUICK, "--format", "json", "--penalty", "auto")
+    assert one.code == 0
+    assert one.out == two.out
+    document = json.loads(one.out)
+    jsonschema.validate(document, json_schema())
+    rewards = document["rewards"]
+    assert rewards["unit"] == "model"
+    assert len(rewards["values"]) == len(document["alternatives"])
+    assert sum(c["flagged"] for c in rewards["changes"]) == 2
+    assert {c["cluster"] for c in rewards["changes"] if c["flagged"]} == {
+        rewards["clone_groups"][0]["id"]
+    }
+    described = json_schema()["$defs"]["rewards"]["properties"]
+    assert set(rewards) <= set(described)
+    change = described["changes"]["items"]["properties"]
+    assert set(rewards["changes"][0]) <= set(change)
+
+
+def test_fail_on_and_exit_zero(run: Run) -> None:
+    assert run("refit", FILE, *QUICK, "--weighted", "--fail-on", "error").code == 1
+    assert run("refit", FILE, *QUICK, "--weighted", "--fail-on", "error", "--exit-zero").code == 0
+    clean = str(SAMPLES / "clean.jsonl")
+    assert run("refit", clean, *QUICK, "--weighted", "--fail-on", "error").code == 0
+
+
+def test_without_files_the_last_ones_are_read_again_and_named(run: Run, tmp_path: Path) -> None:
+    none = run("refit")
+    assert none.code == 2
+    assert "name a file" in none.err
+    odd = Path("odd.jsonl")
+    rows = (SAMPLES / "clone_robust.jsonl").read_text().splitlines()
+    renamed = [line.replace('"prompt"', '"what"', 1) for line in rows]
+    odd.write_text("\n".join(renamed) + "\n")
+    mapping = "prompt=what,left=response_a,right=response_b,label=winner"
+    first = run("scan", str(odd), "--map", mapping, "--model", "lexical", "--replicates", "10")
+    assert first.code == 0, first.err
+    again = run("refit", "--model", "lexical", "--replicates", "20", "--format", "json")
+    assert again.code == 0, again.err
+    assert "no FILE given; data set of the last one read: odd.jsonl" in again.err
+    assert json.loads(again.out)["dataset"]["files"][0]["path"] == "odd.jsonl"
+
+
+def test_the_settings_file_names_the_data_set(run: Run) -> None:
+    Path("cr-audit.toml").write_text(
+        f'files = ["{FILE}"]\nmodel = "lexical"\nreplicates = 20\n'.replace(
+            "replicates", "n-replicates"
+        )
+    )
+    run("scan", str(SAMPLES / "clean.jsonl"), "--model", "lexical")
+    done = run("refit", "--penalty", "0.1", "--format", "json")
+    assert done.code == 0, done.err
+    assert "data set of cr-audit.toml" in done.err
+    document = json.loads(done.out)
+    assert document["dataset"]["rows_read"] == 2100
+    assert document["rewards"]["penalty"] == 0.1
+    Path("cr-audit.toml").write_text("files = 3\n")
+    assert run("refit").code in (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--weighted", "--standard"), 2, "exclude"),
+        (("--penalty", "0"), 2, "above 0"),
+        (("--penalty", "much"), 2, "above 0"),
+        (("--penalty", "nan"), 2, "above 0"),
+        (("--reward", "tabulr"), 2, "tabular"),
+        (("--plot", "x.png"), 2, "SVG"),
+        (("--model", "none", "--weighted"), 4, "needs weights"),
+        (("--model", "none", "--reward", "linear"), 2, "vectors"),
+        (("--model", "lexical", "--reward", "mlp", "--penalty", "auto"), 2, "mlp"),
+    ],
+)
+def test_what_cannot_be_done_says_what_to_do(
+    run: Run, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done = run("refit", FILE, "--replicates", "10", *arguments)
+    assert done.code == code, done.err
+    assert words in done.err
+    assert "next:" in done.err
+
+
+def test_the_standard_fit_alone(run: Run) -> None:
+    done = run("refit", FILE, "--standard", "--model", "none", "--replicates", "50")
+    assert done.code == 0
+    assert "Only the standard fit was made" in done.out
+    assert "boreal-7b leads" in done.out
+
+
+def test_the_plot_is_an_svg_of_escaped_text_and_the_same_twice(run: Run) -> None:
+    hostile = Path("hostile.jsonl")
+    text = (SAMPLES / "clone_robust.jsonl").read_text()
+    evil = json.dumps('<script>alert("x")</script>\x1b[31m&amp;\u202e')
+    hostile.write_text(text.replace('"boreal-7b"', evil))
+    pictures = []
+    for name in ("a.svg", "b.svg"):
+        assert run("refit", str(hostile), *QUICK, "--plot", name).code == 0
+        pictures.append(Path(name).read_text())
+    assert pictures[0] == pictures[1]
+    root = ElementTree.fromstring(pictures[0])
+    assert root.tag.endswith("svg")
+    assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
+    assert "\x1b" not in pictures[0]
+    assert "\u202e" not in pictures[0]
+    assert len(re.findall("<line", pictures[0])) == 7
+
+
+def test_markdown_escapes(run: Run) -> None:
+    hostile = Path("hostile.jsonl")
+    text = (SAMPLES / "clone_robust.jsonl").read_text()
+    hostile.write_text(text.replace('"boreal-7b"', json.dumps("a|b`<b>@me")))
+    done = run("refit", str(hostile), *QUICK, "--format", "markdown")
+    assert done.code == 0
+    assert "### Rewards" in done.out
+    assert "a|b" not in done.out
+    assert "<b>" not in done.out

@@ -1,0 +1,247 @@
+"""The refit of an analysis: choices, invariants, causes, and what does not apply."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cases import DISTINCT, SAMPLES, analysed, labelled
+
+from cr_audit.analysis import Analysis
+from cr_audit.analysis.causes import restored
+from cr_audit.analysis.refit import refit
+from cr_audit.analysis.reward_facts import Rewards
+from cr_audit.arrays import NotApplicable
+from cr_audit.audits import run_audits
+from cr_audit.errors import ComputeError, UsageError
+from cr_audit.rewards.changes import Changes
+from cr_audit.rewards.objective import moment_residual, pair_terms
+
+
+def rewards_of(analysis: Analysis, **options: object) -> Rewards:
+    found = refit(analysis, n_threads=1, **options).rewards  # type: ignore[arg-type]
+    assert isinstance(found, Rewards)
+    return found
+
+
+def changes_of(rewards: Rewards) -> Changes:
+    assert isinstance(rewards.changes, Changes)
+    return rewards.changes
+
+
+@pytest.fixture(scope="module")
+def sample() -> Analysis:
+    return refit(analysed(SAMPLES / "clone_robust.jsonl", n_replicates=300), n_threads=1)
+
+
+def arena(copies: int = 0) -> list[dict[str, object]]:
+    """Four models and exact copies of the first; every pair of answers twenty times, same shares.
+
+    Model a beats model b > a in 14, 16 and 18 of 20; two copies tie.
+    """
+    who = [0, 1, 2, 3] + [0] * copies
+    wins = {1: 14, 2: 16, 3: 18}
+    rows = []
+    for i in range(len(who)):
+        for j in range(i):
+            (a, x), (b, y) = sorted([(who[i], i), (who[j], j)])
+            for k in range(20):
+                winner = "tie" if a == b else "a" if k < wins[b - a] else "b"
+                names = (f"model-{x}", f"model-{y}")
+                rows.append(labelled("Which?", DISTINCT[a], DISTINCT[b], names, winner))
+    return rows
+
+
+def test_the_sample_flips_its_leader_surely(sample: Analysis) -> None:
+    assert isinstance(sample.rewards, Rewards)
+    r, c = sample.rewards, changes_of(sample.rewards)
+    assert r.reward_model == "tabular"
+    assert not isinstance(r.subjects, NotApplicable)
+    before = int(np.flatnonzero(c.rank_standard == 1)[0])
+    after = int(np.flatnonzero(c.rank_weighted == 1)[0])
+    assert (r.subjects.names[before], r.subjects.names[after]) == ("boreal-7b", "atlas-2")
+    assert c.flagged[after]
+    assert c.flagged[before]
+    assert c.probability_first_standard[before] > 0.95
+    assert c.probability_first_weighted[after] > 0.95
+    assert {f.rule for f in run_audits(sample)} >= {"CR203", "CR204"}
+
+
+def test_the_copies_are_named_as_the_cause(sample: Analysis) -> None:
+    assert isinstance(sample.rewards, Rewards)
+    r, c = sample.rewards, changes_of(sample.rewards)
+    assert not isinstance(r.groups, NotApplicable)
+    assert [g.members.size for g in r.groups] == [5]
+    for i in np.flatnonzero(c.flagged).tolist():
+        cause = r.cause_of(i)
+        assert cause is not None
+        assert cause.share == pytest.approx(1.0, abs=0.1)
+    effect = r.effect_of(0)
+    assert effect is not None
+    assert abs(effect.shift) == pytest.approx(0.39, abs=0.1)
+
+
+def test_the_certificate_holds_and_both_fits_solve_their_moment_system(sample: Analysis) -> None:
+    r = sample.rewards
+    assert isinstance(r, Rewards)
+    assert not isinstance(r.certificate, NotApplicable)
+    k = r.certificate
+    assert 0 < k.measured <= k.residual_bound <= k.bound
+    assert k.bound <= k.complete_data_bound + 1e-9
+    rows = sample.units[0].comparisons.proportions()
+    for fit in (r.standard, r.weighted):
+        assert not isinstance(fit, NotApplicable)
+        terms = pair_terms(rows, fit.weights)
+        residual = moment_residual(terms, fit.weights, fit.rewards, r.penalty)
+        assert np.abs(residual).max() < 1e-9
+        assert abs(float(fit.weights @ fit.rewards)) < 1e-9
+
+
+def test_sandwich_and_bootstrap_agree(sample: Analysis) -> None:
+    assert isinstance(sample.rewards, Rewards)
+    assert isinstance(sample.rewards.errors, tuple)
+    for errors in sample.rewards.errors:
+        assert errors.ratio == pytest.approx(1.0, abs=0.15)
+
+
+def test_uniform_weights_change_nothing() -> None:
+    r = rewards_of(analysed(SAMPLES / "clone_robust.jsonl", weights="uniform"))
+    c = changes_of(r)
+    assert not c.flagged.any()
+    assert np.array_equal(c.reward_standard, c.reward_weighted)
+    assert np.all(c.probability_differs == 0)
+    assert c.kendall_tau == pytest.approx(1.0)
+    assert not isinstance(r.certificate, NotApplicable)
+    assert r.certificate.measured == r.certificate.bound == 0
+    assert not isinstance(r.held_out, NotApplicable)
+    assert r.held_out.differs.value == 0
+
+
+def test_exact_copies_that_share_their_weight_change_nothing() -> None:
+    few = rewards_of(analysed(arena(), unit="model"))
+    many = rewards_of(analysed(arena(copies=4), unit="model", weights="cluster"))
+    assert isinstance(many.groups, tuple)
+    assert [g.members.size for g in many.groups] == [5]
+    assert many.groups[0].weight_mass == pytest.approx(0.25)
+    one, two = changes_of(few), changes_of(many)
+    assert two.reward_weighted[:4] == pytest.approx(one.reward_standard, abs=1e-8)
+    assert two.reward_weighted[4:] == pytest.approx(one.reward_standard[0], abs=1e-8)
+    assert np.abs(two.reward_standard[:4] - one.reward_standard).max() > 0.1
+
+
+def test_a_second_run_gives_the_same_numbers_on_any_number_of_threads() -> None:
+    analysis = analysed(SAMPLES / "clone_robust.jsonl")
+    one, two = rewards_of(analysis), refit(analysis, n_threads=3).rewards
+    assert isinstance(two, Rewards)
+    a, b = changes_of(one), changes_of(two)
+    assert np.array_equal(a.interval_shift, b.interval_shift)
+    assert np.array_equal(a.probability_flip, b.probability_flip)
+    assert one.held_out == two.held_out
+    assert one.decisions == two.decisions
+
+
+def test_responses_compared_once_get_linear_rewards_and_no_ranking() -> None:
+    rows = [
+        labelled(f"Question {k}?", DISTINCT[k % 12], DISTINCT[(k * 5 + 1) % 12] + f" {k}")
+        for k in range(30)
+    ]
+    r = rewards_of(analysed(rows))
+    assert r.reward_model == "linear"
+    assert "1 comparison" in r.reward_choice.reason
+    assert r.penalty == 1.0
+    assert isinstance(r.changes, NotApplicable)
+    assert isinstance(r.certificate, NotApplicable)
+    assert np.isfinite(r.values_standard).all()
+    assert not isinstance(r.held_out, NotApplicable)
+    assert r.held_out.n_comparisons == 30
+
+
+def test_linear_rewards_rank_models_by_the_mean_of_their_responses() -> None:
+    analysis = analysed(SAMPLES / "clone_robust.jsonl", reward="linear", n_replicates=50)
+    r = rewards_of(analysis)
+    c, s = changes_of(r), r.subjects
+    assert not isinstance(s, NotApplicable)
+    assert s.unit == "model"
+    for k in range(s.n):
+        assert c.reward_standard[k] == pytest.approx(r.values_standard[s.labels == k].mean())
+    assert np.all(c.interval_standard[:, 0] <= c.reward_standard)
+    assert np.all(c.reward_standard <= c.interval_standard[:, 1])
+
+
+def test_linear_rewards_rank_clone_clusters_beside_what_they_were_compared_with() -> None:
+    analysis = analysed(
+        SAMPLES / "clone_robust.jsonl", reward="linear", unit="response", n_replicates=50
+    )
+    r = rewards_of(analysis)
+    s = r.subjects
+    assert not isinstance(s, NotApplicable)
+    assert s.unit == "cluster"
+    assert s.n_components == 3
+    assert s.n == 9
+
+
+def test_the_cross_validated_penalty_comes_with_its_curve() -> None:
+    r = rewards_of(analysed(SAMPLES / "clone_robust.jsonl", penalty="auto"))
+    assert isinstance(r.curves, tuple)
+    best = r.curves[0]
+    assert r.penalty == best.best == best.penalties[np.argmax(best.log_likelihood)]
+    assert r.lambda_eq1 == pytest.approx(7 * r.penalty)
+    assert not isinstance(r.curves[1], NotApplicable)
+
+
+def test_the_standard_fit_alone_needs_no_vectors() -> None:
+    analysis = analysed(SAMPLES / "clone_robust.jsonl", model="none")
+    r = rewards_of(analysis, fits="standard")
+    assert isinstance(r.weighted, NotApplicable)
+    assert not changes_of(r).flagged.any()
+    both = rewards_of(analysis)
+    assert isinstance(both.weighted, NotApplicable)
+    assert "none" in both.weighted.reason
+    with pytest.raises(ComputeError, match="weights"):
+        refit(analysis, fits="weighted")
+    with pytest.raises(UsageError, match="vectors"):
+        refit(analysed(SAMPLES / "clean.jsonl", model="none", reward="linear"))
+
+
+def test_lists_alone_cannot_be_fitted() -> None:
+    answers = [{"answer": text, "rank": k} for k, text in enumerate(DISTINCT[1:4])]
+    with pytest.raises(ComputeError, match="compared"):
+        refit(analysed([{"prompt": "P", "answers": answers}]))
+
+
+def test_components_are_ranked_apart() -> None:
+    rows = []
+    for p in range(2):
+        for k in range(40):
+            a, b = DISTINCT[6 * p + k % 3], DISTINCT[6 * p + (k + 1) % 3]
+            rows.append(labelled(f"P{p}", a, b, winner="a" if k % 4 else "b"))
+    r = rewards_of(analysed(rows, unit="response"))
+    assert r.reward_model == "tabular"
+    c, s = changes_of(r), r.subjects
+    assert not isinstance(s, NotApplicable)
+    assert s.n_components == 2
+    for part in range(2):
+        assert sorted(c.rank_standard[s.components == part].tolist())[0] == 1
+
+
+def test_restoring_a_group_keeps_the_mass_of_its_component() -> None:
+    weights = np.array([0.05, 0.05, 0.3, 0.1, 0.5])
+    out = restored(weights, np.array([0, 1]), np.array([0, 1, 2, 3]))
+    assert out.sum() == pytest.approx(1.0)
+    assert out[:2] == pytest.approx([0.125, 0.125])
+    assert out[2] / out[3] == pytest.approx(3.0)
+    assert out[4] == 0.5
+
+
+@pytest.mark.parametrize("set_", ["ukp_convarg/votes", "llmfao/crowd_comparisons"])
+def test_real_sets(shared_data, set_: str) -> None:  # type: ignore[no-untyped-def]
+    r = rewards_of(analysed(shared_data / f"{set_}.shared.jsonl.gz", n_replicates=100))
+    assert r.reward_model == "tabular"
+    assert r.standard.converged
+    assert not isinstance(r.win_counts, NotApplicable)
+    assert not isinstance(r.groups, NotApplicable)
+    if set_.startswith("ukp"):
+        assert r.win_counts.n_components == 22
+        assert r.win_counts.median > 0.95
+    else:
+        assert any("GPT 3.5 Turbo, GPT 3.5 Turbo (16k)" in g.name for g in r.groups)
+        assert r.effects
