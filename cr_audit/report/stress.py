@@ -1,4 +1,4 @@
-"""What ``cr-audit stress`` prints: one answer in words, then who moved how far, scheme by scheme."""
+"""What ``cr-audit stress`` prints: one answer in words, then who moved how far under each scheme."""
 
 from __future__ import annotations
 

@@ -202,7 +202,8 @@ def case_study(
 
     encode : texts to unit rows (n, d). Exact preferences are fitted under all schemes, ``n_draws``
     draws of each number of comparisons under uniform, sphere and sharing weights. reward :
-    "linear" or "mlp". Memory: 40 bytes per pair of texts, 1.6 million pairs at 300 per topic.
+    "linear" or "mlp", whose ensembles are fitted under these three schemes only.
+    Memory: 40 bytes per pair of texts, 1.6 million pairs at 300 per topic.
 
     Source: [CR] section 5 and Appendix I. Deviations:
 
@@ -219,7 +220,7 @@ def case_study(
         data, np.asarray(encode(data.texts), dtype=np.float64), reward, penalty, fit_stream
     )
     weights = {
-        kind: list(study.weights(kind, stream))
+        kind: [w for w in study.weights(kind, stream) if reward == "linear" or _drawn(w)]
         for kind, stream in zip((None, *CLONES), weight_stream.spawn(4), strict=True)
     }
     exact = {kind: study.exact(kind, weights[kind]) for kind in weights}

@@ -159,7 +159,10 @@ def describe(topic: str, n: int, rng: np.random.Generator) -> list[str]:
 
 
 def edit(text: str, rng: np.random.Generator) -> str:
-    """A near-duplicate: one small edit of punctuation, case, an adverb, a word or the ending."""
+    """A near-duplicate: one small edit of punctuation, case, an adverb, a word or the ending.
+
+    Where the text does not hold the words of the edit drawn (about one in forty) it is copied.
+    """
     kind = int(rng.integers(5))
     if kind == 0:
         return text.replace(".", "!", 1) if rng.random() < 0.5 else f"{text} Truly."
