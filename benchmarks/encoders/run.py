@@ -1,7 +1,7 @@
 """Which encoder should be the default? Clone shift of the weights, per encoder.
 
-The templated case study of ``benchmarks/weights`` (three topics, clones added to one), embedded by
-each encoder; weights by Voronoi cells on the sphere. Preferences between topics are exact, so a
+The templated case study (``cr_audit.simulate.case_study``: three topics, clones added to one),
+embedded by each encoder; weights by Voronoi cells on the sphere. Preferences between topics are exact, so a
 topic's weighted win rate is the sum over topics of (mass of the topic) times p, and its change when
 clones come in is what the encoder lets through. Run: python -m benchmarks.encoders.run
 """
@@ -13,16 +13,16 @@ import time
 
 import numpy as np
 
-from benchmarks.weights.case_study import TOPICS, preferences, study
 from cr_audit.embed import default_cache_dir, embed_texts, open_backend
 from cr_audit.geometry.weights import uniform_weights, voronoi_weights
+from cr_audit.simulate.case_study import N_RANKED, paris, topic_preferences
 
 ENCODERS = ("static", "lexical", "all-MiniLM-L6-v2")
 
 
 def topic_rates(weights: np.ndarray, topic: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Weighted win rate of each topic: float64 (n_topics,)."""
-    mass = np.bincount(topic, weights=weights, minlength=len(TOPICS))
+    mass = np.bincount(topic, weights=weights, minlength=N_RANKED)
     return p @ (mass / mass.sum())
 
 
@@ -32,18 +32,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--encoders", nargs="+", default=list(ENCODERS))
     args = parser.parse_args()
-    p = preferences()
+    p = topic_preferences()[:N_RANKED, :N_RANKED]
     for name in args.encoders:
         backend = open_backend(name, cache_dir=default_cache_dir())
         shares: dict[str, list[float]] = {"topic": [], "near": []}
         kept, seconds, n_texts = 0, 0.0, 0
         for seed in range(args.seeds):
-            s = study(seed)
+            s = paris(per_topic=300, rng=np.random.default_rng(seed))
             start = time.perf_counter()
             vectors = embed_texts(backend, s.texts, cache=None)
             seconds += time.perf_counter() - start
             n_texts += len(set(s.texts))
-            for kind, added in (("topic", s.topic_clones), ("near", s.near_clones)):
+            for kind, added in (("topic", s.added["topic"]), ("near", s.added["copies"])):
                 rates = {}
                 for label, mask in (("before", s.base), ("after", s.base | added)):
                     chosen = np.flatnonzero(mask)
