@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from cr_audit.report.escape import visible
 from cr_audit.simulate.case_study import CLONES, CaseRow, CaseStudy
 from cr_audit.simulate.catalogue import Facts
@@ -123,7 +125,9 @@ def _table_3(t: Table3) -> list[list[str]]:
 
 
 def _cells(figure: Figure) -> list[str]:
-    axes = Axes((0.0, 0.0), (1.0, 1.0), f"{figure.title}: exact weight (sampled)")
+    # As wide as the panel allows at one scale, so that the square is a square.
+    wide = (PANEL_WIDTH - MARGIN - 16) / (PANEL_HEIGHT - 2 * MARGIN)
+    axes = Axes((0.0, 0.0), (wide, 1.0), f"{figure.title}: exact weight (sampled)")
     axes.frame([], [])
     fills = ("#cfe5f2", "#f7dccb", "#cdebe0", "#f3e2ec")
     for k, cell in enumerate(figure.cells):
@@ -134,11 +138,10 @@ def _cells(figure: Figure) -> list[str]:
         axes.parts.append(dot(axes.x(point[0]), axes.y(point[1]), COLOURS[k % 4]))
         x, y = cell.mean(axis=0) if cell.size else point
         text = f"{figure.exact[k]:.3f} ({figure.sampled[k]:.3f})"
-        # The thin cell of a clone is narrower than its label.
-        anchor = "end" if k == 2 and len(figure.cells) == 4 else "middle"
-        axes.parts.append(
-            label(axes.x(x) + (6 if anchor == "end" else 0), axes.y(y), text, anchor=anchor)
-        )
+        if np.ptp(cell[:, 0]) < 0.2:  # narrower than its label, which goes beside the square
+            axes.parts.append(label(axes.x(1.0) + 5, axes.y(y), text, anchor="start"))
+        else:
+            axes.parts.append(label(axes.x(x), axes.y(y), text))
     return axes.parts
 
 
