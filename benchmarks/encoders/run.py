@@ -1,9 +1,10 @@
 """Which encoder should be the default? Clone shift of the weights, per encoder.
 
 The templated case study (``cr_audit.simulate.case_study``: three topics, clones added to one),
-embedded by each encoder; weights by Voronoi cells on the sphere. Preferences between topics are exact, so a
-topic's weighted win rate is the sum over topics of (mass of the topic) times p, and its change when
-clones come in is what the encoder lets through. Run: python -m benchmarks.encoders.run
+embedded by each encoder; weights by Voronoi cells on the sphere. Preferences between topics are
+exact, so a topic's weighted win rate is the sum over topics of (mass of the topic) times p, and its
+change when clones come in is what the encoder lets through.
+Run: python -m benchmarks.encoders.run
 """
 
 from __future__ import annotations
