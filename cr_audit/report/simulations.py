@@ -224,7 +224,7 @@ def _cell(rows: list[CaseRow], scheme: str, clones: str) -> CaseRow:
 
 def _case_table(c: CaseStudy, rows: list[CaseRow], n: int, screen: Screen) -> list[RenderableType]:
     """Shift per kind of clones, as a share of the standard fit's where there is room."""
-    wide = screen.width >= 100
+    wide = screen.width >= (110 if n else 100)
     headers = [h for k in CLONES for h in (k, *(["share"] if wide else []), "kept")]
     grid = table("weights", *headers, right=1)
     for scheme in _schemes(rows):
