@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from cr_audit.analysis.facts import Analysis, Unit
-from cr_audit.analysis.reward_facts import Cause, CloneGroup, Effect
+from cr_audit.analysis.reward_facts import MOVED, Cause, CloneGroup, Effect
 from cr_audit.analysis.reward_problem import FitRewards
 from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.data.identity import digest
 from cr_audit.geometry.model_clones import model_clones
-from cr_audit.rewards.changes import ranks
 
 MAX_GROUPS = 20
 """Groups of one component that are undone one by one, those whose weight changed most."""
@@ -135,7 +134,7 @@ def find_causes(
             changed = restored(changed, members, component)
         after = subjects_of(refit(changed))
         undone = gap(weighted) - gap(after)
-        rank_changes = ranks(weighted, subject_components) != ranks(after, subject_components)
+        far = np.abs(weighted - after) >= MOVED
         for position, _, component in batch:
             inside = np.flatnonzero(
                 (subject_components == components[component[0]]) & np.isfinite(undone)
@@ -148,7 +147,7 @@ def find_causes(
                     group=position,
                     subject=most,
                     shift=float(weighted[most] - after[most]),
-                    n_rank_changes=int(rank_changes[inside].sum()),
+                    n_moved=int(far[inside].sum()),
                 )
             )
             for x in inside[np.abs(moved[inside]) > SMALLEST_MOVE].tolist():

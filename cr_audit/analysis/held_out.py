@@ -150,16 +150,23 @@ def win_counts(
         weights=comparisons.mass * (1.0 - comparisons.outcome),
         minlength=comparisons.n_items,
     )
-    found = []
+    seen = np.bincount(
+        np.concatenate([comparisons.winner, comparisons.loser]),
+        weights=np.tile(comparisons.mass, 2),
+        minlength=comparisons.n_items,
+    )
+    found, by_rate = [], []
     sizes = np.bincount(components[components >= 0])
     for c in np.flatnonzero(sizes >= 3).tolist():
         members = np.flatnonzero(components == c)
         x, y = rankdata(np.round(rewards[members], 9)), rankdata(wins[members])
-        if x.std() > 0 and y.std() > 0:
+        z = rankdata(np.round(wins[members] / seen[members], 12))
+        if x.std() > 0 and y.std() > 0 and z.std() > 0:
             found.append(float(np.corrcoef(x, y)[0, 1]))
+            by_rate.append(float(np.corrcoef(x, z)[0, 1]))
     if not found:
         return NotApplicable("no component has three items")
-    return WinCounts(len(found), float(np.median(found)), min(found))
+    return WinCounts(len(found), float(np.median(found)), min(found), float(np.median(by_rate)))
 
 
 def _shares(rows: Comparisons, delta: FloatArray, clusters: IntArray | None, what: str) -> HeldOut:
@@ -187,4 +194,5 @@ def _shares(rows: Comparisons, delta: FloatArray, clusters: IntArray | None, wha
         differs=share((sign[0] != sign[1]).astype(np.float64), known),
         agreement_standard=share(agree[0], decided),
         agreement_weighted=share(agree[1], decided),
+        gain=share(agree[1] - agree[0], decided),
     )

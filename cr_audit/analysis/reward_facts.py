@@ -85,18 +85,22 @@ class Cause:
     share: float
 
 
+MOVED = 0.05
+"""Log-odds; near an even preference, one percentage point of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What the weights of one group do: the weighted fit minus the one with the group restored.
 
-    subject : whose reward they move most, by ``shift``; n_rank_changes : subjects that they give
-    another rank.
+    subject : whose reward they move most, by ``shift``; n_moved : subjects whose reward they move
+    by MOVED log-odds or more.
     """
 
     group: int
     subject: int
     shift: float
-    n_rank_changes: int
+    n_moved: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +146,8 @@ class HeldOut:
     n_comparisons : held out, all folds together; n_decided : those with a winner, which agreement
     is measured on; n_unpredicted : where a fit had no data on one side.
     differs : share whose predicted winner differs between the fits; agreement_* : share predicted
-    as judged (no preference counts half).
+    as judged (no preference counts half); gain : weighted minus standard, with the error of the
+    difference.
     """
 
     n_comparisons: int
@@ -153,6 +158,7 @@ class HeldOut:
     differs: Share
     agreement_standard: Share
     agreement_weighted: Share
+    gain: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +180,16 @@ class Decisions:
 @dataclass(frozen=True, slots=True)
 class WinCounts:
     """Spearman's rank correlation of the standard rewards with the items' own win counts (a tie
-    counts half), within components of at least three items.
+    counts half), within components of at least three items: the median and the lowest.
+
+    rate_median : the same with wins per comparison, which does not depend on who was judged how
+    often.
     """
 
     n_components: int
     median: float
     lowest: float
+    rate_median: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""CR203-CR205: which changes of a reward ranking are real, and fits that did not converge."""
+"""CR203-CR206: which changes of a reward ranking are real, and fits that are not to be trusted."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from cr_audit.audits.rules import BY_ID
 from cr_audit.findings import Finding
 from cr_audit.rewards.changes import Changes
 
+WORSE = 0.01
+"""A loss of held-out agreement below a percentage point is no finding, however sure."""
+
 
 def audit(analysis: Analysis) -> list[Finding]:
     """Nothing without a refit; a change inside its noise is no finding."""
     r = analysis.rewards
     if isinstance(r, NotApplicable):
         return []
-    out = _not_converged(r)
+    out = _not_converged(r) + _predicts_worse(r)
     if isinstance(r.changes, NotApplicable) or isinstance(r.subjects, NotApplicable):
         return out
     if isinstance(r.weighted, NotApplicable):
@@ -77,6 +80,28 @@ def _leaders(r: Rewards, c: Changes, s: Subjects) -> list[Finding]:
             )
         )
     return out
+
+
+def _predicts_worse(r: Rewards) -> list[Finding]:
+    """A loss of agreement that is neither small nor noise."""
+    h = r.held_out
+    if isinstance(h, NotApplicable) or h.n_decided == 0:
+        return []
+    gain = h.gain
+    if not (gain.value <= -WORSE and gain.value + 2.0 * gain.standard_error < 0.0):
+        return []
+    rule = BY_ID["CR206"]
+    return [
+        Finding(
+            rule=rule.id,
+            severity=rule.severity,
+            message=f"held out, the weighted fit agrees with {h.agreement_weighted.value:.3f} of"
+            f" the judgements, the standard fit with {h.agreement_standard.value:.3f}",
+            subject="fit:weighted",
+            evidence={"difference": gain.value, "standard_error": gain.standard_error},
+            advice=rule.advice,
+        )
+    ]
 
 
 def _not_converged(r: Rewards) -> list[Finding]:

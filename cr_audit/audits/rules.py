@@ -170,6 +170,26 @@ RULES: tuple[Rule, ...] = (
         advice="Raise --penalty.",
     ),
     Rule(
+        id="CR206",
+        name="weighted-fit-predicts-worse",
+        severity=Severity.WARNING,
+        summary="The weighted rewards predict held-out judgements worse than the standard ones.",
+        means=(
+            "Where there are clones this can be right: held-out judgements repeat them as well, and"
+            " the standard fit is rewarded for that. Where there are few, the weights only put most"
+            " of the mass on few responses: the fit then rests on fewer judgements."
+        ),
+        computed=(
+            "Share of held-out judgements with a winner that each fit predicts; reported where the"
+            " weighted fit loses a percentage point or more, and more than two standard errors of"
+            " the difference."
+        ),
+        advice=(
+            "With few clones, keep the standard fit, or use --weights cluster, which leaves"
+            " everything but the clones as it is."
+        ),
+    ),
+    Rule(
         id="CR301",
         name="no-unpenalised-fit",
         severity=Severity.NOTE,

@@ -63,6 +63,7 @@ def rewards_part(analysis: Analysis, cut: Cut) -> Any:
             "n_components": r.win_counts.n_components,
             "spearman_median": r.win_counts.median,
             "spearman_lowest": r.win_counts.lowest,
+            "spearman_rate_median": r.win_counts.rate_median,
         },
         "resampled": _choice(r.resampled),
         "intervals": r.intervals,
@@ -141,6 +142,7 @@ def _held_out(h: HeldOut | NotApplicable) -> Any:
         "differs": _share(h.differs),
         "agreement_standard": _share(h.agreement_standard),
         "agreement_weighted": _share(h.agreement_weighted),
+        "gain": _share(h.gain),
     }
 
 
@@ -172,7 +174,7 @@ def _group(r: Rewards, k: int, cut: Cut) -> dict[str, Any]:
         "weight_mass": group.weight_mass,
         "moves_most": ids[effect.subject] if effect else None,
         "moves_by": effect.shift if effect else None,
-        "n_rank_changes": effect.n_rank_changes if effect else None,
+        "n_moved": effect.n_moved if effect else None,
     }
 
 

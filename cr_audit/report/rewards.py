@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cr_audit.analysis.facts import Analysis
-from cr_audit.analysis.reward_facts import HeldOut, Rewards, Subjects
+from cr_audit.analysis.reward_facts import MOVED, HeldOut, Rewards, Subjects
 from cr_audit.arrays import NotApplicable
 from cr_audit.findings import Finding
 from cr_audit.report.escape import shorten, visible
@@ -63,7 +63,9 @@ def render_refit(analysis: Analysis, findings: tuple[Finding, ...], screen: Scre
 
 
 def _answer(analysis: Analysis, findings: tuple[Finding, ...]) -> RenderableType:
-    worst = next((f.severity for f in findings if f.rule in ("CR203", "CR204", "CR205")), None)
+    worst = next(
+        (f.severity for f in findings if f.rule in ("CR203", "CR204", "CR205", "CR206")), None
+    )
     body = Text("\n").join(Text(sentence) for sentence in reward_answer(analysis))
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=1)
@@ -273,7 +275,7 @@ def _effect_section(r: Rewards, s: Subjects) -> list[RenderableType]:
         group = r.groups[effect.group]
         lines.append(
             f"{shorten(visible(group.name), 50)}: {subject_name(s, effect.subject, 30)}"
-            f" {effect.shift:+.2f}, {plural(effect.n_rank_changes, 'rank')} different"
+            f" {effect.shift:+.2f}; {plural(effect.n_moved, s.unit)} by {MOVED:g} or more"
         )
     return [
         Text("what the weights of these clones move most, in log-odds:", style="dim"),
@@ -305,7 +307,8 @@ def _held_out_lines(h: HeldOut) -> list[str]:
         f" ± {percent(h.differs.standard_error)}",
         f"agreement with {plural(h.n_decided, 'judgement')}: standard"
         f" {h.agreement_standard.value:.3f} ± {h.agreement_standard.standard_error:.3f}, weighted"
-        f" {h.agreement_weighted.value:.3f} ± {h.agreement_weighted.standard_error:.3f}",
+        f" {h.agreement_weighted.value:.3f} ± {h.agreement_weighted.standard_error:.3f}, difference"
+        f" {h.gain.value:+.3f} ± {h.gain.standard_error:.3f}",
     ]
 
 
@@ -348,7 +351,8 @@ def sure_section(r: Rewards) -> list[RenderableType]:
         w = r.win_counts
         each = f" (median of {w.n_components:,} components, lowest {w.lowest:.3f})"
         lines.append(
-            f"Spearman's correlation of the standard rewards with win counts {w.median:.3f}"
+            f"Spearman's correlation of the standard rewards with wins per comparison"
+            f" {w.rate_median:.3f}, with win counts {w.median:.3f}"
             + (each if w.n_components > 1 else "")
         )
     if not isinstance(r.errors, NotApplicable):
