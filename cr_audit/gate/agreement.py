@@ -12,9 +12,9 @@ from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApp
 
 MIN_REPEATS = 20
 """Below this number of repeated judgements in the baseline its own rate is not an estimate."""
-PRIOR = 20.0
-"""So many rows of the typical pair are added to what a pair says about itself. A pair with few rows
-has a majority only because they agree, so its own share is too low (benchmarks/gate)."""
+PRIOR = 40.0
+"""A pair's own share counts b^2 / (b^2 + PRIOR), b being its rows. A pair with few rows has a
+majority only because they agree, so its own share is too low (benchmarks/gate)."""
 MANY = 5
 """From so many rows on, how many a majority rests on no longer matters."""
 
@@ -56,7 +56,7 @@ def contradictions(
     """How often the batch goes against the baseline; labels : int64 (n_items,), clones alike.
 
     Expected of a row of a pair: q = (a + k e) / (b + k), a of b rows of the baseline going against
-    the majority of the *other* rows of the pair, k = PRIOR, and e the same share over all pairs
+    the majority of the *other* rows of the pair, k = PRIOR / b, and e the same share over all pairs
     whose majority rests on as many rows (a majority of one vote is contradicted more often; counts
     from MANY on are one class; 1/2 where all of it rests on fewer than MIN_REPEATS rows). The
     variance of n_against - sum q adds the scatter of the batch's c rows of a pair, of the pair's
@@ -84,12 +84,13 @@ def contradictions(
     n_own = int(own.sum())
     typical = _typical(np.minimum(n_old[index[own]] - 1, MANY), (side != others)[own])
     e = typical[np.minimum(n_old, MANY)]
-    q = (a + PRIOR * e) / (b + PRIOR)
+    k = PRIOR / np.maximum(b, 1)
+    q = (a + k * e) / (b + k)
     c = np.bincount(index[judged], minlength=pair.size)
     expected = float(np.sum(c * q))
-    variance = float(np.sum(c * q * (1.0 - q) * (1.0 + c / (b + PRIOR))))
+    variance = float(np.sum(c * q * (1.0 - q) * (1.0 + c / (b + k))))
     if n_own:
-        leaning = float(np.sum(c * PRIOR / (b + PRIOR) * np.sqrt(e * (1.0 - e))))
+        leaning = float(np.sum(c * k / (b + k) * np.sqrt(e * (1.0 - e))))
         variance += leaning**2 / n_own
     z = (n_against - 0.5 - expected) / max(math.sqrt(variance), 1e-9)
     return Contradictions(n, n_against, used[against], expected / n, n_own, float(norm.sf(z)))
@@ -101,7 +102,7 @@ def _typical(n_others: IntArray, against: BoolArray) -> FloatArray:
         return np.full(MANY + 1, 0.5)
     n = np.bincount(n_others, minlength=MANY + 1)
     k = np.bincount(n_others, weights=against, minlength=MANY + 1)
-    out: FloatArray = (k + PRIOR * against.mean()) / (n + PRIOR)
+    out: FloatArray = (k + MIN_REPEATS * against.mean()) / (n + MIN_REPEATS)
     return out
 
 

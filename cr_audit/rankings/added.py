@@ -247,9 +247,9 @@ def _change(
 
 
 def _rounded(x: FloatArray) -> FloatArray:
-    with np.errstate(divide="ignore"):
-        scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(x)))
-    out: FloatArray = np.where(x > 0, np.round(x * scale) / scale, 0.0)
+    positive = x > 0
+    scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.where(positive, x, 1.0))))
+    out: FloatArray = np.where(positive, np.round(x * scale) / scale, 0.0)
     return out
 
 

@@ -1,0 +1,243 @@
+"""``cr-audit gate`` as a user runs it: exit codes, golden files of every format, its own files."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+GOLDEN = ROOT / "tests" / "golden" / "gate"
+MAIN = "sample_data/gate/main.jsonl"
+FORMATS = ("table", "json", "markdown", "sarif", "junit", "github")
+SUFFIX = {"table": "txt", "json": "json", "markdown": "md", "sarif": "sarif", "junit": "xml"}
+EXIT = {"clean": 0, "cloned": 1, "broken": 3}
+
+
+def gate(*args: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cr_audit", "gate", "--model", "lexical", *args]
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", **env},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def reports(folder: Path) -> list[str]:
+    return [f"--report={f}={folder / f}.{SUFFIX.get(f, 'txt')}" for f in FORMATS]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, Path]]:
+    """Each batch of the sample data, once, in all formats."""
+    out = {}
+    for name in EXIT:
+        folder = tmp_path_factory.mktemp(name)
+        batch = f"sample_data/gate/batch_{name}.jsonl"
+        out[name] = gate("--baseline", MAIN, batch, "--no-cache", *reports(folder)), folder
+    return out
+
+
+@pytest.mark.parametrize("name", EXIT)
+def test_exit_codes_of_the_sample_batches(name: str, runs: dict[str, tuple[Any, Path]]) -> None:
+    run, folder = runs[name]
+    assert run.returncode == EXIT[name], run.stderr
+    if name == "broken":
+        assert "8 of 40 rows are unusable" in run.stderr
+        assert "batch_broken.jsonl:5" in run.stderr
+        assert list(folder.iterdir()) == [], "no report of a batch that was not judged"
+
+
+def close(a: Any, b: Any) -> bool:
+    """Equal but for the last digits of numbers, which a processor may decide."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(close(a[k], b[k]) for k in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(close(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, float) or isinstance(b, float):
+        return bool(a == pytest.approx(b, rel=1e-3, abs=1e-6))
+    return bool(a == b)
+
+
+@pytest.mark.parametrize("name", ["clean", "cloned"])
+@pytest.mark.parametrize("format_", FORMATS)
+def test_golden_files(name: str, format_: str, runs: dict[str, tuple[Any, Path]]) -> None:
+    """GATE_GOLDEN=write writes them anew. Of the JSON, what the gate adds to the scan's."""
+    path = runs[name][1] / f"{format_}.{SUFFIX.get(format_, 'txt')}"
+    text = path.read_text(encoding="utf-8")
+    golden = GOLDEN / f"{name}_{path.name}"
+    if format_ == "json":
+        document = json.loads(text)
+        kept = {key: document[key] for key in ("gate", "findings", "verdict")}
+        text = json.dumps(kept, indent=1) + "\n"
+    if os.environ.get("GATE_GOLDEN") == "write":
+        golden.write_text(text, encoding="utf-8")
+    expected = golden.read_text(encoding="utf-8")
+    if format_ == "json":
+        assert close(json.loads(text), json.loads(expected))
+    else:
+        assert text == expected
+
+
+def test_two_runs_and_other_cores_give_the_same_bytes(
+    tmp_path: Path, runs: dict[str, tuple[Any, Path]]
+) -> None:
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
+    batch = "sample_data/gate/batch_cloned.jsonl"
+    gate("--baseline", MAIN, batch, "--no-cache", *reports(tmp_path), **threads)
+    for path in runs["cloned"][1].iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.fixture
+def gated(run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command inside the test process, from the repository's root unless told otherwise."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def call(*args: str, cwd: Path = ROOT) -> Any:
+        monkeypatch.chdir(cwd)
+        return run("gate", "--model", "lexical", *args)
+
+    return call
+
+
+def test_the_order_of_rows_and_files_does_not_matter(tmp_path: Path, gated: Any) -> None:
+    def verdict(folder: str, baseline: list[str], batch: list[str]) -> Any:
+        out = tmp_path / f"{folder}.json"
+        options = [x for b in baseline for x in ("--baseline", b)]
+        gated(*options, *batch, "--no-cache", f"--report=json={out}", "-q")
+        document = json.loads(out.read_text())
+        for finding in document["findings"]:
+            del finding["rows"]
+        for side in ("baseline", "batch"):
+            del document["gate"][side]["files"]
+        return {key: document[key] for key in ("gate", "findings", "verdict", "win_rates")}
+
+    files: dict[str, list[str]] = {}
+    for name in ("main", "batch_cloned"):
+        lines = (ROOT / "sample_data" / "gate" / f"{name}.jsonl").read_text().splitlines(True)
+        random.Random(5).shuffle(lines)
+        for part in (0, 1):
+            path = tmp_path / f"{name}{part}.jsonl"
+            path.write_text("".join(lines[part::2]))
+            files.setdefault(name, []).append(str(path))
+    one = verdict("one", files["main"], files["batch_cloned"])
+    two = verdict("two", files["main"][::-1], files["batch_cloned"][::-1])
+    whole = verdict("whole", [MAIN], ["sample_data/gate/batch_cloned.jsonl"])
+    assert one == two == whole
+
+
+def test_known_findings_are_marked_and_refused_where_they_do_not_fit(
+    tmp_path: Path, gated: Any
+) -> None:
+    known = str(tmp_path / "known.json")
+    batch = "sample_data/gate/batch_cloned.jsonl"
+    first = gated("--baseline", MAIN, batch, "--write-baseline", known)
+    assert first.code == 1
+    second = gated("--baseline", MAIN, batch, "--known", known)
+    assert second.code == 0, second.out
+    assert "known" in second.out
+    clean = gated("--baseline", MAIN, "sample_data/gate/batch_clean.jsonl", "--known", known)
+    assert clean.code == 0
+    assert "No longer found" in clean.out
+    for option, says in ((("--radius", "0.3"), "radius"), (("--model", "none"), "embedding")):
+        other = gated("--baseline", MAIN, batch, "--known", known, *option)
+        assert other.code == 3, other.out
+        assert f"another {says}" in other.err
+    Path(known).write_text("{")
+    assert gated("--baseline", MAIN, batch, "--known", known).code == 3
+    assert gated("--baseline", MAIN, batch, "--known", str(tmp_path / "none")).code == 3
+
+
+def test_policy_file_and_waivers(tmp_path: Path, gated: Any) -> None:
+    main = str(ROOT / MAIN)
+    batch = str(ROOT / "sample_data/gate/batch_cloned.jsonl")
+    made = gated("--init", cwd=tmp_path)
+    assert made.code == 0, made.err
+    path = tmp_path / "cr-audit.toml"
+    assert tomllib.loads(path.read_text())["gate"]["profile"] == "default"
+    assert gated("--init", cwd=tmp_path).code == 2, "an existing file is not overwritten"
+    assert gated("--baseline", main, batch, cwd=tmp_path).code == 1
+    waiver = (
+        '[[gate.waivers]]\nrule = "CR60[678]"\nreason = "r"\nowner = "o"\nexpires = 2026-06-30\n'
+    )
+    path.write_text(path.read_text() + waiver)
+    day = ("--baseline", main, batch)
+    held = gated(*day, "--today", "2026-06-30", cwd=tmp_path)
+    assert held.code == 0, held.out
+    assert "waived" in held.out
+    over = gated(*day, "--today", "2026-07-01", cwd=tmp_path)
+    assert over.code == 1
+    assert "CR616" in over.out
+    path.write_text("[gate]\nfail_on = 'note'\n")
+    wrong = gated(*day, cwd=tmp_path)
+    assert wrong.code == 3
+    assert "did you mean fail-on?" in wrong.err
+    path.unlink()
+    (tmp_path / "pyproject.toml").write_text('[tool.cr-audit.gate]\nfail-on = "never"\n')
+    assert gated(*day, cwd=tmp_path).code == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        (["sample_data/gate/batch_clean.jsonl"], 2, "wants a baseline"),
+        (["--baseline", MAIN], 2, "wants a baseline"),
+        (["--baseline", "none.jsonl", MAIN], 3, "none.jsonl"),
+        (["--baseline", MAIN, "none.jsonl"], 3, "none.jsonl"),
+        (["--baseline", MAIN, MAIN, "--report", "pdf=x"], 2, "FORMAT=FILE"),
+        (["--baseline", MAIN, MAIN, "--report", "json=-", "--report", "sarif=-"], 2, "stdout"),
+        (["--baseline", MAIN, MAIN, "--today", "soon"], 2, "2027-06-30"),
+        (["--baseline", MAIN, MAIN, "--report", "json=no/such/dir/x"], 4, "cannot be written"),
+    ],
+)
+def test_refusals(args: list[str], code: int, says: str, gated: Any) -> None:
+    run = gated(*args)
+    assert run.code == code, run.err
+    assert says in run.err
+    assert "Traceback" not in run.err
+
+
+def test_one_report_on_stdout_and_exit_zero(gated: Any) -> None:
+    batch = "sample_data/gate/batch_cloned.jsonl"
+    run = gated("--baseline", MAIN, batch, "--report", "markdown=-", "--exit-zero", "-q")
+    assert run.code == 0
+    assert run.out.startswith("## cr-audit gate: fail\n")
+    assert run.err == ""
+
+
+def test_killed_at_any_moment_it_leaves_nothing_broken(tmp_path: Path) -> None:
+    """Kill -9, four times (or CR_AUDIT_KILLS times): the next run gives the same bytes."""
+    cache = {"CR_AUDIT_CACHE": str(tmp_path / "cache")}
+    known = tmp_path / "known.json"
+    batch = "sample_data/gate/batch_cloned.jsonl"
+    args = ["--baseline", MAIN, batch, "--format", "json", "-q", "--write-baseline", str(known)]
+    start = time.monotonic()
+    expected = gate(*args, **cache).stdout
+    took = time.monotonic() - start
+    first = known.read_bytes()
+    command = [sys.executable, "-m", "cr_audit", "gate", "--model", "lexical", *args]
+    rng = random.Random(0)
+    for _ in range(int(os.environ.get("CR_AUDIT_KILLS", "4"))):
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **cache}, stdout=subprocess.DEVNULL
+        )
+        time.sleep(rng.uniform(0.3, 1.0) * took)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert known.read_bytes() == first
+    assert gate(*args, **cache).stdout == expected
+    assert known.read_bytes() == first

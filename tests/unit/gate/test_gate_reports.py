@@ -1,0 +1,273 @@
+"""The renderers of a gate: what they say, that hostile data stays data, and that outputs parse."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+from cases import DISTINCT, labelled
+from gate_cases import reported, tournament
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from cr_audit.audits.gate_rules import GATE_RULES
+from cr_audit.errors import CrAuditError
+from cr_audit.findings import Finding, Severity
+from cr_audit.gate.known import KnownFinding
+from cr_audit.gate.policy import shipped
+from cr_audit.gate.verdict import Judged, Verdict
+from cr_audit.gate.waivers import Waiver
+from cr_audit.report.gate import GateReport
+from cr_audit.report.gate_rendering import render_gate
+from cr_audit.report.gate_terminal import render_gate_table
+from cr_audit.report.github import MAX_PER_KIND
+from cr_audit.report.json_v1 import json_schema
+from cr_audit.report.terminal import Screen
+
+HOSTILE = (
+    "\x1b[5;45mblink\x1b[0m",
+    "[bold red]markup[/bold red][/]",
+    "::error file=a,line=1::boo",
+    "\n::set-output name=x::y\r\n::error::z",
+    "%0A::error::boo%0D",
+    "##vso[task.setvariable variable=x]y ##[error]boo",
+    "a | b || c\\|d",
+    "]]><failure/> <![CDATA[",
+    "<script>alert(1)</script><!-- x -->",
+    '&lt;b&gt; &amp;#124; &nbsp; it\'s "quoted"',
+    "[text](http://evil.example) ![i](http://evil.example/x.png)",
+    "https://evil.example @someone owner/repo#12 `code` **bold** $x$",
+    "\u202eright to left\u2066x\u2069\u200f",
+    "nul\x00bell\x07del\x7fc1\x9b31m\x85\u2028\u2029",
+    "\ud800lone\udfff",
+    "not characters \ufffe\uffff",
+    "\U000e0041 tags",
+    "e\u0301\u0300" * 5,
+    "long " * 600,
+    "x" * 5_000,
+    " ",
+)
+MACHINE = ("json", "sarif", "junit", "github", "markdown")
+SUSPECT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+RAW_MARKUP = re.compile(r"[<>`*\[\]@\\$~!]|://|www\.|&(?!#\d+;)")
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+STRENGTHS = {DISTINCT[0]: 3.0, DISTINCT[1]: 2.0, DISTINCT[2]: 1.0}
+
+
+def suspects(out: str) -> set[str]:
+    return {c for c in set(out) - {"\n"} if unicodedata.category(c) in SUSPECT}
+
+
+def check_sarif(out: str, report: GateReport) -> None:
+    """The parts of SARIF 2.1.0 that consumers rely on, and every cross-reference."""
+    log = json.loads(out)
+    assert out.isascii()
+    assert log["version"] == "2.1.0"
+    assert log["$schema"].endswith("sarif-2.1.0.json")
+    (run,) = log["runs"]
+    driver = run["tool"]["driver"]
+    assert [r["id"] for r in driver["rules"]] == [r.id for r in GATE_RULES]
+    for rule in driver["rules"]:
+        assert rule["shortDescription"]["text"]
+        assert rule["defaultConfiguration"]["level"] in ("note", "warning", "error")
+    assert len(run["results"]) == len(report.verdict.judged) + len(report.verdict.vanished)
+    for result in run["results"]:
+        assert result["level"] in ("none", "note", "warning", "error")
+        assert result["message"]["text"]
+        assert not re.search(r"(?<!\\)(\\\\)*\[[^\]]*\]\(", result["message"]["text"]), "a link"
+        assert re.fullmatch("[0-9a-f]{16}", result["partialFingerprints"]["crAudit/v1"])
+        if "ruleIndex" in result:
+            assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+        for location in result["locations"]:
+            physical = location["physicalLocation"]
+            assert re.fullmatch(r"[\w%./~-]+", physical["artifactLocation"]["uri"])
+            assert physical.get("region", {"startLine": 1})["startLine"] >= 1
+        states = ("new", "unchanged", "absent") if report.verdict.has_known else (None,)
+        assert result.get("baselineState") in states
+        for suppression in result.get("suppressions", ()):
+            assert suppression["kind"] in ("inSource", "external")
+            assert suppression["status"] in ("accepted", "underReview", "rejected")
+
+
+def check_junit(out: str, report: GateReport) -> None:
+    root = ET.fromstring(out.encode("utf-8"))
+    (suite,) = root
+    cases = suite.findall("testcase")
+    assert len(cases) == int(suite.get("tests", "")) == int(root.get("tests", ""))
+    assert len(suite.findall("testcase/failure")) == int(suite.get("failures", ""))
+    assert len(suite.findall("testcase/skipped")) == int(suite.get("skipped", ""))
+    assert {child.tag for child in suite} == {"testcase", "system-out"}
+    assert len(suite.findall("testcase/failure")) == len(report.verdict.of("failing"))
+
+
+def check_github(out: str) -> None:
+    lines = out.split("\n")
+    assert lines[-1] == ""
+    assert lines[-2].startswith("cr-audit gate: ")
+    kinds: dict[str, int] = {}
+    for line in lines[:-2]:
+        match = re.fullmatch(r"::(error|warning|notice) ([^:]*)::([^\r]*)", line)
+        assert match, line
+        kinds[match[1]] = kinds.get(match[1], 0) + 1
+        for part in match[2].split(","):
+            assert re.fullmatch(r"(file|line|title)=([^%\r\n:,]|%(25|0A|0D|3A|2C))*", part), part
+        assert re.fullmatch(r"([^%]|%(25|0A|0D))*", match[3])
+    assert all(n <= MAX_PER_KIND for n in kinds.values())
+
+
+def check_markdown(out: str) -> None:
+    columns = 0
+    for line in out.split("\n"):
+        assert not RAW_MARKUP.search(line), line
+        pipes = line.count("|")
+        columns = (columns or pipes) if pipes else 0
+        assert pipes == columns, line
+
+
+def check_everything(report: GateReport) -> None:
+    out = {name: render_gate(report, name, full_text=True) for name in MACHINE}
+    for name, text in out.items():
+        assert not suspects(text), name
+        assert "##[" not in text, name
+        assert "##vso[" not in text.lower(), name
+        text.encode("utf-8")
+        assert text == render_gate(report, name, full_text=True), name
+    document = json.loads(out["json"])
+    VALIDATOR.validate(document)
+    bins = ("failing", "baselined", "waived", "below_threshold")
+    assert sum(len(document["verdict"][b]) for b in bins) == len(report.verdict.judged)
+    check_sarif(out["sarif"], report)
+    check_junit(out["junit"], report)
+    check_github(out["github"])
+    check_markdown(out["markdown"])
+    for width in (40, 120):
+        table = render_gate_table(report, Screen(width, False))
+        assert not suspects(table)
+        for line in table.split("\n"):
+            assert cell_len(line) <= width, line
+            assert not line.lstrip().startswith("::"), line
+
+
+text = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=20))
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    prompts = draw(st.lists(text, min_size=1, max_size=2))
+    pool = draw(st.lists(text, min_size=2, max_size=4))
+    models = draw(st.lists(text, max_size=3))
+    raters = draw(st.lists(text, max_size=2))
+
+    def rows(n: int) -> list[dict[str, Any]]:
+        out = []
+        for _ in range(draw(st.integers(1, n))):
+            row: dict[str, Any] = {"prompt": draw(st.sampled_from(prompts))}
+            for side in "ab":
+                row[f"response_{side}"] = draw(st.sampled_from(pool)) + draw(
+                    st.sampled_from(["", " more", " and more", "!"])
+                )
+                if models:
+                    row[f"model_{side}"] = draw(st.sampled_from(models))
+            if raters:
+                row["annotator"] = draw(st.sampled_from(raters))
+            row["winner"] = draw(st.sampled_from(["model_a", "model_b", "tie", draw(text)]))
+            out.append(row)
+        return out
+
+    return rows(8), rows(8)
+
+
+@settings(max_examples=max(50, settings.default.max_examples // 2))
+@given(batches(), st.sampled_from(["lexical", "none"]))
+def test_hostile_batches(rows: tuple[list[Any], list[Any]], model: str) -> None:
+    try:
+        report = reported(*rows, model=model, n_replicates=10, precision=1.0)
+    except CrAuditError as error:
+        event(error.slug)
+        return
+    check_everything(report)
+
+
+@settings(max_examples=max(30, settings.default.max_examples // 4))
+@given(st.lists(text, min_size=9, max_size=9), st.integers(0, 40))
+def test_hostile_findings(pieces: list[str], n: int) -> None:
+    """Whatever stands in a finding, a waiver or a file of known findings."""
+    base = _base()
+    a, b, c, d, e, f, g, h, i = pieces
+    rows = (f"x{a}:3", f"{b}x:x", "-:1", "a b:0")
+    found = [
+        Finding(
+            f"CR6{k % 15 + 1:02d}", list(Severity)[k % 3], c, f"{d}{k}", rows[k % 5 :], {e: f}, g
+        )
+        for k in range(n)
+    ]
+    waiver = Waiver("*", "*", h, i, date(2027, 1, 1))
+    bins = ("failing", "baselined", "waived", "below_threshold")
+    judged = tuple(
+        Judged(x, bins[k // 3 % 4], k % 2 == 0, waiver if k // 3 % 4 == 2 else None)  # type: ignore[arg-type]
+        for k, x in enumerate(found)
+    )
+    gone = (KnownFinding("0" * 16, "CR604", a, b),)
+    verdict = Verdict(judged, gone, True, (), "error", "default")
+    check_everything(replace(base, verdict=verdict))
+
+
+_BASE: list[GateReport] = []
+
+
+def _base() -> GateReport:
+    if not _BASE:
+        old = tournament(STRENGTHS, 4)
+        new = [labelled("Why?", DISTINCT[0] + "!", DISTINCT[1], None, "a", annotator="r")]
+        _BASE.append(reported(old, new))
+    return _BASE[0]
+
+
+def test_ten_annotations_of_a_kind() -> None:
+    for n, shown in ((9, 9), (10, 10), (11, 10), (40, 10)):
+        judged = tuple(
+            Judged(
+                Finding("CR604", Severity.WARNING, f"m{k}", f"s{k}"), "below_threshold", False, None
+            )
+            for k in range(n)
+        )
+        verdict = Verdict(judged, (), False, (), "error", "default")
+        out = render_gate(replace(_base(), verdict=verdict), "github")
+        assert out.count("::warning ") == shown
+        assert ("more warnings in the report" in out) == (n > 10)
+    assert "31 more warnings" in out
+
+
+def test_sarif_states_and_suppressions() -> None:
+    finding = Finding("CR604", Severity.WARNING, "see [this](x)", "s", ("a b/ü.jsonl:7",))
+    waiver = Waiver("CR604", "*", "wanted", "us", date(2027, 1, 1))
+    judged = (Judged(finding, "waived", True, waiver), Judged(finding, "baselined", True, None))
+    gone = (KnownFinding("0" * 16, "CR602", "s", "was there"),)
+    report = replace(_base(), verdict=Verdict(judged, gone, True, (), "error", "default"))
+    waived, known, absent = json.loads(render_gate(report, "sarif"))["runs"][0]["results"]
+    assert waived["suppressions"][0]["justification"] == "wanted (owner us, through 2027-01-01)"
+    assert "suppressions" not in known
+    assert (known["baselineState"], absent["baselineState"]) == ("unchanged", "absent")
+    assert known["message"]["text"].startswith("see \\[this\\](x)")
+    physical = known["locations"][0]["physicalLocation"]
+    assert physical["artifactLocation"]["uri"] == "a%20b/%C3%BC.jsonl"
+    assert physical["region"]["startLine"] == 7
+
+
+@pytest.mark.parametrize("name", MACHINE)
+def test_a_plain_report_is_whole(name: str) -> None:
+    report = _base()
+    check_everything(report)
+    out = render_gate(report, name)
+    assert out.endswith("\n")
+    if name != "sarif":
+        assert report.verdict.reason.split(":")[0] in out
+    assert shipped("default").profile == "default"
