@@ -34,10 +34,9 @@ class RankShift:
     sampling_error, monte_carlo_error, standard_error : float64 (m,); the standard deviation of the
         shift over resampled comparisons, over draws of the weights, and over both at once.
     shift_low, shift_high : shift -+ z * standard_error at the confidence level; with clusters z is
-        sqrt(G / (G - 1)) times the quantile of Student's t with G - 1 degrees of freedom, G the
-        effective number of clusters (sum of mass)^2 / sum of mass^2: few clusters know their own
-        scatter badly. The shares of resamples behind ``flagged`` and the ranks' intervals are
-        widened likewise.
+        the quantile of Student's t with G - 1 degrees of freedom, G = (sum of mass)^2 / sum of
+        mass^2 the effective number of clusters: few know their own scatter badly. The shares of
+        resamples behind ``flagged`` and the intervals of the ranks are widened likewise.
     within_noise : bool (m,), the interval holds 0, or the item is thin.
     thin : bool (m,), fewer comparisons than ``n_needed``: even if all of them were won, a fair coin
         would do the same with a probability above 1 - confidence_level. Never flagged.
@@ -255,13 +254,10 @@ def _effective(comparisons: Comparisons, labels: IntArray) -> float:
 @dataclass(frozen=True, slots=True)
 class _Tail:
     """The tail of a mean of ``n`` clusters whose spread is known from themselves: Student's t with
-    n - 1 degrees of freedom times sqrt(n / (n - 1)); normal for infinite n."""
+    n - 1 degrees of freedom, normal for infinite n. Multipliers lose no variance as resampling
+    does, so there is no factor sqrt(n / (n - 1)) as in ``rewards.bootstrap.expanded_level``."""
 
     n: float
-
-    @property
-    def _inflation(self) -> float:
-        return math.sqrt(self.n / (self.n - 1.0))
 
     def quantile(self, probability: float) -> float:
         """Where ``probability`` > 1/2 lies below; infinite for one cluster."""
@@ -269,7 +265,7 @@ class _Tail:
             return float(norm.ppf(probability))
         if self.n <= 1.0:
             return math.inf
-        return self._inflation * float(t.ppf(probability, self.n - 1.0))
+        return float(t.ppf(probability, self.n - 1.0))
 
     def widened(self, doubt: FloatArray) -> FloatArray:
         """A share of resamples beyond some point as a share under this tail."""
@@ -277,7 +273,7 @@ class _Tail:
             return doubt
         if self.n <= 1.0:
             return np.ones_like(doubt)
-        out: FloatArray = t.sf(norm.isf(doubt) / self._inflation, self.n - 1.0)
+        out: FloatArray = t.sf(norm.isf(doubt), self.n - 1.0)
         return out
 
 
