@@ -102,9 +102,9 @@ class RealSet:
     clusters: IntArray | None
 
 
-def halves(data: RealSet, rng: np.random.Generator) -> bool:
-    """One random half (of annotators, prompts or comparisons) against the other, both uniform:
-    is any change flagged?"""
+def halves(data: RealSet, rng: np.random.Generator) -> tuple[bool, bool]:
+    """One random half (of annotators, prompts or comparisons) against the other, both uniform: is
+    any change flagged, and would one be if every pair stood for itself (90 % of the replicates)?"""
     rows, m = data.rows, data.rows.n_items
     unit = np.arange(rows.n)
     if data.clusters is not None:
@@ -128,7 +128,7 @@ def halves(data: RealSet, rng: np.random.Generator) -> bool:
         fits[0].rewards, fits[1].rewards, components, np.stack(drawn),
         confidence_level=LEVEL, n_units=min(effective),
     )  # fmt: skip
-    return bool(out.flagged.any())
+    return bool(out.flagged.any()), bool(np.any(out.probability_flip >= LEVEL))
 
 
 def noisy_uniform(data: RealSet, rng: np.random.Generator) -> bool:
