@@ -58,7 +58,12 @@ def simulate(
         ),
     ] = "static",
     reward: Annotated[
-        Reward, typer.Option("--reward", help="Reward model.", rich_help_panel=CASE)
+        Reward,
+        typer.Option(
+            "--reward",
+            help="Reward model; mlp takes minutes and exact preferences only.",
+            rich_help_panel=CASE,
+        ),
     ] = Reward.LINEAR,
     per_topic: Annotated[
         int,
@@ -166,7 +171,7 @@ def _case_study(settings: dict[str, Any], rng: Any) -> CaseStudy:
 
     from cr_audit.embed import VectorCache, default_cache_dir, embed_texts, open_backend
     from cr_audit.report.escape import plain
-    from cr_audit.simulate.case_study import case_study
+    from cr_audit.simulate.case_study import N_COMPARISONS, case_study
 
     def say(text: str) -> None:
         print(plain(text), file=sys.stderr)
@@ -177,6 +182,8 @@ def _case_study(settings: dict[str, Any], rng: Any) -> CaseStudy:
         lambda texts: embed_texts(backend, texts, cache=cache).astype("float64"),
         encoder=backend.name,
         per_topic=settings["per_topic"],
+        # An ensemble takes twenty seconds: networks are fitted to exact preferences only.
+        n_comparisons=() if settings["reward"] == "mlp" else N_COMPARISONS,
         n_draws=settings["draws"],
         reward=settings["reward"],
         rng=rng,

@@ -144,8 +144,17 @@ def _removal_flips(facts: Stress) -> list[RenderableType]:
         lines.append(_removal_flip(facts, f))
         if rows:
             more = ", …" if f.n_removed > MAX_ROWS_LISTED else ""
-            lines.append("    " + ", ".join(visible(r) for r in rows[:MAX_ROWS_LISTED]) + more)
+            lines.append("    " + _places(rows[:MAX_ROWS_LISTED]) + more)
     return [heading("Fewest comparisons whose removal changes the leader"), Text("\n".join(lines))]
+
+
+def _places(rows: tuple[str, ...]) -> str:
+    """Lines by file: "a.jsonl: 3, 8; b.jsonl: 1"."""
+    by_file: dict[str, list[str]] = {}
+    for row in rows:
+        path, _, line = row.rpartition(":")
+        by_file.setdefault(path, []).append(line)
+    return "; ".join(f"{visible(path)}: {', '.join(lines)}" for path, lines in by_file.items())
 
 
 def _removal_flip(facts: Stress, f: RemovalFlip) -> str:
