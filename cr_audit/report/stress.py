@@ -1,4 +1,4 @@
-"""What ``cr-audit stress`` prints: one answer in words, then who moved how far under each scheme."""
+"""What ``cr-audit stress`` prints: an answer in words, then how far each scheme lets rewards move."""
 
 from __future__ import annotations
 
