@@ -92,8 +92,19 @@ def fit_mlp(
                 layers.append(torch.tensor(start, requires_grad=True))
         table = torch.from_numpy(c)
 
-        def network(x: torch.Tensor) -> torch.Tensor:
-            h = torch.relu(torch.baddbmm(layers[1], x, layers[0]))
+        # Few alternatives stand many times in a batch: then the first layer, which costs most,
+        # is applied to each alternative once.
+        few = m <= 2 * batch_size + n_sizes
+
+        def first_layer(rows: torch.Tensor) -> torch.Tensor:
+            """Of alternatives (n_runs, k), as (n_runs, k, hidden)."""
+            if not few:
+                return torch.baddbmm(layers[1], table[rows], layers[0])
+            every = torch.baddbmm(layers[1], table.expand(n_runs, -1, -1), layers[0])
+            return torch.take_along_dim(every, rows.unsqueeze(-1), 1)
+
+        def network(rows: torch.Tensor) -> torch.Tensor:
+            h = torch.relu(first_layer(rows))
             h = torch.relu(torch.baddbmm(layers[3], h, layers[2]))
             return torch.baddbmm(layers[5], h, layers[4]).squeeze(-1)
 
@@ -103,9 +114,8 @@ def fit_mlp(
             pairs = np.minimum(pairs, both.shape[0] - 1)
             items = np.searchsorted(item_cdf, rng.random((n_runs, n_sizes)), side="right")
             items = np.minimum(items, m - 1)
-            r = network(
-                table[np.concatenate([terms.first[pairs], terms.second[pairs], items], axis=1)]
-            )
+            drawn = np.concatenate([terms.first[pairs], terms.second[pairs], items], axis=1)
+            r = network(torch.from_numpy(drawn))
             delta = r[:, :batch_size] - r[:, batch_size : 2 * batch_size]
             p = torch.from_numpy(terms.p[pairs].astype(np.float32))
             loss = torch.nn.functional.binary_cross_entropy_with_logits(
@@ -118,7 +128,7 @@ def fit_mlp(
             adam.step()
         with torch.no_grad():
             out = [
-                network(table[a : a + 4096].expand(n_runs, -1, -1)).numpy()
+                network(torch.arange(a, min(a + 4096, m)).expand(n_runs, -1)).numpy()
                 for a in range(0, m, 4096)
             ]
     finally:
