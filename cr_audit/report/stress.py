@@ -1,4 +1,4 @@
-"""What ``cr-audit stress`` prints: an answer in words, then how far each scheme lets rewards move."""
+"""What ``cr-audit stress`` prints: an answer in words, then how far rewards move per scheme."""
 
 from __future__ import annotations
 
