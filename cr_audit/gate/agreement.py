@@ -12,7 +12,7 @@ from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApp
 
 MIN_REPEATS = 20
 """Below this number of repeated judgements in the baseline its own rate is not an estimate."""
-PRIOR = 40.0
+PRIOR = 400.0
 """A pair's own share counts b^2 / (b^2 + PRIOR), b being its rows. A pair with few rows has a
 majority only because they agree, so its own share is too low (benchmarks/gate)."""
 MANY = 5

@@ -25,6 +25,7 @@ from cr_audit.graph import Dominance
 from cr_audit.rankings import win_rates
 from cr_audit.rankings.added import AddedRows, Flips, effect_of_added_rows, subset
 
+MIN_REPLICATES = 10
 MAX_CAUSES = 20
 """So many clusters, those in most rows of the batch, are taken out to see what a turn hangs on."""
 
@@ -116,7 +117,9 @@ def compare(
     n_files = len(baseline.report.files)
     alone, old = restricted(both, n_files, baseline.report)
     backend = backend_for(both)
-    before = analyse(alone, settings, backend=backend, cache=cache, progress=progress)
+    # Of the baseline alone nothing is shown that a bootstrap gives; the paired one comes below.
+    quick = replace(settings, n_replicates=MIN_REPLICATES)
+    before = analyse(alone, quick, backend=backend, cache=cache, progress=progress)
     unit = before.units[0].unit
     same = replace(settings, unit=unit, scope=before.scope.value)
     after = analyse(both, same, backend=backend, cache=cache, progress=progress)
