@@ -47,8 +47,9 @@ SETS: dict[str, tuple[str, Fields]] = {
             "right",
             ("left", "model_x"),
             ("right", "model_y"),
-            True,
-            "worker",
+            wording="text",
+            by_model=True,
+            annotator="worker",
         ),
     ),
     "qlora": (
@@ -62,7 +63,8 @@ SETS: dict[str, tuple[str, Fields]] = {
             "2",
             ("model_1",),
             ("model_2",),
-            True,
+            wording="question",
+            by_model=True,
         ),
     ),
 }
@@ -152,8 +154,11 @@ def rows_of_gain(effect: BatchEffect, gain: Any) -> list[str]:
     return [row for rows in found for row in rows]
 
 
-def attacks(name: str, rows: list[Row], fields: Fields, gate: Gate, n: int) -> None:
-    for kind, make in ATTACKS.items():
+def attacks(
+    name: str, rows: list[Row], fields: Fields, gate: Gate, n: int, kinds: list[str]
+) -> None:
+    for kind in kinds:
+        make = ATTACKS[kind]
         failed = named = tried = 0
         why, copies = Counter[str](), []
         for seed in range(n):
@@ -182,6 +187,7 @@ def main() -> None:
     parser.add_argument("what", choices=["clean", "attacks"])
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--sets", default="ukp,llmfao,qlora")
+    parser.add_argument("--attacks", default=",".join(ATTACKS))
     parser.add_argument("--model", default="static")
     parser.add_argument("--profile", default="default")
     args = parser.parse_args()
@@ -189,8 +195,10 @@ def main() -> None:
     for name in args.sets.split(","):
         path, fields = SETS[name]
         rows = rows_of(args.folder / path)
-        run = clean if args.what == "clean" else attacks
-        run(name, rows, fields, gate, args.splits)
+        if args.what == "clean":
+            clean(name, rows, fields, gate, args.splits)
+        else:
+            attacks(name, rows, fields, gate, args.splits, args.attacks.split(","))
 
 
 if __name__ == "__main__":
