@@ -11,6 +11,7 @@ from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.data.identity import digest
 from cr_audit.geometry.model_clones import model_clones
+from cr_audit.rewards.changes import restore_weights
 
 MAX_GROUPS = 20
 """Groups of one component that are undone one by one, those whose weight changed most."""
@@ -80,23 +81,6 @@ def _model_groups(
     return out
 
 
-def restored(weights: FloatArray, members: IntArray, component: IntArray) -> FloatArray:
-    """``weights`` with ``members`` back at the average weight of their component.
-
-    component : int64 positions of all items of that component. Its mass stays as it is, the other
-    items share what is left in their old proportions.
-    """
-    out = weights.copy()
-    total = float(weights[component].sum())
-    each = total / component.size
-    rest = np.setdiff1d(component, members, assume_unique=True)
-    left = float(weights[rest].sum())
-    out[members] = each
-    room = total - each * members.size
-    out[rest] = weights[rest] * (room / left) if left > 0 else room / max(rest.size, 1)
-    return out
-
-
 def find_causes(
     groups: tuple[CloneGroup, ...],
     weights: FloatArray,
@@ -131,7 +115,7 @@ def find_causes(
     for batch in _batches(groups, components):
         changed = weights
         for _, members, component in batch:
-            changed = restored(changed, members, component)
+            changed = restore_weights(changed, members, component)
         after = subjects_of(refit(changed))
         undone = gap(weighted) - gap(after)
         far = np.abs(weighted - after) >= MOVED

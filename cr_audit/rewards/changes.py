@@ -200,24 +200,24 @@ def ranking_changes(
     )
 
 
-def restore_weights(weights: FloatArray, members: IntArray) -> FloatArray:
-    """Weights with one cluster put back to its uniform share; float64 (m,), sum 1.
+def restore_weights(
+    weights: FloatArray, members: IntArray, component: IntArray | None = None
+) -> FloatArray:
+    """Weights with one cluster put back to the average weight of its component; float64 (m,).
 
-    The members (int64 (k,)) get 1/m each, all others share 1 - k/m in their present proportions.
-    The weighted fit with these weights shows what the cluster's down-weighting alone explains.
+    component : int64 positions of the items that share their weight, all items where None. Their
+    mass stays as it is, and those outside ``members`` keep their proportions. The weighted fit
+    with these weights shows what the cluster's down-weighting alone explains.
     """
-    m = weights.shape[0]
     out = weights.astype(np.float64, copy=True)
-    out[members] = 0.0
-    rest = float(out.sum())
-    others = np.ones(m, dtype=np.bool_)
-    others[members] = False
-    left = 1.0 - (m - int(others.sum())) / m
-    if rest > 0.0:
-        out *= left / rest
-    else:  # nothing outside had weight: no proportions to keep
-        out[others] = 1.0 / m
-    out[members] = 1.0 / m
+    among = np.arange(weights.shape[0]) if component is None else component
+    total = float(weights[among].sum())
+    each = total / among.size
+    rest = np.setdiff1d(among, members, assume_unique=True)
+    left = float(weights[rest].sum())
+    out[members] = each
+    room = total - each * members.size
+    out[rest] = weights[rest] * (room / left) if left > 0 else room / max(rest.size, 1)
     return out
 
 

@@ -7,13 +7,12 @@ import pytest
 from cases import DISTINCT, SAMPLES, analysed, labelled
 
 from cr_audit.analysis import Analysis
-from cr_audit.analysis.causes import restored
 from cr_audit.analysis.refit import refit
 from cr_audit.analysis.reward_facts import Rewards
 from cr_audit.arrays import NotApplicable
 from cr_audit.audits import run_audits
 from cr_audit.errors import ComputeError, UsageError
-from cr_audit.rewards.changes import Changes
+from cr_audit.rewards.changes import Changes, restore_weights
 from cr_audit.rewards.objective import moment_residual, pair_terms
 
 
@@ -225,7 +224,7 @@ def test_components_are_ranked_apart() -> None:
 
 def test_restoring_a_group_keeps_the_mass_of_its_component() -> None:
     weights = np.array([0.05, 0.05, 0.3, 0.1, 0.5])
-    out = restored(weights, np.array([0, 1]), np.array([0, 1, 2, 3]))
+    out = restore_weights(weights, np.array([0, 1]), np.array([0, 1, 2, 3]))
     assert out.sum() == pytest.approx(1.0)
     assert out[:2] == pytest.approx([0.125, 0.125])
     assert out[2] / out[3] == pytest.approx(3.0)
