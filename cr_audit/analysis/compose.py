@@ -26,6 +26,7 @@ from cr_audit.geometry.homogeneity import Homogeneity, homogeneity, noise_floor
 from cr_audit.geometry.scope import (
     MANY_ALTERNATIVES,
     median_compared_per_prompt,
+    sharing_weights_by_prompt,
     voronoi_weights_by_prompt,
 )
 from cr_audit.geometry.sharing import sharing_weights
@@ -268,9 +269,18 @@ def _weights(
             duplicates=duplicates,
             rng=rng,
         )
+    labels = None if isinstance(clones, NotApplicable) else clones.labels.labels
+    if settings.weights == "sharing" and scope.value == "prompt":
+        return sharing_weights_by_prompt(
+            embedding.response_vectors,
+            prompt_of,
+            duplicates=duplicates,
+            clusters=labels,
+            rng=rng,
+        )
     contexts = paired_contexts(embedding.prompt_vectors, embedding.response_vectors, prompt_of)
     if settings.weights == "sharing":
-        return sharing_weights(contexts, duplicates=duplicates, rng=rng)
+        return sharing_weights(contexts, duplicates=duplicates, clusters=labels, rng=rng)
     return voronoi_weights(
         contexts,
         space=settings.space,

@@ -149,7 +149,7 @@ def _model_weights(
     if settings.weights == "sharing":
         from cr_audit.geometry.sharing import sharing_weights
 
-        return sharing_weights(points, duplicates=same, rng=rng)
+        return sharing_weights(points, duplicates=same, clusters=copies, rng=rng)
     return voronoi_weights(
         points,
         space=settings.space,

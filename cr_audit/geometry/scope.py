@@ -8,13 +8,16 @@ there is far more precise: sqrt(m_q / N) instead of sqrt(m / N).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
-from cr_audit.geometry.weights import Weights, voronoi_weights
+from cr_audit.geometry.sharing import decided, find_width_within, sharing_weights
+from cr_audit.geometry.weights import Weights, joined_cells, merge_duplicates, voronoi_weights
 
 MANY_ALTERNATIVES = 5
 """From this median number of compared alternatives per prompt on, the scope is the prompt."""
@@ -25,6 +28,7 @@ MIN_SAMPLES_PER_PROMPT = 10_000
 class WeightsByPrompt(Weights):
     """Weights estimated within each prompt, every prompt's items together weighing m_q / m.
 
+    The method and the space are those of the parts.
     members : the items of each prompt; parts : their own weights, in the same order. The error
     fields describe the worst prompt; n_samples is the number per prompt of the largest one.
     """
@@ -66,10 +70,7 @@ def voronoi_weights_by_prompt(
     m_q vectors of a prompt are first rotated into their own span (QR): m_q^2 products per sample
     instead of m_q d. Memory: one prompt at a time.
     """
-    m = prompt_of.shape[0]
-    order = np.argsort(prompt_of, kind="stable")
-    bounds = np.flatnonzero(np.diff(prompt_of[order])) + 1
-    members = tuple(np.split(order, bounds))
+    members = _members(prompt_of)
     streams = rng.spawn(len(members))
     parts = []
     # One BLAS thread: the last bits of the rotation must not depend on the number of cores.
@@ -89,12 +90,72 @@ def voronoi_weights_by_prompt(
                     rng=stream,
                 )
             )
-    return _assembled(members, tuple(parts), m)
+    return _assembled(members, tuple(parts), prompt_of.shape[0])
+
+
+def sharing_weights_by_prompt(
+    response_vectors: Float32Array,
+    prompt_of: IntArray,
+    *,
+    duplicates: IntArray | None,
+    clusters: IntArray | None,
+    rng: np.random.Generator,
+) -> WeightsByPrompt:
+    """``sharing_weights`` of the responses of each prompt among themselves, at one common width.
+
+    The width is found over all prompts together (``find_width_within``): a prompt alone has too
+    few responses to show one. Arguments as for ``voronoi_weights_by_prompt``; clusters : int64
+    (m,), clones have equal labels. Clones under two prompts are weighed under each.
+    """
+    members = _members(prompt_of)
+
+    def of(labels: IntArray | None, items: IntArray) -> IntArray | None:
+        return None if labels is None else labels[items]
+
+    distinct = []
+    for items in members:
+        cells, _ = merge_duplicates(response_vectors[items], of(duplicates, items))
+        _, first = joined_cells(cells, of(clusters, items))
+        distinct.append(response_vectors[items[first]])
+    search = find_width_within(distinct, rng=rng)
+
+    def at(width: float) -> list[Weights]:
+        return [
+            sharing_weights(
+                response_vectors[items],
+                width=width,
+                duplicates=of(duplicates, items),
+                clusters=of(clusters, items),
+            )
+            for items in members
+        ]
+
+    parts = at(search.width)
+    several = [p for p in parts if p.n_cells > 1]
+    found = {"width_found": True} | decided(search, [_share_of_cells(p) for p in several])
+    if found["width"] == 0:
+        parts = at(0.0)
+    return _assembled(members, tuple(parts), prompt_of.shape[0], found)
+
+
+def _share_of_cells(part: Weights) -> float:
+    """Effective number of a prompt's distinct items as a share of them."""
+    return 1.0 / float(np.sum(np.bincount(part.cells, weights=part.weights) ** 2)) / part.n_cells
+
+
+def _members(prompt_of: IntArray) -> tuple[IntArray, ...]:
+    """The items of each prompt, prompts in ascending order."""
+    order = np.argsort(prompt_of, kind="stable")
+    return tuple(np.split(order, np.flatnonzero(np.diff(prompt_of[order])) + 1))
 
 
 def _assembled(
-    members: tuple[IntArray, ...], parts: tuple[Weights, ...], m: int
+    members: tuple[IntArray, ...],
+    parts: tuple[Weights, ...],
+    m: int,
+    found: Mapping[str, Any] | None = None,
 ) -> WeightsByPrompt:
+    """One set of weights of all items; ``found`` are settings that all parts have in common."""
     weights, error = np.zeros(m), np.zeros(m)
     cells = np.zeros(m, np.int64)
     offset = 0
@@ -116,7 +177,7 @@ def _assembled(
         cautions.add("collapsed")
     worst = max(parts, key=lambda p: p.max_relative_error)
     return WeightsByPrompt(
-        method="voronoi",
+        method=worst.method,
         space=worst.space,
         weights=weights,
         standard_error=error,
@@ -136,7 +197,7 @@ def _assembled(
         n_merged=m - offset,
         outside_share=float(sum(p.outside_share * p.m for p in parts)) / m,
         cautions=tuple(sorted(cautions)),
-        settings={**worst.settings, "scope": "prompt"},
+        settings={**worst.settings, **(found or {}), "scope": "prompt"},
         members=members,
         parts=parts,
     )

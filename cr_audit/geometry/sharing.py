@@ -1,14 +1,15 @@
 """Weights by soft neighbour counts, and the width of the neighbourhood found from the data.
 
 w(x) is proportional to 1 / sum_j K(d(x, j)), K(d) = max(0, 1 - d / width): an item shares its vote
-with everything near it. A width of 0 counts nobody and a very large one everybody; both give
+with everything near it. Clones count as one item, so the neighbourhood answers only for what is
+alike without being a copy. A width of 0 counts nobody and a very large one everybody; both give
 uniform weights and correct nothing. In between, a group of items keeps its mass when its items are
 multiplied, which is what weights are for; the width is chosen where that holds best.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,29 @@ from threadpoolctl import threadpool_limits
 from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cr_audit.geometry.spaces import Blocks, squared_norms
 from cr_audit.geometry.voronoi import available_workers
-from cr_audit.geometry.weights import Weights, checked_blocks, known_weights, merge_duplicates
+from cr_audit.geometry.weights import (
+    Weights,
+    checked_blocks,
+    joined_cells,
+    known_weights,
+    merge_duplicates,
+)
 
 _ROWS = 256  # rows of the distance matrix held at once by one worker
 _SEEN = 1500  # items whose neighbourhoods the search for a width looks at
-_REGIONS = (3, 10, 30)  # coarse to fine: how many regions the thinning test cuts the data into
+_REGIONS = (2, 3, 5, 10, 30)  # coarse to fine: into how many regions the data is cut
 _CUTS = 4  # cuts of each size
 _WIDTHS = 20
+_MULTIPLIED = 4  # a region keeps one item in so many
+_PROBED = 200  # items whose distances set the range of widths
+_GROUPS = 60  # sets looked at where a width is found for many
+_SMALLEST_GROUP = 5
+
+WORTH = 1 / 3
+"""A width that is found is used if it takes away at least this much of the effect of multiplied
+regions for each part of the effective number that it costs (benchmarks/README.md, "Case study"):
+topics that are there give 0.5 and more, data without any 0.25 and less, and there weighted fits
+predict worse than standard ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +50,7 @@ class WidthSearch:
     """What the search for a width saw.
 
     width : the one chosen; widths : float64 (n,) tried; shifts : float64 (n,), how far thinning a
-    region to half of its items moves the region's mass, as a share of how far it moves under
+    region to a quarter of its items moves the region's mass, as a share of how far it moves under
     uniform weights (0: not at all, 1: no better than uniform). n_seen : items looked at.
     """
 
@@ -74,63 +91,101 @@ def find_width(
     contexts: Any,
     *,
     duplicates: IntArray | None = None,
+    clusters: IntArray | None = None,
     workers: int | None = None,
     rng: np.random.Generator,
 ) -> WidthSearch:
     """The width at which the mass of a region depends least on how many items it has.
 
-    The items are cut four times each into 3, 10 and 30 regions (nearest of as many randomly drawn
-    items). For each region in turn a random half of its items is taken away, and the region's mass
+    The items are cut four times each into 2, 3, 5, 10 and 30 regions (nearest of as many items
+    drawn at random). Of each region in turn a random three quarters are taken away, which is a
+    region whose items somebody has multiplied by four, seen backwards. The region's mass
     W_r = sum_{x in r} 1/D(x) / sum_x 1/D(x), D(x) = sum_j K(d(x, j)), is compared before and after;
     shift = mean over the regions of |W_r - W_r'| divided by the mean of the same under uniform
     weights. Of 20 equally spaced widths between the median nearest-neighbour distance and the 95 %
     quantile of all distances, the widest is taken whose shift is within one standard error of the
     smallest.
 
+    duplicates, clusters : as for ``sharing_weights``; what is merged there counts once here.
     At most 1,500 items, drawn at random, are looked at, but all their neighbours count.
-    Cost: 1,500 x m distances and 20 kernels over them, times 173 columns; memory: 256 x m floats
-    per worker, 173 x m floats and 20 x 1,500 x 173 floats (21 MB).
+    Cost: 1,500 x m distances and 20 kernels over them, times 201 columns; memory: 256 x m floats
+    per worker, 201 x m floats and 20 x 1,500 x 201 floats (24 MB).
     """
-    blocks = checked_blocks(contexts)
-    cells, first = merge_duplicates(blocks, duplicates)
-    distinct = tuple(b.take(first) for b in blocks)
-    size = np.bincount(cells).astype(np.float32)
-    return _find_width(distinct, size, workers, rng)
+    return _find_width([_distinct(contexts, duplicates, clusters)[0]], workers, rng)
+
+
+def find_width_within(
+    groups: Sequence[Any], *, workers: int | None = None, rng: np.random.Generator
+) -> WidthSearch:
+    """One width for several sets of items that do not see each other (the answers to each prompt).
+
+    groups : contexts of each set, as for ``find_width``, duplicates and clones merged before. At
+    most ``_GROUPS`` sets of five items or more, drawn at random, are looked at; each is cut into
+    regions by itself, and the shifts of all regions together decide.
+    """
+    blocks = [checked_blocks(g) for g in groups]
+    large = [b for b in blocks if squared_norms(b).size >= _SMALLEST_GROUP]
+    chosen = rng.choice(len(large), min(len(large), _GROUPS), replace=False)
+    return _find_width([large[i] for i in np.sort(chosen)], workers, rng)
 
 
 def _find_width(
-    blocks: Blocks, size: Float32Array, workers: int | None, rng: np.random.Generator
+    groups: Sequence[Blocks], workers: int | None, rng: np.random.Generator
 ) -> WidthSearch:
-    u, norms = size.shape[0], squared_norms(blocks)
-    seen = np.sort(rng.choice(u, min(u, _SEEN), replace=False))
-    probe = np.sort(_distances(blocks, norms, seen[: min(200, seen.size)]), axis=1)[:, 1:]
-    if probe.size == 0 or probe.max() == 0:
-        return WidthSearch(1.0, np.ones(1), np.ones(1), int(seen.size))
-    low, high = float(np.median(probe[:, 0])), float(np.quantile(probe, 0.95))
+    norms = [squared_norms(b) for b in groups]
+    seen = [np.sort(rng.choice(n.size, min(n.size, _SEEN), replace=False)) for n in norms]
+    n_seen = sum(int(s.size) for s in seen)
+    probes = [
+        np.sort(_distances(b, n, s[:_PROBED]), axis=1)[:, 1:]
+        for b, n, s in zip(groups, norms, seen, strict=True)
+    ]
+    probes = [p for p in probes if p.size]
+    high = float(np.quantile(np.concatenate([p.ravel() for p in probes]), 0.95)) if probes else 0.0
+    if high == 0:
+        return WidthSearch(1.0, np.ones(1), np.ones(1), n_seen)
+    low = float(np.median(np.concatenate([p[:, 0] for p in probes])))
     widths = np.linspace(max(low, 1e-3 * high), high, _WIDTHS)
+    found = [
+        _region_shifts(b, n, s, widths, workers, rng)
+        for b, n, s in zip(groups, norms, seen, strict=True)
+    ]
+    moved = np.concatenate([m for m, _ in found], axis=1)
+    plain = np.concatenate([p for _, p in found])
+    chosen, shifts = _widest_of_the_best(moved, plain)
+    return WidthSearch(float(widths[chosen]), widths, shifts, n_seen)
+
+
+def _region_shifts(
+    blocks: Blocks,
+    norms: FloatArray,
+    seen: IntArray,
+    widths: FloatArray,
+    workers: int | None,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """|W_r - W_r'| per width and region (n_widths, R), and the same under uniform weights (R,)."""
+    u = norms.size
     anchors = [rng.choice(u, min(k, u), replace=False) for k in _REGIONS * _CUTS]
     member, away = _thinned_regions(blocks, norms, anchors, rng)
-    columns = np.hstack([np.ones((u, 1), bool), away]) * size[:, None]
+    columns = np.hstack([np.ones((u, 1), bool), away]).astype(np.float32)
     total = _kernel_sums(blocks, norms, seen, widths, columns, workers)
-    moved, plain = _movements(total, size[seen], member[seen], away[seen])
-    chosen, shifts = _widest_of_the_best(moved, plain)
-    return WidthSearch(float(widths[chosen]), widths, shifts, int(seen.size))
+    return _movements(total, member[seen], away[seen])
 
 
 def _thinned_regions(
     blocks: Blocks, norms: FloatArray, anchors: list[IntArray], rng: np.random.Generator
 ) -> tuple[BoolArray, BoolArray]:
-    """Who belongs to each region of each cut, and which random half of them is taken away:
+    """Who belongs to each region of each cut, and which random part of them is taken away:
     two matrices (u, R), R the number of anchors of all cuts together.
     """
     u = norms.shape[0]
-    half = np.arange(u) % 2 == 0
+    goes = np.arange(u) % _MULTIPLIED != 0
     members, aways = [], []
     for cut in anchors:
         nearest = _distances(blocks, norms, cut).argmin(axis=0)
         member = nearest[:, None] == np.arange(cut.size)
         members.append(member)
-        aways.append(member & rng.permutation(half)[:, None])
+        aways.append(member & rng.permutation(goes)[:, None])
     return np.hstack(members), np.hstack(aways)
 
 
@@ -155,7 +210,7 @@ def _kernel_sums(
 
 
 def _movements(
-    total: Float32Array, size: Float32Array, member: BoolArray, away: BoolArray
+    total: Float32Array, member: BoolArray, away: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
     """|W_r - W_r'| per width and region (n_widths, R), and the same under uniform weights (R,).
 
@@ -165,12 +220,12 @@ def _movements(
     stay = ~away
     usable = (member & stay).any(axis=0) & (member & away).any(axis=0)
     member, stay = member[:, usable], stay[:, usable]
-    mass = size / np.maximum(total[:, :, 0], size)
+    mass = 1.0 / np.maximum(total[:, :, 0], 1.0)
     before = mass @ member / mass.sum(axis=1, keepdims=True)
-    density = np.maximum(total[:, :, :1] - total[:, :, 1:][:, :, usable], size[None, :, None])
-    thinned = np.where(stay[None], size[None, :, None] / density, 0.0)
+    density = np.maximum(total[:, :, :1] - total[:, :, 1:][:, :, usable], 1.0)
+    thinned = np.where(stay[None], 1.0 / density, 0.0)
     after = np.where(member[None], thinned, 0.0).sum(axis=1) / thinned.sum(axis=1)
-    plain = np.abs(size @ member / size.sum() - size @ (member & stay) / (size @ stay))
+    plain = np.abs(member.mean(axis=0) - (member & stay).sum(axis=0) / stay.sum(axis=0))
     return np.abs(before - after), plain
 
 
@@ -189,46 +244,103 @@ def _widest_of_the_best(moved: FloatArray, plain: FloatArray) -> tuple[int, Floa
     return int(np.flatnonzero(excess.mean(axis=1) <= error).max()), shifts
 
 
+def worth_using(expected_shift: float, effective_share: float) -> bool:
+    """1 - expected_shift >= WORTH (1 - effective_share).
+
+    expected_shift : of the width found, see ``WidthSearch``. effective_share : effective number of
+    the distinct items under the weights at that width, as a share of the distinct items.
+    """
+    return 1.0 - expected_shift >= WORTH * (1.0 - effective_share)
+
+
 def sharing_weights(
     contexts: Any,
     *,
     width: float | None = None,
     duplicates: IntArray | None = None,
+    clusters: IntArray | None = None,
     workers: int | None = None,
     rng: np.random.Generator | None = None,
 ) -> Weights:
     """w(x) = (1 / D(x)) / sum_y 1 / D(y), D(x) = sum_j max(0, 1 - d(x, j) / width).
 
-    The sum includes x itself. contexts : (m, d) or ``Contexts``; d is the Euclidean distance,
-    exactly 0 between duplicates
-    (see ``merge_duplicates``). ``width`` None: ``find_width``, which needs ``rng``; the settings
-    of the result echo the width and the shift that the search expects.
+    Sums are over distinct items, x itself included. Items that are equal (``duplicates``, see
+    ``merge_duplicates``) or clones of each other (``clusters``, int64 (m,), equal label = clones;
+    -1 = a clone of nobody) are one item, that of the first of them, and share its weight evenly:
+    adding a clone to a cluster moves nobody else. contexts : (m, d) or ``Contexts``; d is the
+    Euclidean distance. ``width`` 0: D = 1, only clones share. ``width`` None: ``find_width``, which
+    needs ``rng``, and 0 where what it finds is not ``worth_using``. The settings of the result echo
+    the width used, and where it was searched for the width found, the shift that the search
+    expects of it and the effective share that it leaves.
 
     Cost: m^2 d / 2 multiplications per core; memory: the contexts and 256 x m floats per worker.
     Source: [CR] section 6 asks for such schemes. Deviation from [CR]: none of its theorems is about
-    this one; adding clones within eps of an item changes D by eps / width per clone at most.
-    Raises ComputeError as ``voronoi_weights`` does, ValueError for a width that is not positive.
+    this one; adding items that are no clones within eps of an item changes D by eps / width per
+    item at most.
+    Raises ComputeError as ``voronoi_weights`` does, ValueError for a width that is negative.
     """
-    blocks = checked_blocks(contexts)
-    cells, first = merge_duplicates(blocks, duplicates)
-    distinct = tuple(b.take(first) for b in blocks)
-    size = np.bincount(cells).astype(np.float32)
+    distinct, cells = _distinct(contexts, duplicates, clusters)
     settings: dict[str, Any] = {"width": width, "width_found": width is None}
-    if width is None:
-        if rng is None:
-            raise ValueError("a width can be found only with rng")
-        search = _find_width(distinct, size, workers, rng)
-        width = search.width
-        settings |= {"width": width, "expected_shift": float(search.shifts.min())}
+    if width is not None:
+        return _shared(_densities(distinct, width, workers), cells, settings)
+    if rng is None:
+        raise ValueError("a width can be found only with rng")
+    search = _find_width([distinct], workers, rng)
+    density = _densities(distinct, search.width, workers)
+    settings |= decided(search, [effective_share(density)])
+    if settings["width"] == 0:
+        density = np.ones_like(density)
+    return _shared(density, cells, settings)
+
+
+def decided(search: WidthSearch, effective: Sequence[float]) -> dict[str, Any]:
+    """The settings that follow from a search: the width found, or 0 where it is not worth it.
+
+    effective : effective share under the width found, of every set of items that it was found for.
+    """
+    shift = float(search.shifts[np.flatnonzero(search.widths == search.width)[0]])
+    share = float(np.mean(effective))
+    used = search.width if worth_using(shift, share) else 0.0
+    return {
+        "width": used,
+        "width_searched": search.width,
+        "expected_shift": shift,
+        "effective_share": share,
+    }
+
+
+def effective_share(density: FloatArray) -> float:
+    """(sum v)^2 / (n sum v^2) of v = 1 / density: 1 where all are equal, else below."""
+    v = 1.0 / density
+    return float(v.sum() ** 2 / (v.size * np.sum(v**2)))
+
+
+def _densities(distinct: Blocks, width: float, workers: int | None) -> FloatArray:
+    """D of every distinct item: float64 (u,), at least 1."""
+    norms = squared_norms(distinct)
+    if width == 0:
+        return np.ones(norms.size)
     if not width > 0:
-        raise ValueError(f"the width must be positive, not {width}")
-    norms, inverse = squared_norms(distinct), np.float32(1 / width)
+        raise ValueError(f"the width must not be negative, as {width} is")
+    inverse = np.float32(1 / width)
 
     def density(rows: slice) -> FloatArray:
         d = _distances(distinct, norms, np.arange(rows.start, rows.stop))
-        kernel = np.maximum(1 - d * inverse, np.float32(0))
-        out: FloatArray = (kernel @ size).astype(np.float64)
+        out: FloatArray = np.maximum(1 - d * inverse, np.float32(0)).sum(axis=1, dtype=np.float64)
         return out
 
-    total = np.concatenate(_each_block(size.shape[0], density, workers))
-    return known_weights("sharing", 1.0 / total[cells], cells, settings)
+    return np.concatenate(_each_block(norms.size, density, workers))
+
+
+def _shared(density: FloatArray, cells: IntArray, settings: dict[str, Any]) -> Weights:
+    share = 1.0 / (density * np.bincount(cells))
+    return known_weights("sharing", share[cells], cells, settings)
+
+
+def _distinct(
+    contexts: Any, duplicates: IntArray | None, clusters: IntArray | None
+) -> tuple[Blocks, IntArray]:
+    """One item per set of duplicates and clones, and the place of each given item among them."""
+    blocks = checked_blocks(contexts)
+    cells, first = joined_cells(merge_duplicates(blocks, duplicates)[0], clusters)
+    return tuple(b.take(first) for b in blocks), cells

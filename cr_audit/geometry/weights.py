@@ -161,12 +161,21 @@ def merge_duplicates(
     for b in blocks[1:]:
         other = b.spread(_equal_rows(b.rows))
         joined = np.unique(joined * (other.max() + 1) + other, return_inverse=True)[1]
-    if duplicates is not None:
-        labels = np.asarray(duplicates, dtype=np.int64)
-        if labels.shape != joined.shape:
-            raise ValueError(f"duplicates has shape {labels.shape}, expected {joined.shape}")
-        joined = _join(joined, labels)
-    _, first, inverse = np.unique(joined, return_index=True, return_inverse=True)
+    return joined_cells(joined, duplicates)
+
+
+def joined_cells(cells: IntArray, *labels: IntArray | None) -> tuple[IntArray, IntArray]:
+    """``cells`` (int64 (m,)) coarsened: items of one cell, or with an equal label >= 0 of one of
+    the ``labels``, are in one cell, transitively. Returned as by ``merge_duplicates``.
+    """
+    for given in labels:
+        if given is None:
+            continue
+        known = np.asarray(given, dtype=np.int64)
+        if known.shape != cells.shape:
+            raise ValueError(f"labels have shape {known.shape}, expected {cells.shape}")
+        cells = _join(cells, known)
+    _, first, inverse = np.unique(cells, return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(order.size)
