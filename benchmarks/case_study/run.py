@@ -50,19 +50,19 @@ def schemes(x: np.ndarray, texts: list[str], seed: int) -> Iterator[tuple[str, n
         rng=rng(),
     ).labels.labels
     yield "cluster", cluster_weights(labels).weights, nan
+    found = sharing_weights(x, clusters=labels, rng=rng())
+    yield "sharing, as recommended", found.weights, float(found.settings["width"])
     found = sharing_weights(x, rng=rng())
-    yield "sharing, width found", found.weights, float(found.settings["width"])
+    yield "sharing, clones not merged", found.weights, float(found.settings["width"])
     for width in WIDTHS:
-        yield f"sharing, width {width}", sharing_weights(x, width=width).weights, nan
+        weights = sharing_weights(x, width=width, clusters=labels).weights
+        yield f"sharing, width {width}", weights, nan
     # One text of each clone cluster is weighed; the cluster's texts share its weight.
     _, first, of, size = np.unique(
         labels, return_index=True, return_inverse=True, return_counts=True
     )
     merged = voronoi_weights(x[first], max_products=BUDGET, rng=rng()).weights
     yield "clusters merged, then sphere", merged[of] / size[of], nan
-    found = sharing_weights(x[first], rng=rng())
-    width = float(found.settings["width"])
-    yield "clusters merged, then sharing, width found", found.weights[of] / size[of], width
 
 
 def measure(seed: int, model: str) -> dict[str, object]:

@@ -67,7 +67,7 @@ def analyse(
     votes = _votes(comparisons, clones, stream(settings, 2))
     report("weighing", 0, 0)
     scope = choose_scope(dataset, comparisons, settings)
-    weights = _weights(dataset, settings, embedding, clones, scope, text_codes)
+    weights = alternative_weights(dataset, settings, embedding, clones, scope, text_codes)
     report("resampling win rates", 0, 0)
     units = rank_units(
         dataset,
@@ -241,7 +241,7 @@ def choose_scope(
     return Choice("dataset", f"prompts have few alternatives (median {median:g})")
 
 
-def _weights(
+def alternative_weights(
     dataset: PreferenceDataset,
     settings: Settings,
     embedding: Embedding | NotApplicable,
@@ -249,6 +249,7 @@ def _weights(
     scope: Choice,
     text_codes: IntArray,
 ) -> Weights | NotApplicable:
+    """Weights of all alternatives by ``settings.weights``, or why there are none."""
     if settings.weights == "uniform":
         return uniform_weights(dataset.n_alternatives)
     if settings.weights == "cluster":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class Items:
     """What is ranked. labels : int64 (n_alternatives,), which item an alternative is, -1 = none.
 
     weights, standard_error : float64 (n_items,), or why there are none. draws(n, rng) : float64
-    (n, n_items), weights with their Monte-Carlo error.
+    (n, n_items), weights with their Monte-Carlo error. scheme : settings of the weights.
     """
 
     unit: Unit
@@ -62,6 +62,7 @@ class Items:
     weights: FloatArray | NotApplicable
     standard_error: FloatArray
     draws: Callable[[int, np.random.Generator], FloatArray] | None
+    scheme: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def n(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from cr_audit.analysis.causes import clone_groups, find_causes
 from cr_audit.analysis.compose import Progress, stream
 from cr_audit.analysis.facts import Analysis, Choice, UnitResult
+from cr_audit.analysis.fit_weights import weighed_by
 from cr_audit.analysis.held_out import decisions, held_out_decisions, win_counts
 from cr_audit.analysis.replicates import draw_replicates, standard_errors
 from cr_audit.analysis.reward_facts import (
@@ -31,6 +32,7 @@ from cr_audit.analysis.reward_problem import (
     problem_of,
     record,
     record_mlp,
+    weights_settings,
 )
 from cr_audit.analysis.subjects import Averages, subjects_of
 from cr_audit.analysis.units import choose_resampling
@@ -62,6 +64,7 @@ def refit(
     analysis: Analysis,
     *,
     fits: Fits = "both",
+    scheme: str | None = None,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
@@ -69,10 +72,14 @@ def refit(
 
     fits : "standard" leaves the weighted fit out; "weighted" makes both, and raises ComputeError
     ``no-weights`` where there are no weights (with "both" that is a fact with a reason).
+    scheme : of the weights of the weighted fit (``fit_weights.RECOMMENDED`` is the command line's
+    default); None takes those of the analysis, which the result reports in either case.
     Raises ComputeError ``nothing-compared`` without comparisons, UsageError for a reward model
     that needs vectors where there are none. The result does not depend on ``n_threads`` (default:
     the cores, at most 4).
     """
+    given = analysis
+    analysis, weights_choice = weighed_by(given, None if fits == "standard" else scheme)
     unit = analysis.units[0]
     choice = choose_reward_model(analysis, unit)
     model = cast(RewardModel, choice.value)
@@ -85,7 +92,8 @@ def refit(
     report("penalty", 0, 0)
     penalty_choice, curves = run.choose_penalty()
     run.problem = replace(problem, penalty=float(penalty_choice.value))
-    return replace(analysis, rewards=run.rewards(fits, choice, penalty_choice, curves))
+    made = run.rewards(fits, choice, weights_choice, penalty_choice, curves)
+    return replace(given, rewards=made)
 
 
 def _weights(problem: Problem, fits: Fits) -> FloatArray | NotApplicable:
@@ -181,7 +189,12 @@ class _Run:
         return record_mlp(fit, weights, norm, scheme)
 
     def rewards(
-        self, fits: Fits, choice: Choice, penalty_choice: Choice, curves: Curves
+        self,
+        fits: Fits,
+        choice: Choice,
+        weights_choice: Choice,
+        penalty_choice: Choice,
+        curves: Curves,
     ) -> Rewards:
         problem, known = self.problem, self.weights
         self.report("rewards", 0, 0)
@@ -220,6 +233,10 @@ class _Run:
             fits=fits,
             fitted_unit=problem.unit,
             reward_choice=choice,
+            weights_choice=weights_choice,
+            weights_settings=self.unit.items.scheme
+            if problem.model == "tabular"
+            else weights_settings(self.analysis),
             penalty=problem.penalty,
             penalty_choice=penalty_choice,
             curves=curves,

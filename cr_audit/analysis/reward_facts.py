@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from cr_audit.analysis.facts import Choice, Unit
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
@@ -197,7 +198,8 @@ class Rewards:
     """Standard against weighted rewards.
 
     fitted_unit : what got rewards of its own in the fit; subjects : whose rewards are ranked.
-    penalty_choice, reward_choice : what was chosen, and why. curves : cross-validation of the
+    weights_choice, penalty_choice, reward_choice : what was chosen, and why. weights_settings : of
+    the scheme of the weighted fit. curves : cross-validation of the
     standard and the weighted fit.
     values_standard, values_weighted : float64 (n_alternatives,), NaN without data.
     errors : of the standard and, where it was made, of the weighted fit.
@@ -208,6 +210,8 @@ class Rewards:
     fits: Fits
     fitted_unit: Unit
     reward_choice: Choice
+    weights_choice: Choice
+    weights_settings: Mapping[str, Any]
     penalty: float
     penalty_choice: Choice
     curves: tuple[PenaltyCurve, PenaltyCurve | NotApplicable] | NotApplicable

@@ -6,15 +6,16 @@ A *fitted item* has a reward of its own in the fit: an item of the unit (tabular
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cr_audit.analysis.facts import Analysis, Choice, Unit, UnitResult
 from cr_audit.analysis.reward_facts import RewardFit, RewardModel
+from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.geometry.contexts import response_contexts
@@ -192,7 +193,7 @@ def problem_of(
             n_items=max(items.n, 1),
             comparisons=unit.comparisons,
             weights=items.weights,
-            scheme=scheme_of(analysis),
+            scheme=scheme_of(settings, items.scheme),
             draw=None if draws is None else lambda rng: draws(1, rng)[0],
             contexts=None,
             count_weighted=settings.count_weighted,
@@ -214,7 +215,7 @@ def problem_of(
             n_items=data.n_alternatives,
             comparisons=data.comparison_arrays(),
             weights=weights if isinstance(weights, NotApplicable) else weights.weights,
-            scheme=scheme_of(analysis),
+            scheme=scheme_of(settings, weights_settings(analysis)),
             draw=None,
             contexts=in_their_span(contexts) if model == "linear" else contexts,
             count_weighted=settings.count_weighted,
@@ -247,11 +248,19 @@ def in_their_span(contexts: Float32Array) -> Float32Array:
     return np.ascontiguousarray(rotated, dtype=np.float32)
 
 
-def scheme_of(analysis: Analysis) -> str:
-    """The weights in words, e.g. "voronoi on the sphere"."""
-    settings = analysis.settings
-    on = f" on the {settings.space}" if settings.weights == "voronoi" else ""
-    return settings.weights + on
+def weights_settings(analysis: Analysis) -> Mapping[str, Any]:
+    """Settings of the weights of the responses, which linear and mlp rewards are fitted with."""
+    return {} if isinstance(analysis.weights, NotApplicable) else analysis.weights.settings
+
+
+def scheme_of(settings: Settings, scheme: Mapping[str, Any]) -> str:
+    """The weights in words, e.g. "voronoi on the sphere" or "sharing, clones alone"."""
+    if settings.weights == "voronoi":
+        return f"voronoi on the {settings.space}"
+    if settings.weights == "sharing" and "width" in scheme:
+        width = scheme["width"]
+        return f"sharing, {f'width {width:.3g}' if width else 'clones alone'}"
+    return settings.weights
 
 
 def contiguous(labels: IntArray) -> IntArray:

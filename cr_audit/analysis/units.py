@@ -41,15 +41,30 @@ def rank_units(
     out = []
     chosen = choose_units(dataset, comparisons, settings)
     for (unit, reason), rng in zip(chosen, rngs, strict=False):
-        closest: ClosestModels | NotApplicable = NotApplicable("the unit is not the model")
-        if unit == "response":
-            items = _responses(dataset, weights)
-        elif unit == "model":
-            items, closest = _models(dataset, settings, embedding, clones, rng)
-        else:
-            items = _clusters(dataset, clones, weights)
+        items, closest = weighed_items(unit, dataset, settings, embedding, clones, weights, rng)
         out.append(_rank(items, closest, reason, comparisons, dataset, settings, rng))
     return tuple(out)
+
+
+def weighed_items(
+    unit: Unit,
+    dataset: PreferenceDataset,
+    settings: Settings,
+    embedding: Embedding | NotApplicable,
+    clones: CloneReport | NotApplicable,
+    weights: Weights | NotApplicable,
+    rng: np.random.Generator,
+) -> tuple[Items, ClosestModels | NotApplicable]:
+    """The items of one unit with their weights under ``settings.weights``, and the nearest models.
+
+    weights : of the alternatives, by the same scheme; models are weighed anew by their answers.
+    """
+    closest: ClosestModels | NotApplicable = NotApplicable("the unit is not the model")
+    if unit == "response":
+        return _responses(dataset, weights), closest
+    if unit == "model":
+        return _models(dataset, settings, embedding, clones, rng)
+    return _clusters(dataset, clones, weights), closest
 
 
 def choose_units(
@@ -101,7 +116,14 @@ def _weighed(
     if isinstance(weights, NotApplicable):
         return Items(unit, ids, names, labels, weights, np.zeros(len(ids)), None)
     return Items(
-        unit, ids, names, labels, weights.weights, weights.standard_error, weights.resample
+        unit,
+        ids,
+        names,
+        labels,
+        weights.weights,
+        weights.standard_error,
+        weights.resample,
+        weights.settings,
     )
 
 
@@ -207,7 +229,8 @@ def _clusters(
         return np.stack([summed(row) for row in weights.resample(k, rng)])
 
     error = np.sqrt(summed(weights.standard_error**2))
-    return Items("cluster", ids, names, labels, summed(weights.weights), error, draws)
+    mass = summed(weights.weights)
+    return Items("cluster", ids, names, labels, mass, error, draws, weights.settings)
 
 
 def cluster_id(member_ids: list[str]) -> str:

@@ -57,6 +57,7 @@ def refit(
             next_step="leave out both for both fits, the standard one first",
         )
     _check_plot(plot)
+    from cr_audit.analysis.fit_weights import RECOMMENDED
     from cr_audit.analysis.refit import refit as fit_both
     from cr_audit.audits import run_audits
     from cr_audit.cli.session import exit_code, progress_bar, write
@@ -68,6 +69,7 @@ def refit(
         analysis = fit_both(
             found,
             fits="weighted" if weighted else "standard" if standard else "both",
+            scheme=RECOMMENDED if run.resolved.sources["weights"] == "default" else None,
             progress=report,
         )
     findings = run_audits(analysis)

@@ -62,6 +62,7 @@ def stress(
       cr-audit stress prefs.jsonl --unit model --clones 5 --find-flip
     """
     from cr_audit.analysis import analyse
+    from cr_audit.analysis.fit_weights import RECOMMENDED
     from cr_audit.cli.session import progress_bar, write
     from cr_audit.embed import PrecomputedVectors, embed_texts
     from cr_audit.report.terminal import Screen
@@ -82,6 +83,7 @@ def stress(
             n_clones=clones,
             find_flip=find_flip,
             max_clones=max_clones,
+            scheme=RECOMMENDED if run.resolved.sources["weights"] == "default" else None,
             progress=report,
         )
     if format_ == StressFormat.JSON:

@@ -76,9 +76,12 @@ Scheme = Callable[[FloatArray, IntArray, IntArray, int], Weights]
 
 
 def _schemes(
-    width: float, max_products: float, workers: int
+    width: float, max_products: float, workers: int, merge: bool
 ) -> dict[tuple[str, str | None], Scheme]:
-    """(method, space) -> weights of (contexts, duplicate labels, groups, seed)."""
+    """(method, space) -> weights of (contexts, duplicate labels, groups, seed).
+
+    merge : whether the groups are clone clusters, which ``sharing`` counts as one item.
+    """
 
     def voronoi(space: str) -> Scheme:
         return lambda x, same, groups, seed: voronoi_weights(
@@ -96,7 +99,7 @@ def _schemes(
         **{("voronoi", space): voronoi(space) for space in SPACES},
         ("cluster", None): lambda x, same, groups, seed: cluster_weights(groups),
         ("sharing", None): lambda x, same, groups, seed: sharing_weights(
-            x, width=width, duplicates=same, workers=workers
+            x, width=width, duplicates=same, clusters=groups if merge else None, workers=workers
         ),
     }
 
@@ -125,7 +128,8 @@ def compare_weights(
 
     contexts : (m, d) or ``Contexts``; groups : int64 (m,), whose masses are compared (topics,
     prompts, models, clone clusters; -1 = a group of its own); clusters : int64 (m,), what
-    ``cluster_weights`` divides by, ``groups`` where None; duplicates : as for ``voronoi_weights``.
+    ``cluster_weights`` divides by and ``sharing`` merges; where None the former divides by
+    ``groups`` and the latter merges nothing; duplicates : as for ``voronoi_weights``.
     More than ``MAX_ITEMS`` items are thinned to a random sample. ``max_products`` is the sampling
     budget of each of the six estimates per space.
 
@@ -142,9 +146,11 @@ def compare_weights(
     owner = label if clusters is None else _own_groups(np.asarray(clusters, dtype=np.int64))[kept]
     label = np.unique(label, return_inverse=True)[1].astype(np.int64)
     variants = _variants(_Variant(x, same, owner, label), rng)
-    width = float(sharing_weights(x, duplicates=same, workers=workers, rng=rng).settings["width"])
+    merged = None if clusters is None else owner
+    found = sharing_weights(x, duplicates=same, clusters=merged, workers=workers, rng=rng)
+    width = float(found.settings["width"])
     seeds = [int(s) for s in rng.integers(0, 1 << 62, size=2)]
-    schemes = _schemes(width, max_products, workers or available_workers())
+    schemes = _schemes(width, max_products, workers or available_workers(), merged is not None)
     rows = tuple(
         _row(method, space, scheme, variants, seeds) for (method, space), scheme in schemes.items()
     )

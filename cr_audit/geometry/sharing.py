@@ -37,6 +37,7 @@ _MULTIPLIED = 4  # a region keeps one item in so many
 _PROBED = 200  # items whose distances set the range of widths
 _GROUPS = 60  # sets looked at where a width is found for many
 _SMALLEST_GROUP = 5
+_FEWEST = 10  # distinct items below which regions show nothing
 
 WORTH = 1 / 3
 """A width that is found is used if it takes away at least this much of the effect of multiplied
@@ -107,7 +108,8 @@ def find_width(
     smallest.
 
     duplicates, clusters : as for ``sharing_weights``; what is merged there counts once here.
-    At most 1,500 items, drawn at random, are looked at, but all their neighbours count.
+    Fewer than ten distinct items show nothing: width 1, shift 1. At most 1,500 items, drawn at
+    random, are looked at, but all their neighbours count.
     Cost: 1,500 x m distances and 20 kernels over them, times 201 columns; memory: 256 x m floats
     per worker, 201 x m floats and 20 x 1,500 x 201 floats (24 MB).
     """
@@ -141,7 +143,7 @@ def _find_width(
     ]
     probes = [p for p in probes if p.size]
     high = float(np.quantile(np.concatenate([p.ravel() for p in probes]), 0.95)) if probes else 0.0
-    if high == 0:
+    if high == 0 or sum(n.size for n in norms) < _FEWEST:
         return WidthSearch(1.0, np.ones(1), np.ones(1), n_seen)
     low = float(np.median(np.concatenate([p[:, 0] for p in probes])))
     widths = np.linspace(max(low, 1e-3 * high), high, _WIDTHS)
@@ -294,10 +296,13 @@ def sharing_weights(
 
 
 def decided(search: WidthSearch, effective: Sequence[float]) -> dict[str, Any]:
-    """The settings that follow from a search: the width found, or 0 where it is not worth it.
+    """The settings that follow from a search: the width found, or 0 where it is not worth it, or
+    where there was nothing to search.
 
     effective : effective share under the width found, of every set of items that it was found for.
     """
+    if search.widths.size == 1:
+        return {"width": 0.0}
     shift = float(search.shifts[np.flatnonzero(search.widths == search.width)[0]])
     share = float(np.mean(effective))
     used = search.width if worth_using(shift, share) else 0.0

@@ -32,6 +32,8 @@ def rewards_part(analysis: Analysis, cut: Cut) -> Any:
         "fits": r.fits,
         "model": r.reward_model,
         "model_choice": _choice(r.reward_choice),
+        "weights_choice": _choice(r.weights_choice),
+        "weights_settings": dict(r.weights_settings),
         "penalty": r.penalty,
         "penalty_choice": _choice(r.penalty_choice),
         "penalty_curves": _curves(r),

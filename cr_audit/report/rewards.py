@@ -324,6 +324,8 @@ def sure_section(r: Rewards) -> list[RenderableType]:
         )
         if not fit.converged:
             lines.append(f"  {fit.status}")
+    if not isinstance(r.weighted, NotApplicable):
+        lines.append(f"which weights: {r.weights_choice.reason}")
     lines.append(
         f"penalty {r.penalty:g} ({r.penalty_choice.reason}), the same for both fits; as printed in"
         f" the paper's Eq. 1: {r.lambda_eq1:g}"

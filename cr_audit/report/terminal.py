@@ -267,11 +267,14 @@ def comparison_section(table: SchemeTable, groups: str) -> list[RenderableType]:
         if table.n_used < table.n_items
         else (plural(table.n_items, "item"))
     )
+    width = (
+        f"neighbours within {table.sharing_width:.3g}" if table.sharing_width else "clones alone"
+    )
     legend = (
         f"L1 shift (0 to 2) of the weight of {table.n_groups:,} groups ({groups}) when one item is"
         " added again word for word; when one is moved a little; when the largest group is added"
         " again with small changes; when half of it is taken away. Shifts up to the noise say"
-        f" nothing. ! = a caution applies. Width found for sharing: {table.sharing_width:.3g}."
+        f" nothing. ! = a caution applies. Sharing: {width}."
     )
     return [heading("Schemes compared", of), grid, Text(legend, style="dim")]
 

@@ -170,16 +170,17 @@ def weights_of(
     yield uniform_weights(contexts.shape[0])
     for space in SPACES:
         yield voronoi_weights(contexts, space=space, max_products=MAX_PRODUCTS, rng=next(streams))
+    clusters = None
     if texts is not None:
-        clones = find_clones(
+        clusters = find_clones(
             response_texts=texts,
             prompt_of=np.zeros(len(texts), dtype=np.int64),
             prompt_texts=[PROMPT],
             response_vectors=contexts.astype(np.float32),
             rng=next(streams),
-        )
-        yield cluster_weights(clones.labels.labels)
-    yield sharing_weights(contexts, rng=next(streams))
+        ).labels.labels
+        yield cluster_weights(clusters)
+    yield sharing_weights(contexts, clusters=clusters, rng=next(streams))
 
 
 def topic_means(rewards: FloatArray, topic: IntArray) -> FloatArray:

@@ -11,6 +11,7 @@ import numpy as np
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
 from cr_audit.geometry.clones import find_clones
 from cr_audit.geometry.contexts import model_gram, paired_contexts, points_from_gram
+from cr_audit.geometry.model_clones import model_clones
 from cr_audit.geometry.sharing import sharing_weights
 from cr_audit.geometry.spaces import SPACES
 from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
@@ -110,6 +111,7 @@ class Responses:
         return [different[v] for v in of], vectors[of]
 
     def weights(self, scheme: Scheme, copies: Copies | None, seed: int) -> FloatArray:
+        """Clones are looked for among all texts, the copies included: nothing is taken as known."""
         more, vectors = self._copies(copies)
         texts = self.texts + more
         if scheme.method == "uniform":
@@ -118,20 +120,21 @@ class Responses:
         prompt_of = np.append(self.prompt_of, np.full(len(more), self.prompt_of[target]))
         everything = np.concatenate([self.vectors, vectors])
         rng = np.random.default_rng(seed)
-        if scheme.method == "cluster":
-            report = find_clones(
+        clones = None
+        if scheme.method in ("cluster", "sharing"):
+            clones = find_clones(
                 response_texts=texts,
                 prompt_of=prompt_of,
                 prompt_texts=self.prompt_texts,
-                response_vectors=everything,
                 rng=rng,
-            )
-            return cluster_weights(report.labels.labels).weights
+            ).labels.labels
+        if scheme.method == "cluster" and clones is not None:
+            return cluster_weights(clones).weights
         index: dict[tuple[int, str], int] = {}
         keys = zip(prompt_of.tolist(), texts, strict=True)
         same = np.array([index.setdefault(k, len(index)) for k in keys], dtype=np.int64)
         contexts = paired_contexts(self.prompts, everything, prompt_of)
-        return _from_points(scheme, contexts, same, rng).weights
+        return _from_points(scheme, contexts, same, clones, rng).weights
 
 
 @dataclass(slots=True, eq=False)
@@ -140,6 +143,7 @@ class Models:
     (a,). Boxes are left out: a Gram matrix does not say how its points are turned."""
 
     texts: list[str]
+    prompt_texts: list[str | None]
     vectors: Float32Array
     model_of: IntArray
     prompt_of: IntArray
@@ -151,7 +155,8 @@ class Models:
         Scheme("cluster"),
         Scheme("sharing"),
     )
-    _edited: dict[tuple[int, int], Float32Array] = field(default_factory=dict)
+    _edited: dict[tuple[int, int], tuple[list[str], Float32Array]] = field(default_factory=dict)
+    _groups: dict[tuple[int, int], IntArray] = field(default_factory=dict)
 
     def n_variants(self, copies: Copies) -> int:
         if not copies.edit:
@@ -163,39 +168,72 @@ class Models:
         n_copies = 0 if copies is None else copies.n
         if scheme.method == "uniform":
             return uniform_weights(self.n_items + n_copies).weights
-        vectors, model_of, prompt_of, n = self.vectors, self.model_of, self.prompt_of, self.n_items
-        position = np.arange(self.n_items)
+        texts, vectors, model_of, prompt_of = (
+            self.texts,
+            self.vectors,
+            self.model_of,
+            self.prompt_of,
+        )
+        position, n, target, variants = np.arange(self.n_items), self.n_items, -1, 0
         if copies is not None and copies.n:
-            variants = self.n_variants(copies)
+            target, variants = copies.target, self.n_variants(copies)
             if variants:
-                rows = np.flatnonzero(self.model_of == copies.target)
-                vectors = np.concatenate([vectors, self._answers(copies.target, rows, variants)])
+                rows = np.flatnonzero(self.model_of == target)
+                more, their_vectors = self._answers(target, rows, variants)
+                texts, vectors = texts + more, np.concatenate([vectors, their_vectors])
                 model_of = np.append(model_of, n + np.repeat(np.arange(variants), rows.size))
                 prompt_of = np.append(prompt_of, np.tile(self.prompt_of[rows], variants))
                 position = np.append(position, n + np.arange(n_copies) % variants)
             else:
-                position = np.append(position, np.full(n_copies, copies.target))
+                position = np.append(position, np.full(n_copies, target))
             n += variants
+        rng = np.random.default_rng(seed)
+        clones = None
+        if scheme.method in ("cluster", "sharing"):
+            key = (target if variants else -1, variants)
+            if key not in self._groups:
+                self._groups[key] = self._copying(texts, model_of, prompt_of, n, rng)
+            clones = self._groups[key][position]
+        if scheme.method == "cluster" and clones is not None:
+            return cluster_weights(clones).weights
         gram = model_gram(vectors, model_of, prompt_of, n).gram
         points, same = points_from_gram(gram[np.ix_(position, position)])
-        if scheme.method == "cluster":
-            return cluster_weights(same).weights
-        return _from_points(scheme, points, same, np.random.default_rng(seed)).weights
+        return _from_points(scheme, points, same, clones, rng).weights
 
-    def _answers(self, target: int, rows: IntArray, variants: int) -> Float32Array:
+    def _copying(
+        self,
+        texts: list[str],
+        model_of: IntArray,
+        prompt_of: IntArray,
+        n: int,
+        rng: np.random.Generator,
+    ) -> IntArray:
+        """Models whose answers are clones of each other have equal labels: int64 (n,)."""
+        found = find_clones(
+            response_texts=texts, prompt_of=prompt_of, prompt_texts=self.prompt_texts, rng=rng
+        )
+        return model_clones(model_of, prompt_of, found.labels, n).labels
+
+    def _answers(
+        self, target: int, rows: IntArray, variants: int
+    ) -> tuple[list[str], Float32Array]:
         key = (target, variants)
         if key not in self._edited:
             assert self.encode is not None
             texts = [edited(self.texts[i], v) for v in range(variants) for i in rows]
-            self._edited[key] = self.encode(texts)
+            self._edited[key] = texts, self.encode(texts)
         return self._edited[key]
 
 
 def _from_points(
-    scheme: Scheme, points: object, same: IntArray, rng: np.random.Generator
+    scheme: Scheme,
+    points: object,
+    same: IntArray,
+    clones: IntArray | None,
+    rng: np.random.Generator,
 ) -> Weights:
     if scheme.method == "sharing":
-        return sharing_weights(points, duplicates=same, rng=rng)
+        return sharing_weights(points, duplicates=same, clusters=clones, rng=rng)
     assert scheme.space is not None
     return voronoi_weights(
         points, space=scheme.space, max_products=MAX_PRODUCTS, duplicates=same, rng=rng

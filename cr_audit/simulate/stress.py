@@ -95,6 +95,7 @@ def stress(
     n_clones: int = N_CLONES,
     find_flip: bool = False,
     max_clones: int = MAX_CLONES,
+    scheme: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Stress:
     """Inject ``n_clones`` copies of the leader, the runner-up and a random item, and refit.
@@ -102,7 +103,8 @@ def stress(
     Rewards are tabular, one per item of the analysis' main unit; the largest connected ranking is
     stressed and weighed by itself. A clone of a response is its (edited) text, a clone of a model
     has (edited) copies of its answers. encode : texts to vectors (n, d), None for exact copies
-    only. Every random draw comes from ``analysis.settings.seed``.
+    only. scheme : whose ranking is the weighted one (None: that of the analysis); all are measured.
+    Every random draw comes from ``analysis.settings.seed``.
 
     Raises UsageError for clusters or a reward that is not tabular, ComputeError where there are no
     vectors or no ranking of three items.
@@ -116,7 +118,7 @@ def stress(
         )
     contest, kept, geometry, penalty_reason, lines = _contest(analysis, encode)
     unit = analysis.units[0]
-    main = _main(analysis)
+    main = _main(analysis, scheme)
     seed = int(stream(analysis.settings, 30).integers(1 << 62))
     base = {s: geometry.weights(s, None, seed) for s in geometry.schemes}
     fits = {s: contest.rewards(contest.pairs, w) for s, w in base.items()}
@@ -127,10 +129,10 @@ def stress(
     for target, item in targets:
         for kind in kinds:
             copies = Copies(item, n_clones, kind == "edited")
-            for scheme in geometry.schemes:
-                after = geometry.weights(scheme, copies, seed)
-                before = base[scheme], fits[scheme]
-                rows.append(_row(contest, geometry, scheme, target, kind, copies, before, after))
+            for each in geometry.schemes:
+                after = geometry.weights(each, copies, seed)
+                before = base[each], fits[each]
+                rows.append(_row(contest, geometry, each, target, kind, copies, before, after))
                 report("clones", len(rows), total)
     off = NotApplicable("not asked for; --find-flip searches")
     clone_flips: tuple[CloneFlip, ...] | NotApplicable = off
@@ -198,13 +200,14 @@ def _row(
     )
 
 
-def _main(analysis: Analysis) -> Scheme:
-    """The scheme of the settings; the sphere where they ask for uniform weights."""
+def _main(analysis: Analysis, method: str | None) -> Scheme:
+    """The scheme asked for, or that of the analysis; the sphere where they ask for uniform ones."""
     settings = analysis.settings
-    if settings.weights in ("cluster", "sharing"):
-        return Scheme(settings.weights)
+    chosen = method or settings.weights
+    if chosen in ("cluster", "sharing"):
+        return Scheme(chosen)
     on_models = analysis.units[0].unit == "model"
-    space = settings.space if settings.weights == "voronoi" and not on_models else "sphere"
+    space = settings.space if chosen == "voronoi" and not on_models else "sphere"
     return Scheme("voronoi", space)
 
 
@@ -283,6 +286,7 @@ def _geometry(
     rows = np.flatnonzero(labels >= 0)
     return Models(
         texts=[texts[i] for i in rows],
+        prompt_texts=data.prompts["text"].to_list(),
         vectors=embedding.response_vectors[rows],
         model_of=labels[rows],
         prompt_of=prompt_of[rows],

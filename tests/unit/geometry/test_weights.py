@@ -141,7 +141,7 @@ def test_labels_join_what_vectors_do_not_and_both_close_transitively() -> None:
     x[3] = -0.0 * x[3]
     x[4] = 0.0
     assert merge_duplicates(x, None)[0].tolist() == [0, 0, 1, 2, 2]
-    with pytest.raises(ValueError, match="duplicates has shape"):
+    with pytest.raises(ValueError, match=r"labels have shape \(3,\), expected \(5,\)"):
         merge_duplicates(x, np.zeros(3, np.int64))
 
 

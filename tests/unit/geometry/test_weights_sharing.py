@@ -7,7 +7,8 @@ import pytest
 
 from cr_audit.geometry.compare import compare_weights
 from cr_audit.geometry.contexts import paired_contexts
-from cr_audit.geometry.sharing import find_width, sharing_weights
+from cr_audit.geometry.scope import sharing_weights_by_prompt
+from cr_audit.geometry.sharing import find_width, sharing_weights, worth_using
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -27,9 +28,13 @@ def blobs(
 def test_against_a_double_loop() -> None:
     x = rng().standard_normal((30, 4))
     x[7] = x[3]
-    expected = [1 / sum(max(0.0, 1 - float(np.linalg.norm(a - b)) / 1.7) for b in x) for a in x]
+    once = np.delete(x, 7, axis=0)
+    expected = np.array(
+        [1 / sum(max(0.0, 1 - float(np.linalg.norm(a - b)) / 1.7) for b in once) for a in x]
+    )
+    expected[[3, 7]] /= 2
     w = sharing_weights(x, width=1.7)
-    assert w.weights == pytest.approx(np.array(expected) / np.sum(expected), rel=1e-5)
+    assert w.weights == pytest.approx(expected / expected.sum(), rel=1e-5)
     assert w.weights[3] == w.weights[7]
     assert w.n_merged == 1
     assert np.array_equal(w.resample(2, rng()), [w.weights, w.weights])
@@ -52,17 +57,88 @@ def test_pairs_are_the_joined_vectors_and_workers_do_not_matter() -> None:
 
 @pytest.mark.parametrize("spread", [0.2, 0.5, 0.9])
 def test_the_width_follows_the_data(spread: float) -> None:
-    """Ten blobs of unequal sizes: with the width found the masses are near equal."""
+    """Ten blobs of unequal sizes: with the width found the masses are nearer to equal."""
     x, label = blobs((120, 20, 30, 40, 20, 60, 30, 20, 40, 50), spread)
     search = find_width(x, rng=rng())
     within = np.median(np.linalg.norm(x[label == 0][:, None] - x[label == 0], axis=2))
     assert within < search.width < 1.5
     assert search.shifts.min() < 0.8 < search.shifts[0]
-    w = sharing_weights(x, rng=rng())
-    assert w.settings["width"] == search.width
-    assert w.settings["expected_shift"] == search.shifts.min()
-    mass = w.masses(label, 10)
+    mass = sharing_weights(x, width=search.width).masses(label, 10)
     assert np.abs(mass - 0.1).sum() < 0.5 * np.abs(np.bincount(label) / label.size - 0.1).sum()
+
+
+def test_a_width_is_used_where_it_is_worth_it() -> None:
+    clear, _ = blobs((120, 20, 30, 40, 20, 60, 30, 20, 40, 50), 0.5)
+    w = sharing_weights(clear, rng=rng())
+    assert w.settings["width"] == w.settings["width_searched"] == find_width(clear, rng=rng()).width
+    assert w.settings["expected_shift"] < 0.8
+    assert np.array_equal(
+        w.weights, sharing_weights(clear, width=float(w.settings["width"])).weights
+    )
+    shapeless = rng(1).standard_normal((400, 24))
+    none = sharing_weights(shapeless, clusters=np.r_[0, 0, np.arange(398)], rng=rng())
+    assert none.settings["width"] == 0.0 < none.settings["width_searched"]
+    assert none.weights == pytest.approx(np.r_[np.full(3, 1 / 3), np.ones(397)] / 398)
+
+
+@pytest.mark.parametrize(
+    ("shift", "share", "used"),
+    [(0.75, 0.25, True), (0.76, 0.25, False), (1.0, 1.0, True), (1.0, 0.99, False)],
+)
+def test_what_is_worth_using(shift: float, share: float, used: bool) -> None:
+    """A third of what is lost must be gained; the boundary itself is enough."""
+    assert worth_using(shift, share) is used
+
+
+def test_a_clone_moves_nobody_else() -> None:
+    x, _ = blobs((30, 20), 0.6)
+    before = sharing_weights(x, width=0.9, clusters=np.arange(50))
+    copies = x[[4, 4, 4]] + rng().standard_normal((3, x.shape[1])) * 0.05
+    after = sharing_weights(
+        np.vstack([x, copies]), width=0.9, clusters=np.r_[np.arange(50), 4, 4, 4]
+    )
+    group = np.array([4, 50, 51, 52])
+    assert after.weights[group] == pytest.approx(before.weights[4] / 4)
+    rest = np.delete(np.arange(50), 4)
+    assert np.array_equal(after.weights[rest], before.weights[rest])
+    assert after.n_merged == 3
+
+
+def test_within_prompts_one_width_serves_all() -> None:
+    x, _ = blobs((40, 40, 40), 0.5)
+    prompt = np.tile(np.arange(4), 30)
+    clusters = np.arange(120)
+    clusters[4] = 0  # two responses to prompt 0
+    w = sharing_weights_by_prompt(
+        x.astype(np.float32), prompt, duplicates=None, clusters=clusters, rng=rng()
+    )
+    width = float(w.settings["width"])
+    assert width > 0
+    assert w.settings["scope"] == "prompt"
+    assert np.bincount(prompt, weights=w.weights) == pytest.approx(0.25)
+    assert w.weights[0] == w.weights[4]
+    for p in range(4):
+        items = np.flatnonzero(prompt == p)
+        alone = sharing_weights(x[items].astype(np.float32), width=width, clusters=clusters[items])
+        assert w.weights[items] == pytest.approx(alone.weights / 4)
+
+
+def test_prompts_without_a_neighbourhood_share_among_clones_alone() -> None:
+    """Some items are near the middle of all and the others far out: there are no groups to keep."""
+    near = np.where(rng(1).random(300) < 0.3, 0.2, 1.0)[:, None]
+    x = (rng().standard_normal((300, 24)) * near).astype(np.float32)
+    prompt, clusters = np.arange(300) // 30, np.arange(300)
+    clusters[1] = 0
+    w = sharing_weights_by_prompt(x, prompt, duplicates=None, clusters=clusters, rng=rng())
+    assert w.settings["width"] == 0.0 < w.settings["width_searched"]
+    assert w.weights[:3] == pytest.approx(np.array([1 / 58, 1 / 58, 1 / 29]) / 10)
+    assert w.weights[30:] == pytest.approx(1 / 300)
+
+
+def test_few_items_show_no_neighbourhood() -> None:
+    w = sharing_weights(np.eye(9, 12), clusters=np.r_[0, 0, np.arange(7)], rng=rng())
+    assert w.settings == {"width": 0.0, "width_found": True}
+    assert w.weights == pytest.approx(np.r_[np.full(3, 1 / 3), np.ones(6)] / 7)
 
 
 def test_the_search_is_the_same_with_any_number_of_workers() -> None:
@@ -81,8 +157,9 @@ def test_the_search_survives_tiny_and_equal_data(m: int) -> None:
 def test_width_is_checked() -> None:
     with pytest.raises(ValueError, match="only with rng"):
         sharing_weights(np.eye(3))
-    with pytest.raises(ValueError, match="must be positive"):
-        sharing_weights(np.eye(3), width=0.0)
+    with pytest.raises(ValueError, match="must not be negative"):
+        sharing_weights(np.eye(3), width=-0.1)
+    assert sharing_weights(np.eye(3), width=0.0).weights == pytest.approx(1 / 3)
 
 
 def test_table_of_schemes() -> None:
