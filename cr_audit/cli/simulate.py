@@ -47,8 +47,13 @@ def simulate(
         typer.Option("--clones", min=0, help="clone-robust, table-3: how many clones."),
     ] = None,
     write: Annotated[
-        Path, typer.Option("--write", help="clone-robust: where to write the JSONL data set.")
-    ] = Path("clone_robust.jsonl"),
+        Path | None,
+        typer.Option(
+            "--write",
+            help="clone-robust: write a JSONL data set in which near-copies flip the winner, and"
+            " stop.",
+        ),
+    ] = None,
     model: Annotated[
         str,
         typer.Option(
@@ -84,7 +89,7 @@ def simulate(
 
       cr-audit simulate table-3
 
-      cr-audit simulate case-study --model all-MiniLM-L6-v2 --plot case.svg
+      cr-audit simulate clone-robust --model all-MiniLM-L6-v2 --plot case.svg
 
       cr-audit simulate clone-robust --write demo.jsonl && cr-audit scan demo.jsonl
     """
@@ -95,13 +100,20 @@ def simulate(
         typer.echo(simulation_list(Screen.of_stdout()), nl=False)
         return
     chosen = _known(name)
-    if chosen == "clone-robust":
+    if write is not None:
+        if chosen != "clone-robust":
+            raise UsageError(
+                "nothing-to-write",
+                "--write goes with clone-robust",
+                found=chosen,
+                next_step="cr-audit simulate clone-robust --write demo.jsonl",
+            )
         _write_data(write, seed, clones)
         return
     settings: dict[str, Any] = {"name": chosen, "seed": seed or 0}
     if chosen == "table-3":
         settings["clones"] = 3 if clones is None else clones
-    if chosen == "case-study":
+    if chosen == "clone-robust":
         settings |= {
             "model": model,
             "reward": reward.value,
@@ -115,7 +127,7 @@ def _known(name: str | None) -> str:
     from cr_audit.simulate.catalogue import BY_NAME
 
     if name in BY_NAME:
-        return str(name)
+        return BY_NAME[str(name)].name
     near = difflib.get_close_matches(name or "", BY_NAME, n=1)
     raise UsageError(
         "unknown-simulation",

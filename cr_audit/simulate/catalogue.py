@@ -14,20 +14,21 @@ Facts = Table3 | VoronoiFigures | RobustnessRate | CaseStudy
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """writes : makes a data set instead of a report."""
+    """also : other names that it answers to."""
 
     name: str
     source: str
     shows: str
-    writes: bool = False
+    also: tuple[str, ...] = ()
 
 
 CATALOGUE: tuple[Simulation, ...] = (
     Simulation(
         "clone-robust",
-        "[CR] Theorem 3.2",
-        "a readable data set in which near-copies of an answer flip the winner",
-        writes=True,
+        "[CR] section 5, Figures 3 to 5",
+        "descriptions of Paris with and without clones, under every scheme of weights; with"
+        " --write, a data set in which near-copies flip the winner (Theorem 3.2)",
+        also=("case-study",),
     ),
     Simulation(
         "table-3",
@@ -44,10 +45,5 @@ CATALOGUE: tuple[Simulation, ...] = (
         "[CR] Theorems 3.2 and 4.2",
         "how far rewards move as a clone comes nearer, beside the certificate",
     ),
-    Simulation(
-        "case-study",
-        "[CR] section 5, Figures 3 to 5",
-        "descriptions of Paris with and without clones, under every scheme of weights",
-    ),
 )
-BY_NAME = {s.name: s for s in CATALOGUE}
+BY_NAME = {name: s for s in CATALOGUE for name in (s.name, *s.also)}

@@ -114,7 +114,7 @@ def stress(
         raise UsageError(
             "stress-tabular",
             f"stress fits one reward per item, not {analysis.settings.reward} rewards",
-            next_step="leave out --reward; cr-audit simulate case-study stresses linear rewards",
+            next_step="leave out --reward; cr-audit simulate clone-robust stresses linear rewards",
         )
     contest, kept, geometry, penalty_reason, lines = _contest(analysis, encode)
     unit = analysis.units[0]

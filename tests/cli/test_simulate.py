@@ -10,13 +10,13 @@ from xml.etree import ElementTree
 import pytest
 
 QUICK = ("table-3", "voronoi-figures", "robustness-rate")
-CASE = ("case-study", "--model", "lexical", "--per-topic", "10", "--draws", "2")
+CASE = ("clone-robust", "--model", "lexical", "--per-topic", "10", "--draws", "2")
 
 
 def test_the_list_names_every_simulation(run: Any) -> None:
     done = run("simulate", "--list")
     assert done.code == 0
-    for name in ("clone-robust", "case-study", *QUICK):
+    for name in ("clone-robust", *QUICK):
         assert name in done.out
 
 
@@ -73,6 +73,20 @@ def test_settings_reach_the_facts(run: Any) -> None:
     )
     assert a["simulation"]["figures"][0]["sampled"] != b["simulation"]["figures"][0]["sampled"]
     assert a["simulation"]["figures"][0]["exact"] == b["simulation"]["figures"][0]["exact"]
+
+
+def test_the_other_name_is_the_same_simulation(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cr_audit.simulate.case_study.MAX_PRODUCTS", 1e7)
+    both = [run("simulate", n, *CASE[1:], "--format", "json") for n in ("case-study", CASE[0])]
+    assert both[0].code == both[1].code == 0
+    assert both[0].out == both[1].out
+
+
+def test_only_clone_robust_writes_data(run: Any) -> None:
+    done = run("simulate", "table-3", "--write", "x.jsonl")
+    assert done.code == 2
+    assert "--write goes with clone-robust" in done.err
+    assert not Path("x.jsonl").exists()
 
 
 def test_errors_say_what_there_is(run: Any) -> None:
