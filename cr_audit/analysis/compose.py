@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
+from cr_audit.analysis.embedding import NO_TEXT, Progress, embed
 from cr_audit.analysis.facts import (
     Analysis,
     Choice,
@@ -14,14 +13,15 @@ from cr_audit.analysis.facts import (
     Embedding,
     NoiseFloor,
 )
+from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.settings import Settings
 from cr_audit.analysis.units import rank_units
-from cr_audit.arrays import Comparisons, Float32Array, IntArray, NotApplicable
+from cr_audit.arrays import Comparisons, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
-from cr_audit.embed import PrecomputedVectors, VectorCache, embed_texts
+from cr_audit.embed import PrecomputedVectors, VectorCache
 from cr_audit.embed.backends import Backend
 from cr_audit.geometry.clones import DEFAULT_RADIUS, CloneReport, find_clones
-from cr_audit.geometry.contexts import paired_contexts, pseudo_prompt_vectors
+from cr_audit.geometry.contexts import paired_contexts
 from cr_audit.geometry.homogeneity import Homogeneity, homogeneity, noise_floor
 from cr_audit.geometry.scope import (
     MANY_ALTERNATIVES,
@@ -33,11 +33,7 @@ from cr_audit.geometry.sharing import sharing_weights
 from cr_audit.geometry.vector_clones import DEFAULT_VECTOR_RADIUS, find_vector_clones
 from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
 
-Progress = Callable[[str, int, int], None]
-"""Called with (stage, done, total) from time to time; total 0 means unknown."""
-
 MAX_PERMUTATIONS = 100_000
-_NO_TEXT = "the data names its alternatives but holds no texts"
 
 
 def analyse(
@@ -46,13 +42,16 @@ def analyse(
     *,
     backend: Backend | PrecomputedVectors | None,
     cache: VectorCache | None = None,
+    kept: Kept | None = None,
+    embedding: Embedding | NotApplicable | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Compute all facts about ``dataset``.
 
     backend : turns texts into vectors, or holds the user's own; None skips everything that needs
     vectors (``--model none``).
-    cache : where vectors are kept between runs; None computes them anew.
+    cache : where vectors are kept between runs; None computes them anew. kept : the same for
+    clones and weights. embedding : what ``embed`` gives for this data, where it is known already.
 
     The random stream of each stage depends on ``settings.seed`` and the stage alone, so a stage
     gives the same numbers whether or not another one ran.
@@ -60,14 +59,14 @@ def analyse(
     report = progress or (lambda stage, done, total: None)
     comparisons = dataset.comparison_arrays()
     text_codes = text_codes_of(dataset)
-    report("embedding", 0, 0)
-    embedding = _embed(dataset, backend, cache, report)
+    if embedding is None:
+        embedding = embed(dataset, backend, cache=cache, progress=report)
     report("finding clones", 0, 0)
-    clones = _clones(dataset, settings, embedding)
+    clones = _clones(dataset, settings, embedding, kept)
     votes = _votes(comparisons, clones, stream(settings, 2))
     report("weighing", 0, 0)
     scope = choose_scope(dataset, comparisons, settings)
-    weights = alternative_weights(dataset, settings, embedding, clones, scope, text_codes)
+    weights = alternative_weights(dataset, settings, embedding, clones, scope, text_codes, kept)
     report("resampling win rates", 0, 0)
     units = rank_units(
         dataset,
@@ -107,65 +106,11 @@ def text_codes_of(dataset: PreferenceDataset) -> IntArray:
     )
 
 
-def _embed(
-    dataset: PreferenceDataset,
-    backend: Backend | PrecomputedVectors | None,
-    cache: VectorCache | None,
-    report: Progress,
-) -> Embedding | NotApplicable:
-    if isinstance(backend, PrecomputedVectors):
-        return _given(dataset, backend)
-    if not dataset.has_text:
-        return NotApplicable(_NO_TEXT)
-    if backend is None:
-        return NotApplicable("switched off with --model none")
-    responses = [t or "" for t in dataset.alternatives["text"]]
-    prompts = [t or "" for t in dataset.prompts["text"]]
-    vectors = embed_texts(
-        backend,
-        responses + prompts,
-        cache=cache,
-        progress=lambda done, total: report("embedding", done, total),
-    )
-    return Embedding(
-        model=backend.name,
-        dimension=int(vectors.shape[1]),
-        fingerprint=backend.fingerprint,
-        n_texts=len({t for t in responses + prompts if t}),
-        response_vectors=vectors[: len(responses)],
-        prompt_vectors=_prompt_vectors(dataset, vectors[len(responses) :], any_text=True),
-    )
-
-
-def _given(dataset: PreferenceDataset, given: PrecomputedVectors) -> Embedding:
-    """The user's vectors of the alternatives; prompts then count as equally far from each other."""
-    vectors = given.vectors(dataset.alternatives["id"].to_list())
-    empty = np.zeros((dataset.n_prompts, vectors.shape[1]), np.float32)
-    return Embedding(
-        model=given.name,
-        dimension=given.dimension,
-        fingerprint=given.fingerprint,
-        n_texts=dataset.n_alternatives,
-        response_vectors=vectors,
-        prompt_vectors=_prompt_vectors(dataset, empty, any_text=False),
-    )
-
-
-def _prompt_vectors(
-    dataset: PreferenceDataset, vectors: Float32Array, *, any_text: bool
-) -> Float32Array:
-    """A prompt known only by its key gets a unit vector from its id, far from all others."""
-    unknown = dataset.prompts["text"].is_null().to_numpy() | (not any_text)
-    if unknown.any() and dataset.n_prompts > 1:
-        ids = dataset.prompts["id"].to_list()
-        digests = np.array([int(i, 16) for i, u in zip(ids, unknown, strict=True) if u], np.uint64)
-        vectors = vectors.copy()
-        vectors[unknown] = pseudo_prompt_vectors(digests, vectors.shape[1])
-    return vectors
-
-
 def _clones(
-    dataset: PreferenceDataset, settings: Settings, embedding: Embedding | NotApplicable
+    dataset: PreferenceDataset,
+    settings: Settings,
+    embedding: Embedding | NotApplicable,
+    kept: Kept | None,
 ) -> CloneReport | NotApplicable:
     if not dataset.has_text and not isinstance(embedding, NotApplicable):
         return find_vector_clones(
@@ -176,15 +121,27 @@ def _clones(
             rng=stream(settings, 1),
         )
     if not dataset.has_text:
-        return NotApplicable(_NO_TEXT)
+        return NotApplicable(NO_TEXT)
     vectors = None if isinstance(embedding, NotApplicable) else embedding.response_vectors
-    return find_clones(
-        response_texts=dataset.alternatives["text"].to_list(),
-        prompt_of=dataset.alternatives["prompt"].to_numpy().astype(np.int64),
-        prompt_texts=dataset.prompts["text"].to_list(),
-        response_vectors=vectors,
-        radius=DEFAULT_RADIUS if settings.radius is None else settings.radius,
-        rng=stream(settings, 1),
+    responses = dataset.alternatives["text"].to_list()
+    prompts = dataset.prompts["text"].to_list()
+    prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    radius = DEFAULT_RADIUS if settings.radius is None else settings.radius
+
+    def find() -> CloneReport:
+        return find_clones(
+            response_texts=responses,
+            prompt_of=prompt_of,
+            prompt_texts=prompts,
+            response_vectors=vectors,
+            radius=radius,
+            rng=stream(settings, 1),
+        )
+
+    if kept is None:
+        return find()
+    return kept.call(
+        "clones", (responses, prompt_of, prompts, vectors, radius, settings.seed), find
     )
 
 
@@ -248,6 +205,7 @@ def alternative_weights(
     clones: CloneReport | NotApplicable,
     scope: Choice,
     text_codes: IntArray,
+    kept: Kept | None = None,
 ) -> Weights | NotApplicable:
     """Weights of all alternatives by ``settings.weights``, or why there are none."""
     if settings.weights == "uniform":
@@ -260,8 +218,30 @@ def alternative_weights(
         return embedding
     prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
     duplicates = duplicate_labels(prompt_of, text_codes)
+    labels: IntArray | None = None
+    if settings.weights == "sharing" and not isinstance(clones, NotApplicable):
+        labels = clones.labels.labels
+
+    def weigh() -> Weights:
+        return _from_vectors(settings, embedding, prompt_of, duplicates, labels, scope.value)
+
+    if kept is None:
+        return weigh()
+    asked = (settings.weights, settings.space, settings.precision, settings.seed, scope.value)
+    vectors = (embedding.response_vectors, embedding.prompt_vectors)
+    return kept.call("weights", (*asked, *vectors, prompt_of, duplicates, labels), weigh)
+
+
+def _from_vectors(
+    settings: Settings,
+    embedding: Embedding,
+    prompt_of: IntArray,
+    duplicates: IntArray,
+    labels: IntArray | None,
+    scope: str,
+) -> Weights:
     rng = stream(settings, 3)
-    if settings.weights == "voronoi" and scope.value == "prompt":
+    if settings.weights == "voronoi" and scope == "prompt":
         return voronoi_weights_by_prompt(
             embedding.response_vectors,
             prompt_of,
@@ -270,8 +250,7 @@ def alternative_weights(
             duplicates=duplicates,
             rng=rng,
         )
-    labels = None if isinstance(clones, NotApplicable) else clones.labels.labels
-    if settings.weights == "sharing" and scope.value == "prompt":
+    if settings.weights == "sharing" and scope == "prompt":
         return sharing_weights_by_prompt(
             embedding.response_vectors,
             prompt_of,

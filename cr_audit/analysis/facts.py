@@ -28,7 +28,8 @@ Unit = Literal["response", "model", "cluster"]
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding:
     """What the texts were turned into. Vectors are float32 unit rows, zero where there is no text:
-    response_vectors (n_alternatives, d), prompt_vectors (n_prompts, d).
+    response_vectors (n_alternatives, d), prompt_vectors (n_prompts, d). given : they are the
+    user's own, and there are none of prompts.
     """
 
     model: str
@@ -37,6 +38,7 @@ class Embedding:
     n_texts: int
     response_vectors: Float32Array
     prompt_vectors: Float32Array
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)

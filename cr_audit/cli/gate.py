@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import sys
 import tomllib
 from datetime import date
@@ -16,6 +17,7 @@ from cr_audit.cli import options as o
 from cr_audit.errors import EXIT_FAILED, InputError, UsageError
 
 if TYPE_CHECKING:
+    from cr_audit.analysis.kept import Kept
     from cr_audit.cli.session import Session
     from cr_audit.data.dataset import PreferenceDataset
     from cr_audit.gate.policy import Policy
@@ -172,7 +174,8 @@ def judge_batch(
             where=str(known),
             next_step="write it with --write-baseline",
         )
-    old = _read(run, baseline, run.resolved.read["max_skipped"])
+    kept = run.kept()
+    old = _read(run, baseline, run.resolved.read["max_skipped"], kept)
     flag = run.resolved.sources.get("max_skipped") == "flag"
     most = run.resolved.read["max_skipped"] if flag else policy.max_unreadable
     new = _read(run, run.files, most)
@@ -183,6 +186,7 @@ def judge_batch(
             run.resolved.analysis,
             backend_for=run.backend,
             cache=run.cache(),
+            kept=kept,
             confidence_level=policy.confidence_level,
             progress=progress,
         )
@@ -198,22 +202,43 @@ def judge_batch(
     return GateReport(effect, policy, verdict, sources, run.resolved.read)
 
 
-def _read(run: Session, files: list[str], max_skipped: float) -> PreferenceDataset:
+def _read(
+    run: Session, files: list[str], max_skipped: float, kept: Kept | None = None
+) -> PreferenceDataset:
     from cr_audit.cli.session import progress_bar
     from cr_audit.readers import read
 
-    settings = run.resolved.read
-    with progress_bar(enabled=not run.quiet) as report:
-        return read(
-            files,
-            schema=settings["schema"],
-            mapping=settings["map"],
-            max_skipped=max_skipped,
-            expand_choices=settings["expand_choices"],
-            ratings_to_pairs=settings["ratings_to_pairs"],
-            progress=lambda done, total: report("reading", done, total),
-            stdin=sys.stdin.buffer,
-        )
+    names = ("schema", "map", "expand_choices", "ratings_to_pairs")
+    schema, mapping, expand, pair = (run.resolved.read[name] for name in names)
+
+    def fresh() -> PreferenceDataset:
+        with progress_bar(enabled=not run.quiet) as report:
+            return read(
+                files,
+                schema=schema,
+                mapping=mapping,
+                max_skipped=max_skipped,
+                expand_choices=expand,
+                ratings_to_pairs=pair,
+                progress=lambda done, total: report("reading", done, total),
+                stdin=sys.stdin.buffer,
+            )
+
+    # A pipe can be read once only; what is no file is for the reader to refuse.
+    if kept is None or not all(Path(name).is_file() for name in files):
+        return fresh()
+    digests = [_sha256(Path(name)) for name in files]
+    return kept.call(
+        "read",
+        (files, digests, schema, mapping, max_skipped, expand, pair),
+        fresh,
+        sound=lambda data: [f.sha256 for f in data.report.files] == digests,
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _policy(run: Session, profile: Profile | None, fail_on: o.FailOn | None) -> Policy:

@@ -16,6 +16,7 @@ from cr_audit.errors import EXIT_FAILED, ComputeError, UsageError
 
 if TYPE_CHECKING:
     from cr_audit.analysis import Analysis
+    from cr_audit.analysis.kept import Kept
     from cr_audit.data.dataset import PreferenceDataset
     from cr_audit.embed import PrecomputedVectors, VectorCache
     from cr_audit.embed.backends import Backend
@@ -108,6 +109,15 @@ class Session:
         from cr_audit.embed import VectorCache, default_cache_dir
 
         return VectorCache(default_cache_dir(), notice=self.say)
+
+    def kept(self) -> Kept | None:
+        """Where results are kept between runs; None with --no-cache."""
+        if not self.use_cache:
+            return None
+        from cr_audit.analysis.kept import Kept
+        from cr_audit.embed import default_cache_dir
+
+        return Kept(default_cache_dir(), notice=self.say)
 
     def backend(self, dataset: PreferenceDataset) -> Backend | PrecomputedVectors | None:
         """The encoder, the user's vectors, or None for ``--model none`` and data without texts."""

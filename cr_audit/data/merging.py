@@ -62,9 +62,9 @@ def merged(left: PreferenceDataset, right: PreferenceDataset) -> PreferenceDatas
 
 def restricted(
     data: PreferenceDataset, n_files: int, report: ReadReport
-) -> tuple[PreferenceDataset, IntArray]:
-    """The rows of the first ``n_files`` files, and which of the alternatives of ``data`` they use:
-    int64 (n_alternatives of the result,), ascending. ``report`` becomes the result's report."""
+) -> tuple[PreferenceDataset, IntArray, IntArray]:
+    """The rows of the first ``n_files`` files, and which of the alternatives and of the prompts of
+    ``data`` they use: int64, ascending. ``report`` becomes the result's report."""
 
     def of_files(frame: pl.DataFrame) -> pl.DataFrame:
         return frame.filter(pl.col("file") < n_files)
@@ -91,7 +91,7 @@ def restricted(
         mentions=_mapped(mentions, {"alternative": to_alternative}),
         report=report,
     )
-    return result, kept
+    return result, kept, prompts
 
 
 class _Moved:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cr_audit.analysis import Analysis, Settings, analyse
-from cr_audit.analysis.compose import Progress, stream
+from cr_audit.analysis.compose import stream
+from cr_audit.analysis.embedding import Progress, embed, embedding_of_part
 from cr_audit.analysis.facts import Choice, UnitResult
+from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.units import choose_resampling
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset, ReadReport
@@ -105,24 +107,31 @@ def compare(
     *,
     backend_for: Callable[[PreferenceDataset], Backend | PrecomputedVectors | None],
     cache: VectorCache | None = None,
+    kept: Kept | None = None,
     confidence_level: float = 0.99,
     progress: Progress | None = None,
 ) -> BatchEffect:
     """Analyse the baseline alone and with the batch, and measure the difference.
 
     backend_for : opens the encoder for the merged data. confidence_level : of changes; the level in
-    ``settings`` is that of the analyses. The order of rows and files leaves no trace in the result.
+    ``settings`` is that of the analyses. kept : where clones and weights are kept between runs.
+    The order of rows and files leaves no trace in the result.
     """
     both = merged(baseline, batch)
     n_files = len(baseline.report.files)
-    alone, old = restricted(both, n_files, baseline.report)
-    backend = backend_for(both)
+    alone, old, asked = restricted(both, n_files, baseline.report)
+    embedding = embed(both, backend_for(both), cache=cache, progress=progress)
+    known = (
+        embedding
+        if isinstance(embedding, NotApplicable)
+        else embedding_of_part(alone, old, asked, embedding)
+    )
     # Of the baseline alone nothing is shown that a bootstrap gives; the paired one comes below.
     quick = replace(settings, n_replicates=MIN_REPLICATES)
-    before = analyse(alone, quick, backend=backend, cache=cache, progress=progress)
+    before = analyse(alone, quick, backend=None, embedding=known, kept=kept, progress=progress)
     unit = before.units[0].unit
     same = replace(settings, unit=unit, scope=before.scope.value)
-    after = analyse(both, same, backend=backend, cache=cache, progress=progress)
+    after = analyse(both, same, backend=None, embedding=embedding, kept=kept, progress=progress)
     comparisons = both.comparison_arrays()
     added: BoolArray = both.comparisons["file"].to_numpy() >= n_files
     is_new = np.ones(both.n_alternatives, np.bool_)

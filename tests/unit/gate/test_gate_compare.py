@@ -189,7 +189,7 @@ def test_merging_keeps_every_row_and_restricting_takes_it_back(data: st.DataObje
     for name in ("comparisons", "mentions"):
         assert getattr(both, name).drop("line").equals(getattr(again, name).drop("line")), name
     assert both.annotators == again.annotators
-    alone, kept = restricted(both, 1, left.report)
+    alone, kept, _ = restricted(both, 1, left.report)
     assert both.alternatives["id"].gather(kept).to_list() == alone.alternatives["id"].to_list()
     assert sorted(alone.alternatives["id"]) == sorted(left.alternatives["id"])
 
@@ -226,7 +226,7 @@ def test_lists_are_merged_too() -> None:
     sets = both.choice_set_arrays()
     assert sets.n == 7
     assert sorted(np.diff(sets.offsets).tolist()) == [3, 3, 3, 3, 4, 4, 4]
-    alone, _ = restricted(both, 1, both.report)
+    alone, _, _ = restricted(both, 1, both.report)
     assert alone.choice_set_arrays().n == 4
     assert set(np.diff(alone.choice_set_arrays().offsets)) == {3}
 
