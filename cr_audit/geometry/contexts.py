@@ -157,9 +157,9 @@ def model_gram(
             rows = slice(*np.searchsorted(np.sort(cell), [lo, hi]))
             chosen = np.argsort(cell, kind="stable")[rows]
             part = mean_of[lo:hi][:, chosen] @ response_vectors[known[chosen]].astype(np.float64)
+            square[key[lo:hi] % k, key[lo:hi] // k] = np.einsum("ij,ij->i", part, part)
             block = np.zeros((k, min(step, n - start), d))
             block[key[lo:hi] % k, key[lo:hi] // k - start] = part
-            square[:, start : start + step] = np.einsum("ijk,ijk->ij", block, block)
             flat = block.reshape(k, -1)
             sums += flat @ flat.T
         return _finish_gram(sums, square, present)

@@ -4,7 +4,6 @@ findings instead of the scan's, and two more parts: ``gate`` (what changed) and 
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,14 @@ from cr_audit.gate.verdict import BINS
 from cr_audit.graph import Dominance, GraphHealth
 from cr_audit.rankings.added import RateChange
 from cr_audit.report.gate import GateReport
+from cr_audit.report.indented import indented
 from cr_audit.report.json_v1 import clean, to_document
 
 
 def render_gate_json(report: GateReport, *, full_text: bool = False) -> str:
     """One JSON object of printable ASCII, with a final newline."""
     document = gate_document(report, full_text=full_text)
-    text = json.dumps(document, ensure_ascii=True, indent=1, allow_nan=False)
-    return text.replace("\x7f", "\\u007f").replace("##", "#\\u0023") + "\n"
+    return indented(document)
 
 
 def gate_document(report: GateReport, *, full_text: bool = False) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import NotApplicable
 from cr_audit.findings import Finding
 from cr_audit.graph import Dominance, Spread
+from cr_audit.report.indented import indented
 from cr_audit.report.json_rewards import rewards_part
 
 SCHEMA = "cr-audit/v1"
@@ -49,9 +50,7 @@ def render_json(
     document = to_document(
         analysis, findings, command, sources, reading=reading, full_text=full_text
     )
-    text = json.dumps(document, ensure_ascii=True, indent=1, allow_nan=False)
-    text = text.replace("\x7f", "\\u007f")  # the one control character that JSON leaves raw
-    return text.replace("##", "#\\u0023") + "\n"  # build servers act on ##[...] and ##vso[...]
+    return indented(document)
 
 
 def to_document(
@@ -92,6 +91,14 @@ def to_document(
 
 def clean(value: Any) -> Any:
     """Plain JSON values: floats rounded, NaN and infinity as null, numpy scalars unwrapped."""
+    kind = type(value)
+    # By far the most frequent ones first: a report holds a million values.
+    if kind is str:
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    if kind is float:
+        return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
+    if kind is int or kind is bool or value is None:
+        return value
     if isinstance(value, Mapping):
         return {str(clean(k)): clean(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -99,15 +106,13 @@ def clean(value: Any) -> Any:
     if isinstance(value, NotApplicable):
         return {"not_applicable": value.reason}
     if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bool) or value is None or isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return None
-        return float(f"{value:.{DIGITS}g}") + 0.0
-    if isinstance(value, str):
+        return clean(value.item())
+    if isinstance(value, str):  # from here on subclasses: an enumeration, say
         return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return clean(float(value))
     raise TypeError(f"{type(value).__name__} has no place in the report")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from cr_audit.analysis.facts import Analysis
 from cr_audit.arrays import NotApplicable
+from cr_audit.report.indented import indented
 from cr_audit.report.json_v1 import clean, to_document
 from cr_audit.simulate.flips import CloneFlip, RemovalFlip
 from cr_audit.simulate.stress import Stress, StressRow
@@ -23,8 +23,7 @@ def render_stress_json(
     """The object of every other command, with ``stress`` besides."""
     document = to_document(analysis, (), "stress", sources, reading=reading)
     document["stress"] = clean(_stress(facts))
-    text = json.dumps(document, ensure_ascii=True, indent=1, allow_nan=False)
-    return text.replace("\x7f", "\\u007f").replace("##", "#\\u0023") + "\n"
+    return indented(document)
 
 
 def _stress(facts: Stress) -> dict[str, Any]:
