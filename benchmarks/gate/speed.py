@@ -4,9 +4,10 @@
 
 Two baselines: the humour pairs (99,846 rows between 3,797 texts, no prompts), and an invented one
 that is more usual: 20,000 prompts, two answers each by two of 20 named models, five votes per
-prompt from 400 annotators. "cold" starts with an empty cache folder, "new batch" has the cache of a
-run with another batch, "same again" repeats a run. --package measures the package of another
-checkout (an earlier commit). Prints the median of processor and wall time and the largest memory,
+prompt from 400 annotators; a batch brings 200 new prompts with 400 new answers.
+
+"cold" starts with an empty cache folder, "new batch" has the cache of a run with another batch,
+"same again" repeats a run. --package measures the package of another checkout (an earlier commit). Prints the median of processor and wall time and the largest memory,
 and a digest of the report, which must not depend on the cache.
 """
 
@@ -53,7 +54,6 @@ def invented() -> list[str]:
         prompt = " ".join(rng.choices(words, frequency, k=rng.randint(8, 25)))
         models = rng.sample(range(N_MODELS), 2)
         texts = [" ".join(rng.choices(words, frequency, k=rng.randint(20, 100))) for _ in models]
-        # Two new prompts in three bring their votes late: the batch also judges old answers.
         for _ in range(N_VOTES):
             first_wins = rng.random() < 1 / (1 + 2.0 ** ((models[0] - models[1]) / 8))
             row = {
@@ -67,10 +67,7 @@ def invented() -> list[str]:
                 "judge": f"judge-{rng.randrange(N_ANNOTATORS)}",
             }
             rows.append(json.dumps(row) + "\n")
-    n_old = N_PROMPTS * N_VOTES
-    old, late = rows[:n_old], rows[n_old:]
-    rng.shuffle(late)
-    return old + late
+    return rows
 
 
 def files(folder: Path, name: str, rows: list[str]) -> tuple[Path, list[Path]]:
@@ -107,7 +104,8 @@ def once(package: Path, cache: Path, main: Path, batch: Path, *flags: str) -> tu
 
 def measured(package: Path, folder: Path, main: Path, batches: list[Path], n: int) -> None:
     """One line per state of the cache."""
-    cases = {"without cache": [], "cold": [], "new batch": [], "same again": []}  # type: dict[str, list[tuple[float, ...]]]
+    names = ("without cache", "cold", "new batch", "same again")
+    cases: dict[str, list[tuple[float, ...]]] = {name: [] for name in names}
     for _ in range(n):
         cache, other = folder / "cache", folder / "other"
         for path in (cache, other):

@@ -112,11 +112,17 @@ def gated(run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return call
 
 
-def test_the_order_of_rows_and_files_does_not_matter(tmp_path: Path, gated: Any) -> None:
+@pytest.mark.parametrize("cache", ["without", "shared"])
+def test_the_order_of_rows_and_files_does_not_matter(
+    cache: str, tmp_path: Path, gated: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CR_AUDIT_CACHE", str(tmp_path / "cache"))
+    flags = ["--no-cache"] if cache == "without" else []
+
     def verdict(folder: str, baseline: list[str], batch: list[str]) -> Any:
         out = tmp_path / f"{folder}.json"
         options = [x for b in baseline for x in ("--baseline", b)]
-        gated(*options, *batch, "--no-cache", f"--report=json={out}", "-q")
+        gated(*options, *batch, *flags, f"--report=json={out}", "-q")
         document = json.loads(out.read_text())
         for finding in document["findings"]:
             del finding["rows"]
