@@ -7,8 +7,9 @@ that is more usual: 20,000 prompts, two answers each by two of 20 named models, 
 prompt from 400 annotators; a batch brings 200 new prompts with 400 new answers.
 
 "cold" starts with an empty cache folder, "new batch" has the cache of a run with another batch,
-"same again" repeats a run. --package measures the package of another checkout (an earlier commit). Prints the median of processor and wall time and the largest memory,
-and a digest of the report, which must not depend on the cache.
+"same again" repeats a run. --package measures the package of another
+checkout (an earlier commit). Prints the median of processor and wall time, the largest memory, and
+a digest of the report, which must not depend on the cache.
 """
 
 from __future__ import annotations

@@ -159,14 +159,11 @@ class Sums:
         m, k = pairs.n_items, pairs.first.shape[0]
         row = np.concatenate([pairs.first, pairs.second])
         column = np.concatenate([pairs.second, pairs.first])
-        order = np.lexsort((column, row))
-        self._pair = order % k if k else order
-        flipped = order >= k
-        self._offset = flipped.astype(np.float64)
-        self._sign = np.where(flipped, -1.0, 1.0)
+        self._order = np.lexsort((column, row))
+        self._count = self._entries = np.zeros(0)
         self.n_opponents: IntArray = np.bincount(row, minlength=m)
         start = np.concatenate([[0], np.cumsum(self.n_opponents)])
-        self._matrix = csr_array((np.ones(2 * k), column[order], start), shape=(m, m))
+        self._matrix = csr_array((np.ones(2 * k), column[self._order], start), shape=(m, m))
         self._own = np.ones(m)
         if count_weighted:
             both = np.concatenate([pairs.mass, pairs.mass])
@@ -182,11 +179,13 @@ class Sums:
         """
         w = weights[:, None] if weights.ndim == 1 else weights
         columns = np.concatenate([np.ones((w.shape[0], 1)), w], axis=1)
-        c = count[self._pair]
+        if count is not self._count:  # the same one in every replicate of a bootstrap
+            self._count, self._entries = count, np.concatenate([count, count])[self._order]
+        c = self._entries
         own = columns * self._own[:, None]
         self._matrix.data = c
         below = self._matrix @ columns + own
-        self._matrix.data = c * (self._offset + self._sign * p[self._pair])
+        self._matrix.data = c * np.concatenate([p, 1.0 - p])[self._order]
         above = self._matrix @ columns + 0.5 * own
         # Where nothing in the sum weighs anything: the limit of equal weights, the average rate.
         above = np.where(below > 0, above, above[:, :1])
