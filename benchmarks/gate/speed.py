@@ -88,7 +88,7 @@ def files(folder: Path, name: str, rows: list[str]) -> tuple[Path, list[Path]]:
 
 def once(package: Path, cache: Path, main: Path, batch: Path, *flags: str) -> tuple[float, ...]:
     """Processor seconds, wall seconds, peak MB, and the digest of the report of one process."""
-    command = [sys.executable, "-m", "cr_audit", "gate", "--baseline", str(main), str(batch)]
+    command = [sys.executable, "-m", "cr_audit", "gate", "--baseline", main.name, batch.name]
     command += ["--format", "json", "--exit-zero", "--quiet", "--today", "2026-01-01", *flags]
     env = {**os.environ, "PYTHONPATH": str(package), "CR_AUDIT_CACHE": str(cache)}
     start = time.monotonic()
