@@ -22,8 +22,9 @@ import numpy as np
 
 from cr_audit.arrays import Comparisons, FloatArray
 from cr_audit.rewards import moments
-from cr_audit.rewards.bootstrap import bootstrap_tabular
-from cr_audit.rewards.linear import bootstrap_linear, fit_linear
+from cr_audit.rewards.bootstrap import bootstrap_tabular, multinomial_weights
+from cr_audit.rewards.linear import fit_linear
+from cr_audit.rewards.linear_bootstrap import bootstrap_linear
 from cr_audit.rewards.objective import moment_residual, pair_terms
 from cr_audit.rewards.tabular import fit_tabular
 
@@ -199,14 +200,22 @@ def linear(n: int, repeat: int) -> None:
                 model = clock(f"scikit-learn LogisticRegression, tol {tol:g}", theirs, 1)
                 print(f"   largest difference of θ {np.abs(model.coef_[0] - fit.theta).max():.1e}")
         if m == 20_000:
-            clock(
-                "cr-audit bootstrap_linear, 1,000 replicates",
-                lambda: bootstrap_linear(
-                    rows, contexts, [fit], n_threads=2, rng=np.random.default_rng(0)
-                ),
-                1,
-            )
-            print()
+            redrawn = multinomial_weights(w, 2_000_000)
+            for steps, draw in ((1, None), (2, None), (2, redrawn)):
+                weights = "known" if draw is None else "redrawn"
+                clock(
+                    f"1,000 replicates, {steps} step(s), weights {weights}",
+                    lambda k=steps, d=draw: bootstrap_linear(
+                        rows,
+                        contexts,
+                        [fit],
+                        draw_weights=[d],
+                        n_steps=k,
+                        rng=np.random.default_rng(0),
+                    ),
+                    1,
+                )
+                print()
 
 
 def dense(n: int, repeat: int) -> None:

@@ -12,7 +12,8 @@ from cr_audit.analysis.reward_problem import Problem
 from cr_audit.analysis.subjects import Averages
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.rewards.bootstrap import bootstrap_tabular, sandwich_covariance
-from cr_audit.rewards.linear import LinearFit, bootstrap_linear
+from cr_audit.rewards.linear import LinearFit
+from cr_audit.rewards.linear_bootstrap import bootstrap_linear
 from cr_audit.rewards.tabular import Fit
 
 MAX_DRAWN = 20_000_000
@@ -45,8 +46,8 @@ def draw_replicates(
 ) -> Replicates:
     """Replicates of the subjects' rewards, all fits on the same resamples of ``what``.
 
-    Tabular: full refits, with the weights' Monte-Carlo error. Linear: one Newton step from the
-    fit, weights taken as known. Mlp: N_MLP_REPLICATES full trainings of one network each, so
+    With the weights' Monte-Carlo error. Tabular: full refits. Linear: two Newton steps from the
+    fit. Mlp: N_MLP_REPLICATES full trainings of one network each, so
     their spread also holds that of the training.
     """
     n = max(MIN_REPLICATES, min(n_replicates, MAX_DRAWN // averages.subjects.n))
@@ -85,20 +86,21 @@ def _linear(
 ) -> Replicates:
     assert problem.contexts is not None
     assert averages.matrix is not None
-    theta = bootstrap_linear(
+    contexts = problem.contexts.astype(np.float64)
+    drawn = bootstrap_linear(
         problem.comparisons,
-        problem.contexts.astype(np.float64),
+        contexts,
         fits,
         n_replicates=n,
         clusters=clusters,
+        draw_weights=[None, problem.draw][: len(fits)],
         n_threads=problem.n_threads,
         rng=rng,
     )
-    means = np.asarray(averages.matrix @ problem.contexts.astype(np.float64))
-    rewards = np.stack(
-        [np.einsum("bd,gd->bg", t, means - fit.centre) for t, fit in zip(theta, fits, strict=True)]
+    error = " and the Monte-Carlo error of the weights" if drawn.weights_drawn[-1] else ""
+    return Replicates(
+        drawn.predict(np.asarray(averages.matrix @ contexts)), f"resampled {what}{error}", 0
     )
-    return Replicates(rewards, f"resampled {what} (weights taken as known)", 0)
 
 
 def _mlp(

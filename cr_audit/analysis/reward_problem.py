@@ -19,6 +19,7 @@ from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.geometry.contexts import response_contexts
+from cr_audit.geometry.weights import Weights
 from cr_audit.rewards.bootstrap import WeightDraw
 from cr_audit.rewards.linear import LinearFit, fit_linear
 from cr_audit.rewards.moments import FitStatus
@@ -216,7 +217,7 @@ def problem_of(
             comparisons=data.comparison_arrays(),
             weights=weights if isinstance(weights, NotApplicable) else weights.weights,
             scheme=scheme_of(settings, weights_settings(analysis)),
-            draw=None,
+            draw=_redraw(weights),
             contexts=in_their_span(contexts) if model == "linear" else contexts,
             count_weighted=settings.count_weighted,
             penalty=penalty,
@@ -231,6 +232,13 @@ def problem_of(
             " --ratings-to-pairs ratings, as pairs",
         )
     return problem
+
+
+def _redraw(weights: Weights | NotApplicable) -> WeightDraw | None:
+    """Draws of the responses' weights where these were sampled."""
+    if isinstance(weights, NotApplicable) or weights.n_samples == 0:
+        return None
+    return lambda rng: weights.resample(1, rng)[0]
 
 
 def in_their_span(contexts: Float32Array) -> Float32Array:

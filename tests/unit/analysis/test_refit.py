@@ -164,6 +164,16 @@ def test_linear_rewards_rank_models_by_the_mean_of_their_responses() -> None:
         assert c.reward_standard[k] == pytest.approx(r.values_standard[s.labels == k].mean())
     assert np.all(c.interval_standard[:, 0] <= c.reward_standard)
     assert np.all(c.reward_standard <= c.interval_standard[:, 1])
+    assert "Monte-Carlo error of the weights" in r.intervals
+
+
+def test_weights_that_were_not_sampled_have_no_error_to_carry() -> None:
+    r = rewards_of(
+        analysed(
+            SAMPLES / "clone_robust.jsonl", reward="linear", weights="cluster", n_replicates=20
+        )
+    )
+    assert r.intervals == "resampled annotators"
 
 
 def test_linear_rewards_rank_clone_clusters_beside_what_they_were_compared_with() -> None:
