@@ -30,8 +30,11 @@ DEFAULT_PENALTY: dict[str, float] = {"tabular": 0.03, "linear": 1.0, "mlp": 1.0}
 # Median comparisons per item from which a tabular fit predicts better than a linear one:
 # docs/refit.md, "Tabular or linear".
 ENOUGH_COMPARISONS = 8.0
-# Networks per fold where an mlp predicts held-out comparisons.
+# Networks of an ensemble ([CR] Appendix I.3), and per fold where it predicts held-out comparisons.
+N_MLP_RUNS = 20
 N_MLP_FOLD_RUNS = 2
+# The grid of ``--penalty auto`` for mlp: docs/refit.md, "The penalty".
+MLP_PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
 # Linear fits: gradient small against any standard error, and few iterations.
 LINEAR_TOLERANCE = 1e-7
 
@@ -98,7 +101,7 @@ class Problem:
         )
 
     def mlp(
-        self, rows: Comparisons, weights: FloatArray, penalty: float, n_runs: int = 20
+        self, rows: Comparisons, weights: FloatArray, penalty: float, n_runs: int = N_MLP_RUNS
     ) -> FloatArray:
         """Rewards of every run, float64 (n_runs, n_items); the seed is the same for both fits."""
         from cr_audit.rewards.mlp import fit_mlp
@@ -111,6 +114,7 @@ class Problem:
             penalty=penalty,
             n_runs=n_runs,
             count_weighted=self.count_weighted,
+            n_threads=self.n_threads,
             rng=np.random.default_rng(self.mlp_seed),
         )
         return fit.by_run
@@ -125,7 +129,7 @@ class Problem:
         if self.model == "linear":
             linear = self.linear(rows, weights, penalty, warm)
             return linear.rewards, linear.theta
-        # Few networks: this is for folds, where twenty would take minutes.
+        # Few networks: this is for folds, where all of them would take minutes.
         mean = self.mlp(rows, weights, penalty, N_MLP_FOLD_RUNS).mean(axis=0)
         return mean, mean
 
