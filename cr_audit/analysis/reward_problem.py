@@ -26,7 +26,7 @@ from cr_audit.rewards.moments import FitStatus
 from cr_audit.rewards.tabular import Fit, fit_tabular
 
 # Chosen by cross-validation on real sets: docs/refit.md, "The penalty".
-DEFAULT_PENALTY: dict[str, float] = {"tabular": 0.03, "linear": 1.0, "mlp": 1.0}
+DEFAULT_PENALTY: dict[str, float] = {"tabular": 0.03, "linear": 1.0, "mlp": 0.03}
 # Median comparisons per item from which a tabular fit predicts better than a linear one:
 # docs/refit.md, "Tabular or linear".
 ENOUGH_COMPARISONS = 8.0
@@ -34,7 +34,7 @@ ENOUGH_COMPARISONS = 8.0
 N_MLP_RUNS = 20
 N_MLP_FOLD_RUNS = 2
 # The grid of ``--penalty auto`` for mlp: docs/refit.md, "The penalty".
-MLP_PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
+MLP_PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
 # Linear fits: gradient small against any standard error, and few iterations.
 LINEAR_TOLERANCE = 1e-7
 
