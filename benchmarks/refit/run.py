@@ -1,6 +1,6 @@
 """Time the fits beside evalica, choix and scikit-learn on the same rows in one run.
 
-    python benchmarks/refit/run.py tabular|bootstrap|linear|dense [--rows N]
+    python benchmarks/refit/run.py tabular|bootstrap|linear|mlp|dense [--rows N]
 
 Needs the project, and evalica, choix and scikit-learn for their columns (a missing one is skipped
 and said so). Wall and process CPU seconds are the best of --repeat runs; "gradient" is
@@ -22,8 +22,10 @@ import numpy as np
 
 from cr_audit.arrays import Comparisons, FloatArray
 from cr_audit.rewards import moments
-from cr_audit.rewards.bootstrap import bootstrap_tabular
-from cr_audit.rewards.linear import bootstrap_linear, fit_linear
+from cr_audit.rewards.bootstrap import bootstrap_tabular, multinomial_weights
+from cr_audit.rewards.linear import fit_linear
+from cr_audit.rewards.linear_bootstrap import bootstrap_linear
+from cr_audit.rewards.mlp import fit_mlp
 from cr_audit.rewards.objective import moment_residual, pair_terms
 from cr_audit.rewards.tabular import fit_tabular
 
@@ -199,14 +201,22 @@ def linear(n: int, repeat: int) -> None:
                 model = clock(f"scikit-learn LogisticRegression, tol {tol:g}", theirs, 1)
                 print(f"   largest difference of θ {np.abs(model.coef_[0] - fit.theta).max():.1e}")
         if m == 20_000:
-            clock(
-                "cr-audit bootstrap_linear, 1,000 replicates",
-                lambda: bootstrap_linear(
-                    rows, contexts, [fit], n_threads=2, rng=np.random.default_rng(0)
-                ),
-                1,
-            )
-            print()
+            redrawn = multinomial_weights(w, 2_000_000)
+            for steps, draw in ((1, None), (2, None), (2, redrawn)):
+                weights = "known" if draw is None else "redrawn"
+                clock(
+                    f"1,000 replicates, {steps} step(s), weights {weights}",
+                    lambda k=steps, d=draw: bootstrap_linear(
+                        rows,
+                        contexts,
+                        [fit],
+                        draw_weights=[d],
+                        n_steps=k,
+                        rng=np.random.default_rng(0),
+                    ),
+                    1,
+                )
+                print()
 
 
 def dense(n: int, repeat: int) -> None:
@@ -223,9 +233,28 @@ def dense(n: int, repeat: int) -> None:
         moments.DENSE_LIMIT = kept
 
 
+def mlp(n: int, repeat: int) -> None:
+    """The paper's ensemble: 20 networks, 500 steps, batches of 512."""
+    for m, rows in ((200, 2_000), (20_000, n)):
+        rng = np.random.default_rng(0)
+        contexts = rng.normal(size=(m, 384)) / (1 + np.arange(384)) ** 0.5
+        contexts /= np.linalg.norm(contexts, axis=1, keepdims=True)
+        pairs, w = draw(m, rows).proportions(), np.full(m, 1 / m)
+        print(f"mlp, {rows:,} comparisons of {m:,} alternatives x 384")
+        for threads in (1, 2):
+            clock(
+                f"cr-audit, {threads} thread(s)",
+                lambda t=threads: fit_mlp(
+                    pairs, contexts, w, penalty=0.1, n_threads=t, rng=np.random.default_rng(0)
+                ),
+                repeat,
+            )
+            print()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["tabular", "bootstrap", "linear", "dense"])
+    parser.add_argument("part", choices=["tabular", "bootstrap", "linear", "mlp", "dense"])
     parser.add_argument("--rows", type=int)
     parser.add_argument("--repeat", type=int, default=3)
     chosen = parser.parse_args()
@@ -233,6 +262,7 @@ def main() -> None:
         "tabular": (tabular, 1_000_000),
         "bootstrap": (bootstrap, 100_000),
         "linear": (linear, 100_000),
+        "mlp": (mlp, 100_000),
         "dense": (dense, 1_000_000),
     }[chosen.part]
     work(chosen.rows or rows, chosen.repeat)

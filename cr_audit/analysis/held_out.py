@@ -9,7 +9,8 @@ from cr_audit.analysis.reward_facts import Decisions, HeldOut, Share, WinCounts
 from cr_audit.analysis.reward_problem import Problem
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.rewards.bootstrap import bootstrap_tabular
-from cr_audit.rewards.linear import LinearFit, bootstrap_linear
+from cr_audit.rewards.linear import LinearFit
+from cr_audit.rewards.linear_bootstrap import bootstrap_linear
 from cr_audit.rewards.selection import subset
 from cr_audit.rewards.tabular import Fit
 
@@ -124,7 +125,7 @@ def _drawn_differences(
         clusters=clusters,
         n_threads=threads,
         rng=rng,
-    )
+    ).theta
     apart = contexts[first] - contexts[second]
     # Not BLAS: its threads would change the last bits with the number of cores.
     return [np.einsum("bd,pd->bp", t, apart) for t in theta]

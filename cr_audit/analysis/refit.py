@@ -14,6 +14,7 @@ from cr_audit.analysis.embedding import Progress
 from cr_audit.analysis.facts import Analysis, Choice, UnitResult
 from cr_audit.analysis.fit_weights import weighed_by
 from cr_audit.analysis.held_out import decisions, held_out_decisions, win_counts
+from cr_audit.analysis.mlp_fits import MAX_MLP_GROUPS, with_other_weights
 from cr_audit.analysis.replicates import draw_replicates, standard_errors
 from cr_audit.analysis.reward_facts import (
     Cause,
@@ -28,6 +29,8 @@ from cr_audit.analysis.reward_facts import (
 )
 from cr_audit.analysis.reward_problem import (
     DEFAULT_PENALTY,
+    MLP_PENALTIES,
+    FitRewards,
     Problem,
     choose_reward_model,
     problem_of,
@@ -38,7 +41,7 @@ from cr_audit.analysis.reward_problem import (
 from cr_audit.analysis.subjects import Averages, subjects_of
 from cr_audit.analysis.units import choose_resampling
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
-from cr_audit.errors import ComputeError, UsageError
+from cr_audit.errors import ComputeError
 from cr_audit.rewards.bootstrap import effective_units
 from cr_audit.rewards.changes import Changes, ranking_changes
 from cr_audit.rewards.linear import LinearFit
@@ -50,7 +53,7 @@ from cr_audit.rewards.objective import (
     residual_certificate,
     shift_certificate,
 )
-from cr_audit.rewards.selection import PenaltyCurve, cross_validate_penalty
+from cr_audit.rewards.selection import PENALTIES, PenaltyCurve, cross_validate_penalty
 from cr_audit.rewards.tabular import Fit
 
 Curves = tuple[PenaltyCurve, PenaltyCurve | NotApplicable] | NotApplicable
@@ -145,13 +148,6 @@ class _Run:
             return Choice(repr(problem.penalty), why), NotApplicable(
                 "only --penalty auto tries many"
             )
-        if problem.model == "mlp":
-            raise UsageError(
-                "penalty-auto-mlp",
-                "--penalty auto is not offered for mlp rewards: their training stops early, so the"
-                " penalty hardly acts, and 45 trainings would take an hour",
-                next_step="give --penalty a number, or use --reward linear",
-            )
         what, clusters = self.holding_out()
 
         def curve(weights: FloatArray) -> PenaltyCurve:
@@ -161,7 +157,13 @@ class _Run:
                 return problem.rewards(rows, weights, penalty, warm)
 
             rng = stream(self.analysis.settings, 20)
-            return cross_validate_penalty(problem.comparisons, at, clusters=clusters, rng=rng)
+            return cross_validate_penalty(
+                problem.comparisons,
+                at,
+                penalties=MLP_PENALTIES if problem.model == "mlp" else PENALTIES,
+                clusters=clusters,
+                rng=rng,
+            )
 
         best = curve(problem.uniform)
         other = self.weights if isinstance(self.weights, NotApplicable) else curve(self.weights)
@@ -226,7 +228,7 @@ class _Run:
                 known,
             )
         )
-        found = _Found(self, standard, weighted, components, averages, changes)
+        found = _Found(self, made, standard, weighted, components, averages, changes)
         causes, effects = found.causes(() if isinstance(groups, NotApplicable) else groups)
         self.report("held out", 0, 0)
         what, apart = self.holding_out()
@@ -316,6 +318,7 @@ class _Found:
     """What follows from both fits."""
 
     run: _Run
+    made: tuple[Fit | LinearFit | FloatArray, ...]
     standard: RewardFit
     weighted: RewardFit | NotApplicable
     components: IntArray
@@ -351,7 +354,6 @@ class _Found:
             isinstance(self.weighted, NotApplicable)
             or isinstance(averages, NotApplicable)
             or isinstance(changes, NotApplicable)
-            or problem.model == "mlp"
         ):
             return (), ()
         tabular = problem.model == "tabular"
@@ -359,11 +361,17 @@ class _Found:
         # κ is one number for all components; kept, a group acts on its own component alone.
         norm = self.weighted.kappa if self.components.max(initial=0) > 0 else None
 
-        def again(weights: FloatArray) -> FloatArray:
+        def one_fit(weights: FloatArray) -> FloatArray:
             if tabular:
                 return problem.tabular(rows, weights, penalty, warm, norm).rewards
             return problem.linear(rows, weights, penalty).rewards
 
+        again: FitRewards = one_fit
+        subjects_from: FitRewards = averages.of
+        by_run = self.made[-1]
+        if isinstance(by_run, np.ndarray):
+            groups = groups[:MAX_MLP_GROUPS]
+            again, subjects_from = with_other_weights(problem, by_run, averages)
         self.run.report("causes", 0, 0)
         subject_components = (
             averages.subjects.components if tabular else np.zeros(averages.subjects.n, np.int64)
@@ -372,7 +380,7 @@ class _Found:
             groups,
             self.weighted.weights,
             self.components,
-            averages.of,
+            subjects_from,
             subject_components,
             changes.reward_standard,
             changes.reward_weighted,

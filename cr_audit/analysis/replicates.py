@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from cr_audit.analysis.mlp_fits import MIN_REPLICATES as MIN_MLP_REPLICATES
+from cr_audit.analysis.mlp_fits import NETWORKS_PER_REPLICATE, ONE_IN, mlp_replicates
 from cr_audit.analysis.reward_facts import Errors
 from cr_audit.analysis.reward_problem import Problem
 from cr_audit.analysis.subjects import Averages
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.rewards.bootstrap import bootstrap_tabular, sandwich_covariance
-from cr_audit.rewards.linear import LinearFit, bootstrap_linear
+from cr_audit.rewards.linear import LinearFit
+from cr_audit.rewards.linear_bootstrap import bootstrap_linear
 from cr_audit.rewards.tabular import Fit
 
 MAX_DRAWN = 20_000_000
 """Replicates times subjects of one fit held at once: 160 MB of float64."""
 MIN_REPLICATES = 100
-N_MLP_REPLICATES = 20
-"""An mlp is trained anew in every replicate: about two seconds for each of its networks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +46,8 @@ def draw_replicates(
 ) -> Replicates:
     """Replicates of the subjects' rewards, all fits on the same resamples of ``what``.
 
-    Tabular: full refits, with the weights' Monte-Carlo error. Linear: one Newton step from the
-    fit, weights taken as known. Mlp: N_MLP_REPLICATES full trainings of one network each, so
-    their spread also holds that of the training.
+    With the weights' Monte-Carlo error. Tabular: full refits. Linear: two Newton steps from the
+    fit. Mlp: one in ONE_IN of them, networks of the ensemble trained anew (``mlp_replicates``).
     """
     n = max(MIN_REPLICATES, min(n_replicates, MAX_DRAWN // averages.subjects.n))
     if problem.model == "tabular":
@@ -71,7 +71,24 @@ def draw_replicates(
     if problem.model == "linear":
         return _linear(problem, [f for f in fits if isinstance(f, LinearFit)], averages, what,
                        clusters, n, rng)  # fmt: skip
-    return _mlp(problem, weights, averages, what, clusters, rng, tick)
+    runs = tuple(f for f in fits if isinstance(f, np.ndarray))
+    rewards = mlp_replicates(
+        problem,
+        runs,
+        weights,
+        averages,
+        clusters=clusters,
+        n_replicates=max(MIN_MLP_REPLICATES, n_replicates // ONE_IN),
+        rng=rng,
+        tick=tick,
+    )
+    error = " and the Monte-Carlo error of the weights" if len(runs) > 1 and problem.draw else ""
+    networks = (
+        "one network" if NETWORKS_PER_REPLICATE == 1 else f"{NETWORKS_PER_REPLICATE} networks"
+    )
+    return Replicates(
+        rewards, f"resampled {what}{error}, {networks} trained in each, and resampled runs", 0
+    )
 
 
 def _linear(
@@ -85,56 +102,21 @@ def _linear(
 ) -> Replicates:
     assert problem.contexts is not None
     assert averages.matrix is not None
-    theta = bootstrap_linear(
+    contexts = problem.contexts.astype(np.float64)
+    drawn = bootstrap_linear(
         problem.comparisons,
-        problem.contexts.astype(np.float64),
+        contexts,
         fits,
         n_replicates=n,
         clusters=clusters,
+        draw_weights=[None, problem.draw][: len(fits)],
         n_threads=problem.n_threads,
         rng=rng,
     )
-    means = np.asarray(averages.matrix @ problem.contexts.astype(np.float64))
-    rewards = np.stack(
-        [np.einsum("bd,gd->bg", t, means - fit.centre) for t, fit in zip(theta, fits, strict=True)]
+    error = " and the Monte-Carlo error of the weights" if drawn.weights_drawn[-1] else ""
+    return Replicates(
+        drawn.predict(np.asarray(averages.matrix @ contexts)), f"resampled {what}{error}", 0
     )
-    return Replicates(rewards, f"resampled {what} (weights taken as known)", 0)
-
-
-def _mlp(
-    problem: Problem,
-    weights: tuple[FloatArray, ...],
-    averages: Averages,
-    what: str,
-    clusters: IntArray | None,
-    rng: np.random.Generator,
-    tick: Callable[[int, int], None],
-) -> Replicates:
-    rows = problem.comparisons
-    unit = np.arange(rows.n)
-    if clusters is not None:
-        lone = np.where(clusters < 0, clusters.max(initial=0) + 1 + unit, clusters)
-        _, unit = np.unique(lone, return_inverse=True)
-    n_units = int(unit.max()) + 1
-    out = np.empty((len(weights), N_MLP_REPLICATES, averages.subjects.n))
-    seeds = np.random.SeedSequence(int(rng.integers(2**63))).spawn(N_MLP_REPLICATES)
-    for b in range(N_MLP_REPLICATES):
-        tick(b, N_MLP_REPLICATES)
-        counts = np.bincount(rng.integers(n_units, size=n_units), minlength=n_units)[unit]
-        kept = counts > 0
-        drawn = replace(
-            rows,
-            **{
-                name: getattr(rows, name)[kept]
-                for name in ("winner", "loser", "outcome", "annotator", "prompt", "winner_first")
-            },
-            mass=rows.mass[kept] * counts[kept],
-        )
-        once = replace(problem, mlp_seed=seeds[b])
-        for k, w in enumerate(weights):
-            runs = once.mlp(drawn, w, problem.penalty, 1)
-            out[k, b] = averages.of(runs.mean(axis=0))
-    return Replicates(out, f"resampled {what}, one network trained in each", 0)
 
 
 def standard_errors(

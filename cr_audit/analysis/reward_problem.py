@@ -19,18 +19,22 @@ from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.geometry.contexts import response_contexts
+from cr_audit.geometry.weights import Weights
 from cr_audit.rewards.bootstrap import WeightDraw
 from cr_audit.rewards.linear import LinearFit, fit_linear
 from cr_audit.rewards.moments import FitStatus
 from cr_audit.rewards.tabular import Fit, fit_tabular
 
 # Chosen by cross-validation on real sets: docs/refit.md, "The penalty".
-DEFAULT_PENALTY: dict[str, float] = {"tabular": 0.03, "linear": 1.0, "mlp": 1.0}
+DEFAULT_PENALTY: dict[str, float] = {"tabular": 0.03, "linear": 1.0, "mlp": 0.03}
 # Median comparisons per item from which a tabular fit predicts better than a linear one:
 # docs/refit.md, "Tabular or linear".
 ENOUGH_COMPARISONS = 8.0
-# Networks per fold where an mlp predicts held-out comparisons.
+# Networks of an ensemble ([CR] Appendix I.3), and per fold where it predicts held-out comparisons.
+N_MLP_RUNS = 20
 N_MLP_FOLD_RUNS = 2
+# The grid of ``--penalty auto`` for mlp: docs/refit.md, "The penalty".
+MLP_PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
 # Linear fits: gradient small against any standard error, and few iterations.
 LINEAR_TOLERANCE = 1e-7
 
@@ -97,7 +101,7 @@ class Problem:
         )
 
     def mlp(
-        self, rows: Comparisons, weights: FloatArray, penalty: float, n_runs: int = 20
+        self, rows: Comparisons, weights: FloatArray, penalty: float, n_runs: int = N_MLP_RUNS
     ) -> FloatArray:
         """Rewards of every run, float64 (n_runs, n_items); the seed is the same for both fits."""
         from cr_audit.rewards.mlp import fit_mlp
@@ -110,6 +114,7 @@ class Problem:
             penalty=penalty,
             n_runs=n_runs,
             count_weighted=self.count_weighted,
+            n_threads=self.n_threads,
             rng=np.random.default_rng(self.mlp_seed),
         )
         return fit.by_run
@@ -124,7 +129,7 @@ class Problem:
         if self.model == "linear":
             linear = self.linear(rows, weights, penalty, warm)
             return linear.rewards, linear.theta
-        # Few networks: this is for folds, where twenty would take minutes.
+        # Few networks: this is for folds, where all of them would take minutes.
         mean = self.mlp(rows, weights, penalty, N_MLP_FOLD_RUNS).mean(axis=0)
         return mean, mean
 
@@ -216,7 +221,7 @@ def problem_of(
             comparisons=data.comparison_arrays(),
             weights=weights if isinstance(weights, NotApplicable) else weights.weights,
             scheme=scheme_of(settings, weights_settings(analysis)),
-            draw=None,
+            draw=_redraw(weights),
             contexts=in_their_span(contexts) if model == "linear" else contexts,
             count_weighted=settings.count_weighted,
             penalty=penalty,
@@ -231,6 +236,13 @@ def problem_of(
             " --ratings-to-pairs ratings, as pairs",
         )
     return problem
+
+
+def _redraw(weights: Weights | NotApplicable) -> WeightDraw | None:
+    """Draws of the responses' weights where these were sampled."""
+    if isinstance(weights, NotApplicable) or weights.n_samples == 0:
+        return None
+    return lambda rng: weights.resample(1, rng)[0]
 
 
 def in_their_span(contexts: Float32Array) -> Float32Array:

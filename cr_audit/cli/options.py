@@ -201,7 +201,7 @@ Penalty = Annotated[
         "--penalty",
         metavar="NUMBER|auto",
         help="Penalty on the rewards, the same for both fits; auto: cross-validation."
-        " [default: 0.03 tabular, 1 linear and mlp]",
+        " [default: 0.03 tabular and mlp, 1 linear]",
         rich_help_panel=REWARDS,
     ),
 ]

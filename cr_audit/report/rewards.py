@@ -277,8 +277,13 @@ def _effect_section(r: Rewards, s: Subjects) -> list[RenderableType]:
             f"{shorten(visible(group.name), 50)}: {subject_name(s, effect.subject, 30)}"
             f" {effect.shift:+.2f}; {plural(effect.n_moved, s.unit)} by {MOVED:g} or more"
         )
+    tried, known = len(r.effects), len(r.groups)
+    some = f"; of {known:,} clusters the {tried:,} whose weight changed most were tried"
+    text = (
+        f"what the weights of these clones move most, in log-odds{some if tried < known else ''}:"
+    )
     return [
-        Text("what the weights of these clones move most, in log-odds:", style="dim"),
+        Text(text + ":", style="dim"),
         Padding(Text("\n".join(lines)), (0, 0, 0, 2)),
     ]
 

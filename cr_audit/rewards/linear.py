@@ -6,19 +6,15 @@ systems by conjugate gradients preconditioned with the Hessian at θ = 0, which 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
-from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions
-from cr_audit.errors import ComputeError
+from cr_audit.arrays import FloatArray, Proportions
 from cr_audit.rewards.moments import FitStatus
 from cr_audit.rewards.objective import (
     PairTerms,
@@ -69,7 +65,7 @@ class LinearFit:
         return out
 
 
-class _Rows:
+class Rows:
     """Products with the m x d contexts, in blocks of rows summed in one fixed order."""
 
     def __init__(self, contexts: FloatArray, pool: ThreadPoolExecutor) -> None:
@@ -147,7 +143,7 @@ def fit_linear(
     terms = pair_terms(proportions, w, count_weighted=count_weighted)
     theta = np.zeros(c.shape[1]) if warm_start is None else np.array(warm_start, dtype=np.float64)
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
-        rows = _Rows(c, pool)
+        rows = Rows(c, pool)
         centre = rows.transposed(w)
         c -= centre
         problem = _Problem(rows, terms, w, lam, ridge)
@@ -177,7 +173,7 @@ def fit_linear(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Problem:
-    rows: _Rows
+    rows: Rows
     terms: PairTerms
     weights: FloatArray
     penalty: float
@@ -201,7 +197,7 @@ class _Problem:
         return out
 
 
-def _factor(matrix: FloatArray) -> Callable[[FloatArray], FloatArray]:
+def factor(matrix: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """A solver in the range of a positive semi-definite matrix: flat directions get no step.
 
     Contexts of fewer alternatives than dimensions leave θ undetermined in those directions, and
@@ -228,7 +224,7 @@ def _newton(
     norm = float(np.abs(gradient).max())
     if norm <= tolerance:
         return theta, 0, norm, False
-    precondition = _factor(problem.dense_hessian(np.zeros_like(rewards)))
+    precondition = factor(problem.dense_hessian(np.zeros_like(rewards)))
     value = problem.value(theta, rewards)
     for iteration in range(max_iterations):
         step = _step(problem, rewards, gradient, precondition, max(min(0.1, norm), 1e-6))
@@ -285,78 +281,11 @@ def _step(
     return step
 
 
-def bootstrap_linear(
-    comparisons: Comparisons,
-    contexts: FloatArray,
-    fits: Sequence[LinearFit],
-    *,
-    n_replicates: int = 1000,
-    clusters: IntArray | None = None,
-    n_threads: int = 1,
-    rng: np.random.Generator,
-) -> FloatArray:
-    """Replicates of θ, float64 (fits, replicates, d), on the same resampled comparisons.
+def linear_hessian(rows: Rows, proportions: Proportions, fit: LinearFit) -> FloatArray:
+    """∂²/∂θ² of a fit's objective at the fit, float64 (d, d); rows : the contexts less its centre.
 
-    One Newton step per replicate from the fit, with the fit's Hessian:
-    θ* = θ̂ + H⁻¹ Σ_c (n_c - 1) u_c, u_c the score of comparison (or cluster) c drawn n_c times. It
-    shares its covariance with the sandwich; its distance from full refits is of second order and
-    measured in tests/unit/rewards/test_linear.py. Rewards: (contexts - fit.centre) @ θ*.
-    Weights are taken as known. The result does not depend on ``n_threads``.
-    Memory: 2 bytes per replicate and comparison (200 MB for 1,000 of 100,000).
-    """
-    proportions = comparisons.proportions()
-    key = proportions.first * np.int64(comparisons.n_items) + proportions.second
-    low = np.minimum(comparisons.winner, comparisons.loser)
-    high = np.maximum(comparisons.winner, comparisons.loser)
-    pair = np.searchsorted(key, low * np.int64(comparisons.n_items) + high)
-    won = np.where(low == comparisons.winner, comparisons.outcome, 1.0 - comparisons.outcome)
-    unit = np.arange(comparisons.n)
-    if clusters is not None:
-        lone = np.where(clusters < 0, clusters.max(initial=0) + 1 + unit, clusters)
-        _, unit = np.unique(lone, return_inverse=True)
-    n_units = int(unit.max(initial=-1)) + 1
-    if n_units < 2:
-        raise ComputeError(
-            "bootstrap-one-cluster",
-            "a bootstrap needs at least two comparisons or clusters to draw from",
-            next_step="resample comparisons instead of clusters, or collect more data",
-        )
-    # 16 bits hold any count that a bootstrap of this size can produce.
-    counts = np.empty((n_replicates, n_units), dtype=np.uint16)
-    for b in range(n_replicates):
-        counts[b] = np.bincount(rng.integers(n_units, size=n_units), minlength=n_units)
-    c = np.asarray(contexts, dtype=np.float64)
-    out = np.empty((len(fits), n_replicates, c.shape[1]))
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
-        for f, fit in enumerate(fits):
-            terms = pair_terms(
-                proportions, fit.weights, count_weighted=fit.count_weighted, normaliser=fit.kappa
-            )
-            excess = won - expit(fit.rewards[low] - fit.rewards[high])
-            both = fit.weights[low] * fit.weights[high] * terms.strength[pair]
-            g = both * comparisons.mass / proportions.mass[pair] * excess
-            rows = _Rows(c - fit.centre, pool)
-            problem = _Problem(rows, terms, fit.weights, fit.penalty, fit.ridge)
-            solve = _factor(problem.dense_hessian(fit.rewards))
-            score = partial(_scores, c, low, high, g, counts, unit)
-            spans = [slice(a, a + BLOCK_ROWS) for a in range(0, comparisons.n, BLOCK_ROWS)]
-            total = np.zeros((n_replicates, c.shape[1]))
-            for block in pool.map(score, spans):
-                total += block
-            out[f] = fit.theta + solve(total.T).T
-    return out
-
-
-def _scores(
-    contexts: FloatArray,
-    low: IntArray,
-    high: IntArray,
-    g: FloatArray,
-    counts: NDArray[np.uint16],
-    unit: IntArray,
-    span: slice,
-) -> FloatArray:
-    """Σ_c (n_c - 1) u_c over one block of comparisons; float64 (replicates, d)."""
-    u = (contexts[low[span]] - contexts[high[span]]) * g[span, None]
-    out: FloatArray = (counts[:, unit[span]].astype(np.float64) - 1.0) @ u
-    return out
+    The pairs must be those that the fit was made of."""
+    terms = pair_terms(
+        proportions, fit.weights, count_weighted=fit.count_weighted, normaliser=fit.kappa
+    )
+    return _Problem(rows, terms, fit.weights, fit.penalty, fit.ridge).dense_hessian(fit.rewards)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cr_audit.arrays import FloatArray, Proportions
+from cr_audit.rewards.networks import Task, Training, train_networks
 from cr_audit.rewards.objective import check_penalty, check_weights, objective, pair_terms
 
 
@@ -47,13 +48,13 @@ def fit_mlp(
     batch_size: int = 512,
     n_steps: int = 500,
     count_weighted: bool = False,
+    n_threads: int = 1,
     rng: np.random.Generator,
 ) -> MlpFit:
-    """Train ``n_runs`` networks d → hidden → hidden → 1 (ReLU, Adam) in one batched pass.
+    """Train ``n_runs`` networks d → hidden → hidden → 1 (ReLU, Adam), see ``networks``.
 
-    contexts : (m, d), used as float32. Each run has its own start and its own batches, all drawn
-    from ``rng``; torch runs on one thread, so that the same seed gives the same bytes.
-    Memory: n_runs * batch_size * d floats of 4 bytes per step.
+    contexts : (m, d), used as float32. Each run has its own start and its own batches, from a seed
+    of its own drawn from ``rng``. The result does not depend on ``n_threads``.
 
     Source: [CR] Appendix I.3 (two hidden layers of 32, Adam at 1e-4, batches of 512, 500 steps,
     mean of 20 runs), which are the defaults. Deviations, beside those of ``objective``:
@@ -65,8 +66,6 @@ def fit_mlp(
        ``objective`` says how far it got. The certificate does not hold for it.
     7. Each run is centred to Σ w r = 0 before the mean.
     """
-    import torch
-
     m = proportions.n_items
     w, lam = check_weights(weights, m), check_penalty(penalty)
     c = np.asarray(contexts, dtype=np.float32)
@@ -75,66 +74,11 @@ def fit_mlp(
     if min(n_runs, hidden, batch_size) < 1 or n_steps < 0 or not learning_rate > 0:
         raise ValueError("n_runs, hidden, batch_size and learning_rate must be positive")
     terms = pair_terms(proportions, w, count_weighted=count_weighted)
-    both = w[terms.first] * w[terms.second] * terms.strength
-    mass = float(both.sum())
-    pair_cdf, item_cdf = np.cumsum(both) / max(mass, 1e-300), np.cumsum(w)
-    sizes = ((c.shape[1], hidden), (hidden, hidden), (hidden, 1))
-    # The penalty varies far less over alternatives than the loss does over pairs.
-    n_sizes = max(1, batch_size // 4)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        layers = []
-        for fan_in, fan_out in sizes:  # torch.nn.Linear's own start: uniform ± 1/√fan_in
-            bound = 1.0 / np.sqrt(fan_in)
-            for shape in ((n_runs, fan_in, fan_out), (n_runs, 1, fan_out)):
-                start = rng.uniform(-bound, bound, shape).astype(np.float32)
-                layers.append(torch.tensor(start, requires_grad=True))
-        table = torch.from_numpy(c)
-
-        # Few alternatives stand many times in a batch: then the first layer, which costs most,
-        # is applied to each alternative once.
-        few = m <= 2 * batch_size + n_sizes
-
-        def first_layer(rows: torch.Tensor) -> torch.Tensor:
-            """Of alternatives (n_runs, k), as (n_runs, k, hidden)."""
-            if not few:
-                return torch.baddbmm(layers[1], table[rows], layers[0])
-            every = torch.baddbmm(layers[1], table.expand(n_runs, -1, -1), layers[0])
-            return torch.take_along_dim(every, rows.unsqueeze(-1), 1)
-
-        def network(rows: torch.Tensor) -> torch.Tensor:
-            h = torch.relu(first_layer(rows))
-            h = torch.relu(torch.baddbmm(layers[3], h, layers[2]))
-            return torch.baddbmm(layers[5], h, layers[4]).squeeze(-1)
-
-        adam = torch.optim.Adam(layers, lr=learning_rate)
-        for _ in range(n_steps if mass > 0 else 0):
-            pairs = np.searchsorted(pair_cdf, rng.random((n_runs, batch_size)), side="right")
-            pairs = np.minimum(pairs, both.shape[0] - 1)
-            items = np.searchsorted(item_cdf, rng.random((n_runs, n_sizes)), side="right")
-            items = np.minimum(items, m - 1)
-            drawn = np.concatenate([terms.first[pairs], terms.second[pairs], items], axis=1)
-            r = network(torch.from_numpy(drawn))
-            delta = r[:, :batch_size] - r[:, batch_size : 2 * batch_size]
-            p = torch.from_numpy(terms.p[pairs].astype(np.float32))
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(
-                delta, p, reduction="none"
-            ).mean(dim=1)
-            size = (r[:, 2 * batch_size :] ** 2).mean(dim=1)
-            adam.zero_grad()
-            # A sum over runs: each run's gradient is its own.
-            torch.autograd.backward((mass * loss + 0.5 * lam * size).sum())
-            adam.step()
-        with torch.no_grad():
-            out = [
-                network(torch.arange(a, min(a + 4096, m)).expand(n_runs, -1)).numpy()
-                for a in range(0, m, 4096)
-            ]
-    finally:
-        torch.set_num_threads(threads)
-    by_run = np.concatenate(out, axis=1).astype(np.float64)
-    by_run -= np.einsum("ri,i->r", by_run, w)[:, None]
+    # Without a pair there is nothing to learn: the networks stay as they start.
+    steps = n_steps if np.any(w[terms.first] * w[terms.second] > 0) else 0
+    training = Training(hidden, learning_rate, batch_size, steps)
+    tasks = [Task(terms, w, lam, seed) for seed in seeds_of(rng, n_runs)]
+    by_run = centred(train_networks(c, tasks, training, n_threads=n_threads), w)
     rewards = by_run.mean(axis=0)
     return MlpFit(
         rewards=rewards,
@@ -149,3 +93,14 @@ def fit_mlp(
         n_steps=n_steps,
         count_weighted=count_weighted,
     )
+
+
+def seeds_of(rng: np.random.Generator, n_runs: int) -> list[np.random.SeedSequence]:
+    """The seeds of an ensemble's runs; run k has the same one however many there are."""
+    return np.random.SeedSequence(int(rng.integers(2**63))).spawn(n_runs)
+
+
+def centred(rewards: FloatArray, weights: FloatArray) -> FloatArray:
+    """Each row less its mean Σ w r; float64 (runs, m)."""
+    out: FloatArray = rewards - np.einsum("ri,i->r", rewards, weights)[:, None]
+    return out

@@ -108,7 +108,6 @@ def test_the_settings_file_names_the_data_set(run: Run) -> None:
         (("--plot", "x.png"), 2, "SVG"),
         (("--model", "none", "--weighted"), 4, "needs weights"),
         (("--model", "none", "--reward", "linear"), 2, "vectors"),
-        (("--model", "lexical", "--reward", "mlp", "--penalty", "auto"), 2, "mlp"),
     ],
 )
 def test_what_cannot_be_done_says_what_to_do(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from cases import DISTINCT, SAMPLES, analysed, labelled
 
-from cr_audit.analysis import Analysis
+from cr_audit.analysis import Analysis, mlp_fits
 from cr_audit.analysis.refit import refit
 from cr_audit.analysis.reward_facts import Rewards
+from cr_audit.analysis.reward_problem import MLP_PENALTIES
 from cr_audit.arrays import NotApplicable
 from cr_audit.audits import run_audits
 from cr_audit.errors import ComputeError, UsageError
+from cr_audit.rewards import mlp
 from cr_audit.rewards.changes import Changes, restore_weights
+from cr_audit.rewards.networks import Training
 from cr_audit.rewards.objective import moment_residual, pair_terms
 
 
@@ -164,6 +169,16 @@ def test_linear_rewards_rank_models_by_the_mean_of_their_responses() -> None:
         assert c.reward_standard[k] == pytest.approx(r.values_standard[s.labels == k].mean())
     assert np.all(c.interval_standard[:, 0] <= c.reward_standard)
     assert np.all(c.reward_standard <= c.interval_standard[:, 1])
+    assert "Monte-Carlo error of the weights" in r.intervals
+
+
+def test_weights_that_were_not_sampled_have_no_error_to_carry() -> None:
+    r = rewards_of(
+        analysed(
+            SAMPLES / "clone_robust.jsonl", reward="linear", weights="cluster", n_replicates=20
+        )
+    )
+    assert r.intervals == "resampled annotators"
 
 
 def test_linear_rewards_rank_clone_clusters_beside_what_they_were_compared_with() -> None:
@@ -176,6 +191,28 @@ def test_linear_rewards_rank_clone_clusters_beside_what_they_were_compared_with(
     assert s.unit == "cluster"
     assert s.n_components == 3
     assert s.n == 9
+
+
+def test_networks_have_a_penalty_curve_replicates_and_causes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    short = Training(learning_rate=3e-3, batch_size=64, n_steps=40)
+    monkeypatch.setattr(mlp_fits, "Training", lambda: short)
+    quick = partial(mlp.fit_mlp, learning_rate=3e-3, batch_size=64, n_steps=40)
+    monkeypatch.setattr(mlp, "fit_mlp", quick)
+    analysis = analysed(
+        SAMPLES / "clone_robust.jsonl", reward="mlp", penalty="auto", n_replicates=300
+    )
+    r, again = rewards_of(analysis), refit(analysis, n_threads=3).rewards
+    assert isinstance(r.curves, tuple)
+    assert r.curves[0].penalties.tolist() == sorted(MLP_PENALTIES, reverse=True)
+    assert changes_of(r).n_replicates == 30
+    assert "one network trained in each" in r.intervals
+    assert isinstance(r.groups, tuple)
+    assert len(r.effects) == min(len(r.groups), mlp_fits.MAX_MLP_GROUPS) > 0
+    assert isinstance(again, Rewards)
+    assert changes_of(again).interval_shift.tobytes() == changes_of(r).interval_shift.tobytes()
+    assert again.effects == r.effects
 
 
 def test_the_cross_validated_penalty_comes_with_its_curve() -> None:

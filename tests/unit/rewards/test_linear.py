@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from cr_audit.arrays import Comparisons
-from cr_audit.rewards.linear import bootstrap_linear, fit_linear
+from cr_audit.rewards.linear import fit_linear
 from cr_audit.rewards.moments import FitStatus
 from cr_audit.rewards.objective import objective, pair_terms
 from cr_audit.rewards.tabular import fit_tabular
@@ -109,23 +109,6 @@ def test_same_bytes_whatever_the_threads() -> None:
         fit_linear(rows.proportions(), contexts, w, penalty=0.1, n_threads=t) for t in (1, 3)
     )
     assert one.theta.tobytes() == two.theta.tobytes()
-
-
-def test_bootstrap_against_full_refits() -> None:
-    rows, contexts, w, rng = problem(5, 60, 4, 1500)
-    fit = fit_linear(rows.proportions(), contexts, w, penalty=0.05, count_weighted=True)
-    thetas = bootstrap_linear(rows, contexts, [fit, fit], n_replicates=300, rng=rng)
-    assert thetas.shape == (2, 300, 4)
-    np.testing.assert_array_equal(thetas[0], thetas[1])
-    refits = []
-    for _ in range(150):
-        drawn = rng.integers(rows.n, size=rows.n)
-        again = Comparisons.of(60, rows.winner[drawn], rows.loser[drawn], rows.outcome[drawn])
-        refits.append(
-            fit_linear(again.proportions(), contexts, w, penalty=0.05, count_weighted=True).theta
-        )
-    np.testing.assert_allclose(thetas[0].std(axis=0), np.std(refits, axis=0), rtol=0.3)
-    np.testing.assert_allclose(thetas[0].mean(axis=0), fit.theta, atol=0.05)
 
 
 def test_statuses() -> None:

@@ -131,19 +131,22 @@ def test_the_same_seed_gives_the_same_study(study: CaseStudy) -> None:
         assert a.after.tobytes() == b.after.tobytes()
 
 
-def test_small_networks_on_request_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_on_request_in_every_place_of_linear_rewards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     quick = partial(module.fit_mlp, n_runs=2, n_steps=3)
     monkeypatch.setattr(module, "fit_mlp", quick)
     facts = case_study(
         encode,
         encoder="lexical",
         per_topic=10,
-        n_comparisons=(),
+        n_comparisons=(300,),
+        n_draws=2,
         reward="mlp",
         rng=np.random.default_rng(0),
     )
     assert facts.reward == "mlp"
-    assert len(facts.rows) == 3 * 3  # uniform, sphere and sharing: each fit is an ensemble
+    assert [r.n_comparisons for r in facts.rows] == [0] * (7 * 3) + [300] * (3 * 3)
     assert all(np.isfinite(r.after).all() for r in facts.rows)
     with pytest.raises(ValueError, match="linear or mlp"):
         case_study(encode, encoder="x", reward="tabular", rng=np.random.default_rng(0))

@@ -1,0 +1,138 @@
+"""What an ensemble of networks needs beside its fits: replicates, and fits with other weights.
+
+A network's noise is that of its start, of its batches and of the data. What is asked here is how
+the *mean* of the ensemble moves, so networks are compared with those of the fit that had the same
+start: r̄ + mean_k (r*_k - r_k) over few runs k moves as the mean of all of them does, and most of
+the noise of the starts cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from cr_audit.analysis.reward_problem import FitRewards, Problem
+from cr_audit.analysis.subjects import Averages
+from cr_audit.arrays import Comparisons, FloatArray, IntArray
+from cr_audit.rewards.mlp import centred, seeds_of
+from cr_audit.rewards.networks import Task, Training, train_networks
+from cr_audit.rewards.objective import pair_terms
+
+ONE_IN = 10
+"""An mlp is trained anew in one in ten of the replicates asked for: docs/refit.md, "Networks"."""
+MIN_REPLICATES = 20
+NETWORKS_PER_REPLICATE = 1
+REPLICATES_AT_ONCE = 20
+"""Trained in one call; fixed, so that the result does not hang on the number of threads."""
+MAX_MLP_GROUPS = 5
+N_CAUSE_RUNS = 5
+"""Clone groups that are undone, and networks that are trained for each."""
+SURE = 2.0
+"""Standard errors of the training below which a shift counts as none."""
+
+
+def mlp_replicates(
+    problem: Problem,
+    by_run: tuple[FloatArray, ...],
+    weights: tuple[FloatArray, ...],
+    averages: Averages,
+    *,
+    clusters: IntArray | None,
+    n_replicates: int,
+    networks: int = NETWORKS_PER_REPLICATE,
+    rng: np.random.Generator,
+    tick: Callable[[int, int], None],
+) -> FloatArray:
+    """Replicates of the subjects' rewards, float64 (fits, n_replicates, n_subjects).
+
+    by_run : float64 (runs, n_items) of each fit. A replicate holds, each drawn anew and the same
+    for all fits: the comparisons (or ``clusters`` of them), the runs that the mean is over, and the
+    weights' Monte-Carlo error. Its reward is the mean of the drawn runs plus the mean change of
+    ``networks`` of them when trained on the drawn comparisons. As in ``bootstrap_tabular`` a
+    drawn pair has strength M*/M and κ stays that of the data.
+    """
+    rows, runs = problem.comparisons, by_run[0].shape[0]
+    pairs = _Resampled(rows, clusters)
+    seeds = seeds_of(np.random.default_rng(problem.mlp_seed), runs)
+    out = np.empty((len(weights), n_replicates, averages.subjects.n))
+    for a in range(0, n_replicates, REPLICATES_AT_ONCE):
+        tick(a, n_replicates)
+        tasks: list[Task] = []
+        made: list[tuple[int, int, IntArray]] = []
+        for b in range(a, min(a + REPLICATES_AT_ONCE, n_replicates)):
+            drawn: IntArray = rng.integers(runs, size=(runs,))
+            share, p = pairs.draw(rng)
+            for f, known in enumerate(weights):
+                w = known if f == 0 or problem.draw is None else problem.draw(rng)
+                terms = pair_terms(pairs.all, w, count_weighted=problem.count_weighted)
+                terms = replace(terms, p=p, strength=terms.strength * share)
+                tasks += [Task(terms, w, problem.penalty, seeds[k]) for k in drawn[:networks]]
+                made.append((f, b, drawn))
+        trained = _train(problem, tasks).reshape(len(made), networks, -1)
+        for (f, b, drawn), after in zip(made, trained, strict=True):
+            moved = after - by_run[f][drawn[:networks]]
+            out[f, b] = averages.of(by_run[f][drawn].mean(axis=0) + moved.mean(axis=0))
+    return out
+
+
+def with_other_weights(
+    problem: Problem, by_run: FloatArray, averages: Averages
+) -> tuple[FitRewards, FitRewards]:
+    """(weights -> rewards of some runs trained with them, those -> rewards of the subjects).
+
+    The rewards of the subjects are those of the ensemble, moved where N_CAUSE_RUNS runs agree on
+    it: where their mean change is SURE standard errors or more.
+    """
+    seeds = seeds_of(np.random.default_rng(problem.mlp_seed), by_run.shape[0])[:N_CAUSE_RUNS]
+    pairs = problem.comparisons.proportions()
+    mean = averages.of(by_run.mean(axis=0))
+
+    def fit(weights: FloatArray) -> FloatArray:
+        terms = pair_terms(pairs, weights, count_weighted=problem.count_weighted)
+        return _train(problem, [Task(terms, weights, problem.penalty, s) for s in seeds])
+
+    def subjects(trained: FloatArray) -> FloatArray:
+        moved = averages.of(trained - by_run[: len(seeds)])
+        shift = moved.mean(axis=0)
+        error = moved.std(axis=0, ddof=1) / np.sqrt(len(seeds))
+        out: FloatArray = mean + np.where(np.abs(shift) >= SURE * error, shift, 0.0)
+        return out
+
+    return fit, subjects
+
+
+def _train(problem: Problem, tasks: list[Task]) -> FloatArray:
+    assert problem.contexts is not None
+    trained = train_networks(problem.contexts, tasks, Training(), n_threads=problem.n_threads)
+    return np.concatenate(
+        [centred(r[None], t.weights) for r, t in zip(trained, tasks, strict=True)]
+    )
+
+
+class _Resampled:
+    """Comparisons drawn again, as pairs: each keeps its place, with more or less of its mass."""
+
+    def __init__(self, rows: Comparisons, clusters: IntArray | None) -> None:
+        self.all = rows.proportions()
+        low, high = np.minimum(rows.winner, rows.loser), np.maximum(rows.winner, rows.loser)
+        key = self.all.first * np.int64(rows.n_items) + self.all.second
+        self.pair = np.searchsorted(key, low * np.int64(rows.n_items) + high)
+        self.mass = rows.mass
+        self.won = rows.mass * np.where(low == rows.winner, rows.outcome, 1.0 - rows.outcome)
+        self.unit = np.arange(rows.n)
+        if clusters is not None:
+            lone = np.where(clusters < 0, clusters.max(initial=0) + 1 + self.unit, clusters)
+            _, self.unit = np.unique(lone, return_inverse=True)
+        self.n_units = int(self.unit.max()) + 1
+
+    def draw(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Drawn over own mass, and the share that the first item won; float64 (n_pairs,) each."""
+        drawn = rng.integers(self.n_units, size=self.n_units)
+        counts = np.bincount(drawn, minlength=self.n_units)[self.unit]
+        n = self.all.first.shape[0]
+        mass = np.bincount(self.pair, self.mass * counts, n)
+        won = np.bincount(self.pair, self.won * counts, n)
+        p = np.divide(won, mass, out=np.full(n, 0.5), where=mass > 0)
+        return mass / self.all.mass, p
