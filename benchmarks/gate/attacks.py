@@ -173,6 +173,7 @@ def everywhere_attack(rows: list[Row], fields: Fields, rng: random.Random) -> At
 def _everywhere(
     rows: list[Row], fields: Fields, text: str, rng: random.Random, change: Callable[[Row], Row]
 ) -> Attack:
+    """One model, or one entry per edit: many names for one text would be copies of their own."""
     by_prompt: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_prompt[fields.prompt_of(row)].append(row)
@@ -184,7 +185,7 @@ def _everywhere(
         texts.add(canonical(copy))
         known = by_prompt[prompts[number % len(prompts)]]
         out += [
-            change(fields.replaced(row, 0, copy, f"r{number}"))
+            change(fields.replaced(row, 0, copy, "0" if fields.by_model else str(number), "added"))
             for row in rng.sample(known, min(ROWS_PER_REFUSAL, len(known)))
         ]
     return Attack(out, frozenset(texts), REFUSALS)

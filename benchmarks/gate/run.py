@@ -27,42 +27,40 @@ Job = tuple[str, str, int]
 
 
 def wanted(args: argparse.Namespace, done: set[Job]) -> Iterator[Job]:
-    """By set, then by seed, so that all kinds of a set grow together; remarks are printed."""
+    """By seed, so that all sets and kinds grow together; what is not measured is printed."""
     from benchmarks.gate.sets import SETS
 
-    for name in args.sets.split(","):
-        remarks = SETS[name].remarks
-        kinds = args.kinds.split(",")
+    names, kinds = args.sets.split(","), args.kinds.split(",")
+    for name in names:
         for kind in kinds:
-            if kind in remarks:
-                print(f"{name} {kind}: not measured, {remarks[kind]}", flush=True)
-        for seed in range(args.first, args.first + args.splits):
+            if kind in SETS[name].remarks:
+                print(f"{name} {kind}: not measured, {SETS[name].remarks[kind]}", flush=True)
+    for seed in range(args.first, args.first + args.splits):
+        for name in names:
             for kind in kinds:
-                if kind not in remarks and (name, kind, seed) not in done:
+                if kind not in SETS[name].remarks and (name, kind, seed) not in done:
                     yield name, kind, seed
 
 
-def work(folder: Path, cache: Path, options: tuple[str, bool], jobs: list[Job]) -> list[str]:
-    """Trials of one set, as lines of JSON."""
+def work(folder: Path, cache: Path, options: tuple[str, bool], job: Job) -> str:
+    """One trial, as a line of JSON."""
     from benchmarks.gate.trial import Bench
 
-    profile, reread = options
-    bench = _BENCHES.get(jobs[0][0])
-    if bench is None:
-        _BENCHES.clear()
-        bench = Bench(jobs[0][0], folder, cache, profile=profile, reread=reread)
-        _BENCHES[jobs[0][0]] = bench
-    return [json.dumps(bench.trial(kind, seed)) for _, kind, seed in jobs]
+    name, kind, seed = job
+    if name not in _BENCHES:
+        profile, reread = options
+        _BENCHES[name] = Bench(name, folder, cache, profile=profile, reread=reread)
+    return json.dumps(_BENCHES[name].trial(kind, seed))
 
 
-_BENCHES: dict[str, Any] = {}  # the one data set that this process holds
+_BENCHES: dict[str, Any] = {}  # the data sets that this process has read
 
 
 def one_core() -> None:
-    """Pin a worker: some libraries take all cores that they see."""
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[os.getpid() % len(cores)]})
+    """The sampler of the weights takes all cores that it sees; the result does not depend on it."""
+    from cr_audit.geometry import voronoi
+
+    voronoi.available_workers = lambda: 1
 
 
 def main() -> None:
@@ -92,10 +90,10 @@ def main() -> None:
     ):
         options = (args.profile, args.reread)
         waiting = [
-            pool.submit(work, args.folder, cache, options, [job]) for job in wanted(args, done)
+            pool.submit(work, args.folder, cache, options, job) for job in wanted(args, done)
         ]
         for finished in as_completed(waiting):
-            out.writelines(line + "\n" for line in finished.result())
+            out.write(finished.result() + "\n")
             out.flush()
 
 

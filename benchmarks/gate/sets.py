@@ -66,12 +66,12 @@ class Fields:
         """Share of the win that the left side has; None without a label."""
         return self.shares.get(row[self.label]) if self.label else 1.0
 
-    def replaced(self, row: Row, side: int, text: str, suffix: str) -> Row:
-        """The row with another text on one side, under another name."""
+    def replaced(self, row: Row, side: int, text: str, suffix: str, base: str = "") -> Row:
+        """The row with another text on one side, under another name (``base`` or the old one)."""
         name = self.texts[side]
         if self.transcripts:
             text = row[name].rpartition(_ASSISTANT)[0] + _ASSISTANT + " " + text
-        return {**row, name: text} | {n: f"{row[n]}-{suffix}" for n in self.names[side]}
+        return {**row, name: text} | {n: f"{base or row[n]}-{suffix}" for n in self.names[side]}
 
     def turned(self, row: Row) -> Row:
         """The row with the other side winning."""
