@@ -5,8 +5,8 @@
     python -m benchmarks.gate.table FILE...
 
 Kinds: "rows" and "prompts" are clean batches, a random tenth of either against the rest; the others
-are attacks (``attacks.py``), mixed into a tenth of the rows. One line of JSON per trial is appended
-to FILE; trials that stand there already are not run again. One core per job, whatever the machine.
+are attacks (``attacks.py``, ``blind.py``), mixed into a tenth of the rows. One line of JSON per
+trial is appended to FILE; trials that stand there already are not run again. One core per job.
 """
 
 from __future__ import annotations
@@ -44,23 +44,28 @@ def wanted(args: argparse.Namespace, done: set[Job]) -> Iterator[Job]:
 
 def work(folder: Path, cache: Path, options: tuple[str, bool], job: Job) -> str:
     """One trial, as a line of JSON."""
+    from benchmarks.gate import blind
     from benchmarks.gate.trial import Bench
 
     name, kind, seed = job
     if name not in _BENCHES:
         profile, reread = options
         _BENCHES[name] = Bench(name, folder, cache, profile=profile, reread=reread)
-    return json.dumps(_BENCHES[name].trial(kind, seed))
+    bench = _BENCHES[name]
+    if kind.partition("-")[0] in blind.KINDS:
+        return json.dumps(blind.blind_trial(bench, kind, seed))
+    return json.dumps(bench.trial(kind, seed))
 
 
 _BENCHES: dict[str, Any] = {}  # the data sets that this process has read
 
 
 def one_core() -> None:
-    """The sampler of the weights takes all cores that it sees; the result does not depend on it."""
-    from cr_audit.geometry import voronoi
+    """Weighing takes all cores that it sees; the result does not depend on how many."""
+    from cr_audit.geometry import sharing, voronoi
 
-    voronoi.available_workers = lambda: 1
+    for module in (voronoi, sharing):
+        vars(module)["available_workers"] = lambda: 1
 
 
 def main() -> None:

@@ -70,8 +70,12 @@ def main(paths: Sequence[str]) -> None:
     print("\n| set | attack (copies) | fails | named | also names another | by rule |")
     print("|---|---|---|---|---|---|")
     for (name, kind), records in groups.items():
-        if kind not in CLEAN:
+        if kind not in CLEAN and not kind.startswith("drip"):
             print(attack_line(name, kind, records))
+    for (name, kind), records in groups.items():
+        if kind.startswith("drip"):
+            print(f"{name} {kind}: copies merged before a batch failed: ", end="")
+            print(dict(Counter(r["merged"] for r in records)))
     print("\nWeights: " + ", ".join(f"{k} {n}" for k, n in schemes.items()))
     for name, times in seconds.items():
         print(f"{name}: {sum(times) / len(times):.1f} s of processor time per trial")

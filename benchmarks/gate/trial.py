@@ -87,11 +87,12 @@ class Bench:
         )
         return restricted(both, 1, self.whole.report)[0]
 
-    def gate(self, in_batch: list[bool], added: list[Row]) -> tuple[BatchEffect, Verdict]:
-        batch = [r for r, new in zip(self.rows, in_batch, strict=True) if new]
+    def judged(
+        self, baseline: PreferenceDataset, batch: PreferenceDataset
+    ) -> tuple[BatchEffect, Verdict]:
         effect = compare(
-            self.baseline(in_batch),
-            parsed(batch + added),
+            baseline,
+            batch,
             self.settings,
             backend_for=lambda data: self.backend,
             cache=self.cache,
@@ -99,10 +100,20 @@ class Bench:
         )
         return effect, decide(judge(effect, self.policy), self.policy, today=date(2026, 1, 1))
 
+    def outcome(self, in_batch: list[bool], attack: Attack | None) -> Record:
+        """What the gate says of these rows, an attack's among them."""
+        started = time.process_time()
+        batch = [r for r, new in zip(self.rows, in_batch, strict=True) if new]
+        batch += attack.rows if attack else []
+        effect, verdict = self.judged(self.baseline(in_batch), parsed(batch))
+        out = described(effect, verdict)
+        if attack is not None:
+            out |= {"copies": attack.n_copies, **naming(effect, verdict, attack)}
+        return out | {"seconds": round(time.process_time() - started, 2)}
+
     def trial(self, kind: str, seed: int) -> Record:
         """kind : "rows" or "prompts" (clean batches), or an attack, mixed into a tenth of rows."""
         rng = random.Random(seed)
-        started = time.process_time()
         in_batch = split(self.rows, self.prompts if kind == "prompts" else None, rng)
         record: Record = {"set": self.name, "kind": kind, "seed": seed}
         attack = None
@@ -111,11 +122,7 @@ class Bench:
             attack = ATTACKS[kind](old, self.fields, rng)
             if attack is None:
                 return record | {"mounted": False}
-        effect, verdict = self.gate(in_batch, attack.rows if attack else [])
-        record |= described(effect, verdict)
-        if attack is not None:
-            record |= {"copies": attack.n_copies, **naming(effect, verdict, attack)}
-        return record | {"seconds": round(time.process_time() - started, 2)}
+        return record | self.outcome(in_batch, attack)
 
 
 def described(effect: BatchEffect, verdict: Verdict) -> Record:
