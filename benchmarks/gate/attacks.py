@@ -115,15 +115,19 @@ def copied(
     change: Callable[[Row], Row] = lambda row: row,
     edit: Edit = edited,
 ) -> Attack:
-    """n copies of one answer, each with all comparisons of the original."""
+    """n copies of one answer, each edited once and with all comparisons of the original."""
     fields = table.fields
     rows, texts = [], set()
     for number in range(n):
+        edits: dict[str, str] = {}
         for row in table.rows[group]:
             sides = fields.sides(row)
             if target in sides:
                 side = sides.index(target)
-                text = edit(fields.text(row, side), number, rng)
+                said = canonical(fields.text(row, side))
+                if said not in edits:
+                    edits[said] = edit(said, number, rng)
+                text = edits[said]
                 texts.add(canonical(text))
                 rows.append(change(fields.replaced(row, side, text, f"copy{number}")))
     return Attack(rows, frozenset(texts), n)
