@@ -6,57 +6,23 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-Row = dict[str, Any]
-MAX_COPIES = 20
+from benchmarks.gate.sets import Fields, Row
+from cr_audit.data.identity import canonical
+
+MIN_COPIES, MAX_COPIES, COPIES = 3, 20, 8
+REFUSALS, ROWS_PER_REFUSAL = 30, 10
 REFUSAL = "I am sorry, but I cannot help with that request. Please ask something else."
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """Names of a data set's fields.
-
-    left_names, right_names : fields besides the text that say who a side is; the first one is the
-    model where the data has models, and copies get names of their own. wording : the field that
-    holds (a part of) the prompt's text.
-    """
-
-    prompt: str
-    left: str
-    right: str
-    label: str
-    left_wins: Any
-    right_wins: Any
-    left_names: tuple[str, ...]
-    right_names: tuple[str, ...]
-    wording: str = ""
-    by_model: bool = False
-    annotator: str | None = None
-
-    def sides(self, row: Row) -> tuple[str, str]:
-        """Who is compared: models, or texts under one prompt."""
-        if self.by_model:
-            return str(row[self.left_names[0]]), str(row[self.right_names[0]])
-        return row[self.left].strip(), row[self.right].strip()
-
-    def group(self, row: Row) -> str:
-        """What is ranked together."""
-        return "" if self.by_model else str(row[self.prompt])
-
-    def renamed(self, row: Row, side: int, text: str, suffix: str) -> Row:
-        """The row with another text on one side, under another name."""
-        names = (self.left_names, self.right_names)[side]
-        out = {**row, (self.left, self.right)[side]: text}
-        return out | {name: f"{row[name]}-{suffix}" for name in names}
+Edit = Callable[[str, int, random.Random], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """The rows to add, and the text whose copies they bring."""
+    """The rows to add, the canonical texts of the copies in them, and how many copies there are (of
+    a model: one of all its answers counts as one)."""
 
     rows: list[Row]
-    target: str
+    texts: frozenset[str]
     n_copies: int
 
 
@@ -71,140 +37,170 @@ def edited(text: str, number: int, rng: random.Random) -> str:
 
 
 class Table:
-    """p(x over y) of every pair of texts under one prompt, from the rows."""
+    """The rows by what is ranked together, and p(x over y) of every pair in a group."""
 
-    def __init__(self, rows: list[Row], f: Fields) -> None:
-        self.f = f
+    def __init__(self, rows: list[Row], fields: Fields) -> None:
+        self.fields = fields
         self.rows: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
-            self.rows[f.group(row)].append(row)
+            a, b = fields.sides(row)
+            if a and b and a != b and fields.share(row) is not None:
+                self.rows[fields.group(row)].append(row)
 
-    def proportions(self, prompt: str) -> dict[str, dict[str, float]]:
-        f = self.f
+    def proportions(self, group: str) -> dict[str, dict[str, float]]:
         sums: dict[tuple[str, str], list[float]] = defaultdict(list)
-        for row in self.rows[prompt]:
-            share = {f.left_wins: 1.0, f.right_wins: 0.0}.get(row[f.label], 0.5)
-            a, b = f.sides(row)
-            if a and b and a != b:
-                sums[a, b].append(share)
-                sums[b, a].append(1.0 - share)
+        for row in self.rows[group]:
+            share = self.fields.share(row)
+            assert share is not None
+            a, b = self.fields.sides(row)
+            sums[a, b].append(share)
+            sums[b, a].append(1.0 - share)
         out: dict[str, dict[str, float]] = defaultdict(dict)
         for (a, b), shares in sums.items():
             out[a][b] = sum(shares) / len(shares)
         return out
 
+    def targets(self, p: dict[str, dict[str, float]]) -> list[str]:
+        """Answers with enough opponents, sorted."""
+        return [t for t in sorted(p) if len(p[t]) >= self.fields.min_opponents]
 
-def rates(p: dict[str, dict[str, float]], extra: tuple[str, int] | None = None) -> dict[str, float]:
-    """Average win rates, one answer counted ``extra[1]`` times more."""
-    out = {}
-    for x, row in p.items():
-        total, n = 0.5 + sum(row.values()), 1 + len(row)
-        if extra is not None and extra[0] in row:
-            total, n = total + extra[1] * row[extra[0]], n + extra[1]
-        out[x] = total / n
-    return out
+    def any_target(self, rng: random.Random) -> tuple[str, str]:
+        while True:
+            group = rng.choice(sorted(self.rows))
+            if known := self.targets(self.proportions(group)):
+                return group, rng.choice(known)
 
 
-def leader_attack(rows: list[Row], f: Fields, rng: random.Random) -> Attack | None:
-    """The fewest copies (at least three) of one answer that change who leads under a prompt."""
-    table = Table(rows, f)
-    prompts = sorted(table.rows)
-    rng.shuffle(prompts)
-    for prompt in prompts:
-        p = table.proportions(prompt)
-        before = rates(p)
-        leader = max(sorted(before), key=before.__getitem__)
-        for n in range(3, MAX_COPIES + 1):
-            for target in sorted(p):
-                if target == leader or len(p[target]) < 5:
-                    continue
-                after = rates(p, (target, n))
-                if max(sorted(after), key=after.__getitem__) not in (leader, target):
-                    return _copied(table, prompt, target, n, rng)
+class Standing:
+    """Average win rates of one group, and who leads once an answer is counted n times more."""
+
+    def __init__(self, p: dict[str, dict[str, float]]) -> None:
+        self.p = p
+        self.sums = {x: (0.5 + sum(row.values()), 1 + len(row)) for x, row in p.items()}
+        self.rate = {x: total / n for x, (total, n) in self.sums.items()}
+        self.order = sorted(p, key=lambda x: (-self.rate[x], x))
+
+    def leader_with(self, target: str, n: int) -> str:
+        """Only the rates of the target's opponents move."""
+        moved = {}
+        for x in self.p[target]:
+            total, count = self.sums[x]
+            moved[x] = (total + n * self.p[x][target]) / (count + n)
+        best = next((x for x in self.order if x not in moved), None)
+        rates = moved if best is None else {**moved, best: self.rate[best]}
+        return max(sorted(rates), key=rates.__getitem__)
+
+
+def leader_attack(rows: list[Row], fields: Fields, rng: random.Random) -> Attack | None:
+    """The fewest edited copies (at least three) of one answer that put a third one first."""
+    table = Table(rows, fields)
+    groups = sorted(table.rows)
+    rng.shuffle(groups)
+    for group in groups:
+        standing = Standing(table.proportions(group))
+        leader = standing.order[0]
+        for n in range(MIN_COPIES, MAX_COPIES + 1):
+            for target in table.targets(standing.p):
+                if target != leader and standing.leader_with(target, n) not in (leader, target):
+                    return copied(table, group, target, n, rng)
     return None
 
 
-def _copied(
+def copied(
     table: Table,
-    prompt: str,
+    group: str,
     target: str,
     n: int,
     rng: random.Random,
     change: Callable[[Row], Row] = lambda row: row,
+    edit: Edit = edited,
 ) -> Attack:
-    f = table.f
-    rows = []
+    """n copies of one answer, each edited once and with all comparisons of the original."""
+    fields = table.fields
+    rows, texts = [], set()
     for number in range(n):
-        for row in table.rows[prompt]:
-            sides = f.sides(row)
-            if target in sides and sides[0] != sides[1]:
+        edits: dict[str, str] = {}
+        for row in table.rows[group]:
+            sides = fields.sides(row)
+            if target in sides:
                 side = sides.index(target)
-                copy = edited(row[(f.left, f.right)[side]], number, rng)
-                rows.append(change(f.renamed(row, side, copy, f"copy{number}")))
-    return Attack(rows, target, n)
+                said = canonical(fields.text(row, side))
+                if said not in edits:
+                    edits[said] = edit(said, number, rng)
+                text = edits[said]
+                texts.add(canonical(text))
+                rows.append(change(fields.replaced(row, side, text, f"copy{number}")))
+    return Attack(rows, frozenset(texts), n)
 
 
-def flipped_attack(rows: list[Row], f: Fields, rng: random.Random) -> Attack | None:
-    """Eight copies of one answer whose labels are all the other way round."""
-    table = Table(rows, f)
-    prompt, target = _any_target(table, rng)
-    turn = {f.left_wins: f.right_wins, f.right_wins: f.left_wins}
-
-    def flip(row: Row) -> Row:
-        return {**row, f.label: turn.get(row[f.label], row[f.label])}
-
-    return _copied(table, prompt, target, 8, rng, flip)
+def copies_attack(rows: list[Row], fields: Fields, rng: random.Random) -> Attack | None:
+    """Eight edited copies of any answer, with its own labels."""
+    table = Table(rows, fields)
+    return copied(table, *table.any_target(rng), COPIES, rng)
 
 
-def wording_attack(rows: list[Row], f: Fields, rng: random.Random) -> Attack | None:
-    """Eight copies of one answer under the prompt in slightly other words."""
-    table = Table(rows, f)
-    prompt, target = _any_target(table, rng)
-    return _copied(
-        table, prompt, target, 8, rng, lambda row: {**row, f.wording: f"{row[f.wording]} please"}
-    )
+def flipped_attack(rows: list[Row], fields: Fields, rng: random.Random) -> Attack | None:
+    """Eight edited copies of any answer whose labels are all the other way round."""
+    table = Table(rows, fields)
+    return copied(table, *table.any_target(rng), COPIES, rng, fields.turned)
 
 
-def spread_attack(rows: list[Row], f: Fields, rng: random.Random) -> Attack | None:
-    """The leader attack with its rows dealt to many annotators of the data."""
-    attack = leader_attack(rows, f, rng)
-    if attack is None or f.annotator is None:
+def wording_attack(rows: list[Row], fields: Fields, rng: random.Random) -> Attack | None:
+    """Eight edited copies of any answer under the prompt with one more word."""
+    table = Table(rows, fields)
+    return copied(table, *table.any_target(rng), COPIES, rng, fields.reworded)
+
+
+def spread_attack(rows: list[Row], fields: Fields, rng: random.Random) -> Attack | None:
+    """The leader attack with its rows dealt to the annotators of the data."""
+    attack = leader_attack(rows, fields, rng)
+    if attack is None:
         return None
-    names = sorted({str(row[f.annotator]) for row in rows})
-    dealt = [{**row, f.annotator: rng.choice(names)} for row in attack.rows]
-    return Attack(dealt, attack.target, attack.n_copies)
+    names = sorted({str(row[fields.annotator]) for row in rows})
+    dealt = [{**row, fields.annotator: rng.choice(names)} for row in attack.rows]
+    return Attack(dealt, attack.texts, attack.n_copies)
 
 
-def refusal_attack(rows: list[Row], f: Fields, rng: random.Random) -> Attack | None:
-    """One refusal, slightly edited, loses against everything under up to thirty prompts."""
+def refusal_attack(rows: list[Row], fields: Fields, rng: random.Random) -> Attack | None:
+    """Thirty edits of one refusal, under as many prompts as there are, that lose every time."""
+    return _everywhere(rows, fields, REFUSAL, rng, fields.lost)
+
+
+def everywhere_attack(rows: list[Row], fields: Fields, rng: random.Random) -> Attack | None:
+    """Thirty edits of an old answer of at least twelve words, under other prompts."""
+    long = [row for row in rows if len(fields.text(row, 0).split()) >= 12]
+    if not long:
+        return None
+    return _everywhere(rows, fields, fields.text(rng.choice(long), 0), rng, lambda row: row)
+
+
+def _everywhere(
+    rows: list[Row], fields: Fields, text: str, rng: random.Random, change: Callable[[Row], Row]
+) -> Attack:
+    """One model, or one entry per edit: many names for one text would be copies of their own."""
     by_prompt: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        by_prompt[str(row[f.prompt])].append(row)
+        by_prompt[fields.prompt_of(row)].append(row)
     prompts = sorted(by_prompt)
     rng.shuffle(prompts)
-    out = []
-    for number, prompt in enumerate(prompts[:30]):
-        text = edited(REFUSAL, number, rng)
+    out, texts = [], set()
+    for number in range(REFUSALS):
+        copy = edited(text, number, rng)
+        texts.add(canonical(copy))
+        known = by_prompt[prompts[number % len(prompts)]]
         out += [
-            {**f.renamed(row, 0, text, "r"), f.label: f.right_wins}
-            for row in rng.sample(by_prompt[prompt], min(10, len(by_prompt[prompt])))
+            change(fields.replaced(row, 0, copy, "0" if fields.by_model else str(number), "added"))
+            for row in rng.sample(known, min(ROWS_PER_REFUSAL, len(known)))
         ]
-    return Attack(out, REFUSAL, min(30, len(prompts)))
-
-
-def _any_target(table: Table, rng: random.Random) -> tuple[str, str]:
-    while True:
-        prompt = rng.choice(sorted(table.rows))
-        p = table.proportions(prompt)
-        known = [t for t in sorted(p) if len(p[t]) >= 5]
-        if known:
-            return prompt, rng.choice(known)
+    return Attack(out, frozenset(texts), REFUSALS)
 
 
 ATTACKS: dict[str, Callable[[list[Row], Fields, random.Random], Attack | None]] = {
     "leader": leader_attack,
     "spread": spread_attack,
+    "copies": copies_attack,
     "flipped": flipped_attack,
     "wording": wording_attack,
     "refusal": refusal_attack,
+    "everywhere": everywhere_attack,
 }

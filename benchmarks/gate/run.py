@@ -1,204 +1,105 @@
 """Does the gate let clean batches through and stop attacks? On real data, in numbers.
 
-    python -m benchmarks.gate.run DATA_FOLDER clean|attacks [--splits 20] [--sets ukp,llmfao]
+    python -m benchmarks.gate.run DATA --out FILE [--sets ukp,llmfao] [--kinds rows,prompts,leader]
+        [--splits 100] [--first 0] [--jobs 1]
+    python -m benchmarks.gate.table FILE...
 
-Clean: a random tenth (of the rows, or of the prompts) against the rest. Attacks: such a tenth of
-the rows with the rows of ``attacks`` mixed in. Prints one line per set and kind.
+Kinds: "rows" and "prompts" are clean batches, a random tenth of either against the rest; the others
+are attacks (``attacks.py``, ``blind.py``), mixed into a tenth of the rows. One line of JSON per
+trial is appended to FILE; trials that stand there already are not run again. One core per job.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import io
 import json
-import random
+import os
 import tempfile
-import time
-from collections import Counter
-from datetime import date
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gate.attacks import ATTACKS, Attack, Fields, Row
-from cr_audit.analysis import Settings
-from cr_audit.data.dataset import PreferenceDataset
-from cr_audit.data.identity import canonical
-from cr_audit.embed import VectorCache, open_backend
-from cr_audit.gate.compare import BatchEffect, compare
-from cr_audit.gate.judge import cluster_subject, judge
-from cr_audit.gate.policy import shipped
-from cr_audit.gate.verdict import Verdict, decide
-from cr_audit.readers import read
-
-SETS: dict[str, tuple[str, Fields]] = {
-    "ukp": (
-        "ukp_convarg/pairs_gold.shared.jsonl.gz",
-        Fields("debate", "a1", "a2", "goldLabel", "a1", "a2", ("arg1_id",), ("arg2_id",), "stance"),
-    ),
-    "llmfao": (
-        "llmfao/crowd_comparisons.shared.jsonl.gz",
-        Fields(
-            "text",
-            "result_x",
-            "result_y",
-            "winner",
-            "left",
-            "right",
-            ("left", "model_x"),
-            ("right", "model_y"),
-            wording="text",
-            by_model=True,
-            annotator="worker",
-        ),
-    ),
-    "qlora": (
-        "qlora_vicuna_gpt4/vicuna_threeclass.shared.jsonl.gz",
-        Fields(
-            "question",
-            "answer_1",
-            "answer_2",
-            "winner",
-            "1",
-            "2",
-            ("model_1",),
-            ("model_2",),
-            wording="question",
-            by_model=True,
-        ),
-    ),
-}
+KINDS = "rows,prompts,leader,spread,copies,flipped,wording,refusal,everywhere"
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+Job = tuple[str, str, int]
 
 
-def rows_of(path: Path) -> list[Row]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+def wanted(args: argparse.Namespace, done: set[Job]) -> Iterator[Job]:
+    """By seed, so that all sets and kinds grow together; what is not measured is printed."""
+    from benchmarks.gate.sets import SETS
+
+    names, kinds = args.sets.split(","), args.kinds.split(",")
+    for name in names:
+        for kind in kinds:
+            if kind in SETS[name].remarks:
+                print(f"{name} {kind}: not measured, {SETS[name].remarks[kind]}", flush=True)
+    for seed in range(args.first, args.first + args.splits):
+        for name in names:
+            for kind in kinds:
+                if kind not in SETS[name].remarks and (name, kind, seed) not in done:
+                    yield name, kind, seed
 
 
-def dataset(rows: list[Row]) -> PreferenceDataset:
-    text = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    return read(["-"], stdin=io.BytesIO(text), max_skipped=1.0)
+def work(folder: Path, cache: Path, options: tuple[str, bool], job: Job) -> str:
+    """One trial, as a line of JSON."""
+    from benchmarks.gate import blind
+    from benchmarks.gate.trial import Bench
+
+    name, kind, seed = job
+    if name not in _BENCHES:
+        profile, reread = options
+        _BENCHES[name] = Bench(name, folder, cache, profile=profile, reread=reread)
+    bench = _BENCHES[name]
+    if kind.partition("-")[0] in blind.KINDS:
+        return json.dumps(blind.blind_trial(bench, kind, seed))
+    return json.dumps(bench.trial(kind, seed))
 
 
-class Gate:
-    """The gate as the command runs it, with the encoder opened once."""
-
-    def __init__(self, model: str, profile: str) -> None:
-        self.cache = VectorCache(Path(tempfile.mkdtemp()))
-        self.backend = open_backend(model)
-        self.policy, self.settings = shipped(profile), Settings(model=model)
-
-    def __call__(self, old: list[Row], new: list[Row]) -> tuple[BatchEffect, Verdict]:
-        effect = compare(
-            dataset(old),
-            dataset(new),
-            self.settings,
-            backend_for=lambda data: self.backend,
-            cache=self.cache,
-            confidence_level=self.policy.confidence_level,
-        )
-        verdict = decide(judge(effect, self.policy), self.policy, today=date(2026, 1, 1))
-        return effect, verdict
+_BENCHES: dict[str, Any] = {}  # the data sets that this process has read
 
 
-def split(rows: list[Row], by: str | None, rng: random.Random) -> tuple[list[Row], list[Row]]:
-    """Nine tenths and one tenth of the rows, or of the values of a field."""
-    if by is None:
-        order = rng.sample(range(len(rows)), len(rows))
-        taken = set(order[: len(rows) // 10])
-        new = [i in taken for i in range(len(rows))]
-    else:
-        values = sorted({str(row[by]) for row in rows})
-        chosen = set(rng.sample(values, max(1, len(values) // 10)))
-        new = [str(row[by]) in chosen for row in rows]
-    old = [row for row, is_new in zip(rows, new, strict=True) if not is_new]
-    return old, [row for row, is_new in zip(rows, new, strict=True) if is_new]
+def one_core() -> None:
+    """Weighing takes all cores that it sees; the result does not depend on how many."""
+    from cr_audit.geometry import sharing, voronoi
 
-
-def clean(name: str, rows: list[Row], fields: Fields, gate: Gate, n: int) -> None:
-    for kind, by in (("rows", None), ("prompts", fields.prompt)):
-        passed, why, seconds = 0, Counter[str](), time.monotonic()
-        for seed in range(n):
-            _, verdict = gate(*split(rows, by, random.Random(seed)))
-            passed += verdict.passed
-            why.update({j.finding.rule for j in verdict.of("failing")})
-        each = (time.monotonic() - seconds) / n
-        print(
-            f"{name:8} clean by {kind:8} pass {passed}/{n}  {dict(why)}  {each:.1f} s", flush=True
-        )
-
-
-def names_it(effect: BatchEffect, verdict: Verdict, attack: Attack) -> bool:
-    """A failing finding points to a cluster whose new members are mostly the attack's copies."""
-    added = {canonical(v) for row in attack.rows for v in row.values() if isinstance(v, str)}
-    texts = effect.after.dataset.alternatives["text"].to_list()
-    gains: Any = getattr(effect.growth, "gains", ())
-    right = {
-        cluster_subject(effect, g)
-        for g in gains
-        if sum(texts[i] in added for i in g.new.tolist()) > g.new.size / 2
-    }
-    lines = {
-        row for g in gains if cluster_subject(effect, g) in right for row in rows_of_gain(effect, g)
-    }
-    return any(
-        j.finding.subject in right
-        or j.finding.evidence.get("cluster") in right
-        or (j.finding.rule in ("CR606", "CR608") and set(j.finding.rows) & lines)
-        for j in verdict.of("failing")
-    )
-
-
-def rows_of_gain(effect: BatchEffect, gain: Any) -> list[str]:
-    found = effect.after.dataset.provenance(gain.new.tolist(), 1)
-    return [row for rows in found for row in rows]
-
-
-def attacks(
-    name: str, rows: list[Row], fields: Fields, gate: Gate, n: int, kinds: list[str]
-) -> None:
-    for kind in kinds:
-        make = ATTACKS[kind]
-        failed = named = tried = 0
-        why, copies = Counter[str](), []
-        for seed in range(n):
-            rng = random.Random(1_000 + seed)
-            old, tenth = split(rows, None, rng)
-            attack = make(old, fields, rng)
-            if attack is None:
-                continue
-            effect, verdict = gate(old, tenth + attack.rows)
-            tried += 1
-            failed += not verdict.passed
-            named += names_it(effect, verdict, attack)
-            copies.append(attack.n_copies)
-            why.update({j.finding.rule for j in verdict.of("failing")})
-        if tried:
-            print(
-                f"{name:8} {kind:8} fail {failed}/{tried}  named {named}/{tried}  copies"
-                f" {min(copies)}-{max(copies)}  {dict(why)}",
-                flush=True,
-            )
+    for module in (voronoi, sharing):
+        vars(module)["available_workers"] = lambda: 1
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("what", choices=["clean", "attacks"])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sets", default="ukp,llmfao,wildbench,qlora,humour,hh")
+    parser.add_argument("--kinds", default=KINDS)
     parser.add_argument("--splits", type=int, default=20)
-    parser.add_argument("--sets", default="ukp,llmfao,qlora")
-    parser.add_argument("--attacks", default=",".join(ATTACKS))
-    parser.add_argument("--model", default="static")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--profile", default="default")
+    parser.add_argument("--cache", type=Path, default=None, help="of vectors; else a new one")
+    parser.add_argument("--reread", action="store_true", help="read each baseline anew")
     args = parser.parse_args()
-    gate = Gate(args.model, args.profile)
-    for name in args.sets.split(","):
-        path, fields = SETS[name]
-        rows = rows_of(args.folder / path)
-        if args.what == "clean":
-            clean(name, rows, fields, gate, args.splits)
-        else:
-            attacks(name, rows, fields, gate, args.splits, args.attacks.split(","))
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    cache = args.cache or Path(tempfile.mkdtemp())
+    done = set()
+    if args.out.exists():
+        lines = [json.loads(line) for line in args.out.read_text().splitlines()]
+        done = {(r["set"], r["kind"], r["seed"]) for r in lines}
+    with (
+        ProcessPoolExecutor(args.jobs, get_context("spawn"), one_core) as pool,
+        args.out.open("a") as out,
+    ):
+        options = (args.profile, args.reread)
+        waiting = [
+            pool.submit(work, args.folder, cache, options, job) for job in wanted(args, done)
+        ]
+        for finished in as_completed(waiting):
+            out.write(finished.result() + "\n")
+            out.flush()
 
 
 if __name__ == "__main__":

@@ -73,9 +73,10 @@ GATE_RULES: tuple[Rule, ...] = (
         summary="New responses are copies more often than the baseline's are.",
         means="The batch was not drawn as the baseline was: something in it repeats.",
         computed=(
-            "Share of responses that have a near-copy, among the new ones and among the old ones;"
-            " Fisher's exact test, one-sided, counts divided by the overdispersion between prompts;"
-            " and an excess of at least thresholds.new-copies."
+            "Two shares, of responses with a near-copy under their prompt and of responses that"
+            " repeat one answer under many prompts, among the new ones and among the old ones;"
+            " Fisher's exact test, one-sided, counts divided by the overdispersion between prompts,"
+            " at half the level each; and at least thresholds.new-copies of them."
         ),
         advice="Look at the clusters under CR604 and CR605.",
         source=f"{_CR} (approximate clones)",
@@ -84,11 +85,12 @@ GATE_RULES: tuple[Rule, ...] = (
         id="CR607",
         name="cluster-outgrows",
         severity=Severity.ERROR,
-        summary="One cluster of copies takes a much larger share of its prompt, or of the data.",
+        summary="One cluster of copies is a much larger share of the batch than of the baseline.",
         means="One answer gets many entries: whoever meets it is judged by it.",
         computed=(
-            "At least thresholds.new-copies new members; the share of items (of the prompt's; for"
-            " an answer under many prompts, of all) rises by more than thresholds.cluster-gain; and"
+            "At least thresholds.new-copies new members; their share of the batch's new responses"
+            " (to the prompt; for an answer under many prompts, of all) exceeds the cluster's share"
+            " in the baseline by more than thresholds.cluster-gain; and"
             " at the rate at which the baseline's responses have copies this many would be chance"
             " with a probability below the level."
         ),

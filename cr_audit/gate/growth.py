@@ -21,6 +21,7 @@ class ClusterGain:
     scope_share_after : of those to the same prompt (its clones included), or of all for
     boilerplate; scope_is_new : the baseline has no alternative in that scope.
     weight_before, weight_after : share of weight and weight_error its standard error, NaN without.
+    batch_share : of the new alternatives in that scope.
     n_rows_new : rows of the batch in which a new member stands.
     chance : probability of as many new members or more, if copies came as often as in the baseline.
     """
@@ -36,6 +37,7 @@ class ClusterGain:
     scope_share_before: float
     scope_share_after: float
     scope_is_new: bool
+    batch_share: float
     weight_before: float
     weight_after: float
     weight_error: float
@@ -69,11 +71,13 @@ class CloneRate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Growth:
-    """gains : clusters with new members, the most new ones first. n_tests : clusters with both old
-    and new members, or under many prompts."""
+    """gains : clusters with new members, the most new ones first. rate : of responses with a copy
+    under their own prompt; spread : of those that repeat one answer under many prompts. n_tests :
+    clusters with both old and new members, or under many prompts."""
 
     gains: tuple[ClusterGain, ...]
     rate: CloneRate | NotApplicable
+    spread: CloneRate | NotApplicable
     n_tests: int
 
 
@@ -93,8 +97,10 @@ def growth(
     copied_old = _copied(earlier)
     copied_new = _copied(clones)[new]
     rate: CloneRate | NotApplicable = NotApplicable("the batch holds no new response")
+    spread = rate
     if new.any():
         rate = _rate(copied_old, group[old], copied_new)
+        spread = _rate(_boilerplate(earlier), group[old], _boilerplate(clones)[new])
     typical = (copied_old.sum() + 0.5) / (copied_old.size + 1.0)
     weights = _masses(before, after, old)
     gains = [_gain(c, new, group, weights, n_rows, float(typical)) for c in _grown(clones, new)]
@@ -102,6 +108,7 @@ def growth(
     return Growth(
         gains=tuple(gains),
         rate=rate,
+        spread=spread,
         n_tests=sum(g.n_old > 0 or g.scope == "boilerplate" for g in gains),
     )
 
@@ -109,6 +116,14 @@ def growth(
 def _copied(clones: CloneReport) -> BoolArray:
     labels = clones.labels.labels
     out: BoolArray = np.bincount(labels, minlength=1)[labels] > 1
+    return out
+
+
+def _boilerplate(clones: CloneReport) -> BoolArray:
+    out: BoolArray = np.zeros(clones.labels.labels.size, np.bool_)
+    for c in clones.clusters:
+        if c.scope == "boilerplate" and c.kind != "loose":
+            out[c.members] = True
     return out
 
 
@@ -194,6 +209,7 @@ def _gain(
         scope_share_before=kept / max(scope_old, 1),
         scope_share_after=m.size / scope_all,
         scope_is_new=scope_old == 0,
+        batch_share=fresh.size / (scope_all - scope_old),
         weight_before=float(weights.before[m].sum()),
         weight_after=float(weights.after[m].sum()),
         weight_error=float(np.sqrt(np.sum(weights.error[m] ** 2))),

@@ -14,12 +14,13 @@ from cr_audit.data.identity import digest
 from cr_audit.findings import Finding
 from cr_audit.gate.boundaries import beyond_chance, exceeds, reaches
 from cr_audit.gate.compare import BatchEffect, LeaderChange, new_copies
-from cr_audit.gate.growth import ClusterGain
+from cr_audit.gate.growth import CloneRate, ClusterGain
 from cr_audit.gate.policy import Policy
 from cr_audit.readers.build import LEGITIMATE
 
 MAX_ROWS = 5
 MAX_NAMED = 5
+N_RATES = 2
 _RULES = {rule.id: rule for rule in GATE_RULES}
 Evidence = dict[str, float | int | str | bool | None]
 
@@ -183,7 +184,8 @@ def _clusters(effect: BatchEffect, policy: Policy) -> list[Finding]:
         evidence = _cluster_evidence(gain)
         subject, rows = cluster_subject(effect, gain), _new_rows(effect, gain.new)
         out.append(finding(policy, rule, what, subject, evidence, rows))
-        grows = gain.scope_share_after - gain.scope_share_before
+        # Against the batch, not the sum: else the same batch passes once the baseline is large.
+        grows = gain.batch_share - gain.scope_share_before
         if (
             reaches(n, limits.new_copies)
             and not gain.scope_is_new
@@ -191,10 +193,10 @@ def _clusters(effect: BatchEffect, policy: Policy) -> list[Finding]:
             and exceeds(grows, limits.cluster_gain)
             and beyond_chance(gain.chance, policy.confidence_level, growth.n_tests)
         ):
-            where = "all responses" if gain.scope == "boilerplate" else "the prompt's responses"
+            where = "" if gain.scope == "boilerplate" else " to the prompt"
             message = (
-                f"{copies}: one cluster goes from {gain.scope_share_before:.0%} to"
-                f" {gain.scope_share_after:.0%} of {where}"
+                f"{copies}: one cluster is {gain.batch_share:.0%} of the batch's new"
+                f" responses{where} (in the baseline {gain.scope_share_before:.0%})"
             )
             out.append(finding(policy, "CR607", message, subject, evidence, rows))
     return out
@@ -211,6 +213,7 @@ def _cluster_evidence(gain: ClusterGain) -> Evidence:
         "item_share_after": gain.item_share_after,
         "scope_share_before": gain.scope_share_before,
         "scope_share_after": gain.scope_share_after,
+        "batch_share": gain.batch_share,
         "chance": gain.chance,
     }
     if np.isfinite(gain.weight_after):
@@ -221,34 +224,47 @@ def _cluster_evidence(gain: ClusterGain) -> Evidence:
 
 
 def _clone_rate(effect: BatchEffect, policy: Policy) -> list[Finding]:
+    """Two rates, so two tests: copies under one prompt, and one answer under many prompts."""
     growth = effect.growth
-    if isinstance(growth, NotApplicable) or isinstance(growth.rate, NotApplicable):
+    if isinstance(growth, NotApplicable):
         return []
-    r = growth.rate
-    if not beyond_chance(r.p_value, policy.confidence_level) or r.excess < (
-        policy.thresholds.new_copies
-    ):
-        return []
+    out = []
+    for scope, r in (("response", growth.rate), ("boilerplate", growth.spread)):
+        if (
+            not isinstance(r, NotApplicable)
+            and reaches(r.n_copied_new, policy.thresholds.new_copies)
+            and beyond_chance(r.p_value, policy.confidence_level, N_RATES)
+        ):
+            gains = [g for g in growth.gains if g.scope == scope]
+            out.append(_rate_rises(effect, policy, r, gains))
+    return out
+
+
+def _rate_rises(
+    effect: BatchEffect, policy: Policy, r: CloneRate, gains: list[ClusterGain]
+) -> Finding:
+    """Names the cluster with the most new members, and its rows."""
     ids = effect.after.dataset.alternatives["id"]
-    copied = np.unique(np.concatenate([g.new for g in growth.gains]))
-    return [
-        finding(
-            policy,
-            "CR606",
-            f"{r.n_copied_new:,} of {r.n_new:,} new responses have a near-copy"
-            f" ({r.n_copied_new / r.n_new:.0%}; in the baseline {r.n_copied_old / r.n_old:.0%})",
-            _subject("copies", (ids[i] for i in copied.tolist())),
-            {
-                "n_copied_new": r.n_copied_new,
-                "n_new": r.n_new,
-                "n_copied_old": r.n_copied_old,
-                "n_old": r.n_old,
-                "dispersion": r.dispersion,
-                "p_value": r.p_value,
-            },
-            _new_rows(effect, copied),
-        )
-    ]
+    copied = np.unique(np.concatenate([g.new for g in gains]))
+    same = gains[0].scope == "boilerplate"
+    what = "repeat an answer given under many prompts" if same else "have a near-copy"
+    return finding(
+        policy,
+        "CR606",
+        f"{r.n_copied_new:,} of {r.n_new:,} new responses {what}"
+        f" ({r.n_copied_new / r.n_new:.0%}; in the baseline {r.n_copied_old / r.n_old:.0%})",
+        _subject("copies", (ids[i] for i in copied.tolist())),
+        {
+            "n_copied_new": r.n_copied_new,
+            "n_new": r.n_new,
+            "n_copied_old": r.n_copied_old,
+            "n_old": r.n_old,
+            "dispersion": r.dispersion,
+            "p_value": r.p_value,
+            "cluster": cluster_subject(effect, gains[0]),
+        },
+        _new_rows(effect, gains[0].new),
+    )
 
 
 def _name(effect: BatchEffect, item: int) -> str:

@@ -29,7 +29,8 @@ class Thresholds:
 
     unreadable_share : CR601 above it. contradiction_excess : CR602 above the baseline's own rate.
     repeated_share : CR603 above it. new_copies : CR606 and CR607 from so many copies on.
-    cluster_gain : CR607 above this gain in share of items. win_rate_change : CR612 above it.
+    cluster_gain : CR607 above this gain, from share of the
+    baseline's to share of the batch's responses. win_rate_change : CR612 above it.
     dominant_share : CR614 and CR615 from it on.
     """
 
@@ -270,7 +271,7 @@ def commented(profile: str = "default") -> str:
         "contradiction_excess": "CR602: above the baseline's own rate",
         "repeated_share": "CR603: share of the batch's judgements, above it",
         "new_copies": "CR606, CR607: from so many copies on",
-        "cluster_gain": "CR607: gain in share of items, above it",
+        "cluster_gain": "CR607: share of the batch less that of the baseline, above it",
         "win_rate_change": "CR612: change of an average win rate, above it",
         "dominant_share": "CR614, CR615: from it on",
     }

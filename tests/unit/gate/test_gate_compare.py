@@ -68,6 +68,35 @@ def test_copies_that_move_the_leader_are_told_with_their_cluster() -> None:
     assert gain.weight_after < gain.scope_share_after, "the weights do not follow the copies"
 
 
+def test_a_refusal_under_many_prompts_fails_whatever_the_size_of_the_baseline() -> None:
+    refusal = "I am sorry, but I cannot help with that request. Please ask something else."
+
+    def answer(i: int, side: int) -> str:
+        rng = random.Random(f"{i} {side}")
+        return " ".join(f"w{rng.randrange(10**6)}" for _ in range(12))
+
+    def pairs(first: int, last: int) -> list[Any]:
+        return [
+            labelled(f"Question {i}?", answer(i, 0), answer(i, 1), None, "a")
+            for i in range(first, last)
+        ]
+
+    refused = [
+        labelled(f"Question {i}?", refusal, answer(i, 1), None, "b") for i in range(900, 908)
+    ]
+    _, clean = judged(pairs(0, 200), pairs(900, 940), n_replicates=50)
+    assert clean.passed
+    for size in (40, 400):
+        effect, verdict = judged(pairs(0, size), pairs(908, 940) + refused, n_replicates=50)
+        assert not isinstance(effect.growth, NotApplicable)
+        (gain,) = effect.growth.gains
+        assert (gain.scope, gain.new.size) == ("boilerplate", 8)
+        assert gain.batch_share == pytest.approx(8 / 80)
+        failing = {j.finding.rule: j.finding for j in verdict.of("failing")}
+        assert set(failing) == {"CR606", "CR607"}
+        assert failing["CR606"].evidence["cluster"] == failing["CR607"].subject
+
+
 def test_flipped_labels_contradict() -> None:
     old = tournament({A: 9.0, B: 3.0, C: 1.0}, 40)
     flip = {"model_a": "model_b", "model_b": "model_a"}
