@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: scan test lint types check picture clean
+.PHONY: scan test gate lint types check picture clean
 
 ## scan: set up an environment and audit the sample data set
 scan: $(STAMP)
@@ -15,6 +15,16 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 -q
+
+## gate: judge the three sample batches; wrong exit codes fail, the SARIF reports stay in build/gate
+gate: $(STAMP)
+	mkdir -p build/gate
+	set -e; for case in clean:0 cloned:1 broken:3; do \
+	  name=$${case%:*}; code=0; \
+	  $(BIN)/cr-audit gate --baseline sample_data/gate/main.jsonl sample_data/gate/batch_$$name.jsonl \
+	    --report sarif=build/gate/$$name.sarif --report github=- || code=$$?; \
+	  test $$code = $${case#*:} || { echo "$$name: exit $$code, not $${case#*:}"; exit 1; }; \
+	done
 
 lint: $(STAMP)
 	$(BIN)/ruff check --fix .
