@@ -51,4 +51,6 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """Stable under reordered rows and shifted lines: rule and subject only."""
-        return hashlib.blake2b(f"{self.rule}\x00{self.subject}".encode(), digest_size=8).hexdigest()
+        # An annotator's name may hold a lone surrogate.
+        named = f"{self.rule}\x00{self.subject}".encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(named, digest_size=8).hexdigest()

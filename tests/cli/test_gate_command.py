@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden" / "gate"
@@ -303,3 +304,14 @@ def test_a_batch_costs_the_batch(tmp_path: Path, gated: Any, monkeypatch: Any) -
         more.write((ROOT / MAIN).read_text().splitlines(True)[0])
     assert called(str(turned), "cloned") == (2, 0, 0), "one more vote changes no text"
     assert called(MAIN, "cloned", "--no-cache") == (2, 2, 2)
+
+
+@pytest.mark.parametrize("name", ["clean", "cloned"])
+def test_the_golden_sarif_is_valid_by_the_standards_schema(name: str) -> None:
+    log = (Path(__file__).parents[1] / "golden" / "gate" / f"{name}_sarif.sarif").read_text()
+    parsed = StaticAnalysisResultsFormatSarifVersion210JsonSchema.model_validate_json(log)
+    assert len(parsed.runs) == 1
+    broken = json.loads(log)
+    broken["runs"][0]["invented"] = 1
+    with pytest.raises(ValueError, match="invented"):
+        StaticAnalysisResultsFormatSarifVersion210JsonSchema.model_validate_json(json.dumps(broken))

@@ -153,3 +153,18 @@ def test_markdown_escapes(run: Run) -> None:
     assert "### Rewards" in done.out
     assert "a|b" not in done.out
     assert "<b>" not in done.out
+
+
+def test_fits_weigh_by_sharing_unless_told_otherwise(run: Run) -> None:
+    """The weights of the report stay Voronoi; those of the fit, and why, are said."""
+    done = run("refit", FILE, *QUICK, "--format", "json")
+    document = json.loads(done.out)
+    assert document["weights"]["method"] == "voronoi"
+    rewards = document["rewards"]
+    assert rewards["weights_choice"]["value"] == "sharing"
+    assert rewards["weights_choice"]["reason"].startswith("sharing, recommended for fits")
+    assert rewards["weighted"]["weights"].startswith("sharing")
+    asked = json.loads(run("refit", FILE, *QUICK, "--weights", "voronoi", "--format", "json").out)
+    assert asked["rewards"]["weighted"]["weights"] == "voronoi on the sphere"
+    assert asked["weights"] == document["weights"]
+    assert asked["win_rates"] == document["win_rates"]

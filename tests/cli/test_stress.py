@@ -23,7 +23,7 @@ def test_the_answer_and_the_tables(run: Any, monkeypatch: pytest.MonkeyPatch, wi
     assert max(len(line) for line in done.out.splitlines()) <= width
     text = " ".join(done.out.split())
     assert "the standard ranking changes its leader (boreal-7b to atlas-2)" in text
-    assert "the weighted one (voronoi sphere) does not." in text
+    assert "the weighted one (sharing) does not." in text
     assert "Fewest clones that change the leader" in text
     assert "Fewest comparisons whose removal changes the leader" in text
 
@@ -35,10 +35,10 @@ def test_the_json_is_the_contract_with_one_part_more(run: Any) -> None:
     jsonschema.validate(document, json_schema())
     assert document["command"] == "stress"
     part = document["stress"]
-    assert part["weighted_scheme"] == "voronoi sphere"
+    assert part["weighted_scheme"] == "sharing"
     assert len(part["injections"]) == 3 * 2 * 4
     assert all(r["reward_shift"] <= r["certificate"] + 1e-9 for r in part["injections"])
-    assert [f["scheme"] for f in part["fewest_clones"]] == ["standard", "voronoi sphere"]
+    assert [f["scheme"] for f in part["fewest_clones"]] == ["standard", "sharing"]
     assert part["fewest_removals"][0]["rows"][0].startswith(ROBUST)
     short = run(*BASE, ROBUST, "--clones", "5", "--format", "json")
     assert run(*BASE, ROBUST, "--clones", "5", "--format", "json").out == short.out
