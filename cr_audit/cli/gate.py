@@ -141,7 +141,16 @@ def gate(
             next_step="cr-audit gate --baseline main.jsonl batch.jsonl",
         )
     day = _today(today)
-    result = judge_batch(run, baseline, profile, fail_on, known, write_baseline, day)
+    files = [target for _, target in targets if target is not None]
+    _not_inputs(files, [*baseline, *run.files, *(str(p) for p in (known, run.config) if p)])
+    try:
+        result = judge_batch(run, baseline, profile, fail_on, known, write_baseline, day)
+    except BaseException:
+        # An earlier run's report must not be taken for one of this run, which has no verdict.
+        for file in files:
+            if file.is_file():
+                file.unlink()
+        raise
     for name, target in targets:
         text = render_gate(result, name, full_text=full_text, to_file=target is not None)
         write(text, target)
@@ -319,6 +328,19 @@ def _targets(
             "two-reports-on-stdout", "only one report can go to stdout", next_step="name files"
         )
     return out
+
+
+def _not_inputs(reports: list[Path], inputs: list[str]) -> None:
+    """Refuses a report that would replace a file that is read."""
+    read = {Path(name).resolve() for name in inputs if name != "-"}
+    for report in reports:
+        if report.resolve() in read:
+            raise UsageError(
+                "report-on-input",
+                "a report would replace a file that is read",
+                found=str(report),
+                next_step="name another file for the report",
+            )
 
 
 def _today(text: str | None) -> date:

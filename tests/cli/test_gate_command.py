@@ -315,3 +315,25 @@ def test_the_golden_sarif_is_valid_by_the_standards_schema(name: str) -> None:
     broken["runs"][0]["invented"] = 1
     with pytest.raises(ValueError, match="invented"):
         StaticAnalysisResultsFormatSarifVersion210JsonSchema.model_validate_json(json.dumps(broken))
+
+
+def test_no_report_of_an_earlier_run_outlives_an_unreadable_batch(tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    files = reports(folder)
+    for name, code in (("cloned", 1), ("broken", 3)):
+        batch = f"sample_data/gate/batch_{name}.jsonl"
+        done = gate("--baseline", MAIN, batch, "--no-cache", *files)
+        assert done.returncode == code
+        left = sorted(path.name for path in folder.iterdir())
+        assert bool(left) is (code == 1), left
+
+
+def test_a_report_never_falls_on_an_input(tmp_path: Path) -> None:
+    batch = tmp_path / "batch.jsonl"
+    batch.write_bytes((ROOT / "sample_data" / "gate" / "batch_clean.jsonl").read_bytes())
+    before = batch.read_bytes()
+    done = gate("--baseline", MAIN, str(batch), "--no-cache", "--report", f"json={batch}")
+    assert done.returncode == 2
+    assert "would replace a file that is read" in done.stderr
+    assert batch.read_bytes() == before
