@@ -33,6 +33,7 @@ from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIs
 from cr_audit.embed.backends import Notice
 from cr_audit.geometry.calibration import EncoderCosines
 from cr_audit.geometry.clones import CloneReport, Cluster, Neighbours
+from cr_audit.geometry.scope import WeightsByPrompt
 from cr_audit.geometry.weights import Weights
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ _CLASSES: dict[str, type[Any]] = {
         RowIssue,
         SchemaMatch,
         Weights,
+        WeightsByPrompt,
     )
 }
 

@@ -279,9 +279,7 @@ def _effect_section(r: Rewards, s: Subjects) -> list[RenderableType]:
         )
     tried, known = len(r.effects), len(r.groups)
     some = f"; of {known:,} clusters the {tried:,} whose weight changed most were tried"
-    text = (
-        f"what the weights of these clones move most, in log-odds{some if tried < known else ''}:"
-    )
+    text = f"what the weights of these clones move most, in log-odds{some if tried < known else ''}"
     return [
         Text(text + ":", style="dim"),
         Padding(Text("\n".join(lines)), (0, 0, 0, 2)),
