@@ -337,3 +337,18 @@ def test_a_report_never_falls_on_an_input(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "would replace a file that is read" in done.stderr
     assert batch.read_bytes() == before
+
+
+def test_data_weighed_within_prompts_goes_through_the_cache(tmp_path: Path) -> None:
+    """The sample batches have few responses per prompt; real data often has many."""
+    rows = (ROOT / "sample_data" / "clone_robust.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "main.jsonl").write_text("".join(rows[: -len(rows) // 10]))
+    (tmp_path / "batch.jsonl").write_text("".join(rows[-len(rows) // 10 :]))
+    asked = "--baseline", "main.jsonl", "batch.jsonl", "--format", "json"
+    env = {"CR_AUDIT_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    cold, warm = (gate(*asked, cwd=tmp_path, **env) for _ in range(2))
+    without = gate(*asked, "--no-cache", cwd=tmp_path, **env)
+    assert cold.returncode == warm.returncode == without.returncode == 0, cold.stderr
+    assert cold.stdout == warm.stdout == without.stdout
+    assert json.loads(cold.stdout)["weights"]["scope"]["value"] == "prompt"
+    assert list((tmp_path / "cache").glob("kept-*.bin"))

@@ -15,6 +15,7 @@ import cr_audit.analysis.kept as module
 from cr_audit.analysis.kept import Kept
 from cr_audit.arrays import Groups, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
+from cr_audit.geometry.scope import sharing_weights_by_prompt, voronoi_weights_by_prompt
 from cr_audit.geometry.weights import Weights
 from cr_audit.readers import read
 
@@ -43,9 +44,23 @@ def weights() -> Weights:
     )  # fmt: skip
 
 
+def weights_by_prompt(method: str) -> Weights:
+    """What the gate keeps where prompts have many responses."""
+    x = np.random.default_rng(0).standard_normal((12, 4)).astype(np.float32)
+    prompt = np.repeat([0, 1], 6)
+    rng = np.random.default_rng(1)
+    if method == "sharing":
+        return sharing_weights_by_prompt(x, prompt, duplicates=None, clusters=None, rng=rng)
+    return voronoi_weights_by_prompt(
+        x, prompt, space="sphere", precision=0.5, duplicates=None, rng=rng
+    )
+
+
 RESULTS = [
     NotApplicable("a lone \ud800 and a NUL \0"),
     weights(),
+    weights_by_prompt("voronoi"),
+    weights_by_prompt("sharing"),
     Groups(np.zeros(0, np.int64), 0),
     (1, -0.0, True, None, "x", (np.eye(3, dtype=np.float32), ())),
     read([str(ROOT / "sample_data" / "gate" / "main.jsonl")]),
