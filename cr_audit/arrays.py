@@ -205,3 +205,15 @@ class Groups:
 
     labels: IntArray
     n_groups: int
+
+
+def cluster_labels(clusters: IntArray | None, n: int) -> IntArray:
+    """Labels 0, 1, ... without gaps; one of its own for every row without a label."""
+    if clusters is None:
+        return np.arange(n, dtype=np.int64)
+    given = np.asarray(clusters, dtype=np.int64)
+    if given.shape != (n,):
+        raise ValueError(f"clusters has shape {given.shape}, expected ({n},)")
+    alone = given < 0
+    own = np.where(alone, given.max(initial=-1) + np.cumsum(alone), given)
+    return np.unique(own, return_inverse=True)[1].astype(np.int64)

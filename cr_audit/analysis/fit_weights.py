@@ -16,15 +16,21 @@ from typing import Any
 from cr_audit.analysis.compose import alternative_weights, stream, text_codes_of
 from cr_audit.analysis.facts import Analysis, Choice
 from cr_audit.analysis.units import weighed_items
+from cr_audit.arrays import NotApplicable
+from cr_audit.geometry.weights import Weights
 
 RECOMMENDED = "sharing"
 
 
-def weighed_by(analysis: Analysis, scheme: str | None) -> tuple[Analysis, Choice]:
+def weighed_by(
+    analysis: Analysis, scheme: str | None, *, alternatives: bool = True
+) -> tuple[Analysis, Choice]:
     """The analysis as a fit by ``scheme`` sees it, and the choice in words.
 
     scheme : a value of ``Settings.weights``; None keeps the weights of the analysis. What changes
     are the settings, the weights of the alternatives and those of the main unit's items.
+    alternatives : whether the fit needs weights of the alternatives. Models have weights of their
+    own, and those of the alternatives cost (alternatives)² distances.
     """
     if scheme is None or scheme == analysis.settings.weights:
         return analysis, Choice(
@@ -32,9 +38,11 @@ def weighed_by(analysis: Analysis, scheme: str | None) -> tuple[Analysis, Choice
         )
     settings = replace(analysis.settings, weights=scheme)
     data, unit = analysis.dataset, analysis.units[0]
-    weights = alternative_weights(
-        data, settings, analysis.embedding, analysis.clones, analysis.scope, text_codes_of(data)
-    )
+    weights: Weights | NotApplicable = NotApplicable("models are weighed by their answers")
+    if alternatives or unit.unit != "model":
+        weights = alternative_weights(
+            data, settings, analysis.embedding, analysis.clones, analysis.scope, text_codes_of(data)
+        )
     items, _ = weighed_items(
         unit.unit,
         data,

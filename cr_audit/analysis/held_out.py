@@ -7,7 +7,14 @@ from scipy.stats import rankdata
 
 from cr_audit.analysis.reward_facts import Decisions, HeldOut, Share, WinCounts
 from cr_audit.analysis.reward_problem import Problem
-from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.arrays import (
+    BoolArray,
+    Comparisons,
+    FloatArray,
+    IntArray,
+    NotApplicable,
+    cluster_labels,
+)
 from cr_audit.rewards.bootstrap import bootstrap_tabular
 from cr_audit.rewards.linear import LinearFit
 from cr_audit.rewards.linear_bootstrap import bootstrap_linear
@@ -24,10 +31,7 @@ UNDECIDED = 1e-9
 
 def folds(n: int, clusters: IntArray | None, n_folds: int, rng: np.random.Generator) -> IntArray:
     """Fold of each comparison, int64 (n,); a cluster stays together, a negative label is alone."""
-    unit = np.arange(n)
-    if clusters is not None:
-        lone = np.where(clusters < 0, clusters.max(initial=0) + 1 + unit, clusters)
-        _, unit = np.unique(lone, return_inverse=True)
+    unit = cluster_labels(clusters, n)
     n_units = int(unit.max(initial=-1)) + 1
     return np.asarray((rng.permutation(n_units) % n_folds)[unit], dtype=np.int64)
 

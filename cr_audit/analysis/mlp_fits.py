@@ -15,7 +15,8 @@ import numpy as np
 
 from cr_audit.analysis.reward_problem import FitRewards, Problem
 from cr_audit.analysis.subjects import Averages
-from cr_audit.arrays import Comparisons, FloatArray, IntArray
+from cr_audit.arrays import Comparisons, FloatArray, IntArray, cluster_labels
+from cr_audit.rewards.bootstrap import rows_of_pairs
 from cr_audit.rewards.mlp import centred, seeds_of
 from cr_audit.rewards.networks import Task, Training, train_networks
 from cr_audit.rewards.objective import pair_terms
@@ -116,15 +117,9 @@ class _Resampled:
 
     def __init__(self, rows: Comparisons, clusters: IntArray | None) -> None:
         self.all = rows.proportions()
-        low, high = np.minimum(rows.winner, rows.loser), np.maximum(rows.winner, rows.loser)
-        key = self.all.first * np.int64(rows.n_items) + self.all.second
-        self.pair = np.searchsorted(key, low * np.int64(rows.n_items) + high)
-        self.mass = rows.mass
-        self.won = rows.mass * np.where(low == rows.winner, rows.outcome, 1.0 - rows.outcome)
-        self.unit = np.arange(rows.n)
-        if clusters is not None:
-            lone = np.where(clusters < 0, clusters.max(initial=0) + 1 + self.unit, clusters)
-            _, self.unit = np.unique(lone, return_inverse=True)
+        _, _, self.pair, won = rows_of_pairs(rows)
+        self.mass, self.won = rows.mass, rows.mass * won
+        self.unit = cluster_labels(clusters, rows.n)
         self.n_units = int(self.unit.max()) + 1
 
     def draw(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:

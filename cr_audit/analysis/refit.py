@@ -83,10 +83,12 @@ def refit(
     the cores, at most 4).
     """
     given = analysis
-    analysis, weights_choice = weighed_by(given, None if fits == "standard" else scheme)
-    unit = analysis.units[0]
-    choice = choose_reward_model(analysis, unit)
+    choice = choose_reward_model(given, given.units[0])
     model = cast(RewardModel, choice.value)
+    analysis, weights_choice = weighed_by(
+        given, None if fits == "standard" else scheme, alternatives=model != "tabular"
+    )
+    unit = analysis.units[0]
     asked = analysis.settings.penalty
     penalty = DEFAULT_PENALTY[model] if asked is None or isinstance(asked, str) else float(asked)
     threads = n_threads or min(os.cpu_count() or 1, 4)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, cluster_labels
 from cr_audit.errors import ComputeError
 from cr_audit.rankings.rates import (
     TIE_TOLERANCE,
@@ -23,7 +23,7 @@ from cr_audit.rankings.rates import (
     competition_ranks,
     win_rates,
 )
-from cr_audit.rankings.shifts import Resampler, cluster_labels
+from cr_audit.rankings.shifts import Resampler
 
 MAX_STORED = 20_000_000
 """Replicates times items of which differences are kept: 160 MB for each of the two rates."""

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, t
 
-from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
+from cr_audit.arrays import (
+    BoolArray,
+    Comparisons,
+    FloatArray,
+    IntArray,
+    Proportions,
+    cluster_labels,
+)
 from cr_audit.errors import ComputeError
 from cr_audit.rankings.rates import (
     TIE_TOLERANCE,
@@ -232,18 +239,6 @@ def _expected(pairs: Proportions, average: FloatArray) -> FloatArray:
 
     one, two = odds(pairs.first, pairs.p), odds(pairs.second, 1.0 - pairs.p)
     return one / (one + two)
-
-
-def cluster_labels(clusters: IntArray | None, n: int) -> IntArray:
-    """Labels 0, 1, ... without gaps; one of its own for every row without a label."""
-    if clusters is None:
-        return np.arange(n, dtype=np.int64)
-    given = np.asarray(clusters, dtype=np.int64)
-    if given.shape != (n,):
-        raise ValueError(f"clusters has shape {given.shape}, expected ({n},)")
-    alone = given < 0
-    own = np.where(alone, given.max(initial=-1) + np.cumsum(alone), given)
-    return np.unique(own, return_inverse=True)[1].astype(np.int64)
 
 
 def _effective(comparisons: Comparisons, labels: IntArray) -> float:

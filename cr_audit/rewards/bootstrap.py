@@ -17,7 +17,14 @@ from scipy.special import expit
 from scipy.stats import norm, t
 from threadpoolctl import threadpool_limits
 
-from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
+from cr_audit.arrays import (
+    Comparisons,
+    FloatArray,
+    IntArray,
+    NotApplicable,
+    Proportions,
+    cluster_labels,
+)
 from cr_audit.errors import ComputeError
 from cr_audit.rewards.moments import FitStatus, MomentSystem
 from cr_audit.rewards.objective import kappa, moment_jacobian, pair_terms
@@ -87,8 +94,7 @@ def multinomial_weights(
     """
     m = weights.shape[0]
     labels = np.full(m, -1, np.int64) if groups is None else groups
-    alone = np.where(labels < 0, labels.max(initial=-1) + 1 + np.arange(m), labels)
-    _, cell = np.unique(alone, return_inverse=True)
+    cell = cluster_labels(labels, m)
     mass = np.bincount(cell, weights=weights)
     members = np.bincount(cell)[cell]
     share = np.divide(weights, mass[cell], out=1.0 / members, where=mass[cell] > 0)
@@ -127,7 +133,7 @@ def bootstrap_tabular(
 
     Raises ComputeError ``bootstrap-one-cluster`` where fewer than two units can be drawn.
     """
-    first, _, pair, won = _pairs(comparisons)
+    first, _, pair, won = rows_of_pairs(comparisons)
     units = _units(comparisons, pair, won, clusters, first.shape[0])
     if units.total < 2:
         raise ComputeError(
@@ -228,7 +234,7 @@ class _Problem:
         return out
 
 
-def _pairs(rows: Comparisons) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+def rows_of_pairs(rows: Comparisons) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
     """Sorted unordered pairs, the pair of each row, and the share that ``first`` won."""
     swap = rows.winner > rows.loser
     low, high = np.where(swap, rows.loser, rows.winner), np.where(swap, rows.winner, rows.loser)
@@ -263,10 +269,8 @@ def _units(
         labels = np.asarray(clusters, dtype=np.int64)
         if labels.shape != (rows.n,):
             raise ValueError(f"clusters have shape {labels.shape}, expected ({rows.n},)")
-        lone = labels < 0
-        labels = np.where(lone, labels.max(initial=0) + 1 + np.arange(rows.n), labels)
-        names, unit = np.unique(labels, return_inverse=True)
-        n_units = names.shape[0]
+        unit = cluster_labels(labels, rows.n)
+        n_units = int(unit.max(initial=-1)) + 1
     shape = (n_pairs, n_units)
     return _Units(
         sp.csr_array((rows.mass, (pair, unit)), shape=shape),
@@ -337,7 +341,7 @@ def sandwich_covariance(
     m = comparisons.n_items
     if m > SANDWICH_LIMIT:
         return NotApplicable(f"the sandwich needs {m} x {m} numbers; use the bootstrap")
-    first, second, pair, won = _pairs(comparisons)
+    first, second, pair, won = rows_of_pairs(comparisons)
     proportions = comparisons.proportions()
     terms = pair_terms(
         proportions, fit.weights, count_weighted=fit.count_weighted, normaliser=fit.kappa
@@ -345,10 +349,7 @@ def sandwich_covariance(
     r, w = np.nan_to_num(fit.rewards), fit.weights
     excess = won - expit(r[first] - r[second])[pair]
     g = terms.strength[pair] * (comparisons.mass / proportions.mass[pair]) * excess
-    unit = np.arange(comparisons.n)
-    if clusters is not None:
-        lone = np.where(clusters < 0, clusters.max(initial=0) + 1 + unit, clusters)
-        _, unit = np.unique(lone, return_inverse=True)
+    unit = cluster_labels(clusters, comparisons.n)
     n_units = int(unit.max(initial=-1)) + 1
     x, y = first[pair], second[pair]
     scores = sp.csr_array(

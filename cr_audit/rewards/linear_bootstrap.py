@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions
+from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions, cluster_labels
 from cr_audit.errors import ComputeError
-from cr_audit.rewards.bootstrap import WeightDraw
+from cr_audit.rewards.bootstrap import WeightDraw, rows_of_pairs
 from cr_audit.rewards.linear import LinearFit, Rows, factor, linear_hessian
 
 # Rows per BLAS call, and numbers of replicates times alternatives held at once. Both fixed, so that
@@ -119,13 +119,8 @@ class _Data:
     @classmethod
     def of(cls, rows: Comparisons, clusters: IntArray | None) -> _Data:
         proportions = rows.proportions()
-        key = proportions.first * np.int64(rows.n_items) + proportions.second
-        low = np.minimum(rows.winner, rows.loser)
-        high = np.maximum(rows.winner, rows.loser)
-        unit = np.arange(rows.n)
-        if clusters is not None:
-            lone = np.where(clusters < 0, clusters.max(initial=0) + 1 + unit, clusters)
-            _, unit = np.unique(lone, return_inverse=True)
+        _, _, pair, won = rows_of_pairs(rows)
+        unit = cluster_labels(clusters, rows.n)
         n_units = int(unit.max(initial=-1)) + 1
         if n_units < 2:
             raise ComputeError(
@@ -136,10 +131,10 @@ class _Data:
         return cls(
             rows=rows,
             proportions=proportions,
-            low=low,
-            high=high,
-            won=np.where(low == rows.winner, rows.outcome, 1.0 - rows.outcome),
-            pair=np.searchsorted(key, low * np.int64(rows.n_items) + high),
+            low=proportions.first[pair],
+            high=proportions.second[pair],
+            won=won,
+            pair=pair,
             unit=unit,
             n_units=n_units,
         )

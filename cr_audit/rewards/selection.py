@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cr_audit.arrays import Comparisons, FloatArray, IntArray
+from cr_audit.arrays import Comparisons, FloatArray, IntArray, cluster_labels
 from cr_audit.errors import ComputeError
 
 # The grid of ``--penalty auto``: two per decade over every scale at which λ acts (r <= 1/(2λ)).
@@ -85,10 +85,7 @@ def cross_validate_penalty(
     if n_folds < 2 or not penalties or min(penalties) <= 0:
         raise ValueError("n_folds must be at least 2 and the penalties positive")
     n = comparisons.n
-    unit = np.arange(n)
-    if clusters is not None:
-        lone = np.where(clusters < 0, clusters.max(initial=0) + 1 + unit, clusters)
-        _, unit = np.unique(lone, return_inverse=True)
+    unit = cluster_labels(clusters, n)
     n_units = int(unit.max(initial=-1)) + 1
     if n_units < n_folds:
         raise ComputeError(

@@ -120,7 +120,7 @@ class Responses:
         prompt_of = np.append(self.prompt_of, np.full(len(more), self.prompt_of[target]))
         everything = np.concatenate([self.vectors, vectors])
         rng = np.random.default_rng(seed)
-        clones = None
+        clones: IntArray | None = None
         if scheme.method in ("cluster", "sharing"):
             clones = find_clones(
                 response_texts=texts,
@@ -128,8 +128,8 @@ class Responses:
                 prompt_texts=self.prompt_texts,
                 rng=rng,
             ).labels.labels
-        if scheme.method == "cluster" and clones is not None:
-            return cluster_weights(clones).weights
+            if scheme.method == "cluster":
+                return cluster_weights(clones).weights
         index: dict[tuple[int, str], int] = {}
         keys = zip(prompt_of.tolist(), texts, strict=True)
         same = np.array([index.setdefault(k, len(index)) for k in keys], dtype=np.int64)
@@ -188,14 +188,14 @@ class Models:
                 position = np.append(position, np.full(n_copies, target))
             n += variants
         rng = np.random.default_rng(seed)
-        clones = None
+        clones: IntArray | None = None
         if scheme.method in ("cluster", "sharing"):
             key = (target if variants else -1, variants)
             if key not in self._groups:
                 self._groups[key] = self._copying(texts, model_of, prompt_of, n, rng)
             clones = self._groups[key][position]
-        if scheme.method == "cluster" and clones is not None:
-            return cluster_weights(clones).weights
+            if scheme.method == "cluster":
+                return cluster_weights(clones).weights
         gram = model_gram(vectors, model_of, prompt_of, n).gram
         points, same = points_from_gram(gram[np.ix_(position, position)])
         return _from_points(scheme, points, same, clones, rng).weights
