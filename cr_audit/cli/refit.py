@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cr_audit.cli import options as o
+from cr_audit.cli.plots import HELP, check_plot, write_plot
 from cr_audit.errors import ComputeError, UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Plot = Annotated[
     Path | None,
     typer.Option(
-        "--plot", help="Also draw both rankings into this file (.svg).", rich_help_panel=o.OUT
+        "--plot", help=f"Also draw both rankings into this file ({HELP}).", rich_help_panel=o.OUT
     ),
 ]
 
@@ -56,7 +57,7 @@ def refit(
             "--weighted and --standard exclude each other",
             next_step="leave out both for both fits, the standard one first",
         )
-    _check_plot(plot)
+    check_plot(plot, output)
     from cr_audit.analysis.fit_weights import RECOMMENDED
     from cr_audit.analysis.refit import refit as fit_both
     from cr_audit.audits import run_audits
@@ -88,20 +89,8 @@ def refit(
     raise typer.Exit(exit_code(findings, fail_on, exit_zero))
 
 
-def _check_plot(plot: Path | None) -> None:
-    """Before any work: a picture that cannot be drawn is a usage error."""
-    if plot is not None and plot.suffix.lower() != ".svg":
-        raise UsageError(
-            "plot-format",
-            "--plot draws SVG only",
-            found=str(plot),
-            next_step="name a file ending in .svg; rsvg-convert or a browser makes a PNG of it",
-        )
-
-
 def _draw(analysis: Analysis, plot: Path) -> None:
     from cr_audit.arrays import NotApplicable
-    from cr_audit.cli.session import write
     from cr_audit.report.rewards import render_svg
 
     picture = render_svg(analysis)
@@ -111,4 +100,4 @@ def _draw(analysis: Analysis, plot: Path) -> None:
             f"--plot has nothing to draw: {picture.reason}",
             next_step="leave out --plot",
         )
-    write(picture, plot)
+    write_plot(picture, plot)

@@ -190,17 +190,22 @@ def write(text: str, output: Path | None) -> None:
     """To a file, whole or not at all, or to stdout."""
     if output is None:
         sys.stdout.write(text)
-        return
+    else:
+        write_file(text.encode(), output, option="-o")
+
+
+def write_file(content: bytes, path: Path, *, option: str) -> None:
+    """Whole or not at all; ``option`` is the one that named the file."""
     try:
-        temporary = output.with_name(output.name + ".part")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(output)
+        temporary = path.with_name(path.name + ".part")
+        temporary.write_bytes(content)
+        temporary.replace(path)
     except OSError as error:
         raise ComputeError(
             "cannot-write",
-            f"the report cannot be written: {error.strerror}",
-            where=str(output),
-            next_step="choose another -o FILE",
+            f"the file cannot be written: {error.strerror}",
+            where=str(path),
+            next_step=f"choose another {option} FILE",
         ) from error
 
 

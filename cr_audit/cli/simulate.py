@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cr_audit.cli.plots import HELP, check_plot, write_plot
 from cr_audit.errors import ComputeError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def simulate(
         SimulationFormat, typer.Option("--format", help="What to print.")
     ] = SimulationFormat.TABLE,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Also draw the facts into this SVG file.")
+        Path | None, typer.Option("--plot", help=f"Also draw the facts into this file ({HELP}).")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the report to a file.")
@@ -104,6 +105,7 @@ def simulate(
         typer.echo(simulation_list(Screen.of_stdout()), nl=False)
         return
     chosen = _known(name)
+    check_plot(plot, output)
     if write is not None:
         if chosen != "clone-robust":
             raise UsageError(
@@ -221,7 +223,7 @@ def _report(
     from cr_audit.report.terminal import Screen
 
     if plot is not None:
-        write(plot_simulation(facts), plot)
+        write_plot(plot_simulation(facts), plot)
     if format_ == SimulationFormat.JSON:
         write(render_simulation_json(facts, "simulate", settings), output)
         return

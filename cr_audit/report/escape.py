@@ -11,7 +11,8 @@ import re
 import unicodedata
 
 # Cc control, Cf format (bidi marks, zero width, soft hyphen, tags), Cs surrogates, Co private use,
-# Zl / Zp line separators. Cn (unassigned) is left to the terminal's own replacement glyph.
+# Zl / Zp line separators. Cn (unassigned) is left to the terminal's own replacement glyph, except
+# the noncharacters, which no text may hold and XML forbids.
 _SUSPECT = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _SIMPLE = re.compile(r"[\x20-\x7e]*\Z")
 # Build servers read commands from what a program prints: Azure Pipelines "##vso[...]" and GitHub's
@@ -33,7 +34,7 @@ def visible(text: str, *, keep_newlines: bool = False) -> str:
     for ch in text:
         if keep_newlines and ch == "\n":
             out.append(ch)
-        elif unicodedata.category(ch) in _SUSPECT:
+        elif _is_suspect(ch):
             code = ord(ch)
             simple = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(ch)
             if simple:
@@ -47,6 +48,12 @@ def visible(text: str, *, keep_newlines: bool = False) -> str:
         else:
             out.append(ch)
     return "".join(out)
+
+
+def _is_suspect(ch: str) -> bool:
+    code = ord(ch)
+    is_noncharacter = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+    return is_noncharacter or unicodedata.category(ch) in _SUSPECT
 
 
 def shorten(text: str, width: int) -> str:

@@ -211,7 +211,11 @@ def render_svg(analysis: Analysis) -> str | NotApplicable:
         return NotApplicable("there are no two rankings to draw")
     files = ", ".join(visible(f.path) for f in analysis.dataset.report.files)
     level = "" if isinstance(r.changes, NotApplicable) else percent(r.changes.confidence_level)
-    footer = f"coloured: changes sides with another, {level} sure"
+    footer = (
+        f"green up, red down: changes sides with another, {level} sure"
+        if any(slope.marked for slope in slopes)
+        else f"no change of sides is {level} sure"
+    )
     title = f"Ranks by standard and weighted rewards: {shorten(files, 70)}"
     return svg(slopes, title, "standard", "weighted", "; ".join(x for x in (footer, note) if x))
 

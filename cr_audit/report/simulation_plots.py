@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
 
-from cr_audit.report.escape import visible
+from cr_audit.report.svg_text import svg_text, text_width
 from cr_audit.simulate.case_study import CLONES, CaseRow, CaseStudy
 from cr_audit.simulate.catalogue import Facts
 from cr_audit.simulate.robustness import ExampleRates, RobustnessRate
@@ -19,11 +18,12 @@ from cr_audit.simulate.voronoi_figures import Figure, VoronoiFigures
 # Okabe and Ito's colours, told apart by readers who do not see red and green alike.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#777777"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
-PANEL_WIDTH, PANEL_HEIGHT, MARGIN = 320, 280, 46
+PANEL_WIDTH, PANEL_HEIGHT, MARGIN, SIZE = 320, 280, 46, 11
+MAX_COLUMNS = 3
 
 
 def plot_simulation(facts: Facts) -> str:
-    """An SVG document of one or more panels side by side."""
+    """An SVG document of one or more panels in rows of three."""
     if isinstance(facts, Table3):
         panels = _table_3(facts)
     elif isinstance(facts, VoronoiFigures):
@@ -36,15 +36,18 @@ def plot_simulation(facts: Facts) -> str:
 
 
 def document(panels: Sequence[list[str]]) -> str:
-    """Panels next to each other on white, in one SVG."""
-    width = PANEL_WIDTH * len(panels)
+    """Panels in rows on white, in one SVG."""
+    width = PANEL_WIDTH * min(len(panels), MAX_COLUMNS)
+    height = PANEL_HEIGHT * math.ceil(len(panels) / MAX_COLUMNS)
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{PANEL_HEIGHT}"'
-        f' viewBox="0 0 {width} {PANEL_HEIGHT}" font-family="sans-serif" font-size="11">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
+        f' viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="{SIZE}">'
     )
-    body = [head, f'<rect width="{width}" height="{PANEL_HEIGHT}" fill="white"/>']
+    body = [head, f'<rect width="{width}" height="{height}" fill="white"/>']
     for k, panel in enumerate(panels):
-        body += [f'<g transform="translate({k * PANEL_WIDTH},0)">', *panel, "</g>"]
+        row, column = divmod(k, MAX_COLUMNS)
+        place = f"{column * PANEL_WIDTH},{row * PANEL_HEIGHT}"
+        body += [f'<g transform="translate({place})">', *panel, "</g>"]
     return "\n".join([*body, "</svg>"]) + "\n"
 
 
@@ -54,10 +57,8 @@ def number(value: float) -> str:
 
 
 def label(x: float, y: float, text: str, *, anchor: str = "middle", fill: str = "black") -> str:
-    body = escape(visible(text))
-    return (
-        f'<text x="{number(x)}" y="{number(y)}" text-anchor="{anchor}" fill="{fill}">{body}</text>'
-    )
+    place = f'x="{number(x)}" y="{number(y)}"'
+    return f'<text {place} text-anchor="{anchor}" fill="{fill}">{svg_text(text)}</text>'
 
 
 def line(points: Iterable[tuple[float, float]], colour: str, *, dashed: bool = False) -> str:
@@ -99,11 +100,13 @@ class Axes:
             self.parts.append(label(self.x(value), PANEL_HEIGHT - MARGIN + 16, text, fill=GREY))
 
     def legend(self, entries: Sequence[tuple[str, str]]) -> None:
-        step = (PANEL_WIDTH - MARGIN) / max(len(entries), 1)
-        for k, (text, colour) in enumerate(entries):
-            x = MARGIN + k * step
+        widths = [text_width(text, SIZE) for text, _ in entries]
+        gap = (PANEL_WIDTH - MARGIN - sum(widths)) / len(entries)
+        x = float(MARGIN)
+        for (text, colour), width in zip(entries, widths, strict=True):
             self.parts.append(dot(x + 4, PANEL_HEIGHT - 14, colour))
             self.parts.append(label(x + 11, PANEL_HEIGHT - 10, text, anchor="start"))
+            x += width + gap
 
 
 def even_ticks(low: float, high: float, n: int = 4) -> list[tuple[float, str]]:
@@ -113,7 +116,8 @@ def even_ticks(low: float, high: float, n: int = 4) -> list[tuple[float, str]]:
 
 def _table_3(t: Table3) -> list[list[str]]:
     panels = []
-    for name, title in (("average", "average win rate"), ("weighted", "weighted win rate")):
+    for name in ("average", "weighted"):
+        title = f"{name} win rate, by the number of copies of {t.names[2]}"
         axes = Axes((1, 0.35), (max(len(t.rows), 2), 0.65), title)
         axes.frame(even_ticks(0.35, 0.65, 3), [(r.n_copies, str(r.n_copies)) for r in t.rows])
         for k, colour in enumerate(COLOURS[:3]):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from cr_audit.report.svg_text import svg_text, text_width
 
 # Bits of the dots of one braille cell, by row and column.
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -48,44 +51,42 @@ def braille_rows(slopes: Sequence[Slope], width: int) -> list[list[tuple[str, in
     ]
 
 
-ROW, LABEL, MIDDLE, TOP = 22, 300, 260, 64
+ROW, MIDDLE, TOP, EDGE, GAP, SIZE = 22, 260, 64, 16, 10, 13
 _STYLE = (
-    "text{font:13px system-ui,sans-serif;fill:#222}.t{font-weight:600}.n{fill:#666}"
+    f"text{{font:{SIZE}px system-ui,sans-serif;fill:#222}}.t{{font-weight:600}}.n{{fill:#666}}"
     "line{stroke:#b0b0b0;stroke-width:1.5}.up{stroke:#1a7f37;stroke-width:2.5}"
     ".down{stroke:#cf222e;stroke-width:2.5}"
 )
 
 
 def svg(slopes: Sequence[Slope], title: str, left: str, right: str, note: str) -> str:
-    """A stand-alone SVG of harmless text; the same input gives the same bytes.
+    """A stand-alone SVG as wide as its texts need; the same input gives the same bytes.
 
-    Labels must have gone through ``escape.visible``; markup characters are escaped here.
+    Every text is escaped here.
     """
-    width, height = 2 * LABEL + MIDDLE, TOP + ROW * len(slopes) + 34
-    middle = (LABEL, LABEL + MIDDLE)
+    names = [slope.label for slope in slopes]
+    start = EDGE + GAP + math.ceil(max(text_width(x, SIZE) for x in (*names, left)))
+    end = start + MIDDLE
+    needed = end + GAP + max(text_width(x, SIZE) for x in (*names, right))
+    width = EDGE + math.ceil(max(needed, *(EDGE + text_width(x, SIZE) for x in (title, note))))
+    height = TOP + ROW * len(slopes) + 34
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
         f' viewBox="0 0 {width} {height}" role="img">',
-        f"<title>{_escape(title)}</title>",
+        f"<title>{svg_text(title)}</title>",
         f"<style>{_STYLE}</style>",
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
-        f'<text class="t" x="16" y="24">{_escape(title)}</text>',
-        f'<text class="n" x="{middle[0] - 10}" y="48" text-anchor="end">{_escape(left)}</text>',
-        f'<text class="n" x="{middle[1] + 10}" y="48">{_escape(right)}</text>',
+        f'<text class="t" x="{EDGE}" y="24">{svg_text(title)}</text>',
+        f'<text class="n" x="{start - GAP}" y="48" text-anchor="end">{svg_text(left)}</text>',
+        f'<text class="n" x="{end + GAP}" y="48">{svg_text(right)}</text>',
     ]
     for slope in sorted(slopes, key=lambda s: (s.marked, s.left)):
         kind = ("up" if slope.rises else "down") if slope.marked else ""
         attribute = f' class="{kind}"' if kind else ""
         y1, y2 = (TOP + ROW * row + ROW // 2 for row in (slope.left, slope.right))
-        out.append(f'<line{attribute} x1="{middle[0]}" y1="{y1}" x2="{middle[1]}" y2="{y2}"/>')
-        label = _escape(slope.label)
-        out.append(f'<text x="{middle[0] - 10}" y="{y1 + 4}" text-anchor="end">{label}</text>')
-        out.append(f'<text x="{middle[1] + 10}" y="{y2 + 4}">{label}</text>')
-    out.append(f'<text class="n" x="16" y="{height - 12}">{_escape(note)}</text>')
+        out.append(f'<line{attribute} x1="{start}" y1="{y1}" x2="{end}" y2="{y2}"/>')
+        label = svg_text(slope.label)
+        out.append(f'<text x="{start - GAP}" y="{y1 + 4}" text-anchor="end">{label}</text>')
+        out.append(f'<text x="{end + GAP}" y="{y2 + 4}">{label}</text>')
+    out.append(f'<text class="n" x="{EDGE}" y="{height - 12}">{svg_text(note)}</text>')
     return "\n".join([*out, "</svg>", ""])
-
-
-def _escape(text: str) -> str:
-    for raw, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
-        text = text.replace(raw, safe)
-    return text

@@ -1,0 +1,48 @@
+"""``--plot FILE``: SVG or PNG, by the ending of the file's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cr_audit.errors import ComputeError, UsageError
+
+HELP = ".svg or .png"
+
+
+def check_plot(plot: Path | None, output: Path | None) -> None:
+    """Before any work: a picture that cannot be drawn is an error."""
+    if plot is None:
+        return
+    if plot.suffix.lower() not in (".svg", ".png"):
+        raise UsageError(
+            "plot-format",
+            "--plot draws .svg and .png only",
+            found=str(plot),
+            next_step="name a file that ends in .svg or .png",
+        )
+    if output is not None and output.absolute() == plot.absolute():
+        raise UsageError(
+            "same-file",
+            "--plot and -o name the same file",
+            found=str(plot),
+            next_step="name two files",
+        )
+    if plot.suffix.lower() == ".png":
+        from cr_audit.report.png import png_is_possible
+
+        if not png_is_possible():
+            raise ComputeError(
+                "png-not-installed",
+                "PNG needs packages that are not installed",
+                found=str(plot),
+                next_step="pip install 'cr-audit[png]', or name a file that ends in .svg",
+            )
+
+
+def write_plot(svg: str, plot: Path) -> None:
+    """``svg``, or a PNG of it, into a file that ``check_plot`` let pass."""
+    from cr_audit.cli.session import write_file
+    from cr_audit.report.png import to_png
+
+    is_png = plot.suffix.lower() == ".png"
+    write_file(to_png(svg) if is_png else svg.encode(), plot, option="--plot")
