@@ -189,7 +189,7 @@ def _case_study(c: CaseStudy) -> list[list[str]]:
                 if r.n_comparisons == n and r.scheme == scheme and r.space == space
             ]
             many = f"{n:,} comparisons" if n else "exact preferences"
-            panels.append(_topic_panel(c, rows, f"{title}, {many}"))
+            panels.append(_topic_panel(c, rows, f"{title} rewards, {many}"))
     panels.append(_shift_panel([r for r in c.rows if r.n_comparisons == 0]))
     return panels
 

@@ -68,7 +68,8 @@ def svg(slopes: Sequence[Slope], title: str, left: str, right: str, note: str) -
     start = EDGE + GAP + math.ceil(max(text_width(x, SIZE) for x in (*names, left)))
     end = start + MIDDLE
     needed = end + GAP + max(text_width(x, SIZE) for x in (*names, right))
-    width = EDGE + math.ceil(max(needed, *(EDGE + text_width(x, SIZE) for x in (title, note))))
+    bold = 1.1 * text_width(title, SIZE)
+    width = EDGE + math.ceil(max(needed, EDGE + bold, EDGE + text_width(note, SIZE)))
     height = TOP + ROW * len(slopes) + 34
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'

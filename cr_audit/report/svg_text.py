@@ -25,10 +25,12 @@ def _em(character: str) -> float:
     """Width in units of the size."""
     if unicodedata.east_asian_width(character) in "WF":
         return 1.2  # emoji are broader than the 1 of an ideograph
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in ("Mn", "Me"):
         return 0.0
     if character in _NARROW:
         return 0.42
     if character in _BROAD:
         return 1.0
-    return 0.74 if character.isupper() or ord(character) > 0x24F else 0.63
+    if ord(character) > 0x24F:  # beyond Latin, letters such as Ж
+        return 1.0
+    return 0.74 if character.isupper() else 0.63

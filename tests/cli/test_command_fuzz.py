@@ -3,22 +3,15 @@ traceback, never a raw control character."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
-import sys
-import tempfile
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
 import jsonschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import called, folder
 
-from cr_audit.cli.app import main
 from cr_audit.report.json_v1 import json_schema
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
@@ -62,33 +55,6 @@ contents = st.one_of(
 names = st.sampled_from(["x.jsonl", "x.json", "x.csv", "x.parquet", "x.jsonl.gz", "x.csv.zst", "x"])
 formats = st.sampled_from(["table", "json", "markdown"])
 SKIPPED = ("--max-skipped", "1")
-
-
-@contextlib.contextmanager
-def folder() -> Iterator[None]:
-    before = os.getcwd()
-    with tempfile.TemporaryDirectory() as place:
-        os.chdir(place)
-        try:
-            yield
-        finally:
-            os.chdir(before)
-
-
-def called(args: list[str], stdin: bytes = b"") -> tuple[int, str, str]:
-    out, err = io.StringIO(), io.StringIO()
-    code = 0
-    with (
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        mock.patch.object(sys, "argv", ["cr-audit", *args]),
-        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
-    ):
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else 0
-    return code, out.getvalue(), err.getvalue()
 
 
 def check(code: int, out: str, err: str, form: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+from PIL import Image
 
 from cr_audit.report.json_v1 import json_schema
+from cr_audit.report.png import to_png
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "sample_data"
 FILE = str(SAMPLES / "clone_robust.jsonl")
@@ -105,7 +108,10 @@ def test_the_settings_file_names_the_data_set(run: Run) -> None:
         (("--penalty", "much"), 2, "above 0"),
         (("--penalty", "nan"), 2, "above 0"),
         (("--reward", "tabulr"), 2, "tabular"),
-        (("--plot", "x.png"), 2, "SVG"),
+        (("--plot", "x.jpg"), 2, ".svg and .png"),
+        (("--plot", "svg"), 2, ".svg and .png"),
+        (("--plot", "x.svg", "-o", "x.svg"), 2, "same file"),
+        (("--plot", "no/folder/x.png"), 4, "choose another --plot"),
         (("--model", "none", "--weighted"), 4, "needs weights"),
         (("--model", "none", "--reward", "linear"), 2, "vectors"),
     ],
@@ -142,6 +148,32 @@ def test_the_plot_is_an_svg_of_escaped_text_and_the_same_twice(run: Run) -> None
     assert "\x1b" not in pictures[0]
     assert "\u202e" not in pictures[0]
     assert len(re.findall("<line", pictures[0])) == 7
+
+
+def test_the_png_is_the_svg_in_pixels_and_the_same_twice(run: Run) -> None:
+    for name in ("a.svg", "a.png", "b.PNG"):
+        assert run("refit", FILE, *QUICK, "--plot", name).code == 0
+    content = Path("a.png").read_bytes()
+    assert content == Path("b.PNG").read_bytes()
+    assert content == to_png(Path("a.svg").read_text())
+    with Image.open("a.png") as picture:
+        colours = {c: n for n, c in picture.convert("RGB").getcolors(1 << 20)}
+    # One line goes up and one goes down, on white.
+    assert colours[(0x1A, 0x7F, 0x37)] > 1000
+    assert colours[(0xCF, 0x22, 0x2E)] > 1000
+    assert max(colours, key=colours.__getitem__) == (255, 255, 255)
+
+
+def test_without_the_extra_png_says_what_to_install_before_any_work(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    for command in (("refit", "missing.jsonl"), ("simulate", "table-3")):
+        done = run(*command, "--plot", "x.png")
+        assert done.code == 4
+        assert "pip install 'cr-audit[png]'" in done.err
+        assert not Path("x.png").exists()
+    assert run("simulate", "table-3", "--plot", "x.svg").code == 0
 
 
 def test_markdown_escapes(run: Run) -> None:

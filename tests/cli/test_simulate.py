@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 QUICK = ("table-3", "voronoi-figures", "robustness-rate")
 CASE = ("clone-robust", "--model", "lexical", "--per-topic", "10", "--draws", "2")
@@ -96,3 +97,14 @@ def test_errors_say_what_there_is(run: Any) -> None:
     assert "did you mean table-3?" in done.err
     assert run("simulate", "table-3", "--clones", "100").code == 2
     assert run("simulate", "table-3", "--plot", "no/such/folder/x.svg").code == 4
+    assert run("simulate", "table-3", "--plot", "x.pdf").code == 2
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_png_is_twice_the_size_of_the_svg(run: Any, name: str) -> None:
+    assert run("simulate", name, "--plot", "a.svg").code == 0
+    assert run("simulate", name, "--plot", "a.png").code == 0
+    root = ElementTree.parse("a.svg").getroot()
+    with Image.open("a.png") as picture:
+        assert picture.format == "PNG"
+        assert picture.size == tuple(2 * int(root.attrib[x]) for x in ("width", "height"))
