@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema
+from sarif_schema import SARIF
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden" / "gate"
@@ -312,7 +313,12 @@ def test_the_golden_sarif_is_valid_by_the_standards_schema(name: str) -> None:
     parsed = StaticAnalysisResultsFormatSarifVersion210JsonSchema.model_validate_json(log)
     assert len(parsed.runs) == 1
     broken = json.loads(log)
+    SARIF.validate(broken)
+    broken["runs"][0]["results"].append({"message": {"text": "x"}, "level": "fatal"})
     broken["runs"][0]["invented"] = 1
+    errors = sorted(e.message for e in SARIF.iter_errors(broken))
+    assert len(errors) == 2
+    assert "'invented' was unexpected" in errors[1]
     with pytest.raises(ValueError, match="invented"):
         StaticAnalysisResultsFormatSarifVersion210JsonSchema.model_validate_json(json.dumps(broken))
 

@@ -18,6 +18,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema
 from rich.cells import cell_len
+from sarif_schema import SARIF
 
 from cr_audit.audits.gate_rules import GATE_RULES
 from cr_audit.errors import CrAuditError
@@ -68,9 +69,10 @@ def suspects(out: str) -> set[str]:
 
 
 def check_sarif(out: str, report: GateReport) -> None:
-    """The whole against OASIS' schema (as models made from it, which allow nothing else), the parts
-    of SARIF 2.1.0 that consumers rely on, and every cross-reference."""
+    """The whole against OASIS' schema and against models made from it, the parts of SARIF 2.1.0
+    that consumers rely on, and every cross-reference."""
     document = json.loads(out)
+    SARIF.validate(document)
     for result in document["runs"][0]["results"]:
         for suppression in result.get("suppressions", []):
             # The models are of a draft that called it "state".

@@ -61,7 +61,7 @@ def test_the_label_is_drawn() -> None:
 
 @pytest.mark.parametrize(
     "label",
-    ["W" * 34, "MIXTURE-OF-EXPERTS-8X22B", "illicit", "Ж" * 34, "ж" * 34, "x" * 34, "1.5" * 9],
+    ["W" * 34, "MIXTURE-OF-EXPERTS-8X22B", "illicit", "Ж" * 34, "ж" * 34, "x" * 34],
 )
 def test_no_label_reaches_into_the_margin(label: str) -> None:
     drawn = pixels(to_png(chart(label, "second")))
