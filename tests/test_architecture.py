@@ -45,6 +45,8 @@ ONLY_IN = {
         "cli",
     },
     "typer": {"cli"},
+    "resvg_py": {"report.png"},
+    "fontpkg_noto_sans": {"report.png"},
     "torch": {"embed", "rewards"},
     "sentence_transformers": {"embed"},
     "model2vec": {"embed"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from cr_audit.errors import ComputeError, UsageError
@@ -28,14 +29,14 @@ def check_plot(plot: Path | None, output: Path | None) -> None:
             next_step="name two files",
         )
     if plot.suffix.lower() == ".png":
-        from cr_audit.report.png import png_is_possible
+        from cr_audit.report.png import REQUIREMENTS, png_is_possible
 
         if not png_is_possible():
             raise ComputeError(
                 "png-not-installed",
                 "PNG needs packages that are not installed",
                 found=str(plot),
-                next_step="pip install 'cr-audit[png]', or name a file that ends in .svg",
+                next_step=f"pip install {shlex.join(REQUIREMENTS)}, or name an .svg file",
             )
 
 

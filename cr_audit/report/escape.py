@@ -14,6 +14,8 @@ import unicodedata
 # Zl / Zp line separators. Cn (unassigned) is left to the terminal's own replacement glyph, except
 # the noncharacters, which no text may hold and XML forbids.
 _SUSPECT = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+# On one letter; more of them are drawn over the lines above and below.
+_MAX_MARKS = 5
 _SIMPLE = re.compile(r"[\x20-\x7e]*\Z")
 # Build servers read commands from what a program prints: Azure Pipelines "##vso[...]" and GitHub's
 # older "##[...]" anywhere in a line, GitHub's "::name::" at the start of one, after white space.
@@ -31,29 +33,31 @@ def visible(text: str, *, keep_newlines: bool = False) -> str:
     if _SIMPLE.match(text):
         return text
     out = []
+    marks = 0
     for ch in text:
+        category = unicodedata.category(ch)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
         if keep_newlines and ch == "\n":
             out.append(ch)
-        elif _is_suspect(ch):
-            code = ord(ch)
-            simple = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(ch)
-            if simple:
-                out.append(simple)
-            elif code <= 0xFF:
-                out.append(f"\\x{code:02x}")
-            elif code <= 0xFFFF:
-                out.append(f"\\u{code:04x}")
-            else:
-                out.append(f"\\U{code:08x}")
+        elif category in _SUSPECT or marks > _MAX_MARKS or _is_noncharacter(ch):
+            out.append(_escaped(ch))
         else:
             out.append(ch)
     return "".join(out)
 
 
-def _is_suspect(ch: str) -> bool:
+def _is_noncharacter(ch: str) -> bool:
+    return ord(ch) & 0xFFFE == 0xFFFE or "\ufdd0" <= ch <= "\ufdef"
+
+
+def _escaped(ch: str) -> str:
+    simple = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(ch)
+    if simple:
+        return simple
     code = ord(ch)
-    is_noncharacter = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
-    return is_noncharacter or unicodedata.category(ch) in _SUSPECT
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def shorten(text: str, width: int) -> str:

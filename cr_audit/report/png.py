@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 
+# The extra "png" of pyproject.toml.
+REQUIREMENTS = ("resvg-py>=0.5", "fontpkg-noto-sans==2.15")
 _PACKAGES = ("resvg_py", "fontpkg_noto_sans")
 _FAMILY = "Noto Sans"
 _SCALE = 2  # sharp on dense screens and in print

@@ -171,7 +171,7 @@ def test_without_the_extra_png_says_what_to_install_before_any_work(
     for command in (("refit", "missing.jsonl"), ("simulate", "table-3")):
         done = run(*command, "--plot", "x.png")
         assert done.code == 4
-        assert "pip install 'cr-audit[png]'" in done.err
+        assert "pip install 'resvg-py>=0.5' fontpkg-noto-sans==" in done.err
         assert not Path("x.png").exists()
     assert run("simulate", "table-3", "--plot", "x.svg").code == 0
 

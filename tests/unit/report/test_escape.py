@@ -27,7 +27,7 @@ def test_visible_leaves_nothing_invisible(text: str) -> None:
     }
 
 
-@given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs", "M"]), max_size=60))
+@given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs", "Mc"]), max_size=60))
 def test_visible_leaves_plain_text_alone(text: str) -> None:
     if "##" not in text:
         assert visible(text) == text
@@ -45,6 +45,9 @@ def test_visible_leaves_plain_text_alone(text: str) -> None:
         ("##vso[x]", "#\\x23vso[x]"),
         ("##[x]", "#\\x23[x]"),
         ("## heading", "## heading"),
+        ("e\u0301\u0323\u20dd हिन्दी שָׁלוֹם", "e\u0301\u0323\u20dd हिन्दी שָׁלוֹם"),
+        ("e" + 7 * "\u0301" + "e\u0301", "e" + 5 * "\u0301" + 2 * "\\u0301" + "e\u0301"),
+        ("\ufffe\ufdd0\U0001ffff", "\\ufffe\\ufdd0\\U0001ffff"),
         ("std::vector", "std::vector"),
     ],
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import tomllib
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from cr_audit.report.slope_chart import EDGE, Slope, svg
 from cr_audit.report.svg_text import svg_text
 
 MEASURED = "16dcaedd630a8664f81a2c06893ce428b6c1d2a682c098f3cb45f1a6dc818344"
+ROOT = Path(__file__).resolve().parents[3]
 CELL = 40  # pixels of the SVG
 
 
@@ -52,6 +55,11 @@ def cells(content: bytes, n: int) -> list[bytes]:
     return [
         sheet[k // columns * side :, k % columns * side :][:side, :side].tobytes() for k in range(n)
     ]
+
+
+def test_the_message_names_what_the_extra_installs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["optional-dependencies"]["png"] == list(png.REQUIREMENTS)
 
 
 def test_the_label_is_drawn() -> None:
