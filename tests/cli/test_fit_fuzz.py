@@ -187,3 +187,24 @@ def test_each_hostile_text_everywhere(piece: str) -> None:
         assert codes <= {"", "0", "1", "2", "31", "32", "33", "36"}, codes
         bare = SGR.sub("", out)
         check("\n".join(line.rstrip() for line in bare.split("\n")), "table", 100)
+
+
+@pytest.mark.parametrize("piece", [x for x in HOSTILE if x.strip() and "\x00" not in x])
+def test_hostile_words_on_the_command_line_of_simulate(piece: str) -> None:
+    piece = piece.encode("utf-8", "replace").decode()[:100].replace("/", "_")
+    with folder():
+        for arguments in (
+            (f"x{piece}",),
+            ("table-3", "--plot", f"x{piece}"),
+            ("table-3", "--plot", f"no/{piece}.svg"),
+            ("clone-robust", "--model", f"./{piece}", "--plot", "x.svg"),
+        ):
+            code, out, err = called(["simulate", *arguments])
+            assert code in (2, 3, 4), err
+            assert out == ""
+            assert not suspects(err)
+            assert not [x for x in err.splitlines() if x.lstrip().startswith("::")], err
+            assert "##vso[" not in err
+            assert "##[" not in err
+        assert called(["simulate", "table-3", "--plot", f"{piece}.svg"])[0] == 0
+        assert ElementTree.parse(f"{piece}.svg").getroot().tag == f"{SVG}svg"
