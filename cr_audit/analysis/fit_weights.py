@@ -74,4 +74,10 @@ def sharing_in_words(settings: Mapping[str, Any]) -> str:
             f"clones share one vote; neighbours do not, since the best width found ({width})"
             f" {saved} and {cost}"
         )
+    strength = settings["strength"]
+    if strength < 1:
+        return (
+            f"clones share one vote, and neighbours within {width} count {strength:.0%}:"
+            f" in full that {saved} and {cost}"
+        )
     return f"clones share one vote, and neighbours within {width}: that {saved} and {cost}"

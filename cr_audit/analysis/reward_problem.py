@@ -270,9 +270,15 @@ def scheme_of(settings: Settings, scheme: Mapping[str, Any]) -> str:
     if settings.weights == "voronoi":
         return f"voronoi on the {settings.space}"
     if settings.weights == "sharing" and "width" in scheme:
-        width = scheme["width"]
-        return f"sharing, {f'width {width:.3g}' if width else 'clones alone'}"
+        return f"sharing, {neighbours_of(scheme['width'], scheme['strength'])}"
     return settings.weights
+
+
+def neighbours_of(width: float, strength: float) -> str:
+    """Who shares a vote beside clones, in a few words."""
+    if width == 0 or strength == 0:
+        return "clones alone"
+    return f"width {width:.3g}" + (f" at {strength:.0%}" if strength < 1 else "")
 
 
 def contiguous(labels: IntArray) -> IntArray:

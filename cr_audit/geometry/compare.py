@@ -70,13 +70,14 @@ class SchemeTable:
     n_used: int
     n_groups: int
     sharing_width: float
+    sharing_strength: float
 
 
 Scheme = Callable[[FloatArray, IntArray, IntArray, int], Weights]
 
 
 def _schemes(
-    width: float, max_products: float, workers: int, merge: bool
+    sharing: dict[str, Any], max_products: float, workers: int, merge: bool
 ) -> dict[tuple[str, str | None], Scheme]:
     """(method, space) -> weights of (contexts, duplicate labels, groups, seed).
 
@@ -99,7 +100,7 @@ def _schemes(
         **{("voronoi", space): voronoi(space) for space in SPACES},
         ("cluster", None): lambda x, same, groups, seed: cluster_weights(groups),
         ("sharing", None): lambda x, same, groups, seed: sharing_weights(
-            x, width=width, duplicates=same, clusters=groups if merge else None, workers=workers
+            x, **sharing, duplicates=same, clusters=groups if merge else None, workers=workers
         ),
     }
 
@@ -133,8 +134,8 @@ def compare_weights(
     More than ``MAX_ITEMS`` items are thinned to a random sample. ``max_products`` is the sampling
     budget of each of the six estimates per space.
 
-    The width of ``sharing`` is found once, on the data as they are, so that its row shows the
-    scheme and not the search. Added near-clones keep their source's cluster label.
+    Width and strength of ``sharing`` are found once, on the data as they are, so that its row shows
+    the scheme and not the search. Added near-clones keep their source's cluster label.
     """
     blocks = checked_blocks(contexts)
     points = np.hstack([b.rows if b.of is None else b.rows[b.of] for b in blocks])
@@ -148,13 +149,14 @@ def compare_weights(
     variants = _variants(_Variant(x, same, owner, label), rng)
     merged = None if clusters is None else owner
     found = sharing_weights(x, duplicates=same, clusters=merged, workers=workers, rng=rng)
-    width = float(found.settings["width"])
+    sharing = {name: float(found.settings[name]) for name in ("width", "strength")}
     seeds = [int(s) for s in rng.integers(0, 1 << 62, size=2)]
-    schemes = _schemes(width, max_products, workers or available_workers(), merged is not None)
+    schemes = _schemes(sharing, max_products, workers or available_workers(), merged is not None)
     rows = tuple(
         _row(method, space, scheme, variants, seeds) for (method, space), scheme in schemes.items()
     )
-    return SchemeTable(rows, m, int(kept.size), int(label.max()) + 1, width)
+    n_groups = int(label.max()) + 1
+    return SchemeTable(rows, m, int(kept.size), n_groups, sharing["width"], sharing["strength"])
 
 
 def _own_groups(labels: IntArray) -> IntArray:

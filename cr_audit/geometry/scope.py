@@ -103,9 +103,10 @@ def sharing_weights_by_prompt(
 ) -> WeightsByPrompt:
     """``sharing_weights`` of the responses of each prompt among themselves, at one common width.
 
-    The width is found over all prompts together (``find_width_within``): a prompt alone has too
-    few responses to show one. Arguments as for ``voronoi_weights_by_prompt``; clusters : int64
-    (m,), clones have equal labels. Clones under two prompts are weighed under each.
+    The width and its strength are found over all prompts together (``find_width_within``): a prompt
+    alone has too few responses to show them. Arguments as for ``voronoi_weights_by_prompt``;
+    clusters : int64 (m,), clones have equal labels. Clones under two prompts are weighed under
+    each.
     """
     members = _members(prompt_of)
 
@@ -119,22 +120,23 @@ def sharing_weights_by_prompt(
         distinct.append(response_vectors[items[first]])
     search = find_width_within(distinct, rng=rng)
 
-    def at(width: float) -> list[Weights]:
+    def at(width: float, strength: float) -> list[Weights]:
         return [
             sharing_weights(
                 response_vectors[items],
                 width=width,
+                strength=strength,
                 duplicates=of(duplicates, items),
                 clusters=of(clusters, items),
             )
             for items in members
         ]
 
-    parts = at(search.width)
+    parts = at(search.width, 1.0)
     several = [p for p in parts if p.n_cells > 1]
     found = {"width_found": True} | decided(search, [_share_of_cells(p) for p in several])
-    if found["width"] == 0:
-        parts = at(0.0)
+    if found["strength"] < 1:
+        parts = at(found["width"], found["strength"])
     return _assembled(members, tuple(parts), prompt_of.shape[0], found)
 
 

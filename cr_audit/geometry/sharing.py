@@ -1,10 +1,10 @@
 """Weights by soft neighbour counts, and the width of the neighbourhood found from the data.
 
-w(x) is proportional to 1 / sum_j K(d(x, j)), K(d) = max(0, 1 - d / width): an item shares its vote
-with everything near it. Clones count as one item, so the neighbourhood answers only for what is
-alike without being a copy. A width of 0 counts nobody and a very large one everybody; both give
-uniform weights and correct nothing. In between, a group of items keeps its mass when its items are
-multiplied, which is what weights are for; the width is chosen where that holds best.
+w(x) is proportional to 1 / (1 + s sum_j K(d(x, j))), K(d) = max(0, 1 - d / width): an item shares
+its vote with everything near it. Clones count as one item, so the neighbourhood answers only for
+what is alike without being a copy. A width of 0 counts nobody and a very large one everybody; both
+give uniform weights and correct nothing. In between, a group of items keeps its mass when its items
+are multiplied, which is what weights are for; the width is chosen where that holds best.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ from cr_audit.geometry.weights import (
 _ROWS = 256  # rows of the distance matrix held at once by one worker
 _SEEN = 1500  # items whose neighbourhoods the search for a width looks at
 _REGIONS = (2, 3, 5, 10, 30)  # coarse to fine: into how many regions the data is cut
-_CUTS = 4  # cuts of each size
+_CUTS = 4  # cuts of each size where many items are seen
+_MOST_CUTS = 48
+_ENOUGH = 400  # items; with fewer, more cuts are made, or the search is noise
 _WIDTHS = 20
 _MULTIPLIED = 4  # a region keeps one item in so many
 _PROBED = 200  # items whose distances set the range of widths
@@ -39,11 +41,12 @@ _GROUPS = 60  # sets looked at where a width is found for many
 _SMALLEST_GROUP = 5
 _FEWEST = 10  # distinct items below which regions show nothing
 
-WORTH = 1 / 3
-"""A width that is found is used if it takes away at least this much of the effect of multiplied
-regions for each part of the effective number that it costs (benchmarks/README.md, "Case study"):
-topics that are there give 0.5 and more, data without any 0.25 and less, and there weighted fits
-predict worse than standard ones."""
+NOT_WORTH, WORTH = 0.3, 0.5
+"""What a width takes away of the effect of multiplied regions, for each part of the effective
+number that it costs: at NOT_WORTH and below neighbours do not count, at WORTH and above in full, in
+between in proportion, so that a little more data never turns neighbours on or off. Topics that are
+there give 0.5 and more, data without any 0.26 and less, and there weighted fits predict worse than
+standard ones (benchmarks/README.md, "Case study" and "Schemes on real data")."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,9 +101,10 @@ def find_width(
 ) -> WidthSearch:
     """The width at which the mass of a region depends least on how many items it has.
 
-    The items are cut four times each into 2, 3, 5, 10 and 30 regions (nearest of as many items
-    drawn at random). Of each region in turn a random three quarters are taken away, which is a
-    region whose items somebody has multiplied by four, seen backwards. The region's mass
+    The items are cut into 2, 3, 5, 10 and 30 regions (nearest of as many items drawn at random),
+    four times each; more often where fewer than 400 items are seen, at most 48 times. Of each
+    region in turn a random three quarters are taken away, which is a region whose items somebody
+    has multiplied by four, seen backwards. The region's mass
     W_r = sum_{x in r} 1/D(x) / sum_x 1/D(x), D(x) = sum_j K(d(x, j)), is compared before and after;
     shift = mean over the regions of |W_r - W_r'| divided by the mean of the same under uniform
     weights. Of 20 equally spaced widths between the median nearest-neighbour distance and the 95 %
@@ -110,8 +114,8 @@ def find_width(
     duplicates, clusters : as for ``sharing_weights``; what is merged there counts once here.
     Fewer than ten distinct items show nothing: width 1, shift 1. At most 1,500 items, drawn at
     random, are looked at, but all their neighbours count.
-    Cost: 1,500 x m distances and 20 kernels over them, times 201 columns; memory: 256 x m floats
-    per worker, 201 x m floats and 20 x 1,500 x 201 floats (24 MB).
+    Cost: 1,500 x m distances and 20 kernels over them, times 201 columns (2,401 with 33 items and
+    fewer); memory: 256 x m floats per worker, 201 x m floats and 20 x 1,500 x 201 floats (24 MB).
     """
     return _find_width([_distinct(contexts, duplicates, clusters)[0]], workers, rng)
 
@@ -147,13 +151,14 @@ def _find_width(
         return WidthSearch(1.0, np.ones(1), np.ones(1), n_seen)
     low = float(np.median(np.concatenate([p[:, 0] for p in probes])))
     widths = np.linspace(max(low, 1e-3 * high), high, _WIDTHS)
+    n_cuts = min(max(_CUTS * _ENOUGH // n_seen, _CUTS), _MOST_CUTS)
     found = [
-        _region_shifts(b, n, s, widths, workers, rng)
+        _region_shifts(b, n, s, widths, n_cuts, workers, rng)
         for b, n, s in zip(groups, norms, seen, strict=True)
     ]
     moved = np.concatenate([m for m, _ in found], axis=1)
     plain = np.concatenate([p for _, p in found])
-    chosen, shifts = _widest_of_the_best(moved, plain)
+    chosen, shifts = _widest_of_the_best(moved, plain, n_cuts / _CUTS)
     return WidthSearch(float(widths[chosen]), widths, shifts, n_seen)
 
 
@@ -162,12 +167,13 @@ def _region_shifts(
     norms: FloatArray,
     seen: IntArray,
     widths: FloatArray,
+    n_cuts: int,
     workers: int | None,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
     """|W_r - W_r'| per width and region (n_widths, R), and the same under uniform weights (R,)."""
     u = norms.size
-    anchors = [rng.choice(u, min(k, u), replace=False) for k in _REGIONS * _CUTS]
+    anchors = [rng.choice(u, min(k, u), replace=False) for k in _REGIONS * n_cuts]
     member, away = _thinned_regions(blocks, norms, anchors, rng)
     columns = np.hstack([np.ones((u, 1), bool), away]).astype(np.float32)
     total = _kernel_sums(blocks, norms, seen, widths, columns, workers)
@@ -231,83 +237,91 @@ def _movements(
     return np.abs(before - after), plain
 
 
-def _widest_of_the_best(moved: FloatArray, plain: FloatArray) -> tuple[int, FloatArray]:
+def _widest_of_the_best(
+    moved: FloatArray, plain: FloatArray, repeated: float
+) -> tuple[int, FloatArray]:
     """The widest width that is within one standard error of the best, and the shift of each.
 
     The error is that of the mean difference to the best over the regions, which are the same for
-    all widths. The wider of two equals is taken because it also covers groups looser than those
-    that the regions happened to hold, and moves less from one data set to the next.
+    all widths. ``repeated``: how many times ``_CUTS`` the items were cut; more cuts make the search
+    less noisy, but the items are as few as they were, so the error stays that of ``_CUTS``. The
+    wider of two equals is taken because it also covers groups looser than those that the regions
+    happened to hold, and moves less from one data set to the next.
     """
     if plain.size == 0 or plain.mean() == 0:
         return 0, np.ones(moved.shape[0])
     shifts: FloatArray = moved.mean(axis=1) / plain.mean()
     excess = moved - moved[shifts.argmin()]
-    error = excess.std(axis=1, ddof=1) / np.sqrt(plain.size) if plain.size > 1 else 0.0
+    n = plain.size / repeated
+    error = excess.std(axis=1, ddof=1) / np.sqrt(n) if plain.size > 1 else 0.0
     return int(np.flatnonzero(excess.mean(axis=1) <= error).max()), shifts
 
 
-def worth_using(expected_shift: float, effective_share: float) -> bool:
-    """1 - expected_shift >= WORTH (1 - effective_share).
+def worth(expected_shift: float, effective_share: float) -> float:
+    """How much neighbours count: 0 up to NOT_WORTH, 1 from WORTH on, of gain / cost.
 
-    expected_shift : of the width found, see ``WidthSearch``. effective_share : effective number of
-    the distinct items under the weights at that width, as a share of the distinct items.
+    gain = 1 - expected_shift, of the width found, see ``WidthSearch``; cost = 1 - effective_share,
+    effective number of the distinct items under the weights at that width, as a share of them.
     """
-    return 1.0 - expected_shift >= WORTH * (1.0 - effective_share)
+    gain, cost = 1.0 - expected_shift, 1.0 - effective_share
+    if gain <= 0.0 or cost <= 0.0:
+        return float(gain > 0.0)
+    return float(np.clip((gain / cost - NOT_WORTH) / (WORTH - NOT_WORTH), 0.0, 1.0))
 
 
 def sharing_weights(
     contexts: Any,
     *,
     width: float | None = None,
+    strength: float = 1.0,
     duplicates: IntArray | None = None,
     clusters: IntArray | None = None,
     workers: int | None = None,
     rng: np.random.Generator | None = None,
 ) -> Weights:
-    """w(x) = (1 / D(x)) / sum_y 1 / D(y), D(x) = sum_j max(0, 1 - d(x, j) / width).
+    """w(x) = (1 / D(x)) / sum_y 1 / D(y), D(x) = 1 + s sum_j max(0, 1 - d(x, j) / width).
 
-    Sums are over distinct items, x itself included. Items that are equal (``duplicates``, see
-    ``merge_duplicates``) or clones of each other (``clusters``, int64 (m,), equal label = clones;
-    -1 = a clone of nobody) are one item, that of the first of them, and share its weight evenly:
-    adding a clone to a cluster moves nobody else. contexts : (m, d) or ``Contexts``; d is the
-    Euclidean distance. ``width`` 0: D = 1, only clones share. ``width`` None: ``find_width``, which
-    needs ``rng``, and 0 where what it finds is not ``worth_using``. The settings of the result echo
-    the width used, and where it was searched for the width found, the shift that the search
-    expects of it and the effective share that it leaves.
+    The inner sum is over all distinct items j but x; s is the ``strength``, 0 to 1. Items that are
+    equal (``duplicates``, see ``merge_duplicates``) or clones of each other (``clusters``, int64
+    (m,), equal label = clones; -1 = a clone of nobody) are one item, that of the first of them, and
+    share its weight evenly: adding a clone to a cluster moves nobody else. contexts : (m, d) or
+    ``Contexts``; d is the Euclidean distance. ``width`` 0: D = 1, only clones share. ``width`` None: ``find_width``, which
+    needs ``rng``, and the strength that what it finds is ``worth``; width 0 where that is nothing.
+    The settings of the result echo the width and strength used, and where they were searched for
+    the width found, the shift that the search expects of it and the effective share that it leaves,
+    both at strength 1.
 
     Cost: m^2 d / 2 multiplications per core; memory: the contexts and 256 x m floats per worker.
     Source: [CR] section 6 asks for such schemes. Deviation from [CR]: none of its theorems is about
-    this one; adding items that are no clones within eps of an item changes D by eps / width per
-    item at most.
-    Raises ComputeError as ``voronoi_weights`` does, ValueError for a width that is negative.
+    this one; moving an item by eps changes D of any other by s eps / width at most.
+    Raises ComputeError as ``voronoi_weights`` does, ValueError for a negative width.
     """
     distinct, cells = _distinct(contexts, duplicates, clusters)
-    settings: dict[str, Any] = {"width": width, "width_found": width is None}
+    settings: dict[str, Any] = {"width": width, "strength": strength, "width_found": width is None}
     if width is not None:
-        return _shared(_densities(distinct, width, workers), cells, settings)
+        return _shared(_densities(distinct, width, workers), strength, cells, settings)
     if rng is None:
         raise ValueError("a width can be found only with rng")
     search = _find_width([distinct], workers, rng)
     density = _densities(distinct, search.width, workers)
     settings |= decided(search, [effective_share(density)])
-    if settings["width"] == 0:
-        density = np.ones_like(density)
-    return _shared(density, cells, settings)
+    return _shared(density, settings["strength"], cells, settings)
 
 
 def decided(search: WidthSearch, effective: Sequence[float]) -> dict[str, Any]:
-    """The settings that follow from a search: the width found, or 0 where it is not worth it, or
-    where there was nothing to search.
+    """The settings that follow from a search: the width found and how much neighbours within it
+    count, or 0 and 0 where that is not worth it, or where there was nothing to search.
 
     effective : effective share under the width found, of every set of items that it was found for.
     """
     if search.widths.size == 1:
-        return {"width": 0.0}
+        return {"width": 0.0, "strength": 0.0}
     shift = float(search.shifts[np.flatnonzero(search.widths == search.width)[0]])
     share = float(np.mean(effective))
-    used = search.width if worth_using(shift, share) else 0.0
+    strength = worth(shift, share)
     return {
-        "width": used,
+        "width": search.width if strength > 0 else 0.0,
+        "strength": strength,
         "width_searched": search.width,
         "expected_shift": shift,
         "effective_share": share,
@@ -337,8 +351,10 @@ def _densities(distinct: Blocks, width: float, workers: int | None) -> FloatArra
     return np.concatenate(_each_block(norms.size, density, workers))
 
 
-def _shared(density: FloatArray, cells: IntArray, settings: dict[str, Any]) -> Weights:
-    share = 1.0 / (density * np.bincount(cells))
+def _shared(
+    density: FloatArray, strength: float, cells: IntArray, settings: dict[str, Any]
+) -> Weights:
+    share = 1.0 / ((1.0 + strength * (density - 1.0)) * np.bincount(cells))
     return known_weights("sharing", share[cells], cells, settings)
 
 

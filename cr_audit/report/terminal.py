@@ -268,7 +268,9 @@ def comparison_section(table: SchemeTable, groups: str) -> list[RenderableType]:
         else (plural(table.n_items, "item"))
     )
     width = (
-        f"neighbours within {table.sharing_width:.3g}" if table.sharing_width else "clones alone"
+        f"neighbours within {table.sharing_width:.3g} at {table.sharing_strength:.0%}"
+        if table.sharing_width
+        else "clones alone"
     )
     legend = (
         f"L1 shift (0 to 2) of the weight of {table.n_groups:,} groups ({groups}) when one item is"

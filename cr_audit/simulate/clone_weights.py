@@ -119,14 +119,14 @@ class Responses:
         target = 0 if copies is None else copies.target
         prompt_of = np.append(self.prompt_of, np.full(len(more), self.prompt_of[target]))
         everything = np.concatenate([self.vectors, vectors])
-        rng = np.random.default_rng(seed)
+        clone_rng, rng = _streams(seed)
         clones: IntArray | None = None
         if scheme.method in ("cluster", "sharing"):
             clones = find_clones(
                 response_texts=texts,
                 prompt_of=prompt_of,
                 prompt_texts=self.prompt_texts,
-                rng=rng,
+                rng=clone_rng,
             ).labels.labels
             if scheme.method == "cluster":
                 return cluster_weights(clones).weights
@@ -187,12 +187,12 @@ class Models:
             else:
                 position = np.append(position, np.full(n_copies, target))
             n += variants
-        rng = np.random.default_rng(seed)
+        clone_rng, rng = _streams(seed)
         clones: IntArray | None = None
         if scheme.method in ("cluster", "sharing"):
             key = (target if variants else -1, variants)
             if key not in self._groups:
-                self._groups[key] = self._copying(texts, model_of, prompt_of, n, rng)
+                self._groups[key] = self._copying(texts, model_of, prompt_of, n, clone_rng)
             clones = self._groups[key][position]
             if scheme.method == "cluster":
                 return cluster_weights(clones).weights
@@ -223,6 +223,11 @@ class Models:
             texts = [edited(self.texts[i], v) for v in range(variants) for i in rows]
             self._edited[key] = texts, self.encode(texts)
         return self._edited[key]
+
+
+def _streams(seed: int) -> list[np.random.Generator]:
+    """For the search for clones and for the weights: what one draws must not move the other."""
+    return np.random.default_rng(seed).spawn(2)
 
 
 def _from_points(

@@ -8,7 +8,7 @@ import pytest
 from cr_audit.geometry.compare import compare_weights
 from cr_audit.geometry.contexts import paired_contexts
 from cr_audit.geometry.scope import sharing_weights_by_prompt
-from cr_audit.geometry.sharing import find_width, sharing_weights, worth_using
+from cr_audit.geometry.sharing import find_width, sharing_weights, worth
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -75,6 +75,7 @@ def test_a_width_is_used_where_it_is_worth_it() -> None:
     assert np.array_equal(
         w.weights, sharing_weights(clear, width=float(w.settings["width"])).weights
     )
+    assert w.settings["strength"] == 1.0
     shapeless = rng(1).standard_normal((400, 24))
     none = sharing_weights(shapeless, clusters=np.r_[0, 0, np.arange(398)], rng=rng())
     assert none.settings["width"] == 0.0 < none.settings["width_searched"]
@@ -82,12 +83,48 @@ def test_a_width_is_used_where_it_is_worth_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shift", "share", "used"),
-    [(0.75, 0.25, True), (0.76, 0.25, False), (1.0, 1.0, True), (1.0, 0.99, False)],
+    ("shift", "share", "strength"),
+    [
+        (0.7, 0.0, 0.0),
+        (0.6, 0.0, 0.5),
+        (0.5, 0.0, 1.0),
+        (0.2, 0.5, 1.0),
+        (0.8, 0.5, 0.5),
+        (0.9, 0.5, 0.0),
+        (1.1, 0.2, 0.0),
+        (1.0, 1.0, 0.0),
+        (0.9, 1.0, 1.0),
+    ],
 )
-def test_what_is_worth_using(shift: float, share: float, used: bool) -> None:
-    """A third of what is lost must be gained; the boundary itself is enough."""
-    assert worth_using(shift, share) is used
+def test_what_neighbours_are_worth(shift: float, share: float, strength: float) -> None:
+    """From 0 where 0.3 of what is lost is gained to 1 where 0.5 is, without a step."""
+    assert worth(shift, share) == pytest.approx(strength)
+
+
+def test_strength_scales_how_much_neighbours_count() -> None:
+    x = rng().standard_normal((30, 4))
+    near = np.maximum(1 - np.linalg.norm(x[:, None] - x, axis=2) / 1.7, 0).sum(axis=1) - 1
+    w = sharing_weights(x, width=1.7, strength=0.3)
+    assert w.weights == pytest.approx((1 / (1 + 0.3 * near)) / (1 / (1 + 0.3 * near)).sum())
+    assert w.settings["strength"] == 0.3
+    assert sharing_weights(x, width=1.7, strength=0.0).weights == pytest.approx(1 / 30)
+
+
+def test_copies_that_are_found_change_neither_width_nor_strength() -> None:
+    x, _ = blobs((12, 9, 14), 0.5)
+    before = sharing_weights(x, clusters=np.arange(35), rng=rng(5))
+    copies = x[[4] * 10] + rng().standard_normal((10, x.shape[1])) * 0.05
+    clusters = np.r_[np.arange(35), np.full(10, 4)]
+    after = sharing_weights(np.vstack([x, copies]), clusters=clusters, rng=rng(5))
+    assert after.settings == before.settings
+    assert np.delete(after.weights[:35], 4) == pytest.approx(np.delete(before.weights, 4))
+
+
+def test_the_search_is_steady_on_few_items() -> None:
+    """Forty items, on the edge of what is worth using: the seed decides little."""
+    x = rng(1).standard_normal((40, 24))
+    strengths = [sharing_weights(x, rng=rng(s)).settings["strength"] for s in range(10)]
+    assert 0 < min(strengths) < max(strengths) < min(strengths) + 0.35
 
 
 def test_a_clone_moves_nobody_else() -> None:
@@ -137,7 +174,7 @@ def test_prompts_without_a_neighbourhood_share_among_clones_alone() -> None:
 
 def test_few_items_show_no_neighbourhood() -> None:
     w = sharing_weights(np.eye(9, 12), clusters=np.r_[0, 0, np.arange(7)], rng=rng())
-    assert w.settings == {"width": 0.0, "width_found": True}
+    assert w.settings == {"width": 0.0, "strength": 0.0, "width_found": True}
     assert w.weights == pytest.approx(np.r_[np.full(3, 1 / 3), np.ones(6)] / 7)
 
 
