@@ -283,13 +283,13 @@ def sharing_weights(
 
     The inner sum is over all distinct items j but x; s is the ``strength``, 0 to 1. Items that are
     equal (``duplicates``, see ``merge_duplicates``) or clones of each other (``clusters``, int64
-    (m,), equal label = clones; -1 = a clone of nobody) are one item, that of the first of them, and
-    share its weight evenly: adding a clone to a cluster moves nobody else. contexts : (m, d) or
-    ``Contexts``; d is the Euclidean distance. ``width`` 0: D = 1, only clones share. ``width`` None:
-    ``find_width``, which needs ``rng``, and the strength that what it finds is ``worth``; width 0
-    where that is nothing. The settings of the result echo the width and strength used, and where they were searched for
-    the width found, the shift that the search expects of it and the effective share that it leaves,
-    both at strength 1.
+    (m,), equal label = clones; -1 = a clone of nobody) are one item, that of the first of them,
+    and share its weight evenly: adding a clone to a cluster moves nobody else. contexts : (m, d)
+    or ``Contexts``; d is the Euclidean distance. ``width`` 0: D = 1, only clones share. ``width``
+    None: ``find_width``, which needs ``rng``, and the strength that what it finds is ``worth``;
+    width 0 where that is nothing. The settings of the result echo the width and strength used, and
+    where they were searched for the width found, the shift that the search expects of it and the
+    effective share that it leaves, both at strength 1.
 
     Cost: m^2 d / 2 multiplications per core; memory: the contexts and 256 x m floats per worker.
     Source: [CR] section 6 asks for such schemes. Deviation from [CR]: none of its theorems is about
