@@ -21,7 +21,13 @@ from cr_audit.embed import VectorCache, default_cache_dir, embed_texts, open_bac
 from cr_audit.geometry.clones import find_clones
 from cr_audit.geometry.sharing import sharing_weights
 from cr_audit.geometry.spaces import SPACES
-from cr_audit.geometry.weights import cluster_weights, uniform_weights, voronoi_weights
+from cr_audit.geometry.weights import (
+    Weights,
+    cluster_weights,
+    known_weights,
+    uniform_weights,
+    voronoi_weights,
+)
 from cr_audit.rewards.linear import fit_linear
 from cr_audit.simulate.case_study import CLONED, CLONES, PENALTY, exact_pairs, paris, topic_means
 from cr_audit.simulate.descriptions import PROMPT
@@ -31,17 +37,16 @@ BUDGET = 2e10  # multiplications per Monte-Carlo estimate: 116,000 samples of 90
 WIDTHS = (0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
 
 
-def schemes(x: np.ndarray, texts: list[str], seed: int) -> Iterator[tuple[str, np.ndarray, float]]:
-    """Name, weights, and the width where one was found (else NaN)."""
+def schemes(x: np.ndarray, texts: list[str], seed: int) -> Iterator[tuple[str, Weights]]:
+    """Name and weights, the same seed for each."""
 
     def rng() -> np.random.Generator:
         return np.random.default_rng(seed)
 
-    nan = float("nan")
-    yield "standard (uniform)", uniform_weights(len(x)).weights, nan
+    yield "standard (uniform)", uniform_weights(len(x))
     for space in SPACES:
         w = voronoi_weights(x, space=space, max_products=BUDGET, rng=rng())
-        yield f"voronoi, {space}", w.weights, nan
+        yield f"voronoi, {space}", w
     labels = find_clones(
         response_texts=texts,
         prompt_of=np.zeros(len(texts), dtype=np.int64),
@@ -49,20 +54,17 @@ def schemes(x: np.ndarray, texts: list[str], seed: int) -> Iterator[tuple[str, n
         response_vectors=x.astype(np.float32),
         rng=rng(),
     ).labels.labels
-    yield "cluster", cluster_weights(labels).weights, nan
-    found = sharing_weights(x, clusters=labels, rng=rng())
-    yield "sharing, as recommended", found.weights, float(found.settings["width"])
-    found = sharing_weights(x, rng=rng())
-    yield "sharing, clones not merged", found.weights, float(found.settings["width"])
+    yield "cluster", cluster_weights(labels)
+    yield "sharing, as recommended", sharing_weights(x, clusters=labels, rng=rng())
+    yield "sharing, clones not merged", sharing_weights(x, rng=rng())
     for width in WIDTHS:
-        weights = sharing_weights(x, width=width, clusters=labels).weights
-        yield f"sharing, width {width}", weights, nan
+        yield f"sharing, width {width}", sharing_weights(x, width=width, clusters=labels)
     # One text of each clone cluster is weighed; the cluster's texts share its weight.
     _, first, of, size = np.unique(
         labels, return_index=True, return_inverse=True, return_counts=True
     )
     merged = voronoi_weights(x[first], max_products=BUDGET, rng=rng()).weights
-    yield "clusters merged, then sphere", merged[of] / size[of], nan
+    yield "clusters merged, then sphere", known_weights("voronoi", merged[of] / size[of], of, {})
 
 
 def measure(seed: int, model: str) -> dict[str, object]:
@@ -71,20 +73,20 @@ def measure(seed: int, model: str) -> dict[str, object]:
     cache = VectorCache(default_cache_dir(), notice=print)
     vectors = embed_texts(backend, data.texts, cache=cache).astype(np.float64)
     rewards: dict[str, dict[str, list[float]]] = {}
-    widths: dict[str, float] = {}
+    found: dict[str, dict[str, float]] = {}
     for kind in (None, *CLONES):
         used, start = data.used(kind), time.perf_counter()
         x, topic = vectors[used], data.topic[used]
         texts = [t for t, u in zip(data.texts, used, strict=True) if u]
         pairs = exact_pairs(topic)
-        for name, weights, width in schemes(x, texts, seed):
-            fit = fit_linear(pairs, x, weights, penalty=PENALTY)
+        for name, weights in schemes(x, texts, seed):
+            fit = fit_linear(pairs, x, weights.weights, penalty=PENALTY)
             assert fit.converged, (seed, kind, name, fit.status)
             rewards.setdefault(name, {})[kind or "none"] = topic_means(fit.rewards, topic).tolist()
-            if np.isfinite(width):
-                widths[f"{name}; {kind or 'none'}"] = width
+            if weights.settings.get("width_found"):
+                found[f"{name}; {kind or 'none'}"] = dict(weights.settings)
         print(f"seed {seed}, {kind or 'none'}: {time.perf_counter() - start:.0f} s", flush=True)
-    return {"seed": seed, "model": backend.name, "rewards": rewards, "widths": widths}
+    return {"seed": seed, "model": backend.name, "rewards": rewards, "found": found}
 
 
 def table(folder: Path) -> None:
@@ -113,8 +115,14 @@ def table(folder: Path) -> None:
         )
         print(f"| {name} |", " | ".join(cells), f"| {kept} of {2 * len(runs)} |")
     print()
-    for key in runs[0]["widths"]:
-        print(key, ", ".join(f"{r['widths'][key]:.2f}" for r in runs))
+    print("width found (strength; gain / cost)")
+    for key in runs[0]["found"]:
+        print(key, ", ".join(searched(r["found"][key]) for r in runs))
+
+
+def searched(found: dict[str, float]) -> str:
+    worth = (1 - found["expected_shift"]) / (1 - found["effective_share"])
+    return f"{found['width_searched']:.2f} ({found['strength']:.2f}; {worth:.2f})"
 
 
 def main() -> None:
