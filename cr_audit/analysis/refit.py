@@ -246,6 +246,7 @@ class _Run:
             penalty_choice=penalty_choice,
             curves=curves,
             lambda_eq1=lambda_eq1(problem.penalty, problem.n_items),
+            n_coordinates=problem.n_coordinates,
             standard=standard,
             weighted=weighted,
             values_standard=_spread(standard.rewards, labels),

@@ -200,7 +200,8 @@ class Rewards:
     fitted_unit : what got rewards of its own in the fit; subjects : whose rewards are ranked.
     weights_choice, penalty_choice, reward_choice : what was chosen, and why. weights_settings : of
     the scheme of the weighted fit. curves : cross-validation of the
-    standard and the weighted fit.
+    standard and the weighted fit. n_coordinates : of the vectors
+    that linear rewards are linear in, within their span; None for other rewards.
     values_standard, values_weighted : float64 (n_alternatives,), NaN without data.
     errors : of the standard and, where it was made, of the weighted fit.
     causes : per subject, the groups that explain most of its change, the largest share first.
@@ -216,6 +217,7 @@ class Rewards:
     penalty_choice: Choice
     curves: tuple[PenaltyCurve, PenaltyCurve | NotApplicable] | NotApplicable
     lambda_eq1: float
+    n_coordinates: int | None
     standard: RewardFit
     weighted: RewardFit | NotApplicable
     values_standard: FloatArray

@@ -65,6 +65,13 @@ class Problem:
     mlp_seed: np.random.SeedSequence
 
     @property
+    def n_coordinates(self) -> int | None:
+        """Of the contexts, in their own span, where rewards are linear in them."""
+        if self.model != "linear" or self.contexts is None:
+            return None
+        return int(self.contexts.shape[1])
+
+    @property
     def uniform(self) -> FloatArray:
         return np.full(self.n_items, 1.0 / self.n_items)
 

@@ -1,4 +1,4 @@
-"""CR203-CR206: which changes of a reward ranking are real, and fits that are not to be trusted."""
+"""CR203-CR207: which changes of a reward ranking are real, and fits that are not to be trusted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def audit(analysis: Analysis) -> list[Finding]:
     r = analysis.rewards
     if isinstance(r, NotApplicable):
         return []
-    out = _not_converged(r) + _predicts_worse(r)
+    out = _not_converged(r) + _predicts_worse(r) + _unconstrained(r)
     if isinstance(r.changes, NotApplicable) or isinstance(r.subjects, NotApplicable):
         return out
     if isinstance(r.weighted, NotApplicable):
@@ -99,6 +99,25 @@ def _predicts_worse(r: Rewards) -> list[Finding]:
             f" the judgements, the standard fit with {h.agreement_standard.value:.3f}",
             subject="fit:weighted",
             evidence={"difference": gain.value, "standard_error": gain.standard_error},
+            advice=rule.advice,
+        )
+    ]
+
+
+def _unconstrained(r: Rewards) -> list[Finding]:
+    """The penalty is on rewards: what no compared response shares with others stays at zero."""
+    n = r.values_standard.size
+    if r.n_coordinates is None or r.n_coordinates < n:
+        return []
+    rule = BY_ID["CR207"]
+    return [
+        Finding(
+            rule=rule.id,
+            severity=rule.severity,
+            message=f"the vectors of the {n:,} responses have as many coordinates: linear rewards"
+            " can take any value at each of them and say nothing about others",
+            subject="fit:standard",
+            evidence={"n_coordinates": r.n_coordinates, "n_responses": n},
             advice=rule.advice,
         )
     ]

@@ -190,6 +190,22 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        id="CR207",
+        name="linear-rewards-unconstrained",
+        severity=Severity.WARNING,
+        summary="Vectors have as many coordinates as there are responses: linear rewards are free.",
+        means=(
+            "A linear reward can then take any value at every response, as a reward of its own"
+            " would. It says nothing about responses that were not compared, and its agreement with"
+            " held-out judgements of such responses is chance."
+        ),
+        computed="Coordinates of the vectors of prompt and response, in their span, are counted.",
+        advice=(
+            "Give more responses, or an encoder with shorter vectors (--embeddings); with many"
+            " comparisons per response use --reward tabular, which says what it does."
+        ),
+    ),
+    Rule(
         id="CR301",
         name="no-unpenalised-fit",
         severity=Severity.NOTE,

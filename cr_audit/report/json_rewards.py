@@ -38,6 +38,7 @@ def rewards_part(analysis: Analysis, cut: Cut) -> Any:
         "penalty_choice": _choice(r.penalty_choice),
         "penalty_curves": _curves(r),
         "lambda_eq1": r.lambda_eq1,
+        "n_coordinates": r.n_coordinates,
         "certificate": c
         if isinstance(c, NotApplicable)
         else {

@@ -37,6 +37,7 @@ from cr_audit.rewards.changes import Changes
 
 MAX_ITEMS = 15
 MAX_WIN_RATES = 8
+ABOUT_REWARDS = ("CR203", "CR204", "CR205", "CR206", "CR207")
 MAX_CAUSES = 6
 MAX_EFFECTS = 3
 MAX_SLOPES = 16
@@ -63,9 +64,7 @@ def render_refit(analysis: Analysis, findings: tuple[Finding, ...], screen: Scre
 
 
 def _answer(analysis: Analysis, findings: tuple[Finding, ...]) -> RenderableType:
-    worst = next(
-        (f.severity for f in findings if f.rule in ("CR203", "CR204", "CR205", "CR206")), None
-    )
+    worst = next((f.severity for f in findings if f.rule in ABOUT_REWARDS), None)
     body = Text("\n").join(Text(sentence) for sentence in reward_answer(analysis))
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=1)

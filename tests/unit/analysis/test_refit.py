@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -159,6 +160,20 @@ def test_responses_compared_once_get_linear_rewards_and_no_ranking() -> None:
     assert r.held_out.n_comparisons == 30
 
 
+def test_linear_rewards_of_few_responses_are_free_and_said_to_be() -> None:
+    """Vectors in a span as large as the responses are many: nothing is learned about others."""
+    rows = [
+        labelled(f"Question {k}?", f"{DISTINCT[k]} yes", f"{DISTINCT[k]} no") for k in range(12)
+    ]
+    analysis = refit(analysed(rows), n_threads=1)
+    assert isinstance(analysis.rewards, Rewards)
+    assert analysis.rewards.n_coordinates == analysis.dataset.n_alternatives == 24
+    assert "CR207" in [f.rule for f in run_audits(analysis)]
+    held = analysis.rewards.held_out
+    assert not isinstance(held, NotApplicable)
+    assert held.agreement_standard.value == 0.5
+
+
 def test_linear_rewards_rank_models_by_the_mean_of_their_responses() -> None:
     analysis = analysed(SAMPLES / "clone_robust.jsonl", reward="linear", n_replicates=50)
     r = rewards_of(analysis)
@@ -170,6 +185,8 @@ def test_linear_rewards_rank_models_by_the_mean_of_their_responses() -> None:
     assert np.all(c.interval_standard[:, 0] <= c.reward_standard)
     assert np.all(c.reward_standard <= c.interval_standard[:, 1])
     assert "Monte-Carlo error of the weights" in r.intervals
+    assert r.n_coordinates is not None and r.n_coordinates < r.values_standard.size
+    assert "CR207" not in [f.rule for f in run_audits(replace(analysis, rewards=r))]
 
 
 def test_weights_that_were_not_sampled_have_no_error_to_carry() -> None:
