@@ -85,11 +85,11 @@ def test_a_width_is_used_where_it_is_worth_it() -> None:
 @pytest.mark.parametrize(
     ("shift", "share", "strength"),
     [
-        (0.7, 0.0, 0.0),
-        (0.6, 0.0, 0.5),
-        (0.5, 0.0, 1.0),
+        (0.75, 0.0, 0.0),
+        (0.7, 0.0, 1 / 3),
+        (0.6, 0.0, 1.0),
         (0.2, 0.5, 1.0),
-        (0.8, 0.5, 0.5),
+        (0.85, 0.5, 1 / 3),
         (0.9, 0.5, 0.0),
         (1.1, 0.2, 0.0),
         (1.0, 1.0, 0.0),
@@ -97,7 +97,7 @@ def test_a_width_is_used_where_it_is_worth_it() -> None:
     ],
 )
 def test_what_neighbours_are_worth(shift: float, share: float, strength: float) -> None:
-    """From 0 where 0.3 of what is lost is gained to 1 where 0.5 is, without a step."""
+    """From 0 where 0.25 of what is lost is gained to 1 where 0.4 is, without a step."""
     assert worth(shift, share) == pytest.approx(strength)
 
 
