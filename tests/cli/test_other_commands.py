@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,7 @@ def test_the_root_help(run: Any) -> None:
     assert run("--version").out.strip() == f"cr-audit {__version__}"
 
 
-def test_help_imports_nothing_heavy_and_is_quick() -> None:
+def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys\n"
         "sys.argv = ['cr-audit', '--help']\n"
@@ -63,18 +62,13 @@ def test_help_imports_nothing_heavy_and_is_quick() -> None:
         "    pass\n"
         "print(sorted(sys.modules), file=sys.stderr)\n"
     )
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True
-        )
-        seconds.append(time.perf_counter() - start)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     loaded = set(re.findall(r"'([\w.]+)'", done.stderr.splitlines()[-1]))
     heavy = {"numpy", "polars", "scipy", "torch", "sentence_transformers", "hnswlib", "orjson"}
     assert not heavy & {name.split(".")[0] for name in loaded}
     assert "rich.progress" not in loaded
-    assert min(seconds) < 2.0  # 0.2 s on the build machine; the goal is 0.4 s, load aside
 
 
 def test_no_arguments_show_the_help(run: Any) -> None:

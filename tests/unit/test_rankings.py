@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -412,20 +411,17 @@ def test_no_weights_no_shift_no_flag() -> None:
     assert got.probability_leaders_differ == 0
 
 
-def test_fast_and_flat_in_memory() -> None:
-    """A tenth of the replicates of the benchmark; the budget is ten times what it takes here."""
+def test_flat_in_memory() -> None:
+    """A fiftieth of the replicates of the benchmark, which need no more at a time."""
     rng = np.random.default_rng(0)
     m, n = 3797, 100_000
     c = random_comparisons(m, n, rng)
     w = rng.dirichlet(np.ones(m))
     draws = rng.multinomial(100_000, w, size=20) / 100_000
     tracemalloc.start()
-    start = time.perf_counter()
     bootstrap_win_rates(c, w, weight_draws=draws, n_replicates=20, rng=rng)
-    elapsed = time.perf_counter() - start
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert elapsed < 10
     assert peak < 80e6
 
 
