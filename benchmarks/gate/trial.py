@@ -23,7 +23,8 @@ from cr_audit.data.identity import canonical
 from cr_audit.data.merging import restricted
 from cr_audit.embed import VectorCache, open_backend
 from cr_audit.gate.compare import BatchEffect, compare
-from cr_audit.gate.judge import cluster_subject, judge
+from cr_audit.gate.finding import cluster_subject
+from cr_audit.gate.judge import judge
 from cr_audit.gate.policy import shipped
 from cr_audit.gate.verdict import Verdict, decide
 from cr_audit.readers import read

@@ -19,9 +19,9 @@ class ClusterGain:
 
     item_share_before, item_share_after : of all alternatives. scope_share_before,
     scope_share_after : of those to the same prompt (its clones included), or of all for
-    boilerplate; scope_is_new : the baseline has no alternative in that scope.
+    boilerplate.
     weight_before, weight_after : share of weight and weight_error its standard error, NaN without.
-    batch_share : of the new alternatives in that scope.
+    n_scope_old, n_scope_new : old and new alternatives in that scope.
     n_rows_new : rows of the batch in which a new member stands.
     chance : probability of as many new members or more, if copies came as often as in the baseline.
     """
@@ -36,8 +36,8 @@ class ClusterGain:
     item_share_after: float
     scope_share_before: float
     scope_share_after: float
-    scope_is_new: bool
-    batch_share: float
+    n_scope_old: int
+    n_scope_new: int
     weight_before: float
     weight_after: float
     weight_error: float
@@ -47,6 +47,16 @@ class ClusterGain:
     @property
     def n_old(self) -> int:
         return int(self.members.size - self.new.size)
+
+    @property
+    def scope_is_new(self) -> bool:
+        """The baseline has no alternative in the cluster's scope."""
+        return self.n_scope_old == 0
+
+    @property
+    def batch_share(self) -> float:
+        """Of the new alternatives in the cluster's scope."""
+        return float(self.new.size / self.n_scope_new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +218,18 @@ def _gain(
         item_share_after=m.size / n_all,
         scope_share_before=kept / max(scope_old, 1),
         scope_share_after=m.size / scope_all,
-        scope_is_new=scope_old == 0,
-        batch_share=fresh.size / (scope_all - scope_old),
+        n_scope_old=scope_old,
+        n_scope_new=scope_all - scope_old,
         weight_before=float(weights.before[m].sum()),
         weight_after=float(weights.after[m].sum()),
         weight_error=float(np.sqrt(np.sum(weights.error[m] ** 2))),
         n_rows_new=int(n_rows[fresh].sum()),
         chance=chance,
     )
+
+
+def new_copies(grown: Growth | NotApplicable) -> IntArray:
+    """New alternatives that have a copy elsewhere; of a cluster that is all new, one is no copy."""
+    if isinstance(grown, NotApplicable) or not grown.gains:
+        return np.zeros(0, np.int64)
+    return np.unique(np.concatenate([g.new if g.n_old else g.new[1:] for g in grown.gains]))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from cr_audit.findings import Finding
 from cr_audit.gate.boundaries import fails
-from cr_audit.gate.judge import Evidence, finding, ordered
+from cr_audit.gate.finding import Evidence, finding, ordered
 from cr_audit.gate.known import KnownFinding
 from cr_audit.gate.policy import Policy
 from cr_audit.gate.waivers import ABOUT_WAIVERS, Waiver, WaiverUse, use_of

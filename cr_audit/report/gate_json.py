@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cr_audit.arrays import NotApplicable
-from cr_audit.gate.judge import cluster_subject
+from cr_audit.gate.finding import cluster_subject
 from cr_audit.gate.verdict import BINS
 from cr_audit.graph import Dominance, GraphHealth
 from cr_audit.rankings.added import RateChange

@@ -1,0 +1,65 @@
+"""What every judge of a batch needs: a finding of a gate rule, its subject, and its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from cr_audit.analysis.units import cluster_id
+from cr_audit.arrays import IntArray
+from cr_audit.audits.gate_rules import GATE_RULES
+from cr_audit.data.identity import digest
+from cr_audit.findings import Finding
+from cr_audit.gate.compare import BatchEffect
+from cr_audit.gate.growth import ClusterGain
+from cr_audit.gate.policy import Policy
+
+MAX_ROWS = 5
+_RULES = {rule.id: rule for rule in GATE_RULES}
+Evidence = dict[str, float | int | str | bool | None]
+
+
+def finding(
+    policy: Policy,
+    rule_id: str,
+    message: str,
+    subject: str,
+    evidence: Evidence,
+    rows: tuple[str, ...] = (),
+) -> Finding:
+    """One finding of a gate rule with the policy's severity."""
+    rule = _RULES[rule_id]
+    severity = policy.severities[rule_id] or rule.severity
+    return Finding(rule.id, severity, message, subject, rows, evidence, rule.advice)
+
+
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The most severe first, then by rule; within a rule as given (the largest first)."""
+    worst = {"error": 0, "warning": 1, "note": 2}
+    return tuple(sorted(findings, key=lambda f: (worst[f.severity], f.rule)))
+
+
+def subject_of(kind: str, ids: Iterable[str]) -> str:
+    return f"{kind}:{digest('gate', *sorted(set(ids)))}"
+
+
+def cluster_subject(effect: BatchEffect, gain: ClusterGain) -> str:
+    """The cluster's content identifier."""
+    ids = effect.after.dataset.alternatives["id"]
+    return cluster_id([ids[i] for i in gain.members.tolist()])
+
+
+def batch_rows(effect: BatchEffect, positions: IntArray) -> tuple[str, ...]:
+    """The first of these comparisons as file:line, in file order."""
+    frame = effect.after.dataset.comparisons
+    files = [f.path for f in effect.after.dataset.report.files]
+    file_of, line_of = frame["file"].to_numpy()[positions], frame["line"].to_numpy()[positions]
+    order = np.lexsort((line_of, file_of))[:MAX_ROWS]
+    return tuple(f"{files[file_of[k]]}:{line_of[k]}" for k in order.tolist())
+
+
+def new_rows(effect: BatchEffect, members: IntArray) -> tuple[str, ...]:
+    """The first row of each of these alternatives of the batch."""
+    found = effect.after.dataset.provenance(members[:MAX_ROWS].tolist(), 1)
+    return tuple(row for rows in found for row in rows)
