@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "cr_audit"
 LAYERS: dict[str, int] = {
     "errors": 0,
     "arrays": 0,
+    "wording": 0,
     "data": 1,
     "geometry": 2,
     "rankings": 2,
@@ -39,6 +40,7 @@ ONLY_IN = {
         "report.terminal",
         "report.console",
         "report.gate_terminal",
+        "report.places",
         "report.rewards",
         "report.simulations",
         "report.stress",

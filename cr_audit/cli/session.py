@@ -144,7 +144,7 @@ class Session:
     def embed_only(self) -> str:
         """Put the vectors of all texts into the cache; one sentence about what is there now."""
         from cr_audit.embed import PrecomputedVectors, embed_texts
-        from cr_audit.report.words import plural
+        from cr_audit.wording import plural
 
         dataset = self.read()
         cache = self.cache()

@@ -13,7 +13,7 @@ from cr_audit.gate.compare import BatchEffect
 from cr_audit.gate.growth import ClusterGain
 from cr_audit.gate.policy import Policy
 from cr_audit.gate.verdict import Bin, Verdict
-from cr_audit.report.words import percent, plural
+from cr_audit.wording import percent, plural
 
 BIN_WORDS: dict[Bin, str] = {
     "failing": "fails",

@@ -14,7 +14,7 @@ from cr_audit.report.gate import (
     what_applied,
     what_was_judged,
 )
-from cr_audit.report.words import percent
+from cr_audit.wording import percent
 
 MAX_FINDINGS = 20
 MAX_GAINS = 10

@@ -22,7 +22,8 @@ from cr_audit.report.gate import (
     what_was_judged,
 )
 from cr_audit.report.terminal import SEVERITY_STYLE, Screen, heading, to_text
-from cr_audit.report.words import name_of, percent, plural
+from cr_audit.report.words import name_of
+from cr_audit.wording import percent, plural
 
 MAX_PER_RULE = 3
 MAX_GAINS = 6

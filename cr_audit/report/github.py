@@ -10,7 +10,7 @@ from __future__ import annotations
 from cr_audit.findings import Finding, Severity
 from cr_audit.report.escape import plain, visible
 from cr_audit.report.gate import GateReport
-from cr_audit.report.words import plural
+from cr_audit.wording import plural
 
 MAX_PER_KIND = 10
 _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}

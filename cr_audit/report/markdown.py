@@ -10,7 +10,8 @@ from cr_audit.findings import Finding
 from cr_audit.report.escape import markdown, shorten
 from cr_audit.report.markdown_rewards import reward_lines
 from cr_audit.report.reward_words import reward_answer
-from cr_audit.report.words import answer, percent, what_was_read
+from cr_audit.report.words import answer, what_was_read
+from cr_audit.wording import percent
 
 MAX_ROWS = 20
 TEXT = 80

@@ -32,8 +32,8 @@ from cr_audit.report.terminal import (
     to_text,
     win_rate_section,
 )
-from cr_audit.report.words import percent, plural
 from cr_audit.rewards.changes import Changes
+from cr_audit.wording import percent, plural
 
 MAX_ITEMS = 15
 MAX_WIN_RATES = 8

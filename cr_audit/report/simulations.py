@@ -17,12 +17,12 @@ from rich.text import Text
 from cr_audit import __version__
 from cr_audit.report.json_v1 import SCHEMA, clean
 from cr_audit.report.terminal import Screen, heading, to_text
-from cr_audit.report.words import percent
 from cr_audit.simulate.case_study import CLONES, CaseRow, CaseStudy
 from cr_audit.simulate.catalogue import CATALOGUE, Facts
 from cr_audit.simulate.robustness import ExampleRates, RobustnessRate
 from cr_audit.simulate.table3 import Table3
 from cr_audit.simulate.voronoi_figures import VoronoiFigures
+from cr_audit.wording import percent
 
 
 def simulation_list(screen: Screen) -> str:

@@ -9,10 +9,10 @@ from cr_audit.arrays import NotApplicable
 from cr_audit.report.escape import shorten, visible
 from cr_audit.report.simulations import sentence, table
 from cr_audit.report.terminal import Screen, heading, to_text
-from cr_audit.report.words import percent, plural
 from cr_audit.simulate.clone_weights import STANDARD
 from cr_audit.simulate.flips import CloneFlip, RemovalFlip
 from cr_audit.simulate.stress import Stress, StressRow
+from cr_audit.wording import percent, plural
 
 MAX_ROWS_LISTED = 10
 

@@ -25,7 +25,8 @@ from cr_audit.geometry.clones import Cluster
 from cr_audit.geometry.compare import SchemeTable
 from cr_audit.report.diff import Run, word_diff
 from cr_audit.report.escape import no_commands, shorten, visible
-from cr_audit.report.words import answer, name_of, percent, plural, what_was_read
+from cr_audit.report.words import answer, name_of, what_was_read
+from cr_audit.wording import percent, plural
 
 SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 MAX_CLUSTERS = 8

@@ -9,22 +9,7 @@ from cr_audit.arrays import NotApplicable
 from cr_audit.audits.rankings import new_leaders
 from cr_audit.findings import Finding
 from cr_audit.report.escape import shorten, visible
-
-
-def percent(share: float) -> str:
-    """18%, 0.4%, <0.1%: two significant digits below 10 %, none below a tenth of a percent."""
-    value = 100 * share
-    if value == 0:
-        return "0%"
-    if value < 0.1:
-        return "<0.1%"
-    tenths = round(value, 1)
-    digits = 0 if tenths >= 10 or tenths == round(value) else 1
-    return f"{value:.{digits}f}%"
-
-
-def plural(n: int, noun: str, many: str | None = None) -> str:
-    return f"{n:,} {noun if n == 1 else many or noun + 's'}"
+from cr_audit.wording import percent, plural
 
 
 def name_of(unit: UnitResult, item: int, width: int = 40) -> str:

@@ -31,7 +31,8 @@ from cr_audit.report.terminal import (
     weight_section,
     win_rate_section,
 )
-from cr_audit.report.words import answer, percent, plural
+from cr_audit.report.words import answer
+from cr_audit.wording import percent, plural
 
 WIDTHS = (80, 120)
 Scan = tuple[Analysis, tuple[Finding, ...]]

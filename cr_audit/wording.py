@@ -1,0 +1,25 @@
+"""Numbers in sentences, the same in findings and in reports."""
+
+from __future__ import annotations
+
+
+def percent(share: float) -> str:
+    """18%, 0.4%, <0.1%: two significant digits below 10 %, none below a tenth of a percent."""
+    value = 100 * share
+    if value == 0:
+        return "0%"
+    if value < 0.1:
+        return "<0.1%"
+    tenths = round(value, 1)
+    digits = 0 if tenths >= 10 or tenths == round(value) else 1
+    return f"{value:.{digits}f}%"
+
+
+def plural(n: int, noun: str, many: str | None = None) -> str:
+    """1 row, 2 rows; ``many`` where the plural takes more than an s."""
+    return f"{n:,} {noun if n == 1 else many or noun + 's'}"
+
+
+def verb(n: int, one: str, many: str) -> str:
+    """The verb of a subject that is ``n`` things."""
+    return one if n == 1 else many
