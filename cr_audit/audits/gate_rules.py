@@ -53,7 +53,10 @@ GATE_RULES: tuple[Rule, ...] = (
         summary="The batch adds near-copies of responses that the baseline holds.",
         means="Whoever beats the copied response is counted once more per copy.",
         computed="Clone clusters (rule CR101) with members in the baseline and new ones.",
-        advice="Merge the copies into the old response, or train with clone-robust weights.",
+        advice=(
+            "Drop the rows of the copies, or give each copy the text and model name of the response"
+            " it repeats; or train with clone-robust weights."
+        ),
         source=f"{_CR} (approximate clones)",
     ),
     Rule(
@@ -63,7 +66,9 @@ GATE_RULES: tuple[Rule, ...] = (
         summary="The batch holds near-copies of its own responses.",
         means="As CR604, for responses that are all new.",
         computed="Clone clusters (rule CR101) whose members are all new.",
-        advice="Keep one of them.",
+        advice=(
+            "Keep one of them; drop the rows of the others, or give them its text and model name."
+        ),
         source=f"{_CR} (approximate clones)",
     ),
     Rule(
@@ -78,7 +83,10 @@ GATE_RULES: tuple[Rule, ...] = (
             " Fisher's exact test, one-sided, counts divided by the overdispersion between prompts,"
             " at half the level each; and at least thresholds.new-copies of them."
         ),
-        advice="Look at the clusters under CR604 and CR605.",
+        advice=(
+            "Drop the rows of the copies that CR604 and CR605 name, or keep one of each;"
+            " `cr-audit clones` on baseline and batch shows them."
+        ),
         source=f"{_CR} (approximate clones)",
     ),
     Rule(
@@ -94,7 +102,10 @@ GATE_RULES: tuple[Rule, ...] = (
             " at the rate at which the baseline's responses have copies this many would be chance"
             " with a probability below the level."
         ),
-        advice="Drop the copies, or keep one per prompt.",
+        advice=(
+            "Drop the rows of the copies, or keep one per prompt; `cr-audit clones` on baseline and"
+            " batch shows them."
+        ),
         source=f"{_CR} (approximate clones)",
     ),
     Rule(
@@ -105,7 +116,11 @@ GATE_RULES: tuple[Rule, ...] = (
         means="The standard ranking turns because of copies: the clone-robust one does not turn, or"
         " the turn is gone without the new copies.",
         computed=f"Turn of the first place by average win rate. {_NOISE}",
-        advice="Do not merge before the copies are dealt with.",
+        advice=(
+            "Do not merge before the rows of the copies are dropped, or each copy has the text and"
+            " model name of the response it repeats; `cr-audit clones` on baseline and batch shows"
+            " them."
+        ),
         source=f"{_CR}, Definitions 2.4 and 4.2",
     ),
     Rule(

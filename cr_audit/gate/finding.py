@@ -16,6 +16,8 @@ from cr_audit.gate.growth import ClusterGain
 from cr_audit.gate.policy import Policy
 
 MAX_ROWS = 5
+TELLING = ("CR608", "CR609", "CR602", "CR607", "CR606", "CR610")
+"""Who reads one finding should read the first of these: what the batch does, then how."""
 _RULES = {rule.id: rule for rule in GATE_RULES}
 Evidence = dict[str, float | int | str | bool | None]
 
@@ -35,9 +37,15 @@ def finding(
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The most severe first, then by rule; within a rule as given (the largest first)."""
+    """The most severe first, then what says most, then by rule; within a rule as given (the
+    largest first)."""
     worst = {"error": 0, "warning": 1, "note": 2}
-    return tuple(sorted(findings, key=lambda f: (worst[f.severity], f.rule)))
+    telling = {rule: k for k, rule in enumerate(TELLING)}
+    return tuple(
+        sorted(
+            findings, key=lambda f: (worst[f.severity], telling.get(f.rule, len(telling)), f.rule)
+        )
+    )
 
 
 def subject_of(kind: str, ids: Iterable[str]) -> str:

@@ -10,7 +10,9 @@ from cr_audit.gate.boundaries import beyond_chance, exceeds, reaches
 from cr_audit.gate.compare import BatchEffect
 from cr_audit.gate.finding import Evidence, cluster_subject, finding, new_rows, subject_of
 from cr_audit.gate.growth import CloneRate, ClusterGain
+from cr_audit.gate.naming import response, to_prompt
 from cr_audit.gate.policy import Policy
+from cr_audit.wording import percent, plural, verb
 
 N_RATES = 2
 
@@ -20,36 +22,52 @@ def clusters(effect: BatchEffect, policy: Policy) -> list[Finding]:
     if isinstance(growth, NotApplicable):
         return []
     out = []
-    limits = policy.thresholds
     for gain in growth.gains:
-        n, n_old = gain.new.size, gain.n_old
-        rule = "CR604" if n_old else "CR605"
-        copies = f"{n:,} new near-cop{'y' if n == 1 else 'ies'}"
-        if gain.scope == "boilerplate":
-            what = f"{copies} of one answer, now under {gain.n_prompts:,} prompts"
-        elif n_old:
-            what = f"{copies} of {n_old:,} old response{'s' if n_old > 1 else ''} to one prompt"
-        else:
-            what = f"{n:,} new responses to one prompt are near-identical"
-        evidence = _cluster_evidence(gain)
-        subject, rows = cluster_subject(effect, gain), new_rows(effect, gain.new)
-        out.append(finding(policy, rule, what, subject, evidence, rows))
-        # Against the batch, not the sum: else the same batch passes once the baseline is large.
-        grows = gain.batch_share - gain.scope_share_before
-        if (
-            reaches(n, limits.new_copies)
-            and not gain.scope_is_new
-            and (n_old > 0 or gain.scope == "boilerplate" or n > limits.new_copies)
-            and exceeds(grows, limits.cluster_gain)
-            and beyond_chance(gain.chance, policy.confidence_level, growth.n_tests)
-        ):
-            where = "" if gain.scope == "boilerplate" else " to the prompt"
-            message = (
-                f"{copies}: one cluster is {gain.batch_share:.0%} of the batch's new"
-                f" responses{where} (in the baseline {gain.scope_share_before:.0%})"
-            )
+        evidence, subject = _cluster_evidence(gain), cluster_subject(effect, gain)
+        rows = new_rows(effect, gain.new)
+        rule = "CR604" if gain.n_old else "CR605"
+        out.append(finding(policy, rule, _new_copies(effect, gain), subject, evidence, rows))
+        if _outgrows(gain, policy, growth.n_tests):
+            message = _larger_share(effect, gain)
             out.append(finding(policy, "CR607", message, subject, evidence, rows))
     return out
+
+
+def _outgrows(gain: ClusterGain, policy: Policy, n_tests: int) -> bool:
+    """Against the batch, not the sum: else the same batch passes once the baseline is large."""
+    n, limits = gain.new.size, policy.thresholds
+    return (
+        reaches(n, limits.new_copies)
+        and not gain.scope_is_new
+        and (gain.n_old > 0 or gain.scope == "boilerplate" or n > limits.new_copies)
+        and exceeds(gain.batch_share - gain.scope_share_before, limits.cluster_gain)
+        and beyond_chance(gain.chance, policy.confidence_level, n_tests)
+    )
+
+
+def _new_copies(effect: BatchEffect, gain: ClusterGain) -> str:
+    first = int(gain.new[0])
+    copies = plural(gain.new.size, "new near-copy", "new near-copies")
+    if gain.scope == "boilerplate":
+        what = f"{copies} of one answer, now under {plural(gain.n_prompts, 'prompt')}"
+    elif gain.n_old:
+        old = "a" if gain.n_old == 1 else f"{gain.n_old:,}"
+        noun = "baseline response" + verb(gain.n_old, "", "s")
+        what = f"{copies} of {old} {noun}{to_prompt(effect, first)}"
+    else:
+        what = f"{gain.new.size:,} new responses{to_prompt(effect, first)} are near-identical"
+    return f"{what}: {response(effect, first)}"
+
+
+def _larger_share(effect: BatchEffect, gain: ClusterGain) -> str:
+    first = int(gain.new[0])
+    of = f"{gain.new.size:,} of the batch's {plural(gain.n_scope_new, 'new response')}"
+    shares = f"{percent(gain.batch_share)}; in the baseline {percent(gain.scope_share_before)}"
+    if gain.scope == "boilerplate":
+        what = f"{of} repeat one answer, now under {plural(gain.n_prompts, 'prompt')}"
+    else:
+        what = f"{of}{to_prompt(effect, first)} are copies of one answer"
+    return f"{what} ({shares}): {response(effect, first)}"
 
 
 def _cluster_evidence(gain: ClusterGain) -> Evidence:
@@ -96,13 +114,16 @@ def _rate_rises(
     """Names the cluster with the most new members, and its rows."""
     ids = effect.after.dataset.alternatives["id"]
     copied = np.unique(np.concatenate([g.new for g in gains]))
-    same = gains[0].scope == "boilerplate"
-    what = "repeat an answer given under many prompts" if same else "have a near-copy"
+    n, old = r.n_copied_new, percent(r.n_copied_old / r.n_old)
+    what = verb(n, "has a near-copy", "have a near-copy")
+    if gains[0].scope == "boilerplate":
+        what = f"{verb(n, 'repeats', 'repeat')} an answer given under many prompts"
     return finding(
         policy,
         "CR606",
-        f"{r.n_copied_new:,} of {r.n_new:,} new responses {what}"
-        f" ({r.n_copied_new / r.n_new:.0%}; in the baseline {r.n_copied_old / r.n_old:.0%})",
+        f"{n:,} of the batch's {plural(r.n_new, 'new response')} {what}"
+        f" ({percent(n / r.n_new)}; in the baseline {old}); most copied:"
+        f" {response(effect, int(gains[0].new[0]))}",
         subject_of("copies", (ids[i] for i in copied.tolist())),
         {
             "n_copied_new": r.n_copied_new,

@@ -11,15 +11,12 @@ from cr_audit.gate.boundaries import exceeds
 from cr_audit.gate.compare import BatchEffect
 from cr_audit.gate.finding import Evidence, cluster_subject, finding, new_rows, subject_of
 from cr_audit.gate.growth import new_copies
+from cr_audit.gate.naming import item, response
 from cr_audit.gate.policy import Policy
 from cr_audit.gate.ranking_change import LeaderChange
+from cr_audit.wording import plural, verb
 
 MAX_NAMED = 5
-
-
-def _name(effect: BatchEffect, item: int) -> str:
-    name = effect.unit.items.names[item]
-    return name if len(name) <= 40 else name[:39] + "…"
 
 
 def leaders(effect: BatchEffect, policy: Policy) -> list[Finding]:
@@ -39,23 +36,40 @@ def _leader(effect: BatchEffect, policy: Policy, change: LeaderChange) -> Findin
         "weighted_turns": change.weighted_turns,
         "turns_without_copies": not change.without_copies,
     }
-    because = ""
-    rows: tuple[str, ...] = ()
+    rule = "CR608" if change.clones_explain else "CR609"
+    because, rows = _why_leader_moves(effect, change)
     if change.cause >= 0 and not isinstance(effect.growth, NotApplicable):
         gain = effect.growth.gains[change.cause]
         evidence["cluster"] = cluster_subject(effect, gain)
-        because = f"; {gain.new.size:,} new copies in one cluster do it"
-        rows = new_rows(effect, gain.new)
-    elif change.without_copies:
-        because = f"; not so without the {change.n_copies:,} new copies"
-        rows = new_rows(effect, new_copies(effect.growth))
-    turn = (
-        f"{_name(effect, change.new)} leads instead of {_name(effect, change.old)}"
-        f" (gap moves by {change.change:.3f} ± {change.error:.3f})"
+    return finding(
+        policy,
+        rule,
+        f"{'clones move the leader' if change.clones_explain else 'the leader moves'}:"
+        f" {item(effect, change.new)} leads instead of {item(effect, change.old)}{because}"
+        f" (win-rate gap moves by {change.change:.3f} ± {change.error:.3f})",
+        f"leaders:{digest('gate', ids[change.old], ids[change.new])}",
+        evidence,
+        rows,
     )
-    rule = "CR608" if change.clones_explain else "CR609"
-    subject = f"leaders:{digest('gate', ids[change.old], ids[change.new])}"
-    return finding(policy, rule, turn + because, subject, evidence, rows)
+
+
+def _why_leader_moves(effect: BatchEffect, change: LeaderChange) -> tuple[str, tuple[str, ...]]:
+    """The part of the sentence that names the copies, and their rows."""
+    reasons = []
+    rows: tuple[str, ...] = ()
+    if change.without_copies:
+        copies = plural(change.n_copies, "new copy", "new copies")
+        reasons.append(f"not so without the {copies}")
+        rows = new_rows(effect, new_copies(effect.growth))
+    elif change.clones_explain:
+        reasons.append("not so by clone-robust weights")
+    if change.cause >= 0 and not isinstance(effect.growth, NotApplicable):
+        gain = effect.growth.gains[change.cause]
+        first = int(gain.new[0])
+        n = plural(gain.new.size, "copy", "copies")
+        reasons.append(f"at least half of it through {n} of {response(effect, first)}")
+        rows = new_rows(effect, gain.new)
+    return "".join(f", {reason}" for reason in reasons), rows
 
 
 def ranks(effect: BatchEffect, policy: Policy) -> list[Finding]:
@@ -68,7 +82,7 @@ def ranks(effect: BatchEffect, policy: Policy) -> list[Finding]:
     below = np.array([p not in lead for p in pairs], dtype=np.bool_)
     out = []
     for rule, mask, why in (
-        ("CR610", ranking.clone_pairs & below, "; weighted, they keep it"),
+        ("CR610", ranking.clone_pairs & below, "; by clone-robust weights they keep it"),
         ("CR611", flips.beyond_noise & ~ranking.clone_pairs & below, ""),
     ):
         at = np.flatnonzero(mask)
@@ -89,11 +103,13 @@ def _turned(effect: BatchEffect, policy: Policy, rule: str, at: IntArray, why: s
         evidence[f"change_{number}"] = float(flips.change[k])
         evidence[f"error_{number}"] = float(flips.error[k])
     items = np.unique(np.concatenate([flips.ahead[at], flips.behind[at]]))
-    pairs = "pair" if at.size == 1 else "pairs"
+    ahead, behind = int(flips.ahead[first[0]]), int(flips.behind[first[0]])
+    change = verb(at.size, "changes", "change")
     return finding(
         policy,
         rule,
-        f"{at.size:,} {pairs} of {unit.unit}s change order by average win rate{why}",
+        f"{plural(at.size, 'pair')} of {unit.unit}s {change} order by average win rate, most of all"
+        f" {item(effect, behind)} passing {item(effect, ahead)}{why}",
         subject_of("items", (unit.items.ids[i] for i in items.tolist())),
         evidence,
     )
@@ -113,12 +129,15 @@ def rates(effect: BatchEffect, policy: Policy) -> list[Finding]:
     if at.size == 0:
         return []
     top = int(at[np.argmax(size[at])])
+    whose = f"the win rate of {item(effect, top)} moves beyond noise"
+    if at.size > 1:
+        many = plural(at.size, unit.unit)
+        whose = f"the win rates of {many} move beyond noise, most that of {item(effect, top)}"
     return [
         finding(
             policy,
             "CR612",
-            f"{at.size:,} {unit.unit}{'s' if at.size > 1 else ''} move beyond noise, most"
-            f" {_name(effect, top)}: {rates.before[top]:.3f} to {rates.after[top]:.3f}"
+            f"{whose}: {rates.before[top]:.3f} to {rates.after[top]:.3f}"
             f" (± {rates.error[top]:.3f})",
             subject_of("items", (unit.items.ids[i] for i in at.tolist())),
             {
@@ -137,7 +156,7 @@ def graph(effect: BatchEffect, policy: Policy) -> list[Finding]:
         return []
     parts = []
     if after.n_components > 1:
-        parts.append(f"{after.n_components:,} components where there was one")
+        parts.append(f"{after.n_components:,} separate components where there was one")
     if before.unpenalised_fit_exists and not after.unpenalised_fit_exists:
         parts.append("a fit without a penalty no longer exists")
     if not parts:
@@ -146,7 +165,7 @@ def graph(effect: BatchEffect, policy: Policy) -> list[Finding]:
         finding(
             policy,
             "CR613",
-            f"the comparisons by {effect.unit.unit}: " + "; ".join(parts),
+            f"comparisons by {effect.unit.unit}: " + "; ".join(parts),
             f"unit:{effect.unit.unit}",
             {
                 "n_components_before": before.n_components,

@@ -12,8 +12,10 @@ from cr_audit.findings import Finding
 from cr_audit.gate.boundaries import beyond_chance, exceeds
 from cr_audit.gate.compare import BatchEffect
 from cr_audit.gate.finding import MAX_ROWS, batch_rows, finding, subject_of
+from cr_audit.gate.naming import quoted
 from cr_audit.gate.policy import Policy
 from cr_audit.readers.build import LEGITIMATE
+from cr_audit.wording import percent, plural, verb
 
 
 def unreadable(effect: BatchEffect, policy: Policy) -> list[Finding]:
@@ -26,7 +28,7 @@ def unreadable(effect: BatchEffect, policy: Policy) -> list[Finding]:
     for reason, n in sorted(lost.items()):
         rows = [f"{e.file}:{e.line}" for e in report.examples if e.reason == reason][:MAX_ROWS]
         words = reason.replace("_", " ")
-        of = f"of the batch's {report.rows_read:,} rows"
+        of = f"of the batch's {plural(report.rows_read, 'row')}"
         out.append(
             finding(
                 policy,
@@ -59,8 +61,9 @@ def agreement(effect: BatchEffect, policy: Policy) -> list[Finding]:
             finding(
                 policy,
                 "CR602",
-                f"{c.n_against:,} of {c.n:,} judgements of known pairs go against the baseline"
-                f" ({c.share:.0%}, expected {c.expected:.0%})",
+                f"{c.n_against:,} of {plural(c.n, 'judgement')} of known pairs"
+                f" {verb(c.n_against, 'goes', 'go')} against the baseline ({percent(c.share)};"
+                f" {percent(c.expected)} expected)",
                 subject_of("pairs", involved(c.rows)),
                 {
                     "n_against": c.n_against,
@@ -81,7 +84,8 @@ def agreement(effect: BatchEffect, policy: Policy) -> list[Finding]:
             finding(
                 policy,
                 "CR603",
-                f"{r.n_repeated:,} of {r.n:,} judgements stand in the baseline already",
+                f"{r.n_repeated:,} of {plural(r.n, 'judgement')}"
+                f" {verb(r.n_repeated, 'stands', 'stand')} in the baseline already",
                 subject_of("pairs", involved(r.rows)),
                 {"n_repeated": r.n_repeated, "n_rows": r.n, "share": r.n_repeated / r.n},
                 batch_rows(effect, r.rows),
@@ -93,9 +97,10 @@ def agreement(effect: BatchEffect, policy: Policy) -> list[Finding]:
 def dominance(effect: BatchEffect, policy: Policy) -> list[Finding]:
     data = effect.after.dataset
     out = []
-    for rule, noun, (before, batch), names in (
-        ("CR614", "annotator", effect.annotators, list(data.annotators)),
-        ("CR615", "prompt", effect.prompts, data.prompts["id"].to_list()),
+    prompts = data.prompts["id"], data.prompts["text"]
+    for rule, noun, (before, batch), (ids, names) in (
+        ("CR614", "annotator", effect.annotators, (data.annotators, data.annotators)),
+        ("CR615", "prompt", effect.prompts, prompts),
     ):
         if isinstance(batch, NotApplicable) or isinstance(before, NotApplicable):
             continue
@@ -109,9 +114,9 @@ def dominance(effect: BatchEffect, policy: Policy) -> list[Finding]:
             finding(
                 policy,
                 rule,
-                f"one {noun} takes {batch.share:.0%} of the batch"
-                f" (in the baseline at most {before.share:.0%})",
-                f"{noun}:{names[batch.index]}",
+                f"the {noun} {quoted(names[batch.index] or '')} takes {percent(batch.share)} of the"
+                f" batch (in the baseline none takes more than {percent(before.share)})",
+                f"{noun}:{ids[batch.index]}",
                 {"share": batch.share, "n_rows": batch.n_comparisons, "share_before": before.share},
             )
         )

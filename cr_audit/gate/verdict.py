@@ -12,6 +12,7 @@ from cr_audit.gate.finding import Evidence, finding, ordered
 from cr_audit.gate.known import KnownFinding
 from cr_audit.gate.policy import Policy
 from cr_audit.gate.waivers import ABOUT_WAIVERS, Waiver, WaiverUse, use_of
+from cr_audit.wording import plural, verb
 
 Bin = Literal["failing", "baselined", "waived", "below_threshold"]
 BINS: tuple[Bin, ...] = ("failing", "baselined", "waived", "below_threshold")
@@ -50,17 +51,19 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """The verdict in one sentence."""
+        """The verdict in one sentence: what matters most, and how many findings fail."""
         counts = {b: len(self.of(b)) for b in BINS}
-        words = ("failing", "known", "waived", f"below {self.fail_on}")
-        rest = [f"{counts[b]:,} {w}" for b, w in zip(BINS[1:], words[1:], strict=True) if counts[b]]
+        words = ("known", "waived", f"less severe than {self.fail_on}")
+        if self.fail_on == "never":
+            words = ("known", "waived", "let pass: fail-on is never")
+        rest = [f"{counts[b]:,} {w}" for b, w in zip(BINS[1:], words, strict=True) if counts[b]]
         also = f" ({', '.join(rest)})" if rest else ""
         if self.passed:
             none = "nothing was found" if not self.judged else "no finding fails"
             return f"pass: {none}{also}"
         n = counts["failing"]
-        rules = ", ".join(sorted({j.finding.rule for j in self.of("failing")}))
-        return f"fail: {n:,} finding{'s' if n > 1 else ''} of {rules}{also}"
+        lead = self.of("failing")[0].finding.message
+        return f"fail: {lead}; {plural(n, 'finding')} {verb(n, 'fails', 'fail')}{also}"
 
 
 def decide(
