@@ -71,3 +71,13 @@ def new_rows(effect: BatchEffect, members: IntArray) -> tuple[str, ...]:
     """The first row of each of these alternatives of the batch."""
     found = effect.after.dataset.provenance(members[:MAX_ROWS].tolist(), 1)
     return tuple(row for rows in found for row in rows)
+
+
+def rows_holding(effect: BatchEffect, members: IntArray) -> list[tuple[str, int]]:
+    """(file, line) of every row in which one of these alternatives stands, in file order."""
+    mentions = effect.after.dataset.mentions
+    at = np.isin(mentions["alternative"].to_numpy(), members)
+    file_of, line_of = mentions["file"].to_numpy()[at], mentions["line"].to_numpy()[at]
+    files = [f.path for f in effect.after.dataset.report.files]
+    found = sorted(set(zip(file_of.tolist(), line_of.tolist(), strict=True)))
+    return [(files[file], line) for file, line in found]

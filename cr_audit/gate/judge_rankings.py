@@ -59,17 +59,17 @@ def _why_leader_moves(effect: BatchEffect, change: LeaderChange) -> tuple[str, t
     rows: tuple[str, ...] = ()
     if change.without_copies:
         copies = plural(change.n_copies, "new copy", "new copies")
-        reasons.append(f"not so without the {copies}")
+        reasons.append(f", but not without the {copies}")
         rows = new_rows(effect, new_copies(effect.growth))
     elif change.clones_explain:
-        reasons.append("not so by clone-robust weights")
+        reasons.append(", but not by clone-robust weights")
     if change.cause >= 0 and not isinstance(effect.growth, NotApplicable):
         gain = effect.growth.gains[change.cause]
         first = int(gain.new[0])
         n = plural(gain.new.size, "copy", "copies")
-        reasons.append(f"at least half of it through {n} of {response(effect, first)}")
+        reasons.append(f"; at least half of the change is {n} of {response(effect, first)}")
         rows = new_rows(effect, gain.new)
-    return "".join(f", {reason}" for reason in reasons), rows
+    return "".join(reasons), rows
 
 
 def ranks(effect: BatchEffect, policy: Policy) -> list[Finding]:

@@ -13,8 +13,12 @@ from cr_audit.gate.compare import BatchEffect
 from cr_audit.gate.growth import ClusterGain
 from cr_audit.gate.policy import Policy
 from cr_audit.gate.verdict import Bin, Verdict
-from cr_audit.wording import percent, plural
+from cr_audit.wording import percent, plural, verb
 
+SHARES = (
+    "baseline, batch: share of the baseline's responses and of the batch's new ones to the prompt"
+    " (of all, for an answer under many prompts); weight: before and after the batch"
+)
 BIN_WORDS: dict[Bin, str] = {
     "failing": "fails",
     "baselined": "known",
@@ -79,8 +83,10 @@ def agreement_line(report: GateReport) -> str:
     if isinstance(c, NotApplicable):
         return ""
     return (
-        f"{percent(c.share)} of {plural(c.n, 'judgement')} of known pairs go against the baseline;"
-        f" {percent(c.expected)} are expected ({plural(c.n_expected, 'repeated judgement')})."
+        f"{c.n_against:,} of {plural(c.n, 'judgement')} of known pairs"
+        f" {verb(c.n_against, 'goes', 'go')} against the baseline ({percent(c.share)});"
+        f" {percent(c.expected)} would be expected by how the baseline's own"
+        f" {plural(c.n_expected, 'judgement')} of such pairs differ."
     )
 
 
@@ -88,6 +94,14 @@ def shown_gains(report: GateReport, limit: int) -> list[ClusterGain]:
     """The clusters that gain most, most new members first."""
     growth = report.effect.growth
     return [] if isinstance(growth, NotApplicable) else list(growth.gains[:limit])
+
+
+def where(report: GateReport, gain: ClusterGain) -> str:
+    """The prompt of a cluster's first new member, or how many prompts the cluster is under."""
+    if gain.scope == "boilerplate":
+        return plural(gain.n_prompts, "prompt")
+    data = report.effect.after.dataset
+    return data.prompts["text"][data.alternatives["prompt"][int(gain.new[0])]] or "(none)"
 
 
 def typical(report: GateReport, gain: ClusterGain) -> str:
@@ -144,10 +158,15 @@ def graph_line(report: GateReport) -> str:
     unit = report.effect.unit.unit
     if report.effect.after.units[0].comparisons.n == 0:
         return ""
-    fit = {True: "exists", False: "does not exist"}
+    fit = {
+        (True, True): "exists as before",
+        (True, False): "no longer exists",
+        (False, True): "exists now",
+        (False, False): "does not exist, as before",
+    }
     return (
         f"graph by {unit}: {before.n_components:,} → {plural(after.n_components, 'component')},"
         f" {before.comparisons_per_item.median:g} → {after.comparisons_per_item.median:g}"
         f" comparisons per {unit} (median); a fit without a penalty"
-        f" {fit[before.unpenalised_fit_exists]} → {fit[after.unpenalised_fit_exists]}"
+        f" {fit[before.unpenalised_fit_exists, after.unpenalised_fit_exists]}"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cr_audit.arrays import NotApplicable
-from cr_audit.gate.finding import cluster_subject
+from cr_audit.gate.finding import cluster_subject, rows_holding
 from cr_audit.gate.verdict import BINS
 from cr_audit.graph import Dominance, GraphHealth
 from cr_audit.rankings.added import RateChange
@@ -140,9 +140,11 @@ def _clusters(report: GateReport) -> Any:
             "diameter": g.diameter,
             "item_share": [g.item_share_before, g.item_share_after],
             "scope_share": [g.scope_share_before, g.scope_share_after],
+            "batch_share": g.batch_share,
             "weight_mass": [g.weight_before, g.weight_after],
             "weight_error": g.weight_error,
             "n_rows_new": g.n_rows_new,
+            "rows_new": [f"{f}:{n}" for f, n in rows_holding(report.effect, g.new)],
             "chance": g.chance,
         }
         for g in growth.gains

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cr_audit.report.escape import markdown, shorten
 from cr_audit.report.gate import (
     BIN_WORDS,
+    SHARES,
     GateReport,
     agreement_line,
     graph_line,
@@ -13,13 +14,16 @@ from cr_audit.report.gate import (
     typical,
     what_applied,
     what_was_judged,
+    where,
 )
-from cr_audit.wording import percent
+from cr_audit.report.gate_advice import acceptance, advice, commands
+from cr_audit.wording import percent, plural, verb
 
 MAX_FINDINGS = 20
 MAX_GAINS = 10
 MAX_RATES = 10
 TEXT = 80
+CODE = "    "
 
 
 def render_gate_markdown(report: GateReport) -> str:
@@ -29,17 +33,29 @@ def render_gate_markdown(report: GateReport) -> str:
     lines = [
         f"## cr-audit gate: {'pass' if verdict.passed else 'fail'}",
         "",
-        f"{files}: {markdown(verdict.reason)}",
+        markdown(verdict.reason.partition(": ")[2]),
         "",
-        markdown(what_was_judged(report)),
+        f"{files}: {markdown(what_was_judged(report))}",
         "",
     ]
-    lines += _findings(report) + _gains(report) + _rates(report)
+    lines += _next(report) + _findings(report) + _gains(report) + _rates(report)
     facts = [agreement_line(report), graph_line(report)]
     facts += [f"not judged: {line}" for line in what_applied(report)]
     facts += [f"no longer found: {k.rule} {k.message}" for k in verdict.vanished]
     lines += [f"- {markdown(fact)}" for fact in facts if fact]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _next(report: GateReport) -> list[str]:
+    """What to do. Commands stand in a block of code, which nothing inside can end: they are one
+    line each."""
+    if report.verdict.passed:
+        return []
+    lines = ["### What to do", ""]
+    for sentence in advice(report):
+        lines += [markdown(sentence), ""]
+    lines += [f"{CODE}{command}  # {what}" for command, what in commands(report)]
+    return [*lines, "", markdown(acceptance(report)), ""]
 
 
 def _row(*cells: str) -> str:
@@ -50,7 +66,9 @@ def _findings(report: GateReport) -> list[str]:
     judged = report.verdict.judged
     if not judged:
         return []
-    lines = [_row("rule", "severity", "", "finding", "first row", "fingerprint")]
+    n = len(report.verdict.of("failing"))
+    lines = [f"### Findings: {n:,} of {len(judged):,} {verb(n, 'fails', 'fail')}", ""]
+    lines.append(_row("rule", "severity", "", "finding", "first row", "fingerprint"))
     lines.append(_row("---", "---", "---", "---", "---", "---"))
     for j in judged[:MAX_FINDINGS]:
         f = j.finding
@@ -59,7 +77,9 @@ def _findings(report: GateReport) -> list[str]:
         cells = (f.rule, str(f.severity), word, markdown(f.message), row, f.fingerprint)
         lines.append(_row(*cells))
     if len(judged) > MAX_FINDINGS:
-        lines += ["", f"{len(judged) - MAX_FINDINGS:,} more findings are in the JSON report."]
+        left = len(judged) - MAX_FINDINGS
+        are = verb(left, "is", "are")
+        lines += ["", f"{plural(left, 'more finding')} {are} in the JSON report."]
     return [*lines, ""]
 
 
@@ -68,16 +88,24 @@ def _gains(report: GateReport) -> list[str]:
     if not gains:
         return []
     lines = ["### Clusters that grow", ""]
-    lines.append(_row("scope", "old", "new", "share of scope", "weight", "a new member"))
-    lines.append(_row("---", "---:", "---:", "---:", "---:", "---"))
+    lines.append(_row("prompt", "old", "new", "baseline", "batch", "weight", "a new copy"))
+    lines.append(_row("---", "---:", "---:", "---:", "---:", "---:", "---"))
     for g in gains:
         weight = "—"
         if g.weight_after == g.weight_after:
             weight = f"{percent(g.weight_before)} → {percent(g.weight_after)}"
-        share = f"{percent(g.scope_share_before)} → {percent(g.scope_share_after)}"
-        text = markdown(shorten(typical(report, g), TEXT))
-        lines.append(_row(g.scope, f"{g.n_old:,}", f"{g.new.size:,}", share, weight, text))
-    return [*lines, ""]
+        lines.append(
+            _row(
+                markdown(shorten(where(report, g), TEXT)),
+                f"{g.n_old:,}",
+                f"{g.new.size:,}",
+                percent(g.scope_share_before),
+                percent(g.batch_share),
+                weight,
+                markdown(shorten(typical(report, g), TEXT)),
+            )
+        )
+    return [*lines, "", markdown(SHARES), ""]
 
 
 def _rates(report: GateReport) -> list[str]:

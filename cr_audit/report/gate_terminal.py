@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -9,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cr_audit.arrays import NotApplicable
+from cr_audit.gate.verdict import Judged
 from cr_audit.report.escape import shorten, visible
 from cr_audit.report.gate import (
     BIN_WORDS,
+    SHARES,
     GateReport,
     agreement_line,
     graph_line,
@@ -20,10 +24,13 @@ from cr_audit.report.gate import (
     typical,
     what_applied,
     what_was_judged,
+    where,
 )
-from cr_audit.report.terminal import SEVERITY_STYLE, Screen, heading, to_text
+from cr_audit.report.gate_advice import acceptance, advice, commands
+from cr_audit.report.places import Place
+from cr_audit.report.terminal import SEVERITY_STYLE, Screen, heading, one_line, step_lines, to_text
 from cr_audit.report.words import name_of
-from cr_audit.wording import percent, plural
+from cr_audit.wording import percent, plural, verb
 
 MAX_PER_RULE = 3
 MAX_GAINS = 6
@@ -41,16 +48,18 @@ def render_gate_table(report: GateReport, screen: Screen) -> str:
     if missing:
         parts += [heading("Not judged"), *(Text(visible(line), style="dim") for line in missing)]
     parts += _vanished(report)
-    parts += _next(report)
+    parts += _next(report, screen)
     return to_text(Group(*parts), screen)
 
 
 def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim")
+    return Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), header_style="dim"
+    )
 
 
-def _line(text: str, style: str = "") -> Text:
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+def _indented(table: Table) -> RenderableType:
+    return Padding(table, (0, 0, 0, 1))
 
 
 def _header(report: GateReport) -> RenderableType:
@@ -82,32 +91,47 @@ def _findings(report: GateReport) -> list[RenderableType]:
     table.add_column("rule", no_wrap=True)
     table.add_column("severity", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column("finding")
-    table.add_column("first row")
-    seen: dict[str, int] = {}
-    for j in judged:
+    table.add_column("finding, and its first row")
+    shown, rest = _shown(judged)
+    for j in shown:
         f = j.finding
-        key = f"{f.rule} {j.bin}"
-        seen[key] = seen.get(key, 0) + 1
-        if seen[key] > MAX_PER_RULE:
-            continue
         dim = j.bin in ("baselined", "waived")
+        message = Text(visible(f.message))
         table.add_row(
             Text(f.rule),
             Text(str(f.severity), style="dim" if dim else SEVERITY_STYLE[f.severity]),
             Text(BIN_WORDS[j.bin], style="dim" if dim else ""),
-            Text(visible(f.message)),
-            _line(visible(f.rows[0]) if f.rows else ""),
+            Group(message, Place(f.rows[0], "dim")) if f.rows else message,
         )
-    parts: list[RenderableType] = [heading("Findings", plural(len(judged), "finding")), table]
-    more: dict[str, int] = {}
-    for key, n in seen.items():
-        rule = key.split(" ")[0]
-        more[rule] = more.get(rule, 0) + max(n - MAX_PER_RULE, 0)
-    rest = ", ".join(f"{n:,} more {rule}" for rule, n in sorted(more.items()) if n)
-    if rest:
-        parts.append(Text(f"… and {rest}", style="dim"))
-    return parts
+    n = len(report.verdict.of("failing"))
+    note = f"{n:,} of {len(judged):,} {verb(n, 'fails', 'fail')}"
+    left = [Text(f"… and {', '.join(rest)}", style="dim")] if rest else []
+    return [heading("Findings", note), _indented(table), *left]
+
+
+def _shown(judged: tuple[Judged, ...]) -> tuple[list[Judged], list[str]]:
+    """A few findings of a rule and bin, and what is left out in words. That a cluster holds copies
+    is not told again where CR607 tells it, unless it fails and CR607 does not."""
+    outgrown = {j.finding.subject: j.bin for j in judged if j.finding.rule == "CR607"}
+    shown: list[Judged] = []
+    seen: Counter[tuple[str, str]] = Counter()
+    left: Counter[str] = Counter()
+    n_told = 0
+    for j in judged:
+        rule, told = j.finding.rule, outgrown.get(j.finding.subject)
+        repeats = rule in ("CR604", "CR605") and told is not None
+        if repeats and (told == "failing" or j.bin != "failing"):
+            n_told += 1
+            continue
+        seen[rule, j.bin] += 1
+        if seen[rule, j.bin] > MAX_PER_RULE:
+            left[rule] += 1
+        else:
+            shown.append(j)
+    rest = [f"{n:,} more {rule}" for rule, n in sorted(left.items())]
+    if n_told:
+        rest.append(f"{n_told:,} of CR604 or CR605 about the clusters of CR607")
+    return shown, rest
 
 
 def _gains(report: GateReport, screen: Screen) -> list[RenderableType]:
@@ -115,29 +139,31 @@ def _gains(report: GateReport, screen: Screen) -> list[RenderableType]:
     if not gains:
         return []
     table = _table()
-    table.add_column("what")
+    table.add_column("prompt")
     table.add_column("old", justify="right", no_wrap=True)
     table.add_column("new", justify="right", no_wrap=True)
-    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("baseline", justify="right", no_wrap=True)
+    table.add_column("batch", justify="right", no_wrap=True)
     table.add_column("weight", justify="right", no_wrap=True)
-    table.add_column("a new member")
+    table.add_column("a new copy")
     for g in gains:
         weight = "—"
         if g.weight_after == g.weight_after:
             weight = f"{percent(g.weight_before)} → {percent(g.weight_after)}"
         table.add_row(
-            Text("one prompt" if g.scope == "response" else f"{g.n_prompts:,} prompts"),
+            one_line(shorten(visible(where(report, g)), screen.width // 4)),
             Text(f"{g.n_old:,}"),
             Text(f"{g.new.size:,}"),
-            Text(f"{percent(g.scope_share_before)} → {percent(g.scope_share_after)}"),
+            Text(percent(g.scope_share_before)),
+            Text(percent(g.batch_share)),
             Text(weight),
-            _line(shorten(visible(typical(report, g)), screen.width)),
+            one_line(shorten(visible(typical(report, g)), screen.width)),
         )
-    parts = [heading("Clusters that grow", "share = of the prompt's responses, or of all"), table]
+    parts = [heading("Clusters that grow"), _indented(table), Text(SHARES, style="dim")]
     growth = report.effect.growth
     left = 0 if isinstance(growth, NotApplicable) else len(growth.gains) - len(gains)
     if left > 0:
-        parts.append(Text(f"… and {left:,} more clusters", style="dim"))
+        parts.append(Text(f"… and {plural(left, 'more cluster')}", style="dim"))
     return parts
 
 
@@ -159,7 +185,7 @@ def _rates(report: GateReport) -> list[RenderableType]:
         dim = "" if r.beyond_noise else "dim"
         row: list[RenderableType] = [
             Text(f"{r.rank_before} → {r.rank_after}"),
-            _line(name_of(unit, r.item, 120)),
+            one_line(name_of(unit, r.item, 120)),
             Text(f"{r.before:.3f} → {r.after:.3f}"),
             Text(f"{r.change:+.3f} ± {r.error:.3f}", style=dim),
         ]
@@ -172,7 +198,7 @@ def _rates(report: GateReport) -> list[RenderableType]:
         f" {effect.critical_value:.2f} errors is beyond noise"
     )
     title = heading(f"Win rates by {unit.unit}", "largest changes first")
-    return [title, table, Text(legend, style="dim")]
+    return [title, _indented(table), Text(legend, style="dim")]
 
 
 def _vanished(report: GateReport) -> list[RenderableType]:
@@ -186,14 +212,11 @@ def _vanished(report: GateReport) -> list[RenderableType]:
     return [heading("No longer found", note), *(Text(visible(x), style="dim") for x in lines)]
 
 
-def _next(report: GateReport) -> list[RenderableType]:
-    failing = report.verdict.of("failing")
-    if not failing:
+def _next(report: GateReport, screen: Screen) -> list[RenderableType]:
+    sentences = advice(report)
+    if not sentences:
         return []
-    rule = failing[0].finding.rule
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row(Text(f"  cr-audit explain {rule}"), Text("what the finding means", style="dim"))
-    grid.add_row(
-        Text("  [[gate.waivers]] in cr-audit.toml"), Text("accept it, until a day", style="dim")
-    )
-    return [heading("Next"), grid]
+    parts: list[RenderableType] = [Text(f"{visible(line)}\n") for line in sentences]
+    parts += step_lines(commands(report), screen)
+    parts.append(Text(f"\n{visible(acceptance(report))}", style="dim"))
+    return [heading("Next"), *parts]

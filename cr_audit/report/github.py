@@ -7,6 +7,7 @@ the end of a property or of the message (%, line breaks, colons and commas) is e
 
 from __future__ import annotations
 
+from cr_audit.audits.gate_rules import GATE_RULES
 from cr_audit.findings import Finding, Severity
 from cr_audit.report.escape import plain, visible
 from cr_audit.report.gate import GateReport
@@ -14,6 +15,7 @@ from cr_audit.wording import plural
 
 MAX_PER_KIND = 10
 _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_NAMES = {rule.id: rule.name for rule in GATE_RULES}
 
 
 def render_github(report: GateReport) -> str:
@@ -34,7 +36,8 @@ def render_github(report: GateReport) -> str:
 
 
 def _annotation(kind: str, finding: Finding) -> str:
-    parts = [f"title={value(f'{finding.rule} {finding.fingerprint}')}"]
+    name = _NAMES.get(finding.rule, "")
+    parts = [f"title={value(f'{finding.rule} {name} ({finding.fingerprint})')}"]
     if finding.rows:
         path, _, line = finding.rows[0].rpartition(":")
         if path != "-":

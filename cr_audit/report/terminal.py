@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from cr_audit.geometry.clones import Cluster
 from cr_audit.geometry.compare import SchemeTable
 from cr_audit.report.diff import Run, word_diff
 from cr_audit.report.escape import no_commands, shorten, visible
+from cr_audit.report.places import Place
 from cr_audit.report.words import answer, name_of, what_was_read
 from cr_audit.wording import percent, plural
 
@@ -35,6 +37,10 @@ MAX_SECONDARY = 6
 MAX_PER_RULE = 3
 MAX_MEMBERS = 20
 MAX_DIFF = 400
+# Blanks at the end of a line, also before the codes that end a colour there.
+_BLANK_END = re.compile(r"\s+((?:\x1b\[[0-9;]*m)*)$")
+# One word of a command as shlex.quote writes it.
+_WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
 _SCOPES = ("response", "boilerplate", "prompt")
 
 
@@ -69,7 +75,7 @@ def to_text(renderable: RenderableType, screen: Screen) -> str:
     )
     console.print(renderable)
     lines = out.getvalue().splitlines()
-    return no_commands("\n".join(line.rstrip() for line in lines)) + "\n"
+    return no_commands("\n".join(_BLANK_END.sub(r"\1", line) for line in lines)) + "\n"
 
 
 def render_scan(
@@ -188,23 +194,23 @@ def _has_text(analysis: Analysis, cluster: Cluster) -> bool:
 
 
 def _members(analysis: Analysis, cluster: Cluster, number: int) -> RenderableType:
-    """Who is in a cluster, with the first rows of each member."""
+    """Who is in a cluster, with the first row of each member."""
     data = analysis.dataset
     grid = data_table()
     grid.add_column(f"cluster {number}", no_wrap=True)
     grid.add_column("model", no_wrap=True, overflow="ellipsis", max_width=24)
-    grid.add_column("first rows")
+    grid.add_column("first row")
     grid.add_column("text")
     listed = cluster.members[:MAX_MEMBERS].tolist()
     of_prompts = cluster.scope == "prompt"
     frame = data.prompts if of_prompts else data.alternatives
-    rows = [()] * len(listed) if of_prompts else data.provenance(listed, 2)
+    rows = [()] * len(listed) if of_prompts else data.provenance(listed, 1)
     for i, first in zip(listed, rows, strict=True):
         model = "" if of_prompts else frame["model"][i] or frame["key"][i] or ""
         grid.add_row(
             Text(frame["id"][i]),
             Text(visible(model)),
-            one_line(visible(", ".join(first))),
+            Place(first[0] if first else ""),
             one_line(shorten(visible(frame["text"][i] or ""), 200)),
         )
     left = cluster.size - len(listed)
@@ -526,7 +532,7 @@ def finding_section(findings: tuple[Finding, ...]) -> list[RenderableType]:
                 Text(f.rule),
                 Text(str(f.severity), style=SEVERITY_STYLE[f.severity]),
                 Text(visible(f.message)),
-                one_line(visible(f.rows[0]) if f.rows else ""),
+                Place(f.rows[0] if f.rows else ""),
             )
     more = {rule: n - MAX_PER_RULE for rule, n in seen.items() if n > MAX_PER_RULE}
     parts: list[RenderableType] = [heading("Findings", plural(len(findings), "finding")), table]
@@ -547,16 +553,32 @@ def next_section(analysis: Analysis, screen: Screen) -> list[RenderableType]:
     if analysis.units and not isinstance(analysis.units[0].shift, NotApplicable):
         steps.append((f"cr-audit winrates {files}", "all items with intervals"))
     steps.append(("cr-audit explain RULE", "what a finding means"))
+    return [heading("Next"), *step_lines(steps, screen)]
+
+
+def step_lines(steps: Sequence[tuple[str, str]], screen: Screen) -> list[RenderableType]:
+    """Commands and what they show, beside each other where the screen is wide enough."""
     if 6 + max(len(c) for c, _ in steps) + max(len(w) for _, w in steps) > screen.width:
-        lines = [
-            Text(f"  {command}\n", overflow="fold").append(f"    {what}", style="dim")
+        return [
+            Text(f"  {_continued(command, screen.width - 2)}\n", overflow="fold").append(
+                f"    {what}", style="dim"
+            )
             for command, what in steps
         ]
-        return [heading("Next"), *lines]
     grid = Table.grid(padding=(0, 2))
     for command, what in steps:
         grid.add_row(Text("  " + command), Text(what, style="dim"))
-    return [heading("Next"), grid]
+    return [grid]
+
+
+def _continued(command: str, width: int) -> str:
+    """A command on as many lines as it needs, so that it can be copied: broken between words."""
+    lines = [""]
+    for word in _WORD.findall(command):
+        if lines[-1] and len(lines[-1]) + len(word) + 3 > width:
+            lines.append("  ")
+        lines[-1] += word if not lines[-1].strip() else f" {word}"
+    return " \\\n  ".join(lines)
 
 
 def _shell(path: str) -> str:
