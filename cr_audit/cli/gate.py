@@ -135,9 +135,12 @@ def gate(
         return
     targets = _targets(report or [], format_, output)
     if not baseline or not run.files:
+        missing = [
+            w for w, given in (("a baseline", baseline), ("a batch", run.files)) if not given
+        ]
         raise UsageError(
             "no-baseline",
-            "gate wants a baseline and a batch",
+            f"gate still wants {' and '.join(missing)}",
             next_step="cr-audit gate --baseline main.jsonl batch.jsonl",
         )
     day = _today(today)
@@ -187,7 +190,8 @@ def judge_batch(
     old = _read(run, baseline, run.resolved.read["max_skipped"], kept)
     flag = run.resolved.sources.get("max_skipped") == "flag"
     most = run.resolved.read["max_skipped"] if flag else policy.max_unreadable
-    new = _read(run, run.files, most)
+    limit = "--max-skipped" if flag else f"max-unreadable ([{policy.table}] in {policy.file})"
+    new = _read(run, run.files, most, limit_name=limit)
     with progress_bar(enabled=not run.quiet) as progress:
         effect = compare(
             old,
@@ -212,7 +216,11 @@ def judge_batch(
 
 
 def _read(
-    run: Session, files: list[str], max_skipped: float, kept: Kept | None = None
+    run: Session,
+    files: list[str],
+    max_skipped: float,
+    kept: Kept | None = None,
+    limit_name: str = "--max-skipped",
 ) -> PreferenceDataset:
     from cr_audit.cli.session import progress_bar
     from cr_audit.readers import read
@@ -227,6 +235,7 @@ def _read(
                 schema=schema,
                 mapping=mapping,
                 max_skipped=max_skipped,
+                limit_name=limit_name,
                 expand_choices=expand,
                 ratings_to_pairs=pair,
                 progress=lambda done, total: report("reading", done, total),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from cr_audit.audits.gate_rules import GATE_RULES
@@ -60,6 +61,16 @@ class Policy:
     waivers: tuple[Waiver, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     source: str = "default"
+
+    @property
+    def file(self) -> str:
+        """The settings file that holds the policy, or would."""
+        return self.source if self.source.endswith(".toml") else "cr-audit.toml"
+
+    @property
+    def table(self) -> str:
+        """The policy's table in that file."""
+        return "tool.cr-audit.gate" if Path(self.file).name == "pyproject.toml" else "gate"
 
 
 def shipped(profile: str) -> Policy:

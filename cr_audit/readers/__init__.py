@@ -13,9 +13,11 @@ from cr_audit.readers.build import LEGITIMATE, Builder
 from cr_audit.readers.containers import Container, Row, Unparsed
 from cr_audit.readers.detect import SAMPLE, checked_mapping, find_schema, schema_named
 from cr_audit.readers.fields import Notes
+from cr_audit.readers.parsing import quote
 from cr_audit.readers.records import BadRow
 from cr_audit.readers.schemas import SCHEMAS
 from cr_audit.readers.streams import STDIN, open_raw
+from cr_audit.wording import percent, plural, verb
 
 __all__ = ["SCHEMAS", "read"]
 
@@ -26,6 +28,7 @@ def read(
     schema: str | None = None,
     mapping: Mapping[str, str] | None = None,
     max_skipped: float = 0.01,
+    limit_name: str = "--max-skipped",
     expand_choices: bool = False,
     ratings_to_pairs: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -37,7 +40,8 @@ def read(
     every file. Without them each file's schema is detected from its first rows.
     max_skipped : share in [0, 1] of rows that may be unusable. Rows whose label is explicitly
     missing (null winner, score -1 where the source says so) are skipped and counted as
-    "missing_label", but are data and not damage: they never stop a read.
+    "missing_label", but are data and not damage: they never stop a read. limit_name : what the
+    message calls that share.
     expand_choices : add the strict pairs that choice sets imply (this assumes IIA).
     ratings_to_pairs : add pairs of ratings of one prompt, aspect and annotator.
     progress : called with (bytes read, bytes in total, 0 if unknown).
@@ -74,7 +78,7 @@ def read(
     finally:
         for container in opened:
             container.close()
-    _check_skipped(builder, max_skipped, files)
+    _check_skipped(builder, max_skipped, limit_name, files)
     return join_texts(
         builder.dataset(
             tuple(files),
@@ -134,7 +138,7 @@ def _read_file(
         try:
             builder.add(line, parser(value, notes), notes)
         except BadRow as bad:
-            builder.skip(line, bad.reason, bad.field, bad.found)
+            builder.skip(line, bad.reason, bad.field, quote(bad.found))
     return match
 
 
@@ -163,18 +167,22 @@ def _no_objects(container: Container, head: Sequence[Row]) -> InputError:
     )
 
 
-def _check_skipped(builder: Builder, max_skipped: float, files: Sequence[FileRead]) -> None:
+def _check_skipped(
+    builder: Builder, max_skipped: float, limit_name: str, files: Sequence[FileRead]
+) -> None:
     bad = sum(n for reason, n in builder.skipped.items() if reason not in LEGITIMATE)
     first = tuple(str(issue) for issue in builder.first_skipped)
     if bad > max_skipped * builder.rows_read:
-        counts = ", ".join(f"{n} {r}" for r, n in builder.skipped.items() if r not in LEGITIMATE)
+        counts = ", ".join(f"{n:,} {r}" for r, n in builder.skipped.items() if r not in LEGITIMATE)
+        are = verb(bad, "is", "are")
         raise InputError(
             "too_many_skipped",
-            f"{bad} of {builder.rows_read} rows are unusable, more than the share of "
-            f"{max_skipped:g} that --max-skipped allows ({counts})",
+            f"{bad:,} of {plural(builder.rows_read, 'row')} {are} unusable,"
+            f" {percent(bad / builder.rows_read)} where {limit_name} allows"
+            f" {percent(max_skipped)} ({counts})",
             where=files[0].path if len(files) == 1 else None,
             details=first,
-            next_step="repair the rows, name another --schema or --map, or raise --max-skipped",
+            next_step=f"repair the rows, name another --schema or --map, or raise {limit_name}",
         )
     if builder.rows_read == sum(builder.skipped.values()):
         raise InputError(

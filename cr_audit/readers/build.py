@@ -125,24 +125,24 @@ class Builder:
 
     # -- remarks
 
-    def _issue(self, reason: str, line: int, field: str, found: object) -> None:
+    def _issue(self, reason: str, line: int, field: str, found: str) -> None:
         kept = self.examples.setdefault(reason, [])
         if len(kept) < _EXAMPLES:
-            kept.append(RowIssue(reason, self._path, line, field, quote(found)))
+            kept.append(RowIssue(reason, self._path, line, field, found))
 
-    def skip(self, line: int, reason: str, field: str, found: object) -> None:
-        """Count a row without any use under its one reason."""
+    def skip(self, line: int, reason: str, field: str, found: str) -> None:
+        """Count a row without any use under its one reason. found : what stood there, quoted."""
         self.rows_read += 1
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
         self._issue(reason, line, field, found)
         if reason not in LEGITIMATE and len(self.first_skipped) < _EXAMPLES:
-            self.first_skipped.append(RowIssue(reason, self._path, line, field, quote(found)))
+            self.first_skipped.append(RowIssue(reason, self._path, line, field, found))
 
     def _note(self, line: int, notes: Notes) -> None:
         for reason in dict.fromkeys(n[0] for n in notes):
             self.noted[reason] = self.noted.get(reason, 0) + 1
         for reason, field, found in notes:
-            self._issue(reason, line, field, found)
+            self._issue(reason, line, field, quote(found))
 
     # -- identities
 

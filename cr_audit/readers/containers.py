@@ -33,7 +33,7 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Unparsed(NamedTuple):
-    """A row that is not an object: the reason, and what stood there."""
+    """A row that is not an object: the reason, and what stood there, quoted."""
 
     reason: str
     found: str

@@ -37,11 +37,11 @@ def acceptance(report: GateReport) -> str:
     """How to let a failing finding pass; empty for a batch that passes."""
     if report.verdict.passed:
         return ""
-    source = report.policy.source
-    file = source if source.endswith(".toml") else "cr-audit.toml"
+    policy = report.policy
+    new = "" if policy.file == policy.source else " (cr-audit gate --init writes one)"
     return (
-        "To accept a finding until a day, name its rule or fingerprint under [[gate.waivers]] in"
-        f" {file}{'' if file == source else ' (cr-audit gate --init writes one)'}."
+        "To accept a finding until a day, name its rule or fingerprint under"
+        f" [[{policy.table}.waivers]] in {policy.file}{new}."
     )
 
 
