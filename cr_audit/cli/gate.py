@@ -135,12 +135,11 @@ def gate(
         return
     targets = _targets(report or [], format_, output)
     if not baseline or not run.files:
-        missing = [
-            w for w, given in (("a baseline", baseline), ("a batch", run.files)) if not given
-        ]
+        wanted = (("a baseline (--baseline FILE)", baseline), ("a batch (FILE)", run.files))
+        missing = " and ".join(what for what, given in wanted if not given)
         raise UsageError(
             "no-baseline",
-            f"gate still wants {' and '.join(missing)}",
+            f"gate wants {missing}",
             next_step="cr-audit gate --baseline main.jsonl batch.jsonl",
         )
     day = _today(today)
@@ -335,6 +334,15 @@ def _targets(
     if sum(target is None for _, target in out) > 1:
         raise UsageError(
             "two-reports-on-stdout", "only one report can go to stdout", next_step="name files"
+        )
+    files = [target.resolve() for _, target in out if target is not None]
+    twice = next((file for file in files if files.count(file) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            "two-reports-in-a-file",
+            "two reports would go to one file",
+            found=str(twice),
+            next_step="name a file for each",
         )
     return out
 

@@ -94,7 +94,10 @@ def parse_penalty(text: str | None) -> float | str | None:
 def _settings_file(config: Path | None, known: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if config is not None and not config.is_file():
         raise InputError(
-            "no-config", "the settings file does not exist", where=str(config), next_step="--config"
+            "no-config",
+            "the settings file does not exist",
+            where=str(config),
+            next_step="check the path after --config",
         )
     candidates = [config] if config else [Path("cr-audit.toml"), Path("pyproject.toml")]
     for path in candidates:

@@ -86,7 +86,8 @@ def agreement_line(report: GateReport) -> str:
         f"{c.n_against:,} of {plural(c.n, 'judgement')} of known pairs"
         f" {verb(c.n_against, 'goes', 'go')} against the baseline ({percent(c.share)});"
         f" {percent(c.expected)} would be expected by how the baseline's own"
-        f" {plural(c.n_expected, 'judgement')} of such pairs differ."
+        f" {plural(c.n_expected, 'judgement')} of such pairs differ"
+        f" (p = {c.p_value:.2g})."
     )
 
 

@@ -46,7 +46,7 @@ def test_every_finding_is_in_one_bin() -> None:
         "below_threshold": [],
     }
     assert not verdict.passed
-    assert verdict.reason == "fail: 2 findings of CR604, CR608 (1 known, 1 waived)"
+    assert verdict.reason == "fail: leader; 2 findings fail (1 known, 1 waived)"
 
 
 def test_known_findings_do_not_fail_and_vanished_ones_are_said() -> None:
@@ -55,7 +55,7 @@ def test_known_findings_do_not_fail_and_vanished_ones_are_said() -> None:
     assert verdict.passed
     assert [k.message for k in verdict.vanished] == ["was there"]
     assert [j.known for j in verdict.judged] == [True, False, False, False]
-    assert verdict.reason == "pass: no finding fails (1 known, 3 below error)"
+    assert verdict.reason == "pass: no finding fails (1 known, 3 less severe than error)"
     assert decide((), shipped("default"), today=TODAY).reason == "pass: nothing was found"
 
 
