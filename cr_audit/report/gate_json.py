@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cr_audit.arrays import NotApplicable
-from cr_audit.gate.finding import cluster_subject, rows_holding
+from cr_audit.gate.finding import cluster_subject
 from cr_audit.gate.verdict import BINS
 from cr_audit.graph import Dominance, GraphHealth
 from cr_audit.rankings.added import RateChange
@@ -130,7 +130,10 @@ def _clusters(report: GateReport) -> Any:
     growth = report.effect.growth
     if isinstance(growth, NotApplicable):
         return growth
-    ids = report.effect.after.dataset.alternatives["id"]
+    data = report.effect.after.dataset
+    ids = data.alternatives["id"]
+    new = sorted({i for g in growth.gains for i in g.new.tolist()})
+    rows = dict(zip(new, data.provenance(new, data.mentions.height), strict=True))
     return [
         {
             "id": cluster_subject(report.effect, g),
@@ -144,7 +147,7 @@ def _clusters(report: GateReport) -> Any:
             "weight_mass": [g.weight_before, g.weight_after],
             "weight_error": g.weight_error,
             "n_rows_new": g.n_rows_new,
-            "rows_new": [f"{f}:{n}" for f, n in rows_holding(report.effect, g.new)],
+            "rows_new": [rows[i] for i in g.new.tolist()],
             "chance": g.chance,
         }
         for g in growth.gains
