@@ -18,6 +18,7 @@ test: $(STAMP)
 
 ## gate: judge the three sample batches; wrong exit codes fail, the SARIF reports stay in build/gate
 gate: $(STAMP)
+	rm -rf build/gate
 	mkdir -p build/gate
 	set -e; for case in clean:0 cloned:1 broken:3; do \
 	  name=$${case%:*}; code=0; \

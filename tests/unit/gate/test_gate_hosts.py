@@ -1,4 +1,4 @@
-"""The hook and the action, as far as they can be tried without their hosts."""
+"""The hook, the action and the workflow, as far as they can be tried without their hosts."""
 
 from __future__ import annotations
 
@@ -8,61 +8,208 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-yaml = pytest.importorskip("yaml", reason="PyYAML reads the two files")
+yaml = pytest.importorskip("yaml", reason="PyYAML reads the files")
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 SAMPLE = ROOT / "sample_data" / "gate"
+REAL = f'#!/bin/sh\nexec {sys.executable} -m cr_audit "$@"\n'
+# Writes its arguments, and the SARIF it is asked for.
+STUB = """#!/bin/bash
+printf '%s\\0' "$@" > "$ARGUMENTS"
+for word in "$@"; do
+  case "$word" in --report=sarif=*) touch -- "${word#--report=sarif=}" ;; esac
+done
+exit "${STUB_CODE:-0}"
+"""
+HOSTILE = (
+    "with space.jsonl",
+    'it\'s "quoted".jsonl',
+    "-rf.jsonl",
+    "--exit-zero",
+    "$(touch owned).jsonl",
+    "`touch owned`; touch owned",
+    "* ?.jsonl",
+    "a\\b.jsonl",
+)
 
 
-def test_the_hook_names_a_command_that_exists() -> None:
+def test_the_hook_runs_as_pre_commit_runs_it(tmp_path: Path) -> None:
+    """entry, then the user's args, then the names of the changed files that ``files`` matches."""
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     assert {"id", "name", "entry", "language"} <= hook.keys()
+    assert hook["require_serial"], "all changed batches are judged together"
     assert re.search(hook["files"], "data/batches/b.jsonl.gz")
     assert not re.search(hook["files"], "notes.md")
-    program, *rest = shlex.split(hook["entry"])
-    assert program == "cr-audit"
-    command = [sys.executable, "-m", "cr_audit", *rest, "--model", "lexical"]
-    command += ["--baseline", str(SAMPLE / "main.jsonl"), str(SAMPLE / "batch_clean.jsonl")]
-    assert subprocess.run(command, capture_output=True, timeout=300, check=False).returncode == 0
-
-
-def test_the_action_runs_its_script(tmp_path: Path) -> None:
-    """The gate's step with the inputs GitHub would pass; the exit code is the gate's."""
-    action = yaml.safe_load((ROOT / "action.yml").read_text())
-    (step,) = [s for s in action["runs"]["steps"] if s.get("id") == "gate"]
-    assert "${{" not in step["run"], "inputs must not become part of the script"
-    bin_ = tmp_path / "bin"
-    bin_.mkdir()
-    (bin_ / "cr-audit").write_text(f'#!/bin/sh\nexec {sys.executable} -m cr_audit "$@"\n')
-    (bin_ / "cr-audit").chmod(0o755)
-    (tmp_path / "policy file.toml").write_text('[gate]\nmodel = "lexical"\n')
-    for name, code in (("cloned", 1), ("broken", 3)):
-        env = {
-            **os.environ,
-            "PATH": f"{bin_}:{os.environ['PATH']}",
-            "BASELINE": f"{SAMPLE / 'main.jsonl'}\n",
-            "BATCH": str(SAMPLE / f"batch_{name}.jsonl"),
-            "CONFIG": "policy file.toml",
-            "KNOWN": "",
-            "SARIF": f"{name}.sarif",
-            "GITHUB_OUTPUT": str(tmp_path / "output"),
-            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
-            "PYTHONPATH": str(ROOT),
-        }
-        run = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+    command_on(tmp_path, REAL)
+    for name, code in (("clean", 0), ("cloned", 1), ("broken", 3)):
+        changed = f"{name} batch.jsonl"
+        (tmp_path / changed).write_bytes((SAMPLE / f"batch_{name}.jsonl").read_bytes())
+        assert re.search(hook["files"], changed)
+        args = ["--model", "lexical", "--baseline", str(SAMPLE / "main.jsonl")]
+        done = subprocess.run(
+            [*shlex.split(hook["entry"]), *args, changed],
             cwd=tmp_path,
-            env=env,
+            env=environment(tmp_path),
             capture_output=True,
             text=True,
             timeout=300,
             check=False,
         )
+        assert done.returncode == code, done.stderr
+
+
+def command_on(folder: Path, script: str) -> None:
+    """``cr-audit`` as ``script``, in ``folder/bin``."""
+    (folder / "bin").mkdir(exist_ok=True)
+    command = folder / "bin" / "cr-audit"
+    command.write_text(script)
+    command.chmod(0o755)
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "GITHUB_OUTPUT": str(folder / "output"),
+        "GITHUB_STEP_SUMMARY": str(folder / "summary"),
+        "ARGUMENTS": str(folder / "arguments"),
+        "CONFIG": "",
+        "KNOWN": "",
+        "SARIF": "cr-audit.sarif",
+        **more,
+    }
+
+
+def act(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
+    """The gate's step of the action, with the shell and the environment that GitHub gives it."""
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    (step,) = [s for s in action["runs"]["steps"] if s.get("id") == "gate"]
+    assert "${{" not in step["run"], "inputs must not become part of the script"
+    assert set(step["env"]) == {"BASELINE", "BATCH", "CONFIG", "KNOWN", "SARIF"}
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        cwd=folder,
+        env=environment(folder, **inputs),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_the_action_judges_a_batch(tmp_path: Path) -> None:
+    """The exit code is the gate's; only a judged batch has a report."""
+    command_on(tmp_path, REAL)
+    (tmp_path / "policy file.toml").write_text('[gate]\nmodel = "lexical"\n')
+    for name, code in (("cloned", 1), ("broken", 3)):
+        run = act(
+            tmp_path,
+            BASELINE=f"{SAMPLE / 'main.jsonl'}\n",
+            BATCH=str(SAMPLE / f"batch_{name}.jsonl"),
+            CONFIG="policy file.toml",
+            SARIF=f"{name}.sarif",
+        )
         assert run.returncode == code, run.stderr
         assert (tmp_path / f"{name}.sarif").exists() is (code == 1)
-        if code == 1:
-            assert "::error " in run.stdout
-            assert "cr-audit gate: fail" in (tmp_path / "summary").read_text()
-    assert "sarif=cloned.sarif" in (tmp_path / "output").read_text()
+        assert "::error " in run.stdout
+        assert ("not judged (exit 3)" in run.stdout) is (code == 3)
+    assert lines_of(tmp_path / "output") == ["sarif=cloned.sarif"]
+    assert (tmp_path / "summary").read_text().count("cr-audit gate: fail") == 1
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_inputs_of_the_action_stay_inputs(name: str, tmp_path: Path) -> None:
+    command_on(tmp_path, STUB)
+    run = act(
+        tmp_path,
+        BASELINE=f"one.jsonl\n\n{name}\n",
+        BATCH=f"{name}\ntwo.jsonl",
+        CONFIG=name,
+        KNOWN=name,
+        SARIF=name,
+    )
+    assert run.returncode == 0, run.stderr
+    words = (tmp_path / "arguments").read_bytes().decode().split("\0")[:-1]
+    summary = next(word for word in words if word.startswith("--report=markdown="))
+    assert words == [
+        "gate",
+        "--baseline=one.jsonl",
+        f"--baseline={name}",
+        f"--config={name}",
+        f"--known={name}",
+        f"--report=sarif={name}",
+        summary,
+        "--report=github=-",
+        "--quiet",
+        "--",
+        name,
+        "two.jsonl",
+    ]
+    assert lines_of(tmp_path / "output") == [f"sarif={name}"]
+    assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize("bad", ["a.sarif\nforged=1", "a\r.sarif", "a\x1b[31m", "", "-"])
+def test_an_output_of_the_action_cannot_be_forged(bad: str, tmp_path: Path) -> None:
+    command_on(tmp_path, STUB)
+    run = act(tmp_path, BASELINE="a", BATCH="b", SARIF=bad)
+    assert run.returncode == 2
+    assert re.fullmatch("::error title=cr-audit gate::.* sarif.*\n", run.stdout)
+    assert lines_of(tmp_path / "output") == []
+    assert not (tmp_path / "arguments").exists(), "nothing was run"
+
+
+def test_the_action_reports_no_file_of_an_earlier_run(tmp_path: Path) -> None:
+    command_on(tmp_path, STUB)
+    (tmp_path / "cr-audit.sarif").write_text("old")
+    run = act(tmp_path, BASELINE="a", BATCH="b", STUB_CODE="2")
+    assert run.returncode == 2
+    assert lines_of(tmp_path / "output") == []
+
+
+def test_the_workflow_runs_what_contributors_run() -> None:
+    workflow: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    assert {"push", "pull_request"} <= workflow[True].keys(), "YAML reads `on` as true"
+    (job,) = workflow["jobs"].values()
+    local = [
+        line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")
+    ]
+    assert [step["run"] for step in job["steps"] if "run" in step] == local
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {line.removeprefix("make ") for line in local} <= targets
+    assert workflow["permissions"] == {"contents": "read"}
+    assert job["permissions"] == {"contents": "read", "security-events": "write"}
+    uses = {step["uses"].split("@")[0]: step for step in job["steps"] if "uses" in step}
+    assert uses["actions/upload-artifact"]["with"]["path"] == "build/gate/*.sarif"
+    uploads = [s for s in job["steps"] if "upload-sarif" in s.get("uses", "")]
+    assert all(s["continue-on-error"] for s in uploads), "not every repository permits it"
+    categories = [s["with"]["category"] for s in uploads]
+    assert len(set(categories)) == len(categories) == 2
+
+
+def test_the_workflow_installs_a_torch_without_cuda() -> None:
+    """The pinned version, from an index that has it without CUDA as well."""
+    assert re.search(r"^torch==[\d.]+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    (job,) = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
+    assert job["env"]["PIP_EXTRA_INDEX_URL"].endswith("/whl/cpu")
+    assert "-c constraints.txt" in (ROOT / "Makefile").read_text()
+
+
+def test_make_gate_keeps_no_report_of_an_earlier_run() -> None:
+    shown = subprocess.run(
+        ["make", "--dry-run", "--always-make", "gate"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout.splitlines()
+    assert shown.index("rm -rf build/gate") < shown.index("mkdir -p build/gate")
