@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -131,6 +133,54 @@ def test_the_readme_shows_commands() -> None:
     """The tests above would be empty if the README had no code block."""
     found = commands_of((ROOT / "README.md").read_text(encoding="utf-8"))
     assert any(command.startswith("cr-audit scan ") for command in found)
+
+
+def shown_runs(text: str) -> list[tuple[str, int, list[str]]]:
+    """Commands with ``# exit N`` in console blocks: the command, N, and the output shown below."""
+    found: list[tuple[str, int, list[str]]] = []
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        shown: list[str] | None = None
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                match = re.fullmatch(r"\$ (.*?)\s*# exit (\d+)", line)
+                shown = []
+                if match:
+                    found.append((match[1], int(match[2]), shown))
+            elif shown is not None:
+                shown.append(line)
+    return found
+
+
+def test_the_readme_shows_what_the_gate_prints(tmp_path: Path) -> None:
+    """Line by line in this order; a line of the README may be the beginning of one that is
+    printed, and where it says … lines are left out."""
+    runs = shown_runs((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert [code for _, code, _ in runs] == [0, 1, 3]
+    for command, code, excerpt in runs:
+        done = subprocess.run(
+            [sys.executable, "-m", "cr_audit", *shlex.split(command)[1:]],
+            cwd=ROOT,
+            env={**os.environ, "COLUMNS": "100", "CR_AUDIT_CACHE": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        printed = iter((done.stdout + done.stderr).splitlines())
+        skipping = True
+        for line in excerpt:
+            if line == "…":
+                skipping = True
+                continue
+            for candidate in printed:
+                if candidate.startswith(line):
+                    break
+                assert skipping, f"{line!r} is not printed after the line above it"
+            else:
+                raise AssertionError(f"{line!r} is not printed")
+            skipping = False
+        assert excerpt
 
 
 def test_the_parser_of_commands_finds_mistakes() -> None:
