@@ -37,8 +37,9 @@ MAX_SECONDARY = 6
 MAX_PER_RULE = 3
 MAX_MEMBERS = 20
 MAX_DIFF = 400
-# Blanks at the end of a line, also before the codes that end a colour there.
-_BLANK_END = re.compile(r"\s+((?:\x1b\[[0-9;]*m)*)$")
+# The end of a line: blanks, and codes of colour among them.
+_LINE_END = re.compile(r"(?:\s|\x1b\[[0-9;]*m)+$")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # One word of a command as shlex.quote writes it.
 _WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
 _SCOPES = ("response", "boilerplate", "prompt")
@@ -75,7 +76,11 @@ def to_text(renderable: RenderableType, screen: Screen) -> str:
     )
     console.print(renderable)
     lines = out.getvalue().splitlines()
-    return no_commands("\n".join(_BLANK_END.sub(r"\1", line) for line in lines)) + "\n"
+    return no_commands("\n".join(_LINE_END.sub(_without_blanks, line) for line in lines)) + "\n"
+
+
+def _without_blanks(end: re.Match[str]) -> str:
+    return "".join(_COLOUR.findall(end[0]))
 
 
 def render_scan(

@@ -227,6 +227,24 @@ def test_refusals(args: list[str], code: int, says: str, gated: Any) -> None:
     assert "Traceback" not in run.err
 
 
+def test_a_batch_passes_once_the_rows_named_are_dropped(tmp_path: Path, gated: Any) -> None:
+    """What the advice says is true, and the JSON report holds every row."""
+    sample = ROOT / "sample_data" / "gate"
+    rows = (sample / "batch_clean.jsonl").read_text().splitlines(keepends=True)
+    rows += (sample / "batch_cloned.jsonl").read_text().splitlines(keepends=True)
+    batch, out = tmp_path / "batch.jsonl", tmp_path / "out.json"
+    batch.write_text("".join(rows))
+    run = gated("--baseline", MAIN, str(batch), f"--report=json={out}")
+    assert run.code == 1
+    assert "Drop the 240 rows that hold the 12 new copies" in run.out
+    clusters = json.loads(out.read_text())["gate"]["clusters"]
+    dropped = {row for c in clusters for of_copy in c["rows_new"] for row in of_copy}
+    assert dropped == {f"{batch}:{k}" for k in range(81, 321)}
+    lines = {int(row.rpartition(":")[2]) for row in dropped}
+    batch.write_text("".join(row for k, row in enumerate(rows, 1) if k not in lines))
+    assert gated("--baseline", MAIN, str(batch)).code == 0
+
+
 def test_one_report_on_stdout_and_exit_zero(gated: Any) -> None:
     batch = "sample_data/gate/batch_cloned.jsonl"
     run = gated("--baseline", MAIN, batch, "--report", "markdown=-", "--exit-zero", "-q")

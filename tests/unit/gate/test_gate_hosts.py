@@ -45,10 +45,10 @@ def test_the_hook_runs_as_pre_commit_runs_it(tmp_path: Path) -> None:
     assert not re.search(hook["files"], "notes.md")
     command_on(tmp_path, REAL)
     for name, code in (("clean", 0), ("cloned", 1), ("broken", 3)):
-        changed = f"{name} batch.jsonl"
+        changed = f"-{name} batch.jsonl"
         (tmp_path / changed).write_bytes((SAMPLE / f"batch_{name}.jsonl").read_bytes())
         assert re.search(hook["files"], changed)
-        args = ["--model", "lexical", "--baseline", str(SAMPLE / "main.jsonl")]
+        args = ["--model", "lexical", "--baseline", str(SAMPLE / "main.jsonl"), "--"]
         done = subprocess.run(
             [*shlex.split(hook["entry"]), *args, changed],
             cwd=tmp_path,

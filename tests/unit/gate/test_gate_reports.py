@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import unicodedata
 from dataclasses import replace
 from datetime import date
@@ -18,6 +19,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema
 from rich.cells import cell_len
+from rich.console import Group
 from sarif_schema import SARIF
 
 from cr_audit.audits.gate_rules import GATE_RULES
@@ -25,14 +27,16 @@ from cr_audit.errors import CrAuditError
 from cr_audit.findings import Finding, Severity
 from cr_audit.gate.known import KnownFinding
 from cr_audit.gate.policy import shipped
-from cr_audit.gate.verdict import Judged, Verdict
+from cr_audit.gate.verdict import Judged, Verdict, decide
 from cr_audit.gate.waivers import Waiver
 from cr_audit.report.gate import GateReport
+from cr_audit.report.gate_advice import acceptance, advice, commands
 from cr_audit.report.gate_rendering import render_gate
 from cr_audit.report.gate_terminal import render_gate_table
 from cr_audit.report.github import MAX_PER_KIND
 from cr_audit.report.json_v1 import json_schema
-from cr_audit.report.terminal import Screen
+from cr_audit.report.places import ending
+from cr_audit.report.terminal import Screen, step_lines, to_text
 
 HOSTILE = (
     "\x1b[5;45mblink\x1b[0m",
@@ -60,6 +64,7 @@ HOSTILE = (
 MACHINE = ("json", "sarif", "junit", "github", "markdown")
 SUSPECT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 RAW_MARKUP = re.compile(r"[<>`*\[\]@\\$~!]|://|www\.|&(?!#\d+;)")
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 STRENGTHS = {DISTINCT[0]: 3.0, DISTINCT[1]: 2.0, DISTINCT[2]: 1.0}
 
@@ -136,6 +141,9 @@ def check_github(out: str) -> None:
 def check_markdown(out: str) -> None:
     columns = 0
     for line in out.split("\n"):
+        if line.startswith("    "):  # code: nothing in it is markup
+            assert line.lstrip().startswith("cr-audit "), line
+            continue
         assert not RAW_MARKUP.search(line), line
         pipes = line.count("|")
         columns = (columns or pipes) if pipes else 0
@@ -158,9 +166,10 @@ def check_everything(report: GateReport) -> None:
     check_junit(out["junit"], report)
     check_github(out["github"])
     check_markdown(out["markdown"])
-    for width in (40, 120):
-        table = render_gate_table(report, Screen(width, False))
+    for width, colour in ((40, False), (80, True), (120, False)):
+        table = ANSI.sub("", render_gate_table(report, Screen(width, colour)))
         assert not suspects(table)
+        assert not re.search(r"[^\S\n]$", table, re.MULTILINE), "a blank ends a line"
         for line in table.split("\n"):
             assert cell_len(line) <= width, line
             assert not line.lstrip().startswith("::"), line
@@ -288,3 +297,95 @@ def test_a_fingerprint_of_any_name() -> None:
     found = Finding("CR614", "warning", "m", "annotator:\ud800")
     assert re.fullmatch("[0-9a-f]{16}", found.fingerprint)
     assert found.fingerprint != Finding("CR614", "warning", "m", "annotator:?").fingerprint
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_of_files_are_data_too(name: str) -> None:
+    base = _copied()
+    files = tuple(replace(f, path=name) for f in base.effect.batch.files)
+    effect = replace(base.effect, batch=replace(base.effect.batch, files=files))
+    check_everything(replace(base, effect=effect))
+
+
+def _copied() -> GateReport:
+    """Four copies of one answer, each beating the leader."""
+    old = tournament(STRENGTHS, 30)
+    new = [
+        labelled("Why?", f"{DISTINCT[2]} {word}", DISTINCT[0], None, "a")
+        for word in ("indeed", "surely", "anyway", "perhaps")
+        for _ in range(20)
+    ]
+    return reported(old, new)
+
+
+def test_what_matters_most_comes_first() -> None:
+    """In every format, and although ten annotations hold no more than ten clusters."""
+    lead = Finding("CR608", Severity.ERROR, "clones move the leader: a for b", "leaders:1")
+    clusters = [Finding("CR607", Severity.ERROR, f"cluster {k}", f"c:{k}") for k in range(30)]
+    verdict = decide((*clusters, lead), shipped("default"), today=date(2026, 6, 1))
+    assert verdict.reason == "fail: clones move the leader: a for b; 31 findings fail"
+    report = replace(_base(), verdict=verdict)
+    assert "::clones move the leader: a for b." in render_gate(report, "github").split("\n")[0]
+    assert "clones move the leader" in render_gate(report, "markdown").split("\n")[2]
+    table = render_gate_table(report, Screen(100, False))
+    assert "FAIL  clones move the leader: a for b; 31 findings fail" in table
+    assert json.loads(render_gate(report, "json"))["findings"][0]["rule"] == "CR608"
+
+
+def test_a_failing_batch_says_which_rows_to_drop() -> None:
+    report = _copied()
+    assert not report.verdict.passed
+    first, *_ = advice(report)
+    assert first.startswith("Drop the 80 rows that hold the 4 new copies (-: 1-80).")
+    assert "the text of the response it repeats" in first, "the data names no models"
+    assert [c.split()[1] for c, _ in commands(report)] == ["clones", "explain"]
+    assert "[[gate.waivers]] in cr-audit.toml" in acceptance(report)
+    for name in ("table", "markdown"):
+        assert "Drop the 80 rows" in render_gate(report, name, to_file=True)
+
+
+def test_a_batch_without_copies_gets_its_own_advice() -> None:
+    """Everything decided the other way round."""
+    old = tournament(STRENGTHS, 40)
+    new = tournament({text: 1 / strength for text, strength in STRENGTHS.items()}, 40)
+    report = reported(old, new)
+    failing = {j.finding.rule for j in report.verdict.of("failing")}
+    assert failing == {"CR602"}
+    assert advice(report) == ["CR602: Look at the first rows: are the two sides swapped?"]
+    assert [c for c, _ in commands(report)] == ["cr-audit explain CR602"]
+
+
+def test_a_batch_that_passes_gets_no_advice() -> None:
+    report = _base()
+    assert report.verdict.passed
+    assert (advice(report), commands(report), acceptance(report)) == ([], [], "")
+
+
+def test_findings_about_clusters_name_prompt_text_and_number() -> None:
+    report = _copied()
+    messages = {j.finding.rule: j.finding.message for j in report.verdict.judged}
+    text = DISTINCT[2][:20]
+    assert "to “Why?”" in messages["CR604"]
+    assert text in messages["CR604"]
+    assert messages["CR604"].startswith("4 new near-copies of a baseline response")
+    assert "4 of the batch's 4 new responses to “Why?” are copies" in messages["CR607"]
+    assert "(100%; in the baseline 33%)" in messages["CR607"]
+    table = render_gate_table(report, Screen(120, False))
+    assert re.search(r"Why\? +1 +4 +33% +100% ", table), "the columns are those of the message"
+
+
+@pytest.mark.parametrize("width", range(6, 60))
+def test_a_place_keeps_its_line(width: int) -> None:
+    for row in ("a/b/some batch.jsonl:1234", "データ/バッチ.jsonl:1234", "x" * 80 + ":1234"):
+        shown = ending(row, width)
+        assert cell_len(shown) <= width
+        assert shown.endswith(":1234")
+        assert shown == row or shown.startswith("…")
+
+
+def test_commands_too_long_for_the_screen_can_be_copied() -> None:
+    command = "cr-audit clones 'a b/one file.jsonl' \"it's\" two/long/path/to/another.jsonl"
+    shown = to_text(Group(*step_lines([(command, "what")], Screen(44, False))), Screen(44, False))
+    copied = shown.partition("    what")[0]
+    assert len(copied.strip().splitlines()) > 1
+    assert shlex.split(copied.replace("\\\n", "")) == shlex.split(command)
