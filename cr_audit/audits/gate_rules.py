@@ -55,7 +55,7 @@ GATE_RULES: tuple[Rule, ...] = (
         computed="Clone clusters (rule CR101) with members in the baseline and new ones.",
         advice=(
             "Drop the rows of the copies, or give each copy the text and model name of the response"
-            " it repeats; or train with clone-robust weights."
+            " to the same prompt that it repeats; or train with clone-robust weights."
         ),
         source=f"{_CR} (approximate clones)",
     ),
@@ -67,7 +67,8 @@ GATE_RULES: tuple[Rule, ...] = (
         means="As CR604, for responses that are all new.",
         computed="Clone clusters (rule CR101) whose members are all new.",
         advice=(
-            "Keep one of them; drop the rows of the others, or give them its text and model name."
+            "Keep one of them; drop the rows of the others, or give those to the same prompt its"
+            " text and model name."
         ),
         source=f"{_CR} (approximate clones)",
     ),

@@ -267,7 +267,7 @@ def _policy(run: Session, profile: Profile | None, fail_on: o.FailOn | None) -> 
         table = {**table, "profile": profile.value}
     if fail_on is not None:
         table = {**table, "fail-on": fail_on.value}
-    policy = parse_policy(table, where or "--profile, --fail-on")
+    policy = parse_policy(table, where or "the command line")
     if not table:
         policy = dataclasses.replace(policy, source="default")
     sources = dict(run.resolved.sources)

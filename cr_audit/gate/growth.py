@@ -229,7 +229,12 @@ def _gain(
 
 
 def new_copies(grown: Growth | NotApplicable) -> IntArray:
-    """New alternatives that have a copy elsewhere; of a cluster that is all new, one is no copy."""
-    if isinstance(grown, NotApplicable) or not grown.gains:
+    """New alternatives that have a copy elsewhere."""
+    return copies_in(() if isinstance(grown, NotApplicable) else grown.gains)
+
+
+def copies_in(gains: tuple[ClusterGain, ...]) -> IntArray:
+    """int64, the new members of these clusters; of a cluster that is all new, one is no copy."""
+    if not gains:
         return np.zeros(0, np.int64)
-    return np.unique(np.concatenate([g.new if g.n_old else g.new[1:] for g in grown.gains]))
+    return np.unique(np.concatenate([g.new if g.n_old else g.new[1:] for g in gains]))

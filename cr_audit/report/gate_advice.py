@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from itertools import groupby
 
-import numpy as np
-
-from cr_audit.arrays import IntArray, NotApplicable
+from cr_audit.arrays import NotApplicable
 from cr_audit.gate.finding import cluster_subject, rows_holding
-from cr_audit.gate.growth import new_copies
+from cr_audit.gate.growth import ClusterGain, copies_in
 from cr_audit.report.escape import visible
 from cr_audit.report.gate import GateReport
 from cr_audit.wording import plural, verb
@@ -25,10 +22,10 @@ def advice(report: GateReport) -> list[str]:
     failing = [j.finding for j in report.verdict.of("failing")]
     if not failing:
         return []
-    copies = copies_at_fault(report)
-    out = [_about_copies(report, copies)] if copies.size else []
+    clusters = clusters_at_fault(report)
+    out = [_about_copies(report, clusters)] if clusters else []
     for rule, text in {f.rule: f.advice for f in failing}.items():
-        if rule not in OF_ONE_CLUSTER | OF_ALL_COPIES or not copies.size:
+        if rule not in OF_ONE_CLUSTER | OF_ALL_COPIES or not clusters:
             out.append(f"{rule}: {text}")
     return out
 
@@ -51,7 +48,7 @@ def commands(report: GateReport) -> list[tuple[str, str]]:
     if not failing:
         return []
     out = []
-    if copies_at_fault(report).size:
+    if clusters_at_fault(report):
         files = [shlex.quote(visible(f)) for f in (*report.baseline_files, *report.batch_files)]
         option = ""
         if report.sources.get("radius", "default") != "default":
@@ -61,21 +58,20 @@ def commands(report: GateReport) -> list[tuple[str, str]]:
     return [*out, (f"cr-audit explain {rule}", f"what {rule} means, and how it is computed")]
 
 
-def copies_at_fault(report: GateReport) -> IntArray:
-    """New copies that the failing findings are about; of a cluster that is all new, one is none."""
+def clusters_at_fault(report: GateReport) -> tuple[ClusterGain, ...]:
+    """The clusters that the failing findings are about."""
     growth = report.effect.growth
     failing = [j.finding for j in report.verdict.of("failing")]
-    rules = {f.rule for f in failing}
     if isinstance(growth, NotApplicable):
-        return np.zeros(0, np.int64)
-    if rules & OF_ALL_COPIES:
-        return new_copies(growth)
+        return ()
+    if {f.rule for f in failing} & OF_ALL_COPIES:
+        return growth.gains
     subjects = {f.subject for f in failing if f.rule in OF_ONE_CLUSTER}
-    gains = tuple(g for g in growth.gains if cluster_subject(report.effect, g) in subjects)
-    return new_copies(replace(growth, gains=gains))
+    return tuple(g for g in growth.gains if cluster_subject(report.effect, g) in subjects)
 
 
-def _about_copies(report: GateReport, copies: IntArray) -> str:
+def _about_copies(report: GateReport, clusters: tuple[ClusterGain, ...]) -> str:
+    copies = copies_in(clusters)
     rows = rows_holding(report.effect, copies)
     files = [
         f"{file}: {_ranges([line for _, line in of_file])}"
@@ -84,11 +80,14 @@ def _about_copies(report: GateReport, copies: IntArray) -> str:
     shown = "; ".join(files[:3]) + ("; …" if len(files) > 3 else "")
     noun = plural(copies.size, "new copy", "new copies")
     hold = verb(len(rows), "holds", "hold")
+    drop = f"Drop the {plural(len(rows), 'row')} that {hold} the {noun} ({shown})."
+    # Under other prompts the same text is another response.
+    if any(c.scope == "boilerplate" for c in clusters):
+        return f"{drop} Then run the gate again."
     named = "text and model name" if report.effect.after.dataset.models()[1] else "text"
     return (
-        f"Drop the {plural(len(rows), 'row')} that {hold} the {noun} ({shown}). Or give each copy"
-        f" the {named} of the response it repeats, and drop rows that compare two copies of it."
-        " Then run the gate again."
+        f"{drop} Or give each copy the {named} of the response it repeats, and drop rows that"
+        " compare two copies of it. Then run the gate again."
     )
 
 

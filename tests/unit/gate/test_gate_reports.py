@@ -344,6 +344,22 @@ def test_a_failing_batch_says_which_rows_to_drop() -> None:
         assert "Drop the 80 rows" in render_gate(report, name, to_file=True)
 
 
+def test_an_answer_under_many_prompts_can_only_be_dropped() -> None:
+    """The same text under another prompt is another response, so it is never merged with it."""
+    prompts = [f"{word} {other}?" for word in DISTINCT[0].split() for other in DISTINCT[1].split()]
+    old = [labelled(p, f"{p} one", f"{k} two {p}", None, "a") for k, p in enumerate(prompts[:40])]
+    refusal = "I am sorry, but I cannot help with that request today"
+    new = [labelled(p, f"{p} three", refusal, None, "a") for p in prompts[:20]]
+    report = reported(old, new)
+    (first,) = advice(report)
+    assert re.fullmatch(
+        r"Drop the 19 rows that hold the 19 new copies \(-: [\d, -]+\)\. Then run the gate again\.",
+        first,
+    )
+    said = {j.finding.rule: j.finding.message for j in report.verdict.of("failing")}
+    assert "repeat one answer, now under 20 prompts (50%; in the baseline 0%)" in said["CR607"]
+
+
 def test_a_batch_without_copies_gets_its_own_advice() -> None:
     """Everything decided the other way round."""
     old = tournament(STRENGTHS, 40)
