@@ -195,11 +195,15 @@ def test_the_workflow_runs_what_contributors_run() -> None:
     assert len(set(categories)) == len(categories) == 2
 
 
-def test_the_workflow_installs_a_torch_without_cuda() -> None:
+def test_hosts_install_a_torch_without_cuda() -> None:
     """The pinned version, from an index that has it without CUDA as well."""
     assert re.search(r"^torch==[\d.]+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
     (job,) = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
-    assert job["env"]["PIP_EXTRA_INDEX_URL"].endswith("/whl/cpu")
+    steps = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
+    (install,) = [s for s in steps if "pip install" in s.get("run", "")]
+    for env in (job["env"], install["env"]):
+        assert env["PIP_EXTRA_INDEX_URL"] == "https://download.pytorch.org/whl/cpu"
+    assert '-c "$ACTION_PATH/constraints.txt" "$ACTION_PATH"' in install["run"]
     assert "-c constraints.txt" in (ROOT / "Makefile").read_text()
 
 
