@@ -178,6 +178,8 @@ def document(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, 
     out = gate_document(GateReport(effect, policy, verdict, {}))
     for finding in out["findings"]:
         finding["rows"] = []  # lines are what changes
+    for cluster in out["gate"]["clusters"]:
+        cluster["rows_new"] = [len(rows) for rows in cluster["rows_new"]]
     return {key: out[key] for key in ("gate", "verdict", "findings", "win_rates", "weights")}
 
 
