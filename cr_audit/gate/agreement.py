@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import betaln, gammaln
 from scipy.stats import norm
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
 
-MIN_REPEATS = 20
-"""Below this number of repeated judgements in the baseline its own rate is not an estimate."""
-PRIOR = 400.0
-"""A pair's own share counts b^2 / (b^2 + PRIOR), b being its rows. A pair with few rows has a
-majority only because they agree, so its own share is too low (benchmarks/gate)."""
-MANY = 5
-"""From so many rows on, how many a majority rests on no longer matters."""
+_SHAPES = np.geomspace(0.02, 50.0, 33)
+"""Shapes of the prior of a pair's share of wins, Beta(shape, shape): from pairs that are never
+judged two ways to pairs that are coin tosses. Equally likely on their logarithm before the baseline
+is seen."""
+_POSSIBLE = 1e-6
+"""Shapes that are less likely than this once the baseline is seen are left out."""
+_EXACT = 20_000
+"""Rows judged up to which the distribution of their sum is exact; above it is normal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +25,8 @@ class Contradictions:
     """n : decided rows of the batch whose pair has a strict majority in the baseline (clones count
     as one item); n_against : those that go against it; rows : int64, their positions among the
     comparisons. expected : share of them that would go against it by what the baseline says about
-    the same pairs; n_expected : rows of the baseline behind that. p_value : of a share as large as
-    this or larger (normal, continuity corrected).
+    the same pairs; n_expected : rows of the baseline, of pairs that it judged twice or more, which
+    say how often pairs are judged two ways. p_value : of a share as large as this or larger.
     """
 
     n: int
@@ -55,12 +56,15 @@ def contradictions(
 ) -> Contradictions | NotApplicable:
     """How often the batch goes against the baseline; labels : int64 (n_items,), clones alike.
 
-    Expected of a row of a pair: q = (a + k e) / (b + k), a of b rows of the baseline going against
-    the majority of the *other* rows of the pair, k = PRIOR / b, and e the same share over all pairs
-    whose majority rests on as many rows (a majority of one vote is contradicted more often; counts
-    from MANY on are one class; 1/2 where all of it rests on fewer than MIN_REPEATS rows). The
-    variance of n_against - sum q adds the scatter of the batch's c rows of a pair, of the pair's
-    own estimate, c q (1 - q) (1 + c / (b + k)), and of the common one.
+    The share of wins of a pair is Beta(s, s) distributed over pairs. Where the baseline judged a
+    pair w times one way and l < w times the other way, the next judgement goes against it with
+    probability (s + l) / (2 s + w + l), and of c judgements of the batch a beta-binomial number
+    does; the sum over pairs is exact (a product of characteristic functions) up to ``_EXACT``
+    judgements and normal above. s is not known: the likelihood of the baseline's own pairs
+    prod B(s + w, s + l) / B(s, s) weighs a grid of shapes, and ``expected`` and ``p_value`` are
+    means over it, so a baseline that never judges a pair twice leaves both wide open.
+    Given the counts this is no fit to a selected majority, as the share of the baseline's rows
+    that go against the others of their pair would be.
     Rows between two clones say nothing here and are left out.
     """
     one, two = labels[comparisons.winner], labels[comparisons.loser]
@@ -77,33 +81,55 @@ def contradictions(
     n, n_against = int(judged.sum()), int(against.sum())
     if n == 0:
         return NotApplicable("no decided pair of the batch has a majority in the baseline")
-    others = np.sign(old_sum[index] - side)
-    own = ~new & (n_old[index] >= 2) & (others != 0)
-    b = np.bincount(index[own], minlength=pair.size)
-    a = np.bincount(index[own & (side != others)], minlength=pair.size)
-    n_own = int(own.sum())
-    typical = _typical(np.minimum(n_old[index[own]] - 1, MANY), (side != others)[own])
-    e = typical[np.minimum(n_old, MANY)]
-    k = PRIOR / np.maximum(b, 1)
-    q = (a + k * e) / (b + k)
-    c = np.bincount(index[judged], minlength=pair.size)
-    expected = float(np.sum(c * q))
-    variance = float(np.sum(c * q * (1.0 - q) * (1.0 + c / (b + k))))
-    if n_own:
-        leaning = float(np.sum(c * k / (b + k) * np.sqrt(e * (1.0 - e))))
-        variance += leaning**2 / n_own
-    z = (n_against - 0.5 - expected) / max(math.sqrt(variance), 1e-9)
-    return Contradictions(n, n_against, used[against], expected / n, n_own, float(norm.sf(z)))
+    for_it, against_it = (n_old + np.abs(old_sum)) // 2, (n_old - np.abs(old_sum)) // 2
+    repeated = n_old >= 2
+    shapes, likely = _shapes(for_it[repeated], against_it[repeated])
+    asked = np.bincount(index[judged], minlength=pair.size)
+    seen = asked > 0
+    counts, times = np.unique(
+        np.column_stack([for_it, against_it, asked])[seen], axis=0, return_counts=True
+    )
+    won, lost, here = counts.T
+    q = (shapes[:, None] + lost) / (2.0 * shapes[:, None] + won + lost)
+    expected = float(likely @ (q @ (times * here)))
+    tails = [_tail(s, counts, times, n_against) for s in shapes.tolist()]
+    p_value = float(likely @ tails)
+    n_own = int(n_old[repeated].sum())
+    return Contradictions(n, n_against, used[against], expected / n, n_own, min(p_value, 1.0))
 
 
-def _typical(n_others: IntArray, against: BoolArray) -> FloatArray:
-    """Share of rows against the majority of the others, by the number of others: (MANY + 1,)."""
-    if against.size < MIN_REPEATS:
-        return np.full(MANY + 1, 0.5)
-    n = np.bincount(n_others, minlength=MANY + 1)
-    k = np.bincount(n_others, weights=against, minlength=MANY + 1)
-    out: FloatArray = (k + MIN_REPEATS * against.mean()) / (n + MIN_REPEATS)
-    return out
+def _shapes(for_it: IntArray, against_it: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Shapes that the pairs of the baseline leave possible, and how likely each is (sum 1)."""
+    counts, times = np.unique(np.column_stack([for_it, against_it]), axis=0, return_counts=True)
+    s = _SHAPES[:, None]
+    gain = betaln(s + counts[:, 0], s + counts[:, 1]) - betaln(s, s)
+    log = gain @ times
+    likely = np.exp(log - log.max())
+    likely /= likely.sum()
+    kept = likely > _POSSIBLE
+    return _SHAPES[kept], likely[kept] / likely[kept].sum()
+
+
+def _tail(shape: float, counts: IntArray, times: IntArray, at_least: int) -> float:
+    """P(sum >= at_least) of independent beta-binomials; counts : (k, 3) won, lost and asked."""
+    won, lost, asked = counts.T
+    n = int((asked * times).sum())
+    if n > _EXACT:
+        total, rows = 2.0 * shape + won + lost, asked * times
+        q = (shape + lost) / total
+        variance = rows @ (q * (1.0 - q) * (1.0 + (asked - 1) / (total + 1.0)))
+        return float(norm.sf((at_least - 0.5 - rows @ q) / np.sqrt(variance)))
+    product = np.ones((n + 1) // 2 + 1, dtype=np.complex128)
+    for size in np.unique(asked).tolist():
+        some = asked == size
+        j = np.arange(size + 1)
+        log = gammaln(size + 1) - gammaln(j + 1) - gammaln(size - j + 1)
+        a, b = shape + lost[some, None], shape + won[some, None]
+        chances = np.exp(log + betaln(a + j, b + size - j) - betaln(a, b))
+        for chance, k in zip(chances, times[some], strict=True):
+            product *= np.fft.rfft(chance, n + 1) ** k
+    chance_of = np.fft.irfft(product, n + 1)
+    return float(np.clip(chance_of[at_least:].sum(), 0.0, 1.0))
 
 
 def repeats(comparisons: Comparisons, added: BoolArray) -> Repeats | NotApplicable:
