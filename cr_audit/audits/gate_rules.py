@@ -31,9 +31,9 @@ GATE_RULES: tuple[Rule, ...] = (
         means="Labels may be flipped, the guidelines may have changed, or annotators differ.",
         computed=(
             "Decided rows of the batch whose pair (clones count as one) has a majority in the"
-            " baseline: the share that goes against it, beside the share expected from how often"
-            " the baseline's own rows of the same pairs go against the others. Normal test,"
-            " one-sided, and an excess above thresholds.contradiction-excess."
+            " baseline: the share that goes against it, beside the share expected of the same pairs"
+            " (beta-binomial, as scattered as the baseline's own repeated judgements). One-sided"
+            " test, exact up to 20,000 rows, and an excess above thresholds.contradiction-excess."
         ),
         advice="Look at the first rows: are the two sides swapped?",
     ),

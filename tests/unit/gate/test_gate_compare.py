@@ -11,10 +11,13 @@ from cases import DISTINCT, labelled
 from gate_cases import compared, dataset, judged, tournament
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import beta
+from scipy.stats import betabinom
 
 from cr_audit.arrays import Comparisons, NotApplicable
 from cr_audit.data.merging import merged, restricted
 from cr_audit.errors import ComputeError
+from cr_audit.gate import agreement
 from cr_audit.gate.agreement import contradictions, repeats
 from cr_audit.rankings import win_rates
 from cr_audit.rankings.added import effect_of_added_rows
@@ -117,9 +120,64 @@ def test_contradictions_are_counted_as_by_hand() -> None:
     c = contradictions(Comparisons.of(3, w, l), new.astype(bool), np.arange(3))
     assert not isinstance(c, NotApplicable)
     assert (c.n, c.n_against, c.rows.tolist()) == (2, 1, [5])
-    assert c.expected == 0.5 or c.n_expected > 0
+    # Two more rows of a pair that stands 2 to 1: its share is Beta(s + 2, s + 1), and s as likely
+    # as it makes the baseline's two repeated pairs.
+    s = np.geomspace(0.02, 50.0, 33)
+    likely = beta(s + 2, s + 1) * beta(s + 1, s + 1) / beta(s, s) ** 2
+    likely /= likely.sum()
+    assert c.n_expected == 5
+    assert c.expected == pytest.approx(float(likely @ ((s + 1) / (2 * s + 3))), rel=1e-4)
+    none_at_all = (s + 2) * (s + 3) / ((2 * s + 3) * (2 * s + 4))
+    assert c.p_value == pytest.approx(float(likely @ (1 - none_at_all)), rel=1e-4)
     none = contradictions(Comparisons.of(3, w, l), (new == 2), np.arange(3))
     assert isinstance(none, NotApplicable)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 6), st.integers(0, 5), st.integers(1, 4), st.integers(1, 3)),
+        min_size=1,
+        max_size=4,
+        unique_by=lambda t: t[:3],
+    ),
+    st.floats(0.02, 50.0),
+    st.data(),
+)
+def test_the_tail_is_that_of_a_sum_of_beta_binomials(
+    pairs: list[tuple[int, int, int, int]], shape: float, data: st.DataObject
+) -> None:
+    sum_of = np.ones(1)
+    for won, lost, asked, times in pairs:
+        chances = betabinom.pmf(np.arange(asked + 1), asked, shape + lost, shape + won)
+        for _ in range(times):
+            sum_of = np.convolve(sum_of, chances)
+    at_least = data.draw(st.integers(0, sum_of.size - 1))
+    counts = np.array([p[:3] for p in pairs])
+    times = np.array([p[3] for p in pairs])
+    got = agreement._tail(shape, counts, times, at_least)
+    assert got == pytest.approx(sum_of[at_least:].sum(), abs=1e-9)
+
+
+def test_many_judgements_are_normal(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = np.array([[3, 1, 2], [1, 0, 1], [9, 4, 5]])
+    times = np.array([100, 300, 80])
+    exact = [agreement._tail(2.0, counts, times, k) for k in (320, 336, 360)]
+    monkeypatch.setattr(agreement, "_EXACT", 0)
+    normal = [agreement._tail(2.0, counts, times, k) for k in (320, 336, 360)]
+    assert 0.01 < exact[2] < exact[1] < exact[0] < 0.99
+    assert normal == pytest.approx(exact, abs=0.01)
+
+
+def test_a_baseline_that_judges_no_pair_twice_calls_little_a_contradiction() -> None:
+    """Nobody knows how often pairs are judged two ways: half of the rows against it is no proof."""
+    w, l = np.arange(0, 40, 2), np.arange(1, 40, 2)
+    flip = np.arange(20) % 2 == 0
+    rows = Comparisons.of(40, np.r_[w, np.where(flip, l, w)], np.r_[l, np.where(flip, w, l)])
+    c = contradictions(rows, np.arange(40) >= 20, np.arange(40))
+    assert not isinstance(c, NotApplicable)
+    assert (c.n, c.n_against, c.n_expected) == (20, 10, 0)
+    assert 0.1 < c.expected < 0.4
+    assert c.p_value > 0.05
 
 
 def test_clean_splits_are_not_called_contradictory() -> None:
@@ -133,8 +191,8 @@ def test_clean_splits_are_not_called_contradictory() -> None:
         c = contradictions(Comparisons.of(120, w, l), rng.random(400) < 0.1, np.arange(120))
         assert not isinstance(c, NotApplicable)
         found.append(c.p_value)
-    assert np.mean(np.array(found) < 0.01) <= 0.03
-    assert 0.3 < np.mean(found) < 0.7
+    assert np.mean(np.array(found) < 0.01) <= 0.025
+    assert 0.05 < np.mean(np.array(found) < 0.1) < 0.15
 
 
 def test_repeated_judgements() -> None:
