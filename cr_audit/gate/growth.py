@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,15 @@ from scipy.stats import binom, hypergeom
 
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
+from cr_audit.gate.beta_binomial import Groups
 from cr_audit.geometry.clones import CloneReport, Cluster, Scope
+
+_MEANS = np.array([0.0003, 0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9])
+_CONCENTRATIONS = np.geomspace(0.3, 1000.0, 15)
+_GRID_A = np.outer(_MEANS, _CONCENTRATIONS).ravel()
+_GRID_B = np.outer(1.0 - _MEANS, _CONCENTRATIONS).ravel()
+"""Rates of copies over prompts, Beta with these means and sums of parameters: from prompts that are
+all alike to prompts that hold copies only or none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,21 +69,16 @@ class ClusterGain:
 @dataclass(frozen=True, slots=True)
 class CloneRate:
     """Responses that have a near-copy: n_copied of n, old ones within the baseline, new ones within
-    all. dispersion : >= 1, how much more the baseline's prompts differ than chance allows;
-    p_value : Fisher's test on counts divided by it. excess : n_copied_new less what the old share
-    predicts.
+    all. expected : of n_copied_new, by the rates of the same prompts in the baseline and, for new
+    prompts, by how its prompts differ; p_value : of as many or more.
     """
 
     n_old: int
     n_copied_old: int
     n_new: int
     n_copied_new: int
-    dispersion: float
+    expected: float
     p_value: float
-
-    @property
-    def excess(self) -> float:
-        return self.n_copied_new - self.n_new * self.n_copied_old / max(self.n_old, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,8 +111,8 @@ def growth(
     rate: CloneRate | NotApplicable = NotApplicable("the batch holds no new response")
     spread = rate
     if new.any():
-        rate = _rate(copied_old, group[old], copied_new)
-        spread = _rate(_boilerplate(earlier), group[old], _boilerplate(clones)[new])
+        rate = _rate(copied_old, group[old], copied_new, group[new])
+        spread = _rate(_boilerplate(earlier), group[old], _boilerplate(clones)[new], group[new])
     typical = (copied_old.sum() + 0.5) / (copied_old.size + 1.0)
     weights = _masses(before, after, old)
     gains = [_gain(c, new, group, weights, n_rows, float(typical)) for c in _grown(clones, new)]
@@ -151,20 +153,26 @@ def _grown(clones: CloneReport, new: BoolArray) -> list[Cluster]:
     return out
 
 
-def _rate(copied_old: BoolArray, group: IntArray, copied_new: BoolArray) -> CloneRate:
-    n_old, n_new = copied_old.size, copied_new.size
-    k_old, k_new = int(copied_old.sum()), int(copied_new.sum())
-    _, index = np.unique(group, return_inverse=True)
-    n = np.bincount(index).astype(np.float64)
-    k = np.bincount(index, weights=copied_old)
-    share = k_old / n_old
-    dispersion = 1.0
-    if n.size > 1 and 0.0 < share < 1.0:
-        chi = float(np.sum((k - share * n) ** 2 / (share * (1 - share) * n)))
-        dispersion = max(1.0, chi / (n.size - 1))
-    a, b, c, d = (math.floor(x / dispersion) for x in (k_new, n_new, k_old, n_old))
-    p = float(hypergeom.sf(a - 1, b + d, a + c, b)) if b else 1.0
-    return CloneRate(n_old, k_old, n_new, k_new, dispersion, p)
+def _rate(
+    copied_old: BoolArray, group_old: IntArray, copied_new: BoolArray, group_new: IntArray
+) -> CloneRate:
+    prompts, index = np.unique(np.concatenate([group_old, group_new]), return_inverse=True)
+    old, new = index[: group_old.size], index[group_old.size :]
+    n = np.bincount(old, minlength=prompts.size)
+    k = np.bincount(old[copied_old], minlength=prompts.size)
+    c = np.bincount(new, minlength=prompts.size)
+    rates = Groups.of(k[n > 0], n[n > 0], _GRID_A, _GRID_B)
+    k_new = int(copied_new.sum())
+    asked = c > 0
+    known = k[asked], n[asked], c[asked]
+    return CloneRate(
+        n_old=copied_old.size,
+        n_copied_old=int(copied_old.sum()),
+        n_new=copied_new.size,
+        n_copied_new=k_new,
+        expected=rates.expected(*known),
+        p_value=rates.p_value(*known, k_new),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

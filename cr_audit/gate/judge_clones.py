@@ -130,7 +130,7 @@ def _rate_rises(
             "n_new": r.n_new,
             "n_copied_old": r.n_copied_old,
             "n_old": r.n_old,
-            "dispersion": r.dispersion,
+            "expected": r.expected,
             "p_value": r.p_value,
             "cluster": cluster_subject(effect, gains[0]),
         },

@@ -164,7 +164,7 @@ def _clone_rate(report: GateReport) -> Any:
         "n_copied_old": r.n_copied_old,
         "n_new": r.n_new,
         "n_copied_new": r.n_copied_new,
-        "dispersion": r.dispersion,
+        "expected": r.expected,
         "p_value": r.p_value,
     }
 

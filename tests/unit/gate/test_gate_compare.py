@@ -17,7 +17,7 @@ from scipy.stats import betabinom
 from cr_audit.arrays import Comparisons, NotApplicable
 from cr_audit.data.merging import merged, restricted
 from cr_audit.errors import ComputeError
-from cr_audit.gate import agreement
+from cr_audit.gate import beta_binomial
 from cr_audit.gate.agreement import contradictions, repeats
 from cr_audit.rankings import win_rates
 from cr_audit.rankings.added import effect_of_added_rows
@@ -154,16 +154,18 @@ def test_the_tail_is_that_of_a_sum_of_beta_binomials(
     at_least = data.draw(st.integers(0, sum_of.size - 1))
     counts = np.array([p[:3] for p in pairs])
     times = np.array([p[3] for p in pairs])
-    got = agreement._tail(shape, counts, times, at_least)
+    got = beta_binomial.tail(
+        shape + counts[:, 1], shape + counts[:, 0], counts[:, 2], times, at_least
+    )
     assert got == pytest.approx(sum_of[at_least:].sum(), abs=1e-9)
 
 
 def test_many_judgements_are_normal(monkeypatch: pytest.MonkeyPatch) -> None:
-    counts = np.array([[3, 1, 2], [1, 0, 1], [9, 4, 5]])
+    a, b, c = np.array([3.0, 2.0, 6.0]), np.array([5.0, 3.0, 11.0]), np.array([2, 1, 5])
     times = np.array([100, 300, 80])
-    exact = [agreement._tail(2.0, counts, times, k) for k in (320, 336, 360)]
-    monkeypatch.setattr(agreement, "_EXACT", 0)
-    normal = [agreement._tail(2.0, counts, times, k) for k in (320, 336, 360)]
+    exact = [beta_binomial.tail(a, b, c, times, k) for k in (320, 336, 360)]
+    monkeypatch.setattr(beta_binomial, "_EXACT", 0)
+    normal = [beta_binomial.tail(a, b, c, times, k) for k in (320, 336, 360)]
     assert 0.01 < exact[2] < exact[1] < exact[0] < 0.99
     assert normal == pytest.approx(exact, abs=0.01)
 
