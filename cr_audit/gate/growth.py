@@ -12,7 +12,7 @@ from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.gate.beta_binomial import Groups
 from cr_audit.geometry.clones import CloneReport, Cluster, Scope
 
-_MEANS = np.array([0.0003, 0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9])
+_MEANS = 1.0 / (1.0 + np.exp(-np.linspace(-9.0, 3.0, 61)))
 _CONCENTRATIONS = np.geomspace(0.3, 1000.0, 15)
 _GRID_A = np.outer(_MEANS, _CONCENTRATIONS).ravel()
 _GRID_B = np.outer(1.0 - _MEANS, _CONCENTRATIONS).ravel()
