@@ -46,13 +46,17 @@ def plan(scores: Scores, wanted_samples: int, max_products: float) -> Plan:
 
     At least one full draw is made whatever the budget. Depends on shapes alone, never on time.
     """
-    widest = max(min(scores.n_points, _TILE), scores.n_coordinates)
     per_product = 2 if scores.symmetric else 1
     wanted = -(-wanted_samples // per_product)
     affordable = int(max_products // max(1, scores.cost))
     n = max(1, min(wanted, affordable))
-    rows = int(np.clip(_BLOCK_CELLS // widest, 128, 8192))
-    return Plan(n_products=n, rows=min(rows, n), n_samples=n * per_product)
+    return Plan(n_products=n, rows=min(block_rows(scores), n), n_samples=n * per_product)
+
+
+def block_rows(scores: Scores) -> int:
+    """Draws per block, each block with a random stream of its own."""
+    widest = max(min(scores.n_points, _TILE), scores.n_coordinates)
+    return int(np.clip(_BLOCK_CELLS // widest, 128, 8192))
 
 
 def count_hits(

@@ -256,7 +256,7 @@ def voronoi_weights(
     wanted = max(min_samples, math.ceil(first.size / precision**2))
     schedule = plan(scores, wanted, max_products)
     hits = count_hits(scores, schedule, workers=workers, rng=rng)
-    return _from_hits(
+    return weights_from_hits(
         hits,
         cells,
         space=name,
@@ -272,7 +272,7 @@ def voronoi_weights(
     )
 
 
-def _from_hits(
+def weights_from_hits(
     hits: IntArray,
     cells: IntArray,
     *,
@@ -281,6 +281,7 @@ def _from_hits(
     outside: float,
     settings: Mapping[str, Any],
 ) -> Weights:
+    """hits : int64 (n_cells,), samples in each cell; cells : int64 (m,)."""
     m, u, n = cells.shape[0], hits.shape[0], int(hits.sum())
     size = np.bincount(cells, minlength=u)
     mass = hits / n
