@@ -13,6 +13,7 @@ from cr_audit.analysis.facts import (
     Embedding,
     NoiseFloor,
 )
+from cr_audit.analysis.growing import Growing
 from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.settings import Settings
 from cr_audit.analysis.units import rank_units
@@ -22,6 +23,7 @@ from cr_audit.embed import PrecomputedVectors, VectorCache
 from cr_audit.embed.backends import Backend
 from cr_audit.geometry.clones import DEFAULT_RADIUS, CloneReport, find_clones
 from cr_audit.geometry.contexts import paired_contexts
+from cr_audit.geometry.growing_cells import growing_weights
 from cr_audit.geometry.homogeneity import Homogeneity, homogeneity, noise_floor
 from cr_audit.geometry.scope import (
     MANY_ALTERNATIVES,
@@ -44,6 +46,7 @@ def analyse(
     cache: VectorCache | None = None,
     kept: Kept | None = None,
     embedding: Embedding | NotApplicable | None = None,
+    growing: Growing | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Compute all facts about ``dataset``.
@@ -52,6 +55,8 @@ def analyse(
     vectors (``--model none``).
     cache : where vectors are kept between runs; None computes them anew. kept : the same for
     clones and weights. embedding : what ``embed`` gives for this data, where it is known already.
+    growing : which part of the data was there before; what is found about all of it is then built
+    on what is found about that part.
 
     The random stream of each stage depends on ``settings.seed`` and the stage alone, so a stage
     gives the same numbers whether or not another one ran.
@@ -66,7 +71,9 @@ def analyse(
     votes = _votes(comparisons, clones, stream(settings, 2))
     report("weighing", 0, 0)
     scope = choose_scope(dataset, comparisons, settings)
-    weights = alternative_weights(dataset, settings, embedding, clones, scope, text_codes, kept)
+    weights = alternative_weights(
+        dataset, settings, embedding, clones, scope, text_codes, kept, growing
+    )
     report("resampling win rates", 0, 0)
     units = rank_units(
         dataset,
@@ -206,6 +213,7 @@ def alternative_weights(
     scope: Choice,
     text_codes: IntArray,
     kept: Kept | None = None,
+    growing: Growing | None = None,
 ) -> Weights | NotApplicable:
     """Weights of all alternatives by ``settings.weights``, or why there are none."""
     if settings.weights == "uniform":
@@ -223,13 +231,16 @@ def alternative_weights(
         labels = clones.labels.labels
 
     def weigh() -> Weights:
-        return _from_vectors(settings, embedding, prompt_of, duplicates, labels, scope.value)
+        return _from_vectors(
+            settings, embedding, prompt_of, duplicates, labels, scope.value, growing
+        )
 
     if kept is None:
         return weigh()
     asked = (settings.weights, settings.space, settings.precision, settings.seed, scope.value)
     vectors = (embedding.response_vectors, embedding.prompt_vectors)
-    return kept.call("weights", (*asked, *vectors, prompt_of, duplicates, labels), weigh)
+    old = None if growing is None else growing.alternatives
+    return kept.call("weights", (*asked, *vectors, prompt_of, duplicates, labels, old), weigh)
 
 
 def _from_vectors(
@@ -239,6 +250,7 @@ def _from_vectors(
     duplicates: IntArray,
     labels: IntArray | None,
     scope: str,
+    growing: Growing | None,
 ) -> Weights:
     rng = stream(settings, 3)
     if settings.weights == "voronoi" and scope == "prompt":
@@ -248,6 +260,8 @@ def _from_vectors(
             space=settings.space,
             precision=settings.precision,
             duplicates=duplicates,
+            old=None if growing is None else growing.alternatives,
+            earlier=_earlier_weights(growing),
             rng=rng,
         )
     if settings.weights == "sharing" and scope == "prompt":
@@ -261,6 +275,15 @@ def _from_vectors(
     contexts = paired_contexts(embedding.prompt_vectors, embedding.response_vectors, prompt_of)
     if settings.weights == "sharing":
         return sharing_weights(contexts, duplicates=duplicates, clusters=labels, rng=rng)
+    if growing is not None and settings.space == "sphere":
+        return growing_weights(
+            contexts,
+            growing.alternatives,
+            precision=settings.precision,
+            duplicates=duplicates,
+            keep=growing.memory.call,
+            rng=rng,
+        )
     return voronoi_weights(
         contexts,
         space=settings.space,
@@ -268,6 +291,13 @@ def _from_vectors(
         duplicates=duplicates,
         rng=rng,
     )
+
+
+def _earlier_weights(growing: Growing | None) -> Weights | None:
+    if growing is None or growing.earlier is None:
+        return None
+    weights = growing.earlier.weights
+    return None if isinstance(weights, NotApplicable) else weights
 
 
 def duplicate_labels(prompt_of: IntArray, text_codes: IntArray) -> IntArray:

@@ -33,12 +33,13 @@ from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIs
 from cr_audit.embed.backends import Notice
 from cr_audit.geometry.calibration import EncoderCosines
 from cr_audit.geometry.clones import CloneReport, Cluster, Neighbours
+from cr_audit.geometry.growing_cells import Nearest
 from cr_audit.geometry.scope import WeightsByPrompt
 from cr_audit.geometry.weights import Weights
 
 T = TypeVar("T")
 
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 1_000_000_000
 """Two baselines of 100,000 rows took 8 and 30 MB, each batch against them up to 2 MB."""
 _MAGIC = b"crAkept1"
@@ -52,6 +53,7 @@ _CLASSES: dict[str, type[Any]] = {
         EncoderCosines,
         FileRead,
         Groups,
+        Nearest,
         Neighbours,
         NotApplicable,
         PreferenceDataset,
@@ -86,7 +88,17 @@ class Kept:
         inputs : everything that the result depends on: None, bool, int, float, str, arrays, and
         sequences and mappings of these. sound : whether a computed result belongs to ``inputs``.
         """
-        path = self._folder / f"kept-{_name(name, inputs)}.bin"
+        return self.entry(entry_name(name, inputs), compute, sound=sound)
+
+    def entry(
+        self,
+        name: str,
+        compute: Callable[[], T],
+        *,
+        sound: Callable[[T], bool] = lambda result: True,
+    ) -> T:
+        """As ``call``, by the name that ``entry_name`` gives."""
+        path = self._folder / f"kept-{name}.bin"
         found = self._load(path)
         if found is not None:
             return found[0]  # type: ignore[no-any-return]
@@ -151,7 +163,8 @@ def _checksum(body: bytes | bytearray) -> bytes:
     return hashlib.blake2b(body, digest_size=_CHECK).digest()
 
 
-def _name(name: str, inputs: Sequence[Any]) -> str:
+def entry_name(name: str, inputs: Sequence[Any]) -> str:
+    """The digest by which a result is found."""
     h = hashlib.blake2b(digest_size=16, person=b"cr-audit kept")
     _feed(h, [FORMAT, __version__, np.__version__, name, list(inputs)])
     return h.hexdigest()

@@ -13,6 +13,7 @@ import numpy as np
 from cr_audit.analysis import Analysis, Settings, analyse
 from cr_audit.analysis.embedding import Progress, embed, embedding_of_part
 from cr_audit.analysis.facts import UnitResult
+from cr_audit.analysis.growing import Growing, Memory
 from cr_audit.analysis.kept import Kept
 from cr_audit.arrays import BoolArray, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset, ReadReport
@@ -83,10 +84,27 @@ def compare(
     )
     # Of the baseline alone nothing is shown that a bootstrap gives; the paired one comes below.
     quick = replace(settings, n_replicates=MIN_REPLICATES)
-    before = analyse(alone, quick, backend=None, embedding=known, kept=kept, progress=progress)
+    memory = Memory(kept)
+    before = analyse(
+        alone,
+        quick,
+        backend=None,
+        embedding=known,
+        kept=kept,
+        growing=Growing(np.arange(alone.n_alternatives), memory),
+        progress=progress,
+    )
     unit = before.units[0].unit
     same = replace(settings, unit=unit, scope=before.scope.value)
-    after = analyse(both, same, backend=None, embedding=embedding, kept=kept, progress=progress)
+    after = analyse(
+        both,
+        same,
+        backend=None,
+        embedding=embedding,
+        kept=kept,
+        growing=Growing(old, memory, before),
+        progress=progress,
+    )
     comparisons = both.comparison_arrays()
     added: BoolArray = both.comparisons["file"].to_numpy() >= n_files
     is_new = np.ones(both.n_alternatives, np.bool_)

@@ -117,7 +117,12 @@ def growing_weights(
     )
     found: Nearest = keep(
         "nearest",
-        [*directions.entropy, directions.rows, n_kept, *(x for b in earlier for x in (b.rows, b.of))],
+        [
+            *directions.entropy,
+            directions.rows,
+            n_kept,
+            *(x for b in earlier for x in (b.rows, b.of)),
+        ],
         lambda: nearest(earlier, directions, 0, n_kept, workers),
     )
     shared = min(n, n_kept)
@@ -227,7 +232,7 @@ class _Search:
     def _upper(
         self, tile: Float32Array, exact: FloatArray, margin: FloatArray, first: int
     ) -> tuple[IntArray, FloatArray]:
-        """Per row the point with the largest exact score among those of a tile of float32 scores."""
+        """Per row the point with the largest exact score, from a tile of float32 scores."""
         row = np.arange(tile.shape[0])
         owner = tile.argmax(axis=1)
         top = tile[row, owner]

@@ -61,6 +61,8 @@ def voronoi_weights_by_prompt(
     space: str,
     precision: float,
     duplicates: IntArray | None,
+    old: IntArray | None = None,
+    earlier: Weights | None = None,
     rng: np.random.Generator,
 ) -> WeightsByPrompt:
     """Voronoi weights of the responses of each prompt among themselves.
@@ -69,13 +71,30 @@ def voronoi_weights_by_prompt(
     label = equal text, or None. On the sphere the weights depend on the Gram matrix alone, so the
     m_q vectors of a prompt are first rotated into their own span (QR): m_q^2 products per sample
     instead of m_q d. Memory: one prompt at a time.
+
+    old : int64, items that were there before the others (None: all). Prompts of old items get the
+    random streams that they get without the others. earlier : what this function gave for the old
+    items alone; where nothing joined a prompt its part is taken from there.
     """
     members = _members(prompt_of)
-    streams = rng.spawn(len(members))
+    is_old = np.ones(prompt_of.shape[0], np.bool_)
+    if old is not None:
+        is_old[:] = False
+        is_old[old] = True
+    before = [bool(is_old[items].any()) for items in members]
+    order = sorted(range(len(members)), key=lambda i: not before[i])
+    streams = dict(zip(order, rng.spawn(len(members)), strict=True))
+    place = dict(zip(order, range(len(members)), strict=True))
+    known = earlier.parts if isinstance(earlier, WeightsByPrompt) else ()
+    if known and len(known) != sum(before):
+        raise ValueError(f"{len(known)} prompts were weighed earlier, {sum(before)} have old items")
     parts = []
     # One BLAS thread: the last bits of the rotation must not depend on the number of cores.
     with threadpool_limits(1, user_api="blas"):
-        for items, stream in zip(members, streams, strict=True):
+        for i, items in enumerate(members):
+            if known and is_old[items].all():
+                parts.append(known[place[i]])
+                continue
             vectors = response_vectors[items].astype(np.float64)
             if space == "sphere" and items.size < vectors.shape[1]:
                 vectors = np.linalg.qr(vectors.T)[1].T
@@ -87,7 +106,7 @@ def voronoi_weights_by_prompt(
                     min_samples=MIN_SAMPLES_PER_PROMPT,
                     duplicates=None if duplicates is None else duplicates[items],
                     workers=1,
-                    rng=stream,
+                    rng=streams[i],
                 )
             )
     return _assembled(members, tuple(parts), prompt_of.shape[0])
