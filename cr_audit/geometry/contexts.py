@@ -151,17 +151,22 @@ def model_gram(
     square = np.zeros((k, n))
     sums = np.zeros((k, k))
     step = max(1, _DENSE_CELLS // (k * d))
+    order = np.argsort(cell, kind="stable")
+    ends = np.concatenate([[0], np.cumsum(count)])
+    dense = np.zeros((k, min(step, n), d))
     with threadpool_limits(limits=1, user_api="blas"):
         for start in range(0, n, step):
             lo, hi = np.searchsorted(key, [start * k, (start + step) * k])
-            rows = slice(*np.searchsorted(np.sort(cell), [lo, hi]))
-            chosen = np.argsort(cell, kind="stable")[rows]
+            chosen = order[ends[lo] : ends[hi]]
             part = mean_of[lo:hi][:, chosen] @ response_vectors[known[chosen]].astype(np.float64)
             square[key[lo:hi] % k, key[lo:hi] // k] = np.einsum("ij,ij->i", part, part)
-            block = np.zeros((k, min(step, n - start), d))
-            block[key[lo:hi] % k, key[lo:hi] // k - start] = part
-            flat = block.reshape(k, -1)
+            if dense.shape[1] > n - start:
+                dense = np.zeros((k, n - start, d))
+            places = key[lo:hi] % k, key[lo:hi] // k - start
+            dense[places] = part
+            flat = dense.reshape(k, -1)
             sums += flat @ flat.T
+            dense[places] = 0.0  # a new array of zeros costs more than the product
         return _finish_gram(sums, square, present)
 
 

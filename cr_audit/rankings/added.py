@@ -23,7 +23,7 @@ from cr_audit.rankings.rates import (
     competition_ranks,
     win_rates,
 )
-from cr_audit.rankings.shifts import Resampler
+from cr_audit.rankings.shifts import Resampler, in_turn, multipliers
 
 MAX_STORED = 20_000_000
 """Replicates times items of which differences are kept: 160 MB for each of the two rates."""
@@ -205,15 +205,15 @@ def _differences(
         resample = Resampler(data[i], pairs, rates[i].average, labels[i])
         count = pairs.mass if count_weighted else np.ones(pairs.p.shape[0])
         parts.append((Sums(pairs, count_weighted), resample, count))
-    for r in range(n):
-        g = rng.standard_exponential(n_clusters) - 1.0
+    n_pairs = max(count.shape[0] for _, _, count in parts)
+    for start, g in multipliers(n_clusters, n, n_pairs, rng):
+        at = slice(start, start + g.shape[1])
         for i, sign in ((0, -1.0), (1, 1.0)):
             sums, resample, count = parts[i]
-            w = weights[i] if draws is None else draws[i][r % draws[i].shape[0]]
+            w = weights[i] if draws is None else in_turn(draws[i], start, g.shape[1])
             moved = resample.moved_by(g[: resample.n_clusters])
-            average, weighted = sums.rates(moved, count, w)
-            out[0, r] += sign * average[kept]
-            out[1, r] += sign * weighted[kept]
+            for rates_moved, total in zip(sums.replicates(moved, count, w), out, strict=True):
+                total[at] += sign * rates_moved[kept].T
     return out[0], out[1]
 
 

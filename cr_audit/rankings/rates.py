@@ -160,10 +160,12 @@ class Sums:
         row = np.concatenate([pairs.first, pairs.second])
         column = np.concatenate([pairs.second, pairs.first])
         self._order = np.lexsort((column, row))
+        self._opponent = column[self._order]
         self._count = self._entries = np.zeros(0)
         self.n_opponents: IntArray = np.bincount(row, minlength=m)
         start = np.concatenate([[0], np.cumsum(self.n_opponents)])
-        self._matrix = csr_array((np.ones(2 * k), column[self._order], start), shape=(m, m))
+        self._matrix = csr_array((np.ones(2 * k), self._opponent, start), shape=(m, m))
+        self._adds = csr_array((np.ones(2 * k), np.arange(2 * k), start), shape=(m, 2 * k))
         self._own = np.ones(m)
         if count_weighted:
             both = np.concatenate([pairs.mass, pairs.mass])
@@ -192,3 +194,27 @@ class Sums:
         below = np.where(below > 0, below, below[:, :1])
         rates = np.where((self.n_opponents > 0)[:, None], above / below, np.nan)
         return tuple(rates.T)
+
+    def replicates(
+        self, p: FloatArray, count: FloatArray, *weights: FloatArray
+    ) -> list[FloatArray]:
+        """As ``rates`` for each column of ``p``, float64 (k, r), bit for bit: every result (m, r).
+
+        weights : each float64 (m,), or (m, r) where they differ between the columns.
+        """
+        c = np.concatenate([count, count])[self._order]
+        won = np.concatenate([p, 1.0 - p])[self._order]
+        won *= c[:, None]
+        self._matrix.data = c
+        sums: list[tuple[FloatArray, FloatArray]] = []
+        for given in (np.ones(self._own.shape[0]), *weights):
+            w = given[:, None] if given.ndim == 1 else given
+            own = w * self._own[:, None]
+            below = self._matrix @ w + own
+            above = self._adds @ (won * w[self._opponent] if sums else won) + 0.5 * own
+            if sums:
+                above = np.where(below > 0, above, sums[0][0])
+                below = np.where(below > 0, below, sums[0][1])
+            sums.append((above, below))
+        known = (self.n_opponents > 0)[:, None]
+        return [np.where(known, above / below, np.nan) for above, below in sums]

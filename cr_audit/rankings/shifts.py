@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.stats import norm, t
 
 from cr_audit.arrays import (
@@ -29,6 +30,7 @@ from cr_audit.rankings.rates import (
 )
 
 _DRAWS_PER_BLOCK = 64
+_LARGEST_BLOCK, _BLOCK = 64, 2_000_000  # replicates worked on at once; numbers held for them
 # From about this many votes on, a pair's own votes say how much they scatter.
 _OWN_VOTES = 10.0
 
@@ -156,9 +158,11 @@ def bootstrap_win_rates(
     resample = Resampler(comparisons, pairs, sums.rates(pairs.p, ones, w)[0], labels)
     tail = _Tail(math.inf if clusters is None else _effective(comparisons, labels))
     tally = _Tally(rates, n_needed, n_replicates, tail)
-    for r in range(n_replicates):
-        columns = w if draws is None else np.stack([w, draws[r % draws.shape[0]]], axis=1)
-        tally.add(*sums.rates(resample.draw(rng), count, columns))
+    for start, g in multipliers(resample.n_clusters, n_replicates, pairs.p.shape[0], rng):
+        used = () if draws is None else (in_turn(draws, start, g.shape[1]),)
+        found = sums.replicates(resample.moved_by(g), count, w, *used)
+        for replicate in np.stack(found).transpose(2, 0, 1):
+            tally.add(*replicate)
     monte_carlo = np.zeros(w.shape[0]) if draws is None else _spread(sums, pairs.p, count, draws)
     return tally.result(
         monte_carlo,
@@ -171,6 +175,24 @@ def bootstrap_win_rates(
             "n_weight_draws": 0 if draws is None else int(draws.shape[0]),
         },
     )
+
+
+def multipliers(
+    n_clusters: int, n_replicates: int, n_pairs: int, rng: np.random.Generator
+) -> Iterator[tuple[int, FloatArray]]:
+    """Blocks of replicates: the number of the first, and float64 (n_clusters, r), one multiplier
+    (less its mean, 1) per cluster and replicate. The draws do not depend on the size of a block,
+    which keeps memory near ``_BLOCK`` numbers."""
+    step = int(np.clip(_BLOCK // max(n_clusters, 2 * n_pairs), 1, _LARGEST_BLOCK))
+    for start in range(0, n_replicates, step):
+        n = min(step, n_replicates - start)
+        yield start, np.ascontiguousarray(rng.standard_exponential((n, n_clusters)).T) - 1.0
+
+
+def in_turn(draws: FloatArray, start: int, n: int) -> FloatArray:
+    """The draws (s, m) that replicates start, start + 1, ... use: (m, n)."""
+    used: FloatArray = draws[np.arange(start, start + n) % draws.shape[0]].T
+    return used
 
 
 def _spread(sums: Sums, p: FloatArray, count: FloatArray, draws: FloatArray) -> FloatArray:
@@ -204,27 +226,22 @@ class Resampler:
         self.n_clusters = int(labels.max()) + 1
         # Rows of one pair and one cluster always move together: add them up once.
         cell, inverse = np.unique(pair * np.int64(self.n_clusters) + labels, return_inverse=True)
-        self._pair, self._cluster = cell // self.n_clusters, cell % self.n_clusters
-        mass = np.bincount(inverse, weights=c.mass, minlength=cell.size) / pairs.mass[self._pair]
+        of, cluster = cell // self.n_clusters, cell % self.n_clusters
+        mass = np.bincount(inverse, weights=c.mass, minlength=cell.size) / pairs.mass[of]
         wins = np.bincount(inverse, weights=c.mass * won, minlength=cell.size)
-        n = 1.0 / np.bincount(self._pair, weights=mass**2, minlength=k)
+        n = 1.0 / np.bincount(of, weights=mass**2, minlength=k)
         lean = _OWN_VOTES / (n - 1.0 + _OWN_VOTES)
         centre = pairs.p + lean * (_expected(pairs, average) - pairs.p)
         scale = np.sqrt(n / (n - 1.0 + lean**2))
         self._p = pairs.p
-        self._residual = scale[self._pair] * (
-            wins / pairs.mass[self._pair] - mass * centre[self._pair]
-        )
-
-    def draw(self, rng: np.random.Generator) -> FloatArray:
-        return self.moved_by(rng.standard_exponential(self.n_clusters) - 1.0)
+        residual = scale[of] * (wins / pairs.mass[of] - mass * centre[of])
+        start = np.searchsorted(of, np.arange(k + 1))
+        self._residuals = csr_array((residual, cluster, start), shape=(k, self.n_clusters))
 
     def moved_by(self, g: FloatArray) -> FloatArray:
-        """p of every pair under one multiplier (less its mean, 1) per cluster."""
-        moved = np.bincount(
-            self._pair, weights=g[self._cluster] * self._residual, minlength=self._p.shape[0]
-        )
-        p: FloatArray = self._p + moved
+        """p of every pair, float64 (k, r), under multipliers (less their mean, 1) per cluster and
+        replicate, (n_clusters, r)."""
+        p: FloatArray = self._p[:, None] + self._residuals @ g
         return p
 
 
