@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from cr_audit.analysis.embedding import NO_TEXT, Progress, embed
@@ -24,6 +26,7 @@ from cr_audit.embed.backends import Backend
 from cr_audit.geometry.clones import DEFAULT_RADIUS, CloneReport, find_clones
 from cr_audit.geometry.contexts import paired_contexts
 from cr_audit.geometry.growing_cells import growing_weights
+from cr_audit.geometry.growing_clones import find_growing_clones
 from cr_audit.geometry.homogeneity import Homogeneity, homogeneity, noise_floor
 from cr_audit.geometry.scope import (
     MANY_ALTERNATIVES,
@@ -67,7 +70,7 @@ def analyse(
     if embedding is None:
         embedding = embed(dataset, backend, cache=cache, progress=report)
     report("finding clones", 0, 0)
-    clones = _clones(dataset, settings, embedding, kept)
+    clones = _clones(dataset, settings, embedding, kept, growing)
     votes = _votes(comparisons, clones, stream(settings, 2))
     report("weighing", 0, 0)
     scope = choose_scope(dataset, comparisons, settings)
@@ -118,6 +121,7 @@ def _clones(
     settings: Settings,
     embedding: Embedding | NotApplicable,
     kept: Kept | None,
+    growing: Growing | None,
 ) -> CloneReport | NotApplicable:
     if not dataset.has_text and not isinstance(embedding, NotApplicable):
         return find_vector_clones(
@@ -136,19 +140,23 @@ def _clones(
     radius = DEFAULT_RADIUS if settings.radius is None else settings.radius
 
     def find() -> CloneReport:
-        return find_clones(
-            response_texts=responses,
-            prompt_of=prompt_of,
-            prompt_texts=prompts,
-            response_vectors=vectors,
-            radius=radius,
-            rng=stream(settings, 1),
-        )
+        given: dict[str, Any] = {
+            "response_texts": responses,
+            "prompt_of": prompt_of,
+            "prompt_texts": prompts,
+            "response_vectors": vectors,
+            "radius": radius,
+            "rng": stream(settings, 1),
+        }
+        if growing is None:
+            return find_clones(**given)
+        return find_growing_clones(growing.alternatives, keep=growing.memory.call, **given)
 
     if kept is None:
         return find()
+    old = None if growing is None else growing.alternatives
     return kept.call(
-        "clones", (responses, prompt_of, prompts, vectors, radius, settings.seed), find
+        "clones", (responses, prompt_of, prompts, vectors, radius, settings.seed, old), find
     )
 
 

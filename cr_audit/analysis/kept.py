@@ -34,7 +34,9 @@ from cr_audit.embed.backends import Notice
 from cr_audit.geometry.calibration import EncoderCosines
 from cr_audit.geometry.clones import CloneReport, Cluster, Neighbours
 from cr_audit.geometry.growing_cells import Nearest
+from cr_audit.geometry.growing_clones import KnownPairs
 from cr_audit.geometry.scope import WeightsByPrompt
+from cr_audit.geometry.text_pairs import TextPairs
 from cr_audit.geometry.weights import Weights
 
 T = TypeVar("T")
@@ -53,6 +55,7 @@ _CLASSES: dict[str, type[Any]] = {
         EncoderCosines,
         FileRead,
         Groups,
+        KnownPairs,
         Nearest,
         Neighbours,
         NotApplicable,
@@ -60,6 +63,7 @@ _CLASSES: dict[str, type[Any]] = {
         ReadReport,
         RowIssue,
         SchemaMatch,
+        TextPairs,
         Weights,
         WeightsByPrompt,
     )

@@ -13,19 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
-from cr_audit.arrays import Float32Array, Groups, IntArray, NotApplicable
+from cr_audit.arrays import BoolArray, Float32Array, Groups, IntArray, NotApplicable
 from cr_audit.geometry.calibration import EncoderCosines, encoder_cosines
-from cr_audit.geometry.clusters import RowCluster, bounded_clusters
+from cr_audit.geometry.clusters import DistanceIndex, RowCluster, bounded_clusters
 from cr_audit.geometry.shingles import Shingles
 from cr_audit.geometry.text_pairs import TextIndex, TextPairs, text_pairs
 
 DEFAULT_RADIUS = 0.4
 DEFAULT_LOOSE_RADIUS = 0.55
 METRIC = "jaccard-words-and-pairs"
+_RECALL_CELLS = 4_000_000
 
 Scope = Literal["response", "prompt", "boilerplate"]
 Kind = Literal["exact", "near", "loose"]
@@ -97,7 +98,7 @@ class CloneReport:
     metric: str
 
 
-def _ranked(texts: Sequence[str | None]) -> tuple[list[str], IntArray]:
+def ranked(texts: Sequence[str | None]) -> tuple[list[str], IntArray]:
     """Distinct texts in sorted order, and which of them each row has (-1 where None)."""
     unique = sorted({t for t in texts if t is not None})
     rank = {t: i for i, t in enumerate(unique)}
@@ -168,6 +169,64 @@ def partition(n: int, clusters: Iterable[RowCluster]) -> Groups:
     return Groups(labels=dense.astype(np.int64), n_groups=int(dense.max(initial=-1)) + 1)
 
 
+class SetIndex(DistanceIndex, Protocol):
+    """Sets whose distances can be asked for; sizes int64 (n,), comparable bool (n,)."""
+
+    sizes: IntArray
+    comparable: BoolArray
+
+    @property
+    def n(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """Distinct texts of one group. of : int64 (alternatives,), -1 = no text; text, group : int64
+    (units,), numbers of texts in sorted order, and of groups, -1 for no prompt."""
+
+    of: IntArray
+    text: IntArray
+    group: IntArray
+
+
+class Searches(Protocol):
+    """Who finds the pairs of one level: all pairs anew, or those that are not known yet."""
+
+    def asked(
+        self, texts: list[str], text_of: IntArray, radius: float
+    ) -> tuple[SetIndex, TextPairs]:
+        """Pairs of texts of prompts; text_of : int64 (prompts,), -1 = none."""
+
+    def answered(
+        self, texts: list[str], units: Units, radius: float, loose: float
+    ) -> tuple[SetIndex, TextPairs]:
+        """Pairs of units within one group."""
+
+    def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
+        """Pairs of the same texts, whatever their groups."""
+
+
+class AllPairs:
+    """Every pair is searched for."""
+
+    def asked(
+        self, texts: list[str], text_of: IntArray, radius: float
+    ) -> tuple[SetIndex, TextPairs]:
+        index = TextIndex(Shingles.of(texts))
+        return index, text_pairs(index, radius)
+
+    def answered(
+        self, texts: list[str], units: Units, radius: float, loose: float
+    ) -> tuple[SetIndex, TextPairs]:
+        self.shingles = Shingles.of(texts)
+        index = TextIndex(self.shingles.within(units.text, units.group + 1))
+        return index, text_pairs(index, loose, ball_diameter=radius)
+
+    def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
+        index = TextIndex(self.shingles)
+        return index, text_pairs(index, radius)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Level:
     """One scope's result: clusters of rows per kind, and the searches behind them."""
@@ -175,15 +234,14 @@ class _Level:
     exact: list[RowCluster]
     near: list[RowCluster]
     loose: list[RowCluster]
-    index: TextIndex
+    index: SetIndex
     pairs: TextPairs
 
 
-def _searched(
-    index: TextIndex, unit: IntArray, radius: float, loose_radius: float | None
+def _clustered(
+    found: tuple[SetIndex, TextPairs], unit: IntArray, radius: float, loose_radius: float | None
 ) -> _Level:
-    widest = radius if loose_radius is None else loose_radius
-    pairs = text_pairs(index, widest, ball_diameter=radius)
+    index, pairs = found
     radii = (radius,) if loose_radius is None else (radius, loose_radius)
     items = UnitRows(unit, index.n)
     levels = [[items.lifted(c) for c in found] for found in bounded_clusters(index, pairs, radii)]
@@ -211,8 +269,9 @@ def _recall(levels: Sequence[_Level], rng: np.random.Generator, n_sample: int) -
         rows = np.sort(rng.choice(index.n, min(n_sample, index.n), replace=False))
         listed = set((pairs.first * index.n + pairs.second).tolist())
         sampled += rows.size
-        for lo in range(0, rows.size, 16):
-            some = rows[lo : lo + 16]
+        step = int(np.clip(_RECALL_CELLS // max(index.n, 1), 16, 64))
+        for lo in range(0, rows.size, step):
+            some = rows[lo : lo + step]
             d = index.to_all(some)
             d[:, ~index.comparable] = np.inf
             d[~index.comparable[some]] = np.inf
@@ -237,6 +296,7 @@ def find_clones(
     loose_radius: float | None = None,
     boilerplate_prompts: int = 3,
     recall_sample: int = 64,
+    searches: Searches | None = None,
     rng: np.random.Generator,
 ) -> CloneReport:
     """Clusters of clones among responses, among prompts, and across prompts.
@@ -250,7 +310,8 @@ def find_clones(
     0.55, or the radius where that is larger. Empty responses are exact clones of each other within
     a prompt and of nothing else. Raises ValueError where the radii or lengths do not fit.
     boilerplate_prompts : at least so many different prompts (clones of a prompt counted once) make
-    near-equal answers boilerplate. rng : draws the rows on which recall is measured.
+    near-equal answers boilerplate. searches : where the pairs come from, None = all are searched
+    for. rng : draws the rows on which recall is measured.
     """
     if loose_radius is None:
         loose_radius = max(DEFAULT_LOOSE_RADIUS, radius)
@@ -258,28 +319,32 @@ def find_clones(
         raise ValueError(f"expected 0 <= radius <= loose_radius < 1, got {radius}, {loose_radius}")
     if len(response_texts) != prompt_of.shape[0]:
         raise ValueError(f"{len(response_texts)} texts but {prompt_of.shape[0]} prompt indices")
+    search = searches or AllPairs()
     # Prompts first: what counts as one prompt decides what counts as one answer's scope.
-    distinct_prompts, prompt_text = _ranked(prompt_texts)
-    asked = _searched(TextIndex(Shingles.of(distinct_prompts)), prompt_text, radius, None)
+    distinct_prompts, prompt_text = ranked(prompt_texts)
+    asked = _clustered(
+        search.asked(distinct_prompts, prompt_text, radius), prompt_text, radius, None
+    )
     prompt_labels = partition(len(prompt_texts), [*asked.exact, *asked.near])
     group = np.where(prompt_of >= 0, np.append(prompt_labels.labels, -1)[prompt_of], -1)
 
-    texts, text = _ranked(response_texts)
-    shingles = Shingles.of(texts)
+    texts, text = ranked(response_texts)
     held = np.flatnonzero(text >= 0)
     pair = (group[held] + 1) * max(len(texts), 1) + text[held]
     units, inverse = np.unique(pair, return_inverse=True)
     unit = np.full(text.size, -1, np.int64)
     unit[held] = inverse
-    within = shingles.within(units % max(len(texts), 1), units // max(len(texts), 1))
-    answered = _searched(TextIndex(within), unit, radius, loose_radius)
-    searches = [asked, answered]
+    of = Units(unit, units % max(len(texts), 1), units // max(len(texts), 1) - 1)
+    found = search.answered(texts, of, radius, loose_radius)
+    answered = _clustered(found, unit, radius, loose_radius)
+    levels = [asked, answered]
 
     boilerplate: list[RowCluster] = []
     if np.unique(group[held]).size >= boilerplate_prompts:
-        filled = np.where((text >= 0) & np.isin(text, np.flatnonzero(shingles.sizes)), text, -1)
-        across = _searched(TextIndex(shingles), filled, radius, None)
-        searches.append(across)
+        found = search.across(radius)
+        filled = np.where((text >= 0) & np.isin(text, np.flatnonzero(found[0].sizes)), text, -1)
+        across = _clustered(found, filled, radius, None)
+        levels.append(across)
         inside_near = np.zeros(text.size, bool)
         for c in across.near:
             inside_near[c.members] = True
@@ -299,7 +364,7 @@ def find_clones(
     for c in boilerplate:
         kind: Kind = "exact" if np.unique(text[c.members]).size == 1 else "near"
         clusters.append(described("boilerplate", kind, c, text, group))
-    recall, sampled = _recall(searches, rng, recall_sample)
+    recall, sampled = _recall(levels, rng, recall_sample)
     encoder: EncoderCosines | NotApplicable = NotApplicable("no vectors were given")
     if response_vectors is not None:
         close = answered.pairs.limited(radius)
@@ -309,11 +374,11 @@ def find_clones(
         labels=partition(text.size, [*answered.exact, *answered.near]),
         prompt_labels=prompt_labels,
         neighbours=Neighbours(
-            index="exact" if all(s.pairs.complete for s in searches) else "frequent-skipped",
+            index="exact" if all(s.pairs.complete for s in levels) else "frequent-skipped",
             recall_estimate=recall,
             n_recall_sample=sampled,
-            n_candidates=sum(s.pairs.n_candidates for s in searches),
-            n_edges=sum(s.pairs.first.size for s in searches),
+            n_candidates=sum(s.pairs.n_candidates for s in levels),
+            n_edges=sum(s.pairs.first.size for s in levels),
         ),
         encoder=encoder,
         radius=radius,

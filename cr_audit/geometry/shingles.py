@@ -168,7 +168,7 @@ class Shingles:
     def of(cls, texts: Sequence[str]) -> Shingles:
         """Time is linear in the characters (about 16 MB/s on one core), memory in the entries."""
         n = len(texts)
-        bits = np.uint64(max(1, (max(n, 1) - 1).bit_length()))
+        bits = _text_bits(n)
         classes = _CharClasses()
         packed: list[UInt64Array] = []
         wordless: list[int] = []
@@ -202,10 +202,46 @@ class Shingles:
         offset = np.arange(entry.size) - np.repeat(np.cumsum(copies) - copies, copies)
         unit = order[first[self.texts[entry]] + offset]
         salt = _mixed((groups + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-        bits = np.uint64(max(1, (max(texts.size, 1) - 1).bit_length()))
+        bits = _text_bits(texts.size)
         packed = _packed(_mixed(self.keys[entry] + salt[unit]), unit, 0, bits)
         rows = (packed & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
         return Shingles(keys=packed >> bits, texts=rows, sizes=self.sizes[texts])
+
+    def packed(self) -> UInt64Array:
+        """Every entry in one word, ascending: the shortened hash, then the text."""
+        bits = _text_bits(self.n)
+        out: UInt64Array = (self.keys << bits) | self.texts.astype(np.uint64)
+        return out
+
+    @classmethod
+    def grown(
+        cls, packed: UInt64Array, places: IntArray, added: Shingles, at: IntArray
+    ) -> Shingles:
+        """What ``of`` gives for all texts, from the ``packed`` sets of some and the sets ``added``
+        of the others. places, at : int64, ascending, where the ones and the others stand."""
+        n = places.size + at.size
+        bits = _text_bits(n)
+        parts = []
+        for entries, here in ((packed, places), (added.packed(), at)):
+            own = _text_bits(here.size)
+            rows = here[(entries & ((np.uint64(1) << own) - np.uint64(1))).astype(np.int64)]
+            parts.append((entries >> bits << bits) | rows.astype(np.uint64))
+        entries = np.concatenate(parts)
+        entries.sort(kind="stable")  # two sorted runs, where no text moved to another place
+        keep = np.ones(entries.size, bool)
+        keep[1:] = entries[1:] != entries[:-1]
+        entries = entries[keep]
+        rows = (entries & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
+        entries >>= bits
+        return cls(keys=entries, texts=rows, sizes=np.bincount(rows, minlength=n).astype(np.int64))
+
+    def some(self, rows: IntArray) -> Shingles:
+        """The sets of some texts (int64, ascending), numbered 0, 1, ..."""
+        place = np.full(self.n, -1, np.int64)
+        place[rows] = np.arange(rows.size)
+        held = place[self.texts]
+        keep = held >= 0
+        return Shingles(keys=self.keys[keep], texts=held[keep], sizes=self.sizes[rows])
 
     def matrix(self) -> sp.csr_array:
         """Sets as a sparse 0/1 matrix, float32 (n, shared shingles); a shingle of one text is left
@@ -223,6 +259,11 @@ class Shingles:
         out = sp.csr_array((ones, (rows, column)), shape=(self.n, order.size))
         out.sort_indices()
         return out
+
+
+def _text_bits(n: int) -> np.uint64:
+    """Bits that the number of one of n texts takes."""
+    return np.uint64(max(1, (max(n, 1) - 1).bit_length()))
 
 
 def _packed(hashes: UInt64Array, text: IntArray, first: int, bits: np.uint64) -> UInt64Array:

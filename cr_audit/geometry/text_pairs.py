@@ -120,17 +120,17 @@ class TextIndex:
         return jaccard_distance(overlap, self.sizes[rows][:, None], self.sizes[None, :])
 
 
-def _demands(index: TextIndex, radius: float) -> tuple[IntArray, IntArray]:
+def demands(sizes: IntArray, radius: float) -> tuple[IntArray, IntArray]:
     """(overlap that any partner within the radius has at least, how much of it is demanded of the
-    prefixes) per row."""
+    prefixes) per row, from the sizes of the sets."""
     # The small number undoes rounding: 0.55 * 20 must not become 11.000000000000002 -> 12.
-    overlap = np.maximum(np.ceil((1.0 - radius) * index.sizes - 1e-9).astype(np.int64), 1)
-    return overlap, np.minimum(overlap, PREFIX_DEMAND + index.sizes // PREFIX_SHARE)
+    overlap = np.maximum(np.ceil((1.0 - radius) * sizes - 1e-9).astype(np.int64), 1)
+    return overlap, np.minimum(overlap, PREFIX_DEMAND + sizes // PREFIX_SHARE)
 
 
 def _prefixes(index: TextIndex, radius: float, active: BoolArray) -> sp.csr_array:
     """Each active row's prefix, as far as it consists of shared shingles (float32 0/1)."""
-    overlap, demand = _demands(index, radius)
+    overlap, demand = demands(index.sizes, radius)
     keep = np.clip(index.lengths - overlap + demand, 0, index.lengths)
     keep[~active] = 0
     ends = np.concatenate([[0], np.cumsum(keep)])
@@ -200,7 +200,7 @@ def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None =
     balls, active = _set_balls_aside(
         index, radius, radius if ball_diameter is None else ball_diameter
     )
-    prefixes, demand = _prefixes(index, radius, active), _demands(index, radius)[1]
+    prefixes, demand = _prefixes(index, radius, active), demands(index.sizes, radius)[1]
     prefixes, complete = _within_budget(prefixes)
     postings = prefixes.T.tocsr()
     frequency = np.diff(postings.indptr)
