@@ -6,6 +6,7 @@ entries then takes seconds.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -39,10 +40,16 @@ def _text(value: Any, newline: str) -> str:
     if kind is dict:
         if not value:
             return "{}"
-        parts = [f"{encode_basestring_ascii(k)}: {_text(v, inner)}" for k, v in value.items()]
+        parts = [_key(k) + _text(v, inner) for k, v in value.items()]
         return "{" + inner + ("," + inner).join(parts) + newline + "}"
     if kind is list:
         if not value:
             return "[]"
         return "[" + inner + ("," + inner).join([_text(v, inner) for v in value]) + newline + "]"
     raise TypeError(f"{kind.__name__} has no place in JSON")
+
+
+@lru_cache(maxsize=4096)
+def _key(name: str) -> str:
+    """A report repeats a few names many times."""
+    return encode_basestring_ascii(name) + ": "

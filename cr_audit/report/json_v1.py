@@ -27,6 +27,7 @@ from cr_audit.report.json_rewards import rewards_part
 SCHEMA = "cr-audit/v1"
 TEXT_LENGTH = 200
 DIGITS = 10
+_ROUNDED = f".{DIGITS}g"
 MAX_ROWS = 20
 
 
@@ -96,11 +97,14 @@ def clean(value: Any) -> Any:
     if kind is str:
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if kind is float:
-        return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
+        return float(format(value, _ROUNDED)) + 0.0 if math.isfinite(value) else None
     if kind is int or kind is bool or value is None:
         return value
     if isinstance(value, Mapping):
-        return {str(clean(k)): clean(v) for k, v in value.items()}
+        return {
+            (k if type(k) is str and k.isascii() else str(clean(k))): clean(v)
+            for k, v in value.items()
+        }
     if isinstance(value, list | tuple):
         return [clean(v) for v in value]
     if isinstance(value, NotApplicable):
