@@ -1,15 +1,15 @@
 """What a batch of 1,000 rows against 100,000 costs: whole processes, cold, warm, without a cache.
 
-    python -m benchmarks.gate.speed DATA_FOLDER [--package CHECKOUT] [--repeat 3]
+    python -m benchmarks.gate.speed DATA_FOLDER [--package CHECKOUT ...] [--repeat 3] [--states …]
 
 Two baselines: the humour pairs (99,846 rows between 3,797 texts, no prompts), and an invented one
 that is more usual: 20,000 prompts, two answers each by two of 20 named models, five votes per
 prompt from 400 annotators; a batch brings 200 new prompts with 400 new answers.
 
 "cold" starts with an empty cache folder, "new batch" has the cache of a run with another batch,
-"same again" repeats a run. --package measures the package of another
-checkout (an earlier commit). Prints the median of processor and wall time, the largest memory, and
-a digest of the report, which must not depend on the cache.
+"same again" repeats a run. --package measures the packages of other checkouts (an earlier commit)
+in turn with each other. Prints the minimum of processor and wall time, the largest memory, and a
+digest of the report, which must not depend on the cache.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import json
 import os
 import random
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 N_BATCH = 1000
+STATES = ("without cache", "cold", "new batch", "same again")
 N_PROMPTS, N_MODELS, N_VOTES, N_ANNOTATORS = 20_000, 20, 5, 400
 
 
@@ -103,46 +103,69 @@ def once(package: Path, cache: Path, main: Path, batch: Path, *flags: str) -> tu
     return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1e3, digest
 
 
-def measured(package: Path, folder: Path, main: Path, batches: list[Path], n: int) -> None:
-    """One line per state of the cache."""
-    names = ("without cache", "cold", "new batch", "same again")
-    cases: dict[str, list[tuple[float, ...]]] = {name: [] for name in names}
+def measured(
+    packages: list[Path], folder: Path, main: Path, batches: list[Path], n: int, states: list[str]
+) -> None:
+    """One line per package and state of the cache."""
+    cases: dict[tuple[Path, str], list[tuple[float, ...]]] = {}
     for _ in range(n):
-        cache, other = folder / "cache", folder / "other"
-        for path in (cache, other):
-            shutil.rmtree(path, ignore_errors=True)
-        cases["without cache"].append(once(package, other, main, batches[0], "--no-cache"))
-        cases["cold"].append(once(package, cache, main, batches[0]))
-        once(package, other, main, batches[1])
-        cases["new batch"].append(once(package, other, main, batches[0]))
-        cases["same again"].append(once(package, cache, main, batches[0]))
-    size = sum(p.stat().st_size for p in cache.rglob("*") if p.is_file()) / 1e6
-    for name, runs in cases.items():
-        processor, wall = (statistics.median(r[i] for r in runs) for i in (0, 1))
+        for package in packages:
+            other, cache = (_cache(folder, package, name) for name in ("other", "cache"))
+            for state in states:
+                flags = ()
+                if state == "without cache":
+                    used, flags = folder / "none", ("--no-cache",)
+                elif state == "cold":
+                    shutil.rmtree(cache, ignore_errors=True)
+                    used = cache
+                else:
+                    if not other.exists():
+                        once(package, other, main, batches[1])
+                    used = cache
+                    if state == "new batch":
+                        shutil.rmtree(cache, ignore_errors=True)
+                        shutil.copytree(other, cache)
+                    elif not cache.exists():
+                        once(package, cache, main, batches[0])
+                run = once(package, used, main, batches[0], *flags)
+                cases.setdefault((package, state), []).append(run)
+    for (package, state), runs in cases.items():
+        processor, wall = (min(r[i] for r in runs) for i in (0, 1))
         memory, digests = max(r[2] for r in runs), {int(r[3]) for r in runs}
         shown = ", ".join(f"{d:08x}" for d in sorted(digests))
         print(
-            f"{main.stem:10} {name:14} processor {processor:6.2f} s  wall {wall:6.2f} s"
-            f"  memory {memory:5.0f} MB  report {shown}",
+            f"{package.name:12} {main.stem:12} {state:14} processor {processor:6.2f} s"
+            f"  wall {wall:6.2f} s  memory {memory:5.0f} MB  report {shown}",
             flush=True,
         )
-    print(f"{main.stem:10} cache folder   {size:.0f} MB")
+    for package in packages:
+        held = _cache(folder, package, "cache").rglob("*")
+        size = sum(p.stat().st_size for p in held if p.is_file()) / 1e6
+        print(f"{package.name:12} {main.stem:12} cache folder   {size:.0f} MB", flush=True)
+
+
+def _cache(folder: Path, package: Path, name: str) -> Path:
+    """A cache folder of one package."""
+    return folder / f"{name}-{hashlib.sha256(str(package).encode()).hexdigest()[:8]}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("--package", type=Path, default=ROOT)
+    parser.add_argument("--package", type=Path, nargs="+", default=[ROOT])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--sets", default="humour_pairs,invented")
+    parser.add_argument("--states", default=",".join(STATES))
     given = parser.parse_args()
     print(f"{date.today()}, {len(os.sched_getaffinity(0))} cores, Python {sys.version.split()[0]}")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for chosen in given.sets.split(","):
+    for chosen in given.sets.split(","):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
             rows = invented() if chosen == "invented" else humour(given.data)
             baseline, batches = files(folder, chosen, rows)
-            measured(given.package.resolve(), folder, baseline, batches, given.repeat)
+            packages = [p.resolve() for p in given.package]
+            states = given.states.split(",")
+            measured(packages, folder, baseline, batches, given.repeat, states)
 
 
 if __name__ == "__main__":
