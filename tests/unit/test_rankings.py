@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from cr_audit.arrays import Comparisons
 from cr_audit.errors import ComputeError
-from cr_audit.rankings import RankShift, bootstrap_win_rates, competition_ranks, win_rates
+from cr_audit.rankings import (
+    RankShift,
+    bootstrap_win_rates,
+    competition_ranks,
+    shifts,
+    win_rates,
+)
+from cr_audit.rankings.rates import Sums
 
 
 def complete(p: np.ndarray) -> Comparisons:
@@ -451,3 +458,33 @@ def test_halves_of_real_votes_differ_as_much_as_their_errors_say(shared_data: Pa
         error = np.hypot(halves[0].standard_error, halves[1].standard_error)
         z.append(((halves[0].shift - halves[1].shift) / error)[known])
     assert 0.8 <= np.concatenate(z).std() <= 1.2
+
+
+@pytest.mark.parametrize("count_weighted", [False, True])
+def test_blocks_of_replicates_are_bit_for_bit_single_ones(
+    count_weighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rates of a block, and a bootstrap whose blocks hold one replicate."""
+    rng = np.random.default_rng(3)
+    first = rng.integers(0, 9, 60)
+    second = (first + rng.integers(1, 9, 60)) % 9
+    comparisons = Comparisons.of(12, first, second, rng.choice([0.5, 1.0], 60))
+    pairs = comparisons.proportions()
+    sums, k = Sums(pairs, count_weighted), pairs.p.size
+    count = pairs.mass if count_weighted else np.ones(k)
+    p, w, drawn = rng.random((k, 5)), rng.random(12), rng.random((12, 5))
+    w[:8] = drawn[:8, 2] = 0.0  # some weigh nothing, and all their opponents neither
+    block = sums.replicates(p, count, w, drawn)
+    for r in range(5):
+        single = sums.rates(p[:, r].copy(), count, np.stack([w, drawn[:, r]], axis=1))
+        for a, b in zip(block, single, strict=True):
+            assert a[:, r].tobytes() == b.tobytes()
+
+    def shift() -> bytes:
+        rng = np.random.default_rng(0)
+        found = bootstrap_win_rates(comparisons, w, n_replicates=70, rng=rng)
+        return found.standard_error.tobytes()
+
+    whole = shift()
+    monkeypatch.setattr(shifts, "_LARGEST_BLOCK", 1)
+    assert shift() == whole

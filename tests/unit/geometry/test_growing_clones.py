@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import cr_audit.geometry.growing_clones as module
+import cr_audit.geometry.added_pairs as module
 import cr_audit.geometry.text_pairs as pairs_module
 from cr_audit.arrays import IntArray
 from cr_audit.geometry.clones import CloneReport, find_clones
