@@ -57,7 +57,7 @@ def find_growing_clones(
         "prompt_texts": [prompt_texts[i] for i in prompts],
         "radius": radius,
     }
-    known: KnownPairs = keep("pairs", list(given.values()), lambda: _known(given))
+    known: KnownPairs = keep("pairs", list(given.values()), lambda: search_all(given))
     return find_clones(
         response_texts=response_texts,
         prompt_of=prompt_of,
@@ -93,7 +93,8 @@ class _Recording(AllPairs):
         return index, self.across_pairs
 
 
-def _known(given: dict[str, Any]) -> KnownPairs:
+def search_all(given: dict[str, Any]) -> KnownPairs:
+    """What is known of texts to which nothing was added yet; given : as for ``find_clones``."""
     found = _Recording()
     find_clones(**given, recall_sample=0, searches=found, rng=np.random.default_rng(0))
     return KnownPairs(

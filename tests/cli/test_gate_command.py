@@ -295,6 +295,7 @@ def test_a_batch_costs_the_batch(tmp_path: Path, gated: Any, monkeypatch: Any) -
     """Against a known baseline nothing of it is read, and its clones and weights are not found
     anew; rows in another order share all but the reading; --no-cache neither reads nor writes."""
     import cr_audit.analysis.compose
+    import cr_audit.geometry.growing_clones
     import cr_audit.readers
 
     monkeypatch.setenv("CR_AUDIT_CACHE", str(tmp_path / "cache"))
@@ -310,29 +311,31 @@ def test_a_batch_costs_the_batch(tmp_path: Path, gated: Any, monkeypatch: Any) -
         monkeypatch.setattr(module, name, call)
 
     counted(cr_audit.readers, "read")
-    counted(cr_audit.analysis.compose, "find_clones")
+    counted(cr_audit.analysis.compose, "find_growing_clones")
     counted(cr_audit.analysis.compose, "_from_vectors")
+    counted(cr_audit.geometry.growing_clones, "search_all")
 
-    def called(baseline: str, name: str, *more: str) -> tuple[int, int, int]:
+    def called(baseline: str, name: str, *more: str) -> tuple[int, ...]:
         calls.clear()
         gated("--baseline", baseline, f"sample_data/gate/batch_{name}.jsonl", "-q", *more)
-        return calls.count("read"), calls.count("find_clones"), calls.count("_from_vectors")
+        names = ("read", "find_growing_clones", "_from_vectors", "search_all")
+        return tuple(calls.count(n) for n in names)
 
-    assert called(MAIN, "cloned", "--no-cache") == (2, 2, 2)
+    assert called(MAIN, "cloned", "--no-cache") == (2, 2, 2, 1)
     assert not (tmp_path / "cache").exists()
-    assert called(MAIN, "clean") == (2, 1, 1), "a batch without new texts leaves them as they are"
-    assert called(MAIN, "clean") == (1, 0, 0)
-    assert called(MAIN, "cloned") == (1, 1, 1), "its new texts are searched with the old ones"
-    assert called(MAIN, "cloned", "--seed", "1") == (1, 2, 2)
-    assert called(MAIN, "cloned", "--radius", "0.3")[:2] == (1, 2)
-    assert called(MAIN, "cloned", "--model", "none")[:2] == (1, 2)
+    assert called(MAIN, "clean") == (2, 1, 1, 1), "a batch without new texts changes none of them"
+    assert called(MAIN, "clean") == (1, 0, 0, 0)
+    assert called(MAIN, "cloned") == (1, 1, 1, 0), "its new texts are added to the known ones"
+    assert called(MAIN, "cloned", "--seed", "1") == (1, 2, 2, 0)
+    assert called(MAIN, "cloned", "--radius", "0.3") == (1, 2, 0, 1)
+    assert called(MAIN, "cloned", "--model", "none") == (1, 2, 0, 0)
     turned = tmp_path / "turned.jsonl"
     turned.write_text("".join((ROOT / MAIN).read_text().splitlines(True)[::-1]))
-    assert called(str(turned), "cloned") == (2, 0, 0)
+    assert called(str(turned), "cloned") == (2, 0, 0, 0)
     with turned.open("a") as more:
         more.write((ROOT / MAIN).read_text().splitlines(True)[0])
-    assert called(str(turned), "cloned") == (2, 0, 0), "one more vote changes no text"
-    assert called(MAIN, "cloned", "--no-cache") == (2, 2, 2)
+    assert called(str(turned), "cloned") == (2, 0, 0, 0), "one more vote changes no text"
+    assert called(MAIN, "cloned", "--no-cache") == (2, 2, 2, 1)
 
 
 @pytest.mark.parametrize("name", ["clean", "cloned"])
