@@ -81,8 +81,9 @@ GATE_RULES: tuple[Rule, ...] = (
         computed=(
             "Two shares, of responses with a near-copy under their prompt and of responses that"
             " repeat one answer under many prompts, among the new ones and among the old ones;"
-            " Fisher's exact test, one-sided, counts divided by the overdispersion between prompts,"
-            " at half the level each; and at least thresholds.new-copies of them."
+            " beta-binomial, as the baseline's prompts differ, and a known prompt by its own share;"
+            " exact up to 20,000 responses, one-sided, at half the level each; and at least"
+            " thresholds.new-copies of them."
         ),
         advice=(
             "Drop the rows of the copies that CR604 and CR605 name, or keep one of each;"
