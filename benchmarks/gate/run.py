@@ -42,15 +42,15 @@ def wanted(args: argparse.Namespace, done: set[Job]) -> Iterator[Job]:
                     yield name, kind, seed
 
 
-def work(folder: Path, cache: Path, options: tuple[str, bool], job: Job) -> str:
+def work(folder: Path, cache: Path, options: tuple[str, bool, bool], job: Job) -> str:
     """One trial, as a line of JSON."""
     from benchmarks.gate import blind
     from benchmarks.gate.trial import Bench
 
     name, kind, seed = job
     if name not in _BENCHES:
-        profile, reread = options
-        _BENCHES[name] = Bench(name, folder, cache, profile=profile, reread=reread)
+        profile, reread, quick = options
+        _BENCHES[name] = Bench(name, folder, cache, profile=profile, reread=reread, quick=quick)
     bench = _BENCHES[name]
     if kind.partition("-")[0] in blind.KINDS:
         return json.dumps(blind.blind_trial(bench, kind, seed))
@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--profile", default="default")
     parser.add_argument("--cache", type=Path, default=None, help="of vectors; else a new one")
     parser.add_argument("--reread", action="store_true", help="read each baseline anew")
+    parser.add_argument("--quick", action="store_true", help="without weights and CR608 to CR612")
     args = parser.parse_args()
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     cache = args.cache or Path(tempfile.mkdtemp())
@@ -93,7 +94,7 @@ def main() -> None:
         ProcessPoolExecutor(args.jobs, get_context("spawn"), one_core) as pool,
         args.out.open("a") as out,
     ):
-        options = (args.profile, args.reread)
+        options = (args.profile, args.reread, args.quick)
         waiting = [
             pool.submit(work, args.folder, cache, options, job) for job in wanted(args, done)
         ]
