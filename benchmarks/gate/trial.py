@@ -51,9 +51,9 @@ class Bench:
     """One data set, read once, and the gate as the command runs it, its encoder opened once.
 
     The baseline of a split is cut out of the data set by line; ``reread`` writes its rows and reads
-    them again. Both give the same findings but for the line numbers of the baseline. ``quick`` leaves
-    out weights and what needs them or a bootstrap, CR608 to CR612: a tenth of the time, and whatever
-    fails then fails in full as well.
+    them again. Both give the same findings but for the line numbers of the baseline. ``quick``
+    leaves out weights and what needs them or a bootstrap, CR608 to CR612: a fraction of the time,
+    and what fails then fails in full as well.
     """
 
     def __init__(
