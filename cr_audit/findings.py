@@ -14,6 +14,9 @@ class Severity(StrEnum):
     ERROR = "error"
 
 
+Evidence = Mapping[str, float | int | str | bool | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One thing that cr-audit can find.
@@ -30,6 +33,18 @@ class Rule:
     advice: str
     source: str = ""
 
+    def finding(
+        self,
+        message: str,
+        subject: str,
+        evidence: Evidence,
+        rows: tuple[str, ...] = (),
+        severity: Severity | None = None,
+    ) -> Finding:
+        """One result of this rule, with its advice; ``severity`` where a policy has its own."""
+        of = self.severity if severity is None else severity
+        return Finding(self.id, of, message, subject, rows, evidence, self.advice)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -45,7 +60,7 @@ class Finding:
     message: str
     subject: str
     rows: tuple[str, ...] = ()
-    evidence: Mapping[str, float | int | str | bool | None] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=dict)
     advice: str = ""
 
     @property

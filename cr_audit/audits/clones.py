@@ -70,14 +70,11 @@ def _finding(analysis: Analysis, cluster: Cluster, rule_id: str, rows: tuple[str
         "CR103": f"one answer stands {cluster.size} times under {cluster.n_prompts} prompts",
         "CR104": f"{cluster.size} prompts are near-identical",
     }[rule_id]
-    return Finding(
-        rule=rule.id,
-        severity=rule.severity,
+    return rule.finding(
         message=what,
         subject=subject_of(analysis, cluster),
         rows=rows,
         evidence=evidence,
-        advice=rule.advice,
     )
 
 
@@ -100,14 +97,11 @@ def _votes(analysis: Analysis) -> list[Finding]:
         vote = tested[position]
         cluster = clones.clusters[vote.cluster]
         out.append(
-            Finding(
-                rule=rule.id,
-                severity=rule.severity,
+            rule.finding(
                 message=f"{cluster.size} near-identical responses fare differently in the votes",
                 subject=subject_of(analysis, cluster),
                 rows=_first_rows(analysis, [cluster.members[:MAX_ROWS].tolist()])[0],
                 evidence={"p_value": float(p[position]), "p_value_holm": value},
-                advice=rule.advice,
             )
         )
     return out
@@ -120,9 +114,7 @@ def _noise_floor(analysis: Analysis) -> list[Finding]:
     rule = BY_ID["CR106"]
     share = floor.n_decided / floor.n_comparisons
     return [
-        Finding(
-            rule=rule.id,
-            severity=rule.severity,
+        rule.finding(
             message=f"of {floor.n_comparisons:,} comparisons of identical texts,"
             f" {floor.n_decided:,} prefer one of them",
             subject="dataset",
@@ -131,6 +123,5 @@ def _noise_floor(analysis: Analysis) -> list[Finding]:
                 "n_decided": floor.n_decided,
                 "share": share,
             },
-            advice=rule.advice,
         )
     ]

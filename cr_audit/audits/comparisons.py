@@ -28,9 +28,7 @@ def _graph(analysis: Analysis) -> list[Finding]:
         rule = BY_ID["CR301"]
         n_bad = int((~graph.fit_exists).sum())
         out.append(
-            Finding(
-                rule=rule.id,
-                severity=rule.severity,
+            rule.finding(
                 message=f"a fit by {unit.unit} without a penalty would not exist"
                 f" ({graph.undefeated.size:,} undefeated, {graph.winless.size:,} winless)",
                 subject=f"unit:{unit.unit}",
@@ -40,15 +38,12 @@ def _graph(analysis: Analysis) -> list[Finding]:
                     "n_undefeated": int(graph.undefeated.size),
                     "n_winless": int(graph.winless.size),
                 },
-                advice=rule.advice,
             )
         )
     if graph.n_components > 1:
         rule = BY_ID["CR302"]
         out.append(
-            Finding(
-                rule=rule.id,
-                severity=rule.severity,
+            rule.finding(
                 message=f"the comparisons by {unit.unit} fall into {graph.n_components:,}"
                 " components that cannot be ranked against each other",
                 subject=f"unit:{unit.unit}",
@@ -56,7 +51,6 @@ def _graph(analysis: Analysis) -> list[Finding]:
                     "n_components": graph.n_components,
                     "largest_component": int(graph.component_sizes[0]),
                 },
-                advice=rule.advice,
             )
         )
     return out
@@ -69,14 +63,11 @@ def _annotator(analysis: Analysis) -> list[Finding]:
         return []
     rule = BY_ID["CR303"]
     return [
-        Finding(
-            rule=rule.id,
-            severity=rule.severity,
+        rule.finding(
             message=f"one of {largest.n_distinct:,} annotators gave {largest.share:.0%}"
             " of the judgements",
             subject=f"annotator:{analysis.dataset.annotators[largest.index]}",
             evidence={"share": largest.share, "n_comparisons": largest.n_comparisons},
-            advice=rule.advice,
         )
     ]
 
@@ -94,12 +85,9 @@ def _position(analysis: Analysis) -> list[Finding]:
         return []
     rule = BY_ID["CR304"]
     return [
-        Finding(
-            rule=rule.id,
-            severity=rule.severity,
+        rule.finding(
             message=f"what is shown first wins {share:.1%} of {n:,} decided comparisons",
             subject="dataset",
             evidence={"share_first": share, "standard_error": error, "n_decided": n},
-            advice=rule.advice,
         )
     ]

@@ -32,9 +32,7 @@ def audit(analysis: Analysis) -> list[Finding]:
     for caution in weights.cautions:
         rule = BY_ID[_RULES[caution]]
         out.append(
-            Finding(
-                rule=rule.id,
-                severity=rule.severity,
+            rule.finding(
                 message=messages[caution],
                 subject="weights",
                 evidence={
@@ -42,7 +40,6 @@ def audit(analysis: Analysis) -> list[Finding]:
                     "max_relative_error": weights.max_relative_error,
                     "n_samples": weights.n_samples,
                 },
-                advice=rule.advice,
             )
         )
     return out

@@ -24,13 +24,10 @@ def audit(analysis: Analysis) -> list[Finding]:
     if flagged.size:
         rule = BY_ID["CR202"]
         out.append(
-            Finding(
-                rule=rule.id,
-                severity=rule.severity,
+            rule.finding(
                 message=f"{flagged.size:,} of {unit.items.n:,} {unit.unit}s change rank",
                 subject=f"unit:{unit.unit}",
                 evidence={"n_flagged": int(flagged.size), "n_items": unit.items.n},
-                advice=rule.advice,
             )
         )
     return out
@@ -67,14 +64,11 @@ def _leaders(unit: UnitResult) -> list[Finding]:
             "probability": float(shift.probability_better[new]),
         }
         out.append(
-            Finding(
-                rule=rule.id,
-                severity=rule.severity,
+            rule.finding(
                 message=f"weighted, {_name(unit, new)} leads instead of {_name(unit, old)}"
                 f" ({shift.probability_better[new]:.2f} of resamples)",
                 subject=unit.items.ids[new],
                 evidence=evidence,
-                advice=rule.advice,
             )
         )
     return out

@@ -30,14 +30,11 @@ def audit(analysis: Analysis) -> list[Finding]:
     if n_flagged:
         rule = BY_ID["CR204"]
         out.append(
-            Finding(
-                rule=rule.id,
-                severity=rule.severity,
+            rule.finding(
                 message=f"{n_flagged:,} of {r.subjects.n:,} {r.subjects.unit}s change sides with"
                 " another in the weighted fit",
                 subject=f"unit:{r.subjects.unit}",
                 evidence={"n_flagged": n_flagged, "n_items": r.subjects.n, "penalty": r.penalty},
-                advice=rule.advice,
             )
         )
     return out
@@ -69,14 +66,11 @@ def _leaders(r: Rewards, c: Changes, s: Subjects) -> list[Finding]:
             "explained": None if cause is None else cause.share,
         }
         out.append(
-            Finding(
-                rule=rule.id,
-                severity=rule.severity,
+            rule.finding(
                 message=f"rewards: weighted, {_name(s, new)} leads instead of {_name(s, old)}"
                 f" ({float(c.probability_first_weighted[new]):.2f} of resamples)",
                 subject=s.ids[new],
                 evidence=evidence,
-                advice=rule.advice,
             )
         )
     return out
@@ -92,14 +86,11 @@ def _predicts_worse(r: Rewards) -> list[Finding]:
         return []
     rule = BY_ID["CR206"]
     return [
-        Finding(
-            rule=rule.id,
-            severity=rule.severity,
+        rule.finding(
             message=f"held out, the weighted fit agrees with {h.agreement_weighted.value:.3f} of"
             f" the judgements, the standard fit with {h.agreement_standard.value:.3f}",
             subject="fit:weighted",
             evidence={"difference": gain.value, "standard_error": gain.standard_error},
-            advice=rule.advice,
         )
     ]
 
@@ -111,14 +102,11 @@ def _unconstrained(r: Rewards) -> list[Finding]:
         return []
     rule = BY_ID["CR207"]
     return [
-        Finding(
-            rule=rule.id,
-            severity=rule.severity,
+        rule.finding(
             message=f"the vectors of the {n:,} responses have as many coordinates: linear rewards"
             " can take any value at each of them and say nothing about others",
             subject="fit:standard",
             evidence={"n_coordinates": r.n_coordinates, "n_responses": n},
-            advice=rule.advice,
         )
     ]
 
@@ -129,13 +117,10 @@ def _not_converged(r: Rewards) -> list[Finding]:
     if not isinstance(r.weighted, NotApplicable):
         fits["weighted"] = r.weighted
     return [
-        Finding(
-            rule=rule.id,
-            severity=rule.severity,
+        rule.finding(
             message=f"the {name} fit: {fit.status}",
             subject=f"fit:{name}",
             evidence={"iterations": fit.iterations, "gradient_norm": fit.gradient_norm},
-            advice=rule.advice,
         )
         for name, fit in fits.items()
         if not fit.converged

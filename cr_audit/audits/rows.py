@@ -32,14 +32,11 @@ def audit(analysis: Analysis) -> list[Finding]:
         examples = [e for e in report.examples if e.reason == reason][:MAX_ROWS]
         verb = "were skipped" if rule_id in ("CR401", "CR404") else "were kept"
         out.append(
-            Finding(
-                rule=rule.id,
-                severity=rule.severity,
+            rule.finding(
                 message=f"{n:,} rows {verb}: {reason.replace('_', ' ')}",
                 subject=f"rows:{reason}",
                 rows=tuple(f"{e.file}:{e.line}" for e in examples),
                 evidence={"n_rows": n, "share": n / max(report.rows_read, 1)},
-                advice=rule.advice,
             )
         )
     return out

@@ -31,9 +31,7 @@ def finding(
     rows: tuple[str, ...] = (),
 ) -> Finding:
     """One finding of a gate rule with the policy's severity."""
-    rule = _RULES[rule_id]
-    severity = policy.severities[rule_id] or rule.severity
-    return Finding(rule.id, severity, message, subject, rows, evidence, rule.advice)
+    return _RULES[rule_id].finding(message, subject, evidence, rows, policy.severities[rule_id])
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -95,7 +95,7 @@ def _moved(pairs: TextPairs, place: IntArray, n: int, balls: tuple[IntArray, ...
 
 
 def _united(one: TextPairs, two: TextPairs) -> TextPairs:
-    out = _sorted(
+    return _sorted(
         one.n,
         one,
         np.concatenate([one.first, two.first]),
@@ -104,7 +104,6 @@ def _united(one: TextPairs, two: TextPairs) -> TextPairs:
         (),
         two.n_candidates,
     )
-    return out
 
 
 def _sorted(

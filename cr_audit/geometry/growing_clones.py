@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,10 @@ import numpy as np
 from cr_audit.arrays import IntArray
 from cr_audit.geometry.added_pairs import TextSets, UnitSets, joined
 from cr_audit.geometry.clones import CloneReport, find_clones
+from cr_audit.geometry.growing_cells import Keep
 from cr_audit.geometry.pair_searches import AllPairs, SetIndex, Units
 from cr_audit.geometry.shingles import Shingles, UInt64Array
-from cr_audit.geometry.text_pairs import TextIndex, TextPairs, text_pairs
-
-Keep = Callable[[str, Sequence[Any], Callable[[], Any]], Any]
+from cr_audit.geometry.text_pairs import TextPairs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,9 +75,7 @@ class _Recording(AllPairs):
     def asked(
         self, texts: list[str], text_of: IntArray, radius: float
     ) -> tuple[SetIndex, TextPairs]:
-        self.prompts = Shingles.of(texts)
-        index = TextIndex(self.prompts)
-        self.asked_pairs = text_pairs(index, radius)
+        index, self.asked_pairs = super().asked(texts, text_of, radius)
         return index, self.asked_pairs
 
     def answered(

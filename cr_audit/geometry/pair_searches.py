@@ -54,7 +54,8 @@ class AllPairs:
     def asked(
         self, texts: list[str], text_of: IntArray, radius: float
     ) -> tuple[SetIndex, TextPairs]:
-        index = TextIndex(Shingles.of(texts))
+        self.prompts = Shingles.of(texts)
+        index = TextIndex(self.prompts)
         return index, text_pairs(index, radius)
 
     def answered(
