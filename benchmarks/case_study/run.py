@@ -3,8 +3,9 @@
     python benchmarks/case_study/run.py measure --seeds 0 1 2 3 4 --out FOLDER
     python benchmarks/case_study/run.py table --out FOLDER
 
-``measure`` writes one JSON file per seed (about a minute each with the vectors cached);
-``table`` prints the markdown table of benchmarks/README.md from them.
+``measure`` writes one JSON file per seed (a few minutes each);
+``table`` prints the markdown table of benchmarks/README.md from them. ``--sentences 1 3`` makes
+short texts, of which one edit changes more.
 """
 
 from __future__ import annotations
@@ -29,8 +30,16 @@ from cr_audit.geometry.weights import (
     voronoi_weights,
 )
 from cr_audit.rewards.linear import fit_linear
-from cr_audit.simulate.case_study import CLONED, CLONES, PENALTY, exact_pairs, paris, topic_means
-from cr_audit.simulate.descriptions import PROMPT
+from cr_audit.simulate.case_study import (
+    CLONED,
+    CLONES,
+    PENALTY,
+    Texts,
+    exact_pairs,
+    paris,
+    topic_means,
+)
+from cr_audit.simulate.descriptions import PROMPT, SENTENCES
 
 PER_TOPIC = 300
 BUDGET = 2e10  # multiplications per Monte-Carlo estimate: 116,000 samples of 900 texts
@@ -67,8 +76,8 @@ def schemes(x: np.ndarray, texts: list[str], seed: int) -> Iterator[tuple[str, W
     yield "clusters merged, then sphere", known_weights("voronoi", merged[of] / size[of], of, {})
 
 
-def measure(seed: int, model: str) -> dict[str, object]:
-    data = paris(per_topic=PER_TOPIC, rng=np.random.default_rng(seed))
+def measure(seed: int, model: str, sentences: tuple[int, int]) -> dict[str, object]:
+    data = paris(per_topic=PER_TOPIC, sentences=sentences, rng=np.random.default_rng(seed))
     backend = open_backend(model, cache_dir=default_cache_dir(), notice=print)
     cache = VectorCache(default_cache_dir(), notice=print)
     vectors = embed_texts(backend, data.texts, cache=cache).astype(np.float64)
@@ -86,12 +95,36 @@ def measure(seed: int, model: str) -> dict[str, object]:
             if weights.settings.get("width_found"):
                 found[f"{name}; {kind or 'none'}"] = dict(weights.settings)
         print(f"seed {seed}, {kind or 'none'}: {time.perf_counter() - start:.0f} s", flush=True)
-    return {"seed": seed, "model": backend.name, "rewards": rewards, "found": found}
+    distance = copy_distances(vectors, data)
+    return {
+        "seed": seed,
+        "model": backend.name,
+        "words": int(np.median([len(t.split()) for t in data.texts])),
+        "copies": distance,
+        "rewards": rewards,
+        "found": found,
+    }
+
+
+def copy_distances(vectors: np.ndarray, data: Texts) -> dict[str, float]:
+    """Median distance of a copy to its original, and of an original to the next one."""
+    original = vectors[data.base & (data.topic == CLONED)]
+    copies = vectors[data.added["copies"]].reshape(len(original), -1, vectors.shape[1])
+    products = original @ original.T
+    np.fill_diagonal(products, -1.0)
+    return {
+        "to the original": float(np.median(np.linalg.norm(copies - original[:, None], axis=2))),
+        "to the next text": float(np.median(np.sqrt(2 - 2 * products.max(axis=1)))),
+    }
 
 
 def table(folder: Path) -> None:
     runs = [json.loads(p.read_text()) for p in sorted(folder.glob("seed_*.json"))]
-    print(f"{len(runs)} seeds, {runs[0]['model']}\n")
+    print(f"{len(runs)} seeds, {runs[0]['model']}; median words", [r["words"] for r in runs])
+    for what in runs[0]["copies"]:
+        print("median distance of a copy" if "orig" in what else "of an original", what, end=": ")
+        print(", ".join(f"{r['copies'][what]:.3f}" for r in runs))
+    print()
     heads = [f"{kind}: shift (share; range)" for kind in CLONES]
     print("| weights |", " | ".join(heads), "| winner kept (topic, copies) |")
     print("|---" * (len(heads) + 2) + "|")
@@ -130,6 +163,7 @@ def main() -> None:
     parser.add_argument("what", choices=("measure", "table"))
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
     parser.add_argument("--model", default="all-MiniLM-L6-v2")
+    parser.add_argument("--sentences", type=int, nargs=2, default=SENTENCES)
     parser.add_argument("--out", type=Path, default=Path("."))
     given = parser.parse_args()
     if given.what == "table":
@@ -137,7 +171,7 @@ def main() -> None:
         return
     given.out.mkdir(parents=True, exist_ok=True)
     for seed in given.seeds:
-        text = json.dumps(measure(seed, given.model), indent=1)
+        text = json.dumps(measure(seed, given.model, tuple(given.sentences)), indent=1)
         (given.out / f"seed_{seed}.json").write_text(text)
 
 

@@ -18,7 +18,7 @@ from cr_audit.geometry.spaces import SPACES
 from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
 from cr_audit.rewards.linear import fit_linear
 from cr_audit.rewards.mlp import fit_mlp
-from cr_audit.simulate.descriptions import PROMPT, TOPICS, describe, edit
+from cr_audit.simulate.descriptions import PROMPT, SENTENCES, TOPICS, describe, edit
 from cr_audit.simulate.populations import preference_matrix
 
 # Annotator types: share of the population, log-odds of (food, art, romance); food wins over art,
@@ -61,11 +61,16 @@ class Texts:
         return self.base if clones is None else self.base | self.added[clones]
 
 
-def paris(*, per_topic: int = PER_TOPIC, rng: np.random.Generator) -> Texts:
+def paris(
+    *,
+    per_topic: int = PER_TOPIC,
+    sentences: tuple[int, int] = SENTENCES,
+    rng: np.random.Generator,
+) -> Texts:
     """``per_topic`` different texts on food, art and romance each, and the clones of each kind.
 
     Added are twice as many texts on art, three edited copies of every text on art, and twice as
-    many texts on restaurants.
+    many texts on restaurants. sentences : as for ``describe``.
     """
     texts: list[str] = []
     kind: list[str] = []
@@ -78,12 +83,12 @@ def paris(*, per_topic: int = PER_TOPIC, rng: np.random.Generator) -> Texts:
 
     for t in (FOOD, ART, ROMANCE):
         more = 2 * per_topic if t == CLONED else 0
-        new = describe(TOPICS[t], per_topic + more, rng)
+        new = describe(TOPICS[t], per_topic + more, rng, sentences=sentences)
         add(new, t, ["base"] * per_topic + ["topic"] * more)
     sources = [x for x, t, k in zip(texts, topic, kind, strict=True) if t == CLONED and k == "base"]
     copies = [edit(x, rng) for x in sources for _ in range(3)]
     add(copies, CLONED, ["copies"] * len(copies))
-    places = describe(TOPICS[RESTAURANTS], 2 * per_topic, rng)
+    places = describe(TOPICS[RESTAURANTS], 2 * per_topic, rng, sentences=sentences)
     add(places, RESTAURANTS, ["restaurants"] * len(places))
     kinds = np.array(kind)
     return Texts(

@@ -144,16 +144,28 @@ ENDINGS: tuple[str, ...] = (
 )
 
 
-def describe(topic: str, n: int, rng: np.random.Generator) -> list[str]:
-    """``n`` different templated texts on one topic."""
+# A paragraph: 67 words in the middle. Ten public preference sets have medians of 10 to 365 words a
+# response, 69 in the middle. What share of a text one edit changes goes by its length.
+SENTENCES = (5, 8)
+
+
+def describe(
+    topic: str, n: int, rng: np.random.Generator, *, sentences: tuple[int, int] = SENTENCES
+) -> list[str]:
+    """``n`` different templated texts on one topic.
+
+    sentences : fewest and most between opening and ending (at most 12), about 9 words each, each
+    on something else.
+    """
     verbs, things, places = PHRASES[topic]
+    fewest, most = sentences
+    if not 1 <= fewest <= most <= len(things):
+        raise ValueError(f"sentences must rise within 1..{len(things)}, not {sentences}")
     texts: dict[str, None] = {}
     while len(texts) < n:
         opening = str(rng.choice(OPENINGS)).format(adjective=rng.choice(ADJECTIVES))
-        middle = " ".join(
-            f"{rng.choice(verbs)} {rng.choice(things)} {rng.choice(places)}."
-            for _ in range(int(rng.integers(1, 4)))
-        )
+        named = rng.permutation(things)[: rng.integers(fewest, most + 1)]
+        middle = " ".join(f"{rng.choice(verbs)} {thing} {rng.choice(places)}." for thing in named)
         texts[f"{opening} {middle} {rng.choice(ENDINGS)}".strip()] = None
     return list(texts)
 
