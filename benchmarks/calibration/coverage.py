@@ -14,6 +14,7 @@ from cr_audit.rankings import bootstrap_win_rates, win_rates
 from cr_audit.rewards.bootstrap import (
     bootstrap_tabular,
     expanded_level,
+    normal_interval,
     percentile_interval,
     sandwich_covariance,
 )
@@ -83,8 +84,8 @@ def _one(s: Sample, out: dict[str, Tally], rng: np.random.Generator) -> None:
         out.setdefault(f"{name} plain", Tally()).add(low, high, truth, at)
     covariance = sandwich_covariance(s.rows, fits[0], clusters=s.clusters)
     assert not isinstance(covariance, NotApplicable)
-    error = Z * np.sqrt(np.diag(covariance))
-    out.setdefault("standard sandwich", Tally()).add(one - error, one + error, truths[0], one)
+    low, high = normal_interval(one, np.sqrt(np.diag(covariance)), LEVEL, boot.n_effective).T
+    out.setdefault("standard sandwich", Tally()).add(low, high, truths[0], one)
     _win_rates(s, out, rng)
 
 

@@ -296,7 +296,9 @@ class _Run:
             tick=lambda done, total: self.report("resampling", done, total),
         )
         errors = [
-            standard_errors(self.problem, fit, drawn, clusters)
+            standard_errors(
+                self.problem, fit, drawn, clusters, confidence_level=settings.confidence_level
+            )
             for fit, drawn in zip(made, replicates.rewards, strict=True)
         ]
         none = next((e for e in errors if isinstance(e, NotApplicable)), None)

@@ -13,7 +13,14 @@ from cr_audit.analysis.reward_facts import Errors
 from cr_audit.analysis.reward_problem import Problem
 from cr_audit.analysis.subjects import Averages
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
-from cr_audit.rewards.bootstrap import bootstrap_tabular, sandwich_covariance
+from cr_audit.rewards.bootstrap import (
+    bootstrap_tabular,
+    effective_units,
+    expanded_level,
+    normal_interval,
+    percentile_interval,
+    sandwich_covariance,
+)
 from cr_audit.rewards.linear import LinearFit
 from cr_audit.rewards.linear_bootstrap import bootstrap_linear
 from cr_audit.rewards.tabular import Fit
@@ -124,6 +131,8 @@ def standard_errors(
     fit: Fit | LinearFit | FloatArray,
     replicates: FloatArray,
     clusters: IntArray | None,
+    *,
+    confidence_level: float,
 ) -> Errors | NotApplicable:
     """Bootstrap beside sandwich, for a tabular fit of few enough items."""
     if not isinstance(fit, Fit):
@@ -137,6 +146,18 @@ def standard_errors(
     known = ~missing.all(axis=0)
     bootstrap = np.full(replicates.shape[1], np.nan)
     bootstrap[known] = np.nanstd(replicates[:, known], axis=0, ddof=1)
-    both = np.isfinite(sandwich) & (bootstrap > 0)
-    ratio = float(np.median(sandwich[both] / bootstrap[both])) if both.any() else float("nan")
-    return Errors(bootstrap, sandwich, ratio)
+    n_units = effective_units(problem.comparisons, clusters)
+    interval = normal_interval(fit.rewards, sandwich, confidence_level, n_units)
+    other = percentile_interval(replicates, expanded_level(confidence_level, n_units))
+    return Errors(
+        bootstrap,
+        sandwich,
+        _median_ratio(sandwich, bootstrap),
+        interval,
+        _median_ratio(np.diff(interval)[:, 0], np.diff(other)[:, 0]),
+    )
+
+
+def _median_ratio(above: FloatArray, below: FloatArray) -> float:
+    both = np.isfinite(above) & (below > 0)
+    return float(np.median(above[both] / below[both])) if both.any() else float("nan")

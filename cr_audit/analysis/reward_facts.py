@@ -108,12 +108,16 @@ class Effect:
 class Errors:
     """Standard errors of one fit's rewards, float64 (n,), by bootstrap and by the sandwich.
 
-    ratio : median of sandwich / bootstrap over the subjects that have both.
+    ratio : median of sandwich / bootstrap over the subjects that have both. sandwich_interval :
+    float64 (n, 2), at the level of the bootstrap's and widened for few clusters as that is;
+    width_ratio : median of its width over that of the bootstrap's.
     """
 
     bootstrap: FloatArray
     sandwich: FloatArray
     ratio: float
+    sandwich_interval: FloatArray
+    width_ratio: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def rewards_part(analysis: Analysis, cut: Cut) -> Any:
         "sandwich": r.errors
         if isinstance(r.errors, NotApplicable)
         else {
-            name: {"ratio_to_bootstrap": e.ratio}
+            name: {"ratio_to_bootstrap": e.ratio, "interval_width_to_bootstrap": e.width_ratio}
             for name, e in zip(("standard", "weighted"), r.errors, strict=False)
         },
         "clone_groups": r.groups
@@ -240,4 +240,5 @@ def _errors(errors: tuple[Errors, ...] | NotApplicable, i: int) -> dict[str, Any
     for name, e in zip(("standard", "weighted"), errors, strict=False):
         out[f"bootstrap_error_{name}"] = e.bootstrap[i]
         out[f"sandwich_error_{name}"] = e.sandwich[i]
+        out[f"sandwich_interval_{name}"] = e.sandwich_interval[i].tolist()
     return out

@@ -365,10 +365,13 @@ def sure_section(r: Rewards) -> list[RenderableType]:
         )
     if not isinstance(r.errors, NotApplicable):
         ratios = ", ".join(
-            f"{name} {e.ratio:.2f}"
+            f"{name} {e.width_ratio:.2f} ({e.ratio:.2f})"
             for name, e in zip(("standard", "weighted"), r.errors, strict=False)
         )
-        lines.append(f"sandwich error over bootstrap error (median): {ratios}")
+        lines.append(
+            "sandwich over bootstrap, width of the intervals (and of standard errors), median:"
+            f" {ratios}"
+        )
     return [heading("How sure"), Padding(Text("\n".join(lines)), (0, 0, 0, 2))]
 
 

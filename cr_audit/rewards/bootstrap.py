@@ -306,6 +306,24 @@ def expanded_level(level: float, n_units: float) -> float:
     return 1.0 - 2.0 * float(norm.sf(np.sqrt(n_units / (n_units - 1.0)) * half))
 
 
+def normal_interval(
+    estimate: FloatArray, error: FloatArray, level: float, n_units: float
+) -> FloatArray:
+    """estimate ± √(n/(n-1)) t · error, float64 (..., 2); NaN where the error is, or n ≤ 1.
+
+    t : the quantile 1 - (1 - level)/2 of Student's t with n - 1 degrees of freedom, as in
+    ``expanded_level``: n clusters give (n-1)/n of their variance and know it only so well.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"the confidence level must lie in (0, 1), got {level!r}")
+    half = np.full(np.shape(error), np.nan)
+    if n_units > 1.0:
+        wide = float(t.ppf(0.5 + level / 2.0, n_units - 1.0)) / np.sqrt(1.0 - 1.0 / n_units)
+        half = wide * np.asarray(error)
+    out: FloatArray = np.stack([estimate - half, estimate + half], axis=-1)
+    return out
+
+
 def percentile_interval(replicates: FloatArray, level: float) -> FloatArray:
     """Equal-tailed percentile interval over axis 0, float64 (..., 2); NaN where all are NaN.
 

@@ -106,6 +106,12 @@ def test_sandwich_and_bootstrap_agree(sample: Analysis) -> None:
     assert isinstance(sample.rewards.errors, tuple)
     for errors in sample.rewards.errors:
         assert errors.ratio == pytest.approx(1.0, abs=0.15)
+        assert errors.width_ratio == pytest.approx(1.0, abs=0.15)
+        np.testing.assert_allclose(
+            np.diff(errors.sandwich_interval)[:, 0],
+            2 * 1.645 * errors.sandwich,
+            rtol=0.01,  # 1,000 annotators: hardly wider than the normal one
+        )
 
 
 def test_uniform_weights_change_nothing() -> None:

@@ -13,6 +13,7 @@ from cr_audit.rewards.bootstrap import (
     effective_units,
     expanded_level,
     multinomial_weights,
+    normal_interval,
     percentile_interval,
     sandwich_covariance,
 )
@@ -208,6 +209,18 @@ def test_the_expanded_level_by_hand() -> None:
     assert levels == sorted(levels, reverse=True)
 
 
+def test_the_normal_interval_by_hand() -> None:
+    # 1.8331 * sqrt(10/9) = 1.9322 standard errors for ten units.
+    got = normal_interval(np.array([1.0, 2.0]), np.array([0.5, np.nan]), 0.9, 10)
+    np.testing.assert_allclose(got[0], [1 - 0.9661, 1 + 0.9661], atol=1e-4)
+    assert np.isnan(got[1]).all()
+    many = normal_interval(np.zeros(1), np.ones(1), 0.9, 1e9)
+    np.testing.assert_allclose(many, [[-1.6449, 1.6449]], atol=1e-4)
+    assert np.isnan(normal_interval(np.zeros(1), np.ones(1), 0.9, 1.0)).all()
+    with pytest.raises(ValueError, match="confidence level"):
+        normal_interval(np.zeros(1), np.ones(1), 90, 10)
+
+
 def test_effective_units_count_equal_clusters() -> None:
     rows = Comparisons.of(3, [0] * 8, [1] * 8, mass=[1.0] * 6 + [2.0] * 2)
     assert effective_units(rows, None) == 8
@@ -216,19 +229,26 @@ def test_effective_units_count_equal_clusters() -> None:
 
 
 def test_few_annotators_are_covered_at_the_expanded_level_only() -> None:
-    """Seven annotators of different taste: the plain interval is too narrow, ours is not."""
+    """Seven annotators of different taste: the plain interval is too narrow, ours are not."""
     rng = np.random.default_rng(6)
     m, n, level = 5, 2000, expanded_level(0.9, 7)
     hits: dict[float, list[float]] = {0.9: [], level: []}
+    sandwich_hits: list[float] = []
     for _ in range(150):
         who, a = rng.integers(7, size=n), rng.integers(m, size=n)
         b = (a + rng.integers(1, m, size=n)) % m
         taste = rng.normal(size=(7, m))
         won = rng.random(n) < 1 / (1 + np.exp(taste[who, b] - taste[who, a]))
         rows = Comparisons.of(m, a, b, won.astype(float), annotator=who)
-        drawn = bootstrap_tabular(rows, [fitted(rows)], n_replicates=400, clusters=who, rng=rng)
+        fit = fitted(rows)
+        drawn = bootstrap_tabular(rows, [fit], n_replicates=400, clusters=who, rng=rng)
         for used, hit in hits.items():
             low, high = percentile_interval(drawn.rewards[0], used).T
             hit.append(float(np.mean((low <= 0) & (high >= 0))))  # nobody is better: truth 0
+        covariance = sandwich_covariance(rows, fit, clusters=who)
+        assert not isinstance(covariance, NotApplicable)
+        low, high = normal_interval(fit.rewards, np.sqrt(np.diag(covariance)), 0.9, 7).T
+        sandwich_hits.append(float(np.mean((low <= 0) & (high >= 0))))
     assert np.mean(hits[0.9]) < 0.85
+    assert 0.86 <= np.mean(sandwich_hits) <= 0.94
     assert 0.86 <= np.mean(hits[level]) <= 0.94
