@@ -11,7 +11,8 @@ from cr_audit.analysis import Settings, analyse
 from cr_audit.audits import run_audits
 from cr_audit.embed import open_backend
 from cr_audit.readers import read
-from cr_audit.report.terminal import Screen, scan_report
+from cr_audit.report.screen import Screen
+from cr_audit.report.terminal import scan_report
 
 SAMPLE = "sample_data/clone_robust.jsonl"
 WIDTH = 104

@@ -20,7 +20,8 @@ def explain(
     Examples: cr-audit explain CR101 · cr-audit explain leader-changes · cr-audit explain
     """
     from cr_audit.audits.rules import BY_ID, RULES
-    from cr_audit.report.terminal import Screen, rule_list, rule_text
+    from cr_audit.report.rule_pages import rule_list, rule_text
+    from cr_audit.report.screen import Screen
 
     if rule is None:
         typer.echo(rule_list(RULES, Screen.of_stdout()), nl=False)

@@ -26,7 +26,7 @@ def clones(
 
     Example: cr-audit clones prefs.jsonl --top 100 --diffs 20
     """
-    from cr_audit.report.terminal import clone_section
+    from cr_audit.report.clone_tables import clone_section
 
     _part(
         session,
@@ -52,7 +52,7 @@ def weights(
 
     Example: cr-audit weights prefs.jsonl --compare
     """
-    from cr_audit.report.terminal import comparison_section, heaviest_section, weight_section
+    from cr_audit.report.weight_tables import comparison_section, heaviest_section, weight_section
 
     def sections(analysis: Any, screen: Any) -> list[Any]:
         parts = weight_section(analysis) + heaviest_section(analysis, limit=top)
@@ -77,7 +77,7 @@ def winrates(
 
     Example: cr-audit winrates prefs.jsonl --unit model --top 100
     """
-    from cr_audit.report.terminal import win_rate_section
+    from cr_audit.report.win_rate_tables import win_rate_section
 
     _part(
         session,
@@ -103,7 +103,8 @@ def _part(session: Session, output: Path | None, format_: str, full: bool, secti
     from cr_audit.audits import run_audits
     from cr_audit.cli.session import write
     from cr_audit.report.rendering import render
-    from cr_audit.report.terminal import Screen, render_part
+    from cr_audit.report.screen import Screen
+    from cr_audit.report.terminal import render_part
 
     analysis = session.analyse()
     if format_ == o.Format.TABLE:

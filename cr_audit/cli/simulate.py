@@ -98,8 +98,8 @@ def simulate(
 
       cr-audit simulate clone-robust --write demo.jsonl && cr-audit scan demo.jsonl
     """
+    from cr_audit.report.screen import Screen
     from cr_audit.report.simulations import simulation_list
-    from cr_audit.report.terminal import Screen
 
     if list_:
         typer.echo(simulation_list(Screen.of_stdout()), nl=False)
@@ -218,9 +218,9 @@ def _report(
     output: Path | None,
 ) -> None:
     from cr_audit.cli.session import write
+    from cr_audit.report.screen import Screen
     from cr_audit.report.simulation_plots import plot_simulation
     from cr_audit.report.simulations import render_simulation, render_simulation_json
-    from cr_audit.report.terminal import Screen
 
     if plot is not None:
         write_plot(plot_simulation(facts), plot)

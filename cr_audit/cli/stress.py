@@ -65,7 +65,7 @@ def stress(
     from cr_audit.analysis.fit_weights import RECOMMENDED
     from cr_audit.cli.session import progress_bar, write
     from cr_audit.embed import PrecomputedVectors, embed_texts
-    from cr_audit.report.terminal import Screen
+    from cr_audit.report.screen import Screen
     from cr_audit.simulate.stress import stress as run_stress
 
     run: Session = session

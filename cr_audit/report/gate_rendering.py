@@ -28,6 +28,6 @@ def render_gate(
     if format_ == "github":
         return render_github(report)
     from cr_audit.report.gate_terminal import render_gate_table
-    from cr_audit.report.terminal import Screen
+    from cr_audit.report.screen import Screen
 
     return render_gate_table(report, Screen(100, False) if to_file else Screen.of_stdout())

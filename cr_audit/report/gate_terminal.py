@@ -28,7 +28,7 @@ from cr_audit.report.gate import (
 )
 from cr_audit.report.gate_advice import acceptance, advice, commands
 from cr_audit.report.places import Place
-from cr_audit.report.terminal import SEVERITY_STYLE, Screen, heading, one_line, step_lines, to_text
+from cr_audit.report.screen import SEVERITY_STYLE, Screen, heading, one_line, step_lines, to_text
 from cr_audit.report.words import name_of
 from cr_audit.wording import percent, plural, verb
 

@@ -29,7 +29,8 @@ def render(
         )
     if format_ == "markdown":
         return render_markdown(analysis, findings, command)
-    from cr_audit.report.terminal import Screen, render_scan
+    from cr_audit.report.screen import Screen
+    from cr_audit.report.terminal import render_scan
 
     screen = Screen(100, False) if to_file else Screen.of_stdout()
     if command == "refit":

@@ -1,4 +1,4 @@
-"""What ``cr-audit refit`` prints for people. Escaping as in ``report.terminal``."""
+"""What ``cr-audit refit`` prints for people. Escaping as in ``report.screen``."""
 
 from __future__ import annotations
 
@@ -20,18 +20,10 @@ from cr_audit.report.reward_words import (
     shown_order,
     subject_name,
 )
+from cr_audit.report.screen import SEVERITY_STYLE, Screen, data_table, heading, one_line, to_text
 from cr_audit.report.slope_chart import Slope, braille_rows, svg
-from cr_audit.report.terminal import (
-    SEVERITY_STYLE,
-    Screen,
-    data_table,
-    finding_section,
-    heading,
-    one_line,
-    report_header,
-    to_text,
-    win_rate_section,
-)
+from cr_audit.report.terminal import finding_section, report_header
+from cr_audit.report.win_rate_tables import win_rate_section
 from cr_audit.rewards.changes import Changes
 from cr_audit.wording import percent, plural
 

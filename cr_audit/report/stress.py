@@ -7,8 +7,8 @@ from rich.text import Text
 
 from cr_audit.arrays import NotApplicable
 from cr_audit.report.escape import shorten, visible
+from cr_audit.report.screen import Screen, heading, to_text
 from cr_audit.report.simulations import sentence, table
-from cr_audit.report.terminal import Screen, heading, to_text
 from cr_audit.simulate.clone_weights import STANDARD
 from cr_audit.simulate.flips import CloneFlip, RemovalFlip
 from cr_audit.simulate.stress import Stress, StressRow

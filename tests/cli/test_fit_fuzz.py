@@ -21,7 +21,7 @@ from PIL import Image
 
 from cr_audit.report.json_v1 import json_schema
 from cr_audit.report.rewards import MAX_SVG_SLOPES
-from cr_audit.report.terminal import Screen
+from cr_audit.report.screen import Screen
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 SVG = "{http://www.w3.org/2000/svg}"

@@ -36,7 +36,7 @@ from cr_audit.report.gate_terminal import render_gate_table
 from cr_audit.report.github import MAX_PER_KIND
 from cr_audit.report.json_v1 import json_schema
 from cr_audit.report.places import ending
-from cr_audit.report.terminal import Screen, step_lines, to_text
+from cr_audit.report.screen import Screen, step_lines, to_text
 
 HOSTILE = (
     "\x1b[5;45mblink\x1b[0m",
