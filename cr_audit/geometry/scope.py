@@ -8,16 +8,15 @@ there is far more precise: sqrt(m_q / N) instead of sqrt(m / N).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
-from cr_audit.geometry.sharing import decided, find_width_within, sharing_weights
-from cr_audit.geometry.weights import Weights, joined_cells, merge_duplicates, voronoi_weights
+from cr_audit.geometry.distinct import distinct_items
+from cr_audit.geometry.sharing import sharing_weights_within
+from cr_audit.geometry.weights import Weights, voronoi_weights
 
 MANY_ALTERNATIVES = 5
 """From this median number of compared alternatives per prompt on, the scope is the prompt."""
@@ -122,8 +121,8 @@ def sharing_weights_by_prompt(
 ) -> WeightsByPrompt:
     """``sharing_weights`` of the responses of each prompt among themselves, at one common width.
 
-    The width and its strength are found over all prompts together (``find_width_within``): a prompt
-    alone has too few responses to show them. Arguments as for ``voronoi_weights_by_prompt``;
+    The width and its strength are found over all prompts together (``sharing_weights_within``): a
+    prompt alone has too few responses to show them. Arguments as for ``voronoi_weights_by_prompt``;
     clusters : int64 (m,), clones have equal labels. Clones under two prompts are weighed under
     each.
     """
@@ -132,36 +131,12 @@ def sharing_weights_by_prompt(
     def of(labels: IntArray | None, items: IntArray) -> IntArray | None:
         return None if labels is None else labels[items]
 
-    distinct = []
-    for items in members:
-        cells, _ = merge_duplicates(response_vectors[items], of(duplicates, items))
-        _, first = joined_cells(cells, of(clusters, items))
-        distinct.append(response_vectors[items[first]])
-    search = find_width_within(distinct, rng=rng)
-
-    def at(width: float, strength: float) -> list[Weights]:
-        return [
-            sharing_weights(
-                response_vectors[items],
-                width=width,
-                strength=strength,
-                duplicates=of(duplicates, items),
-                clusters=of(clusters, items),
-            )
-            for items in members
-        ]
-
-    parts = at(search.width, 1.0)
-    several = [p for p in parts if p.n_cells > 1]
-    found = {"width_found": True} | decided(search, [_share_of_cells(p) for p in several])
-    if found["strength"] < 1:
-        parts = at(found["width"], found["strength"])
-    return _assembled(members, tuple(parts), prompt_of.shape[0], found)
-
-
-def _share_of_cells(part: Weights) -> float:
-    """Effective number of a prompt's distinct items as a share of them."""
-    return 1.0 / float(np.sum(np.bincount(part.cells, weights=part.weights) ** 2)) / part.n_cells
+    sets = [
+        distinct_items(response_vectors[items], of(duplicates, items), of(clusters, items))
+        for items in members
+    ]
+    parts = tuple(sharing_weights_within(sets, rng=rng))
+    return _assembled(members, parts, prompt_of.shape[0])
 
 
 def _members(prompt_of: IntArray) -> tuple[IntArray, ...]:
@@ -171,12 +146,9 @@ def _members(prompt_of: IntArray) -> tuple[IntArray, ...]:
 
 
 def _assembled(
-    members: tuple[IntArray, ...],
-    parts: tuple[Weights, ...],
-    m: int,
-    found: Mapping[str, Any] | None = None,
+    members: tuple[IntArray, ...], parts: tuple[Weights, ...], m: int
 ) -> WeightsByPrompt:
-    """One set of weights of all items; ``found`` are settings that all parts have in common."""
+    """One set of weights of all items."""
     weights, error = np.zeros(m), np.zeros(m)
     cells = np.zeros(m, np.int64)
     offset = 0
@@ -218,7 +190,7 @@ def _assembled(
         n_merged=m - offset,
         outside_share=float(sum(p.outside_share * p.m for p in parts)) / m,
         cautions=tuple(sorted(cautions)),
-        settings={**worst.settings, **(found or {}), "scope": "prompt"},
+        settings={**worst.settings, "scope": "prompt"},
         members=members,
         parts=parts,
     )

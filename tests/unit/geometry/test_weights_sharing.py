@@ -7,8 +7,10 @@ import pytest
 
 from cr_audit.geometry.compare import compare_weights
 from cr_audit.geometry.contexts import paired_contexts
+from cr_audit.geometry.distinct import distinct_items
 from cr_audit.geometry.scope import sharing_weights_by_prompt
-from cr_audit.geometry.sharing import find_width, sharing_weights, worth
+from cr_audit.geometry.sharing import sharing_weights, worth
+from cr_audit.geometry.sharing_width import find_width
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -59,7 +61,7 @@ def test_pairs_are_the_joined_vectors_and_workers_do_not_matter() -> None:
 def test_the_width_follows_the_data(spread: float) -> None:
     """Ten blobs of unequal sizes: with the width found the masses are nearer to equal."""
     x, label = blobs((120, 20, 30, 40, 20, 60, 30, 20, 40, 50), spread)
-    search = find_width(x, rng=rng())
+    search = find_width([distinct_items(x)], rng=rng())
     within = np.median(np.linalg.norm(x[label == 0][:, None] - x[label == 0], axis=2))
     assert within < search.width < 1.5
     assert search.shifts.min() < 0.8 < search.shifts[0]
@@ -70,7 +72,11 @@ def test_the_width_follows_the_data(spread: float) -> None:
 def test_a_width_is_used_where_it_is_worth_it() -> None:
     clear, _ = blobs((120, 20, 30, 40, 20, 60, 30, 20, 40, 50), 0.5)
     w = sharing_weights(clear, rng=rng())
-    assert w.settings["width"] == w.settings["width_searched"] == find_width(clear, rng=rng()).width
+    assert (
+        w.settings["width"]
+        == w.settings["width_searched"]
+        == find_width([distinct_items(clear)], rng=rng()).width
+    )
     assert w.settings["expected_shift"] < 0.8
     assert np.array_equal(
         w.weights, sharing_weights(clear, width=float(w.settings["width"])).weights
@@ -180,7 +186,10 @@ def test_few_items_show_no_neighbourhood() -> None:
 
 def test_the_search_is_the_same_with_any_number_of_workers() -> None:
     x, _ = blobs((300, 100, 200), 0.6)
-    a, b = find_width(x, workers=1, rng=rng(3)), find_width(x, workers=2, rng=rng(3))
+    a, b = (
+        find_width([distinct_items(x)], workers=1, rng=rng(3)),
+        find_width([distinct_items(x)], workers=2, rng=rng(3)),
+    )
     assert a.width == b.width
     assert np.array_equal(a.shifts, b.shifts)
 
