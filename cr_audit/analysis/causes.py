@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cr_audit.analysis.facts import Analysis, Unit
+from cr_audit.analysis.choice import Unit
+from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.reward_facts import MOVED, Cause, CloneGroup, Effect
 from cr_audit.analysis.reward_problem import FitRewards
 from cr_audit.analysis.units import cluster_id

@@ -6,15 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.embedding import NO_TEXT, Progress, embed
-from cr_audit.analysis.facts import (
-    Analysis,
-    Choice,
-    ChoiceSetFacts,
-    ClusterVotes,
-    Embedding,
-    NoiseFloor,
-)
+from cr_audit.analysis.facts import Analysis, ChoiceSetFacts, ClusterVotes, Embedding, NoiseFloor
 from cr_audit.analysis.growing import Growing
 from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.settings import Settings

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from cr_audit.analysis.reward_facts import Rewards
 
 NO_REWARDS = NotApplicable("cr-audit refit computes rewards")
-
-Unit = Literal["response", "model", "cluster"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,14 +38,6 @@ class Embedding:
     response_vectors: Float32Array
     prompt_vectors: Float32Array
     given: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A decision that was made for the user, and why."""
-
-    value: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

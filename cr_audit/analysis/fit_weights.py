@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.compose import alternative_weights, stream, text_codes_of
-from cr_audit.analysis.facts import Analysis, Choice
+from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.units import weighed_items
 from cr_audit.arrays import NotApplicable
 from cr_audit.geometry.weights import Weights

@@ -9,9 +9,10 @@ from typing import cast
 import numpy as np
 
 from cr_audit.analysis.causes import clone_groups, find_causes
+from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.compose import stream
 from cr_audit.analysis.embedding import Progress
-from cr_audit.analysis.facts import Analysis, Choice, UnitResult
+from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.fit_weights import weighed_by
 from cr_audit.analysis.held_out import decisions, held_out_decisions, win_counts
 from cr_audit.analysis.mlp_fits import MAX_MLP_GROUPS, with_other_weights

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cr_audit.analysis.facts import Choice, Unit
+from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.rewards.changes import Changes
 from cr_audit.rewards.moments import FitStatus

@@ -13,7 +13,8 @@ from typing import Any, cast
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cr_audit.analysis.facts import Analysis, Choice, Unit, UnitResult
+from cr_audit.analysis.choice import Choice, Unit
+from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.reward_facts import RewardFit, RewardModel
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, Float32Array, FloatArray, IntArray, NotApplicable

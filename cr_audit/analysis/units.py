@@ -6,7 +6,8 @@ from typing import cast
 
 import numpy as np
 
-from cr_audit.analysis.facts import Choice, ClosestModels, Embedding, Items, Unit, UnitResult
+from cr_audit.analysis.choice import Choice, Unit
+from cr_audit.analysis.facts import ClosestModels, Embedding, Items, UnitResult
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset

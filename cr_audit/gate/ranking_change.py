@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cr_audit.analysis import Analysis
+from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.compose import stream
-from cr_audit.analysis.facts import Choice
 from cr_audit.analysis.units import choose_resampling
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.gate.growth import Growth, new_copies

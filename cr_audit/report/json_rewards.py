@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cr_audit.analysis.facts import Analysis, Choice
+from cr_audit.analysis.choice import Choice
+from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.reward_facts import (
     Errors,
     HeldOut,

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cr_audit.analysis.choice import Unit
 from cr_audit.analysis.compose import stream
-from cr_audit.analysis.facts import Analysis, Unit
+from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.reward_problem import DEFAULT_PENALTY
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
