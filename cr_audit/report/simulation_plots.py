@@ -20,6 +20,7 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 PANEL_WIDTH, PANEL_HEIGHT, MARGIN, SIZE = 320, 280, 46, 11
 MAX_COLUMNS = 3
+RATES = (0.3, 0.7)  # no win rate of Table 3 lies outside, whatever the number of copies
 
 
 def plot_simulation(facts: Facts) -> str:
@@ -72,7 +73,7 @@ def dot(x: float, y: float, colour: str) -> str:
 
 
 class Axes:
-    """Linear scales of one panel, with a frame and four ticks on the left."""
+    """Linear scales of one panel, with a frame and ticks on the left."""
 
     def __init__(self, low: tuple[float, float], high: tuple[float, float], title: str) -> None:
         self.low, self.high, self.title = low, high, title
@@ -109,17 +110,26 @@ class Axes:
             x += width + gap
 
 
-def even_ticks(low: float, high: float, n: int = 4) -> list[tuple[float, str]]:
-    step = (high - low) / n
-    return [(low + k * step, f"{low + k * step:.2f}") for k in range(n + 1)]
+def round_ticks(low: float, high: float, most: int = 5) -> list[tuple[float, str]]:
+    """Round numbers from at or below ``low`` to at or above ``high``, and how they are written.
+
+    ``most`` steps of 1, 2, 2.5 or 5 times a power of ten, and one more where neither end is round.
+    """
+    least = (high - low or 1.0) / most
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= least * (1 - 1e-9))
+    places = next(n for n in range(16) if math.isclose(step, round(step, n), rel_tol=1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    ticks = [k * step for k in range(first, last + 1)]
+    return [(v, f"{v + 0.0:.{places}f}") for v in ticks]
 
 
 def _table_3(t: Table3) -> list[list[str]]:
     panels = []
     for name in ("average", "weighted"):
         title = f"{name} win rate, by the number of copies of {t.names[2]}"
-        axes = Axes((1, 0.35), (max(len(t.rows), 2), 0.65), title)
-        axes.frame(even_ticks(0.35, 0.65, 3), [(r.n_copies, str(r.n_copies)) for r in t.rows])
+        axes = Axes((1, RATES[0]), (max(len(t.rows), 2), RATES[1]), title)
+        axes.frame(round_ticks(*RATES), [(r.n_copies, str(r.n_copies)) for r in t.rows])
         for k, colour in enumerate(COLOURS[:3]):
             points = [(axes.x(r.n_copies), axes.y(float(getattr(r, name)[k]))) for r in t.rows]
             axes.parts += [line(points, colour), *(dot(x, y, colour) for x, y in points)]
@@ -174,10 +184,8 @@ def _rate(e: ExampleRates) -> list[str]:
 
 def _case_study(c: CaseStudy) -> list[list[str]]:
     """Rewards per topic without and with clones, standard and weighted, then shifts per scheme."""
-    levels = list(dict.fromkeys(r.n_comparisons for r in c.rows))
-    chosen = [0, *levels[1:2]]
     panels = []
-    for n in chosen:
+    for n in dict.fromkeys(r.n_comparisons for r in c.rows):
         for scheme, space, title in (
             ("uniform", None, "standard"),
             ("voronoi", "sphere", "voronoi sphere"),
@@ -203,9 +211,9 @@ def _topic_panel(c: CaseStudy, rows: list[CaseRow], title: str) -> list[str]:
         for v in (m - s, m + s)
         if r.n_comparisons == rows[0].n_comparisons
     ]
-    low, high = min(everything), max(everything)
-    axes = Axes((-0.5, low), (len(c.topics) - 0.5, high), title)
-    axes.frame(even_ticks(low, high), [(k, t) for k, t in enumerate(c.topics)])
+    ticks = round_ticks(min(everything), max(everything))
+    axes = Axes((-0.5, ticks[0][0]), (len(c.topics) - 0.5, ticks[-1][0]), title)
+    axes.frame(ticks, [(k, t) for k, t in enumerate(c.topics)])
     series: list[tuple[str, Any, Any]] = [("none", rows[0].before, rows[0].error_before)]
     series += [(r.clones, r.after, r.error_after) for r in rows]
     for s, (_, means, errors) in enumerate(series):
@@ -220,9 +228,10 @@ def _topic_panel(c: CaseStudy, rows: list[CaseRow], title: str) -> list[str]:
 def _shift_panel(rows: list[CaseRow]) -> list[str]:
     """Share of the standard shift, a line of dots per scheme."""
     names = list(dict.fromkeys(f"{r.scheme} {r.space or ''}".strip() for r in rows))[1:]
-    high = max(1.0, *(r.share for r in rows))
+    ticks = round_ticks(0.0, max(1.0, *(r.share for r in rows)))
+    high = ticks[-1][0]
     axes = Axes((0.0, len(names) - 0.5), (high, -0.5), "share of the standard shift")
-    axes.frame([], [(k * high / 4, f"{k * high / 4:.2f}") for k in range(5)])
+    axes.frame([], ticks)
     left, right = axes.x(0.0), axes.x(high)
     for k, name in enumerate(names):
         axes.parts.append(line([(left, axes.y(k)), (right, axes.y(k))], "#e5e5e5"))

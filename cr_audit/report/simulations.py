@@ -188,15 +188,16 @@ def scheme_name(row: CaseRow) -> str:
 
 def _case_study(c: CaseStudy, screen: Screen) -> list[RenderableType]:
     exact = [r for r in c.rows if r.n_comparisons == 0]
-    best = min(
-        (s for s in _schemes(exact) if s != "standard"),
-        key=lambda s: sum(r.share for r in exact if scheme_name(r) == s),
-    )
+    kept = {s: sum(_cell(exact, s, k).kept == 1 for k in CLONES) for s in _schemes(exact)}
+    moved = {s: sum(_cell(exact, s, k).share for k in CLONES) for s in kept}
+    best = min((s for s in kept if s != "standard"), key=lambda s: (-kept[s], moved[s]))
     shares = ", ".join(f"{_cell(exact, best, k).share:.2f} ({k})" for k in CLONES)
     parts: list[RenderableType] = [
         sentence(
-            f"Without clones {c.winner} leads. Exactly fitted, {best} moves least: {shares} of how"
-            " far clones move the standard rewards."
+            f"Without clones {c.winner} leads. Exactly fitted, it still leads with"
+            f" {kept['standard']} of {len(CLONES)} kinds of clones under standard rewards and with"
+            f" {kept[best]} under {best}, which clones move by these shares of the standard shift:"
+            f" {shares}."
         )
     ]
     for n in dict.fromkeys(r.n_comparisons for r in c.rows):

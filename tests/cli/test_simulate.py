@@ -45,7 +45,9 @@ def test_the_case_study_at_80_columns_as_table_json_and_plot(
     assert "…" not in done.out
     assert "Without clones art leads" in done.out
     panels = ElementTree.parse("case.svg").getroot()
-    assert len(panels.findall("{http://www.w3.org/2000/svg}g")) == 7
+    assert (
+        len(panels.findall("{http://www.w3.org/2000/svg}g")) == 10
+    )  # three of each number of comparisons, one of shares
     document = json.loads(run("simulate", *CASE, "--format", "json").out)
     assert document["settings"]["per_topic"] == 10
     assert document["simulation"]["winner"] == "art"
