@@ -15,7 +15,8 @@ from cr_audit.graph import Dominance, GraphHealth
 from cr_audit.rankings.added import RateChange
 from cr_audit.report.gate import GateReport
 from cr_audit.report.indented import indented
-from cr_audit.report.json_v1 import clean, to_document
+from cr_audit.report.json_v1 import to_document
+from cr_audit.report.json_values import clean
 
 
 def render_gate_json(report: GateReport, *, full_text: bool = False) -> str:

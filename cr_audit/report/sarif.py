@@ -16,7 +16,7 @@ from cr_audit.findings import Rule
 from cr_audit.gate.verdict import Judged
 from cr_audit.report.escape import visible
 from cr_audit.report.gate import GateReport
-from cr_audit.report.json_v1 import clean
+from cr_audit.report.json_values import clean
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 FINGERPRINT = "crAudit/v1"

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cr_audit import __version__
-from cr_audit.report.json_v1 import SCHEMA, clean
+from cr_audit.report.json_v1 import SCHEMA
+from cr_audit.report.json_values import clean
 from cr_audit.report.screen import Screen, heading, to_text
 from cr_audit.simulate.case_study import CLONES, CaseRow, CaseStudy
 from cr_audit.simulate.catalogue import CATALOGUE, Facts
