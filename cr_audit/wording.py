@@ -23,3 +23,8 @@ def plural(n: int, noun: str, many: str | None = None) -> str:
 def verb(n: int, one: str, many: str) -> str:
     """The verb of a subject that is ``n`` things."""
     return one if n == 1 else many
+
+
+def comparisons_in_median(median: float, of: str) -> str:
+    """1 comparison each (median), 2.5 comparisons per model (median)."""
+    return f"{median:,.10g} {'comparison' if median == 1 else 'comparisons'} {of} (median)"

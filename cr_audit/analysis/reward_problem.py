@@ -25,6 +25,7 @@ from cr_audit.rewards.bootstrap import WeightDraw
 from cr_audit.rewards.linear import LinearFit, fit_linear
 from cr_audit.rewards.moments import FitStatus
 from cr_audit.rewards.tabular import Fit, fit_tabular
+from cr_audit.wording import comparisons_in_median
 
 # Chosen by cross-validation on real sets: docs/refit.md, "The penalty".
 DEFAULT_PENALTY: dict[str, float] = {"tabular": 0.03, "linear": 1.0, "mlp": 0.03}
@@ -184,7 +185,7 @@ def choose_reward_model(analysis: Analysis, unit: UnitResult) -> Choice:
             )
         return Choice(asked, "asked for with --reward")
     counts = unit.graph.comparisons_per_item
-    typical = f"{unit.unit}s have {counts.median:g} comparisons each (median)"
+    typical = f"{unit.unit}s have {comparisons_in_median(counts.median, 'each')}"
     if counts.median >= ENOUGH_COMPARISONS:
         return Choice("tabular", f"{typical}, enough for a reward of its own each")
     if no_vectors:

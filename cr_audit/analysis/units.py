@@ -19,6 +19,7 @@ from cr_audit.geometry.model_clones import model_clones
 from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
 from cr_audit.graph import graph_health
 from cr_audit.rankings import RankShift, bootstrap_win_rates, win_rates
+from cr_audit.wording import comparisons_in_median
 
 MANY_GROUPS = 20
 """Below this number of annotators (or prompts), resampling them says little."""
@@ -82,7 +83,7 @@ def choose_units(
         return (("response", "there are no comparisons"),)
     counts = np.bincount(np.concatenate([comparisons.winner, comparisons.loser]))
     median = float(np.median(counts[counts > 0]))
-    reason = f"responses have {median:g} comparisons each (median)"
+    reason = f"responses have {comparisons_in_median(median, 'each')}"
     if median < 2:
         reason += ", so single win rates say nothing"
     response: tuple[Unit, str] = ("response", reason)
@@ -94,7 +95,7 @@ def choose_units(
         return (response,)
     per_model = np.bincount(np.concatenate([between.winner, between.loser]))
     typical = float(np.median(per_model[per_model > 0]))
-    model = f"{len(names)} models are named, {typical:,.0f} comparisons each (median)"
+    model = f"{len(names)} models are named, {comparisons_in_median(typical, 'each')}"
     return (("model", model), response)
 
 

@@ -13,7 +13,7 @@ from cr_audit.arrays import NotApplicable
 from cr_audit.report.escape import visible
 from cr_audit.report.screen import Screen, data_table, heading, one_line
 from cr_audit.report.words import name_of
-from cr_audit.wording import percent, plural
+from cr_audit.wording import comparisons_in_median, percent, plural
 
 
 def win_rate_section(unit: UnitResult, screen: Screen, *, limit: int) -> list[RenderableType]:
@@ -115,10 +115,10 @@ def _graph_line(unit: UnitResult) -> list[RenderableType]:
     within = (
         f"; {plural(unit.n_within, 'comparison')} within one {unit.unit}" if unit.n_within else ""
     )
+    typical = comparisons_in_median(g.comparisons_per_item.median, f"per {unit.unit}")
     return [
         Text(
-            f"graph: {plural(g.n_components, 'component')},"
-            f" {g.comparisons_per_item.median:g} comparisons per {unit.unit} (median),"
+            f"graph: {plural(g.n_components, 'component')}, {typical},"
             f" {g.undefeated.size:,} undefeated, {g.winless.size:,} winless{triads}{within}",
             style="dim",
         )
