@@ -21,7 +21,7 @@ NOT_WORTH, WORTH = 0.25, 0.4
 """What a width takes away of the effect of multiplied regions, for each part of the effective
 number that it costs: at NOT_WORTH and below neighbours do not count, at WORTH and above in full, in
 between in proportion, so that a little more data never turns neighbours on or off. Topics that are
-there give 0.33 to 0.56, data without any 0.26 and less, and there weighted fits predict worse than
+there give 0.33 and more, data without any 0.26 and less, and there weighted fits predict worse than
 standard ones (benchmarks/README.md, "Case study" and "Schemes on real data")."""
 
 
