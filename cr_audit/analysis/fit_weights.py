@@ -19,6 +19,7 @@ from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.units import weighed_items
 from cr_audit.arrays import NotApplicable
 from cr_audit.geometry.weights import Weights
+from cr_audit.wording import percent
 
 RECOMMENDED = "sharing"
 
@@ -67,8 +68,8 @@ def sharing_in_words(settings: Mapping[str, Any]) -> str:
     if "expected_shift" not in settings:
         return "clones share one vote"
     gain = max(0.0, 1 - settings["expected_shift"])
-    saved = f"takes away {gain:.0%} of the effect of multiplied regions"
-    cost = f"costs {1 - settings['effective_share']:.0%} of the effective number"
+    saved = f"takes away {percent(gain)} of the effect of multiplied regions"
+    cost = f"costs {percent(1 - settings['effective_share'])} of the effective number"
     width = f"{settings['width_searched']:.3g}"
     if settings["width"] == 0:
         return (
@@ -78,7 +79,7 @@ def sharing_in_words(settings: Mapping[str, Any]) -> str:
     strength = settings["strength"]
     if strength < 1:
         return (
-            f"clones share one vote, and neighbours within {width} count {strength:.0%}:"
+            f"clones share one vote, and neighbours within {width} count {percent(strength)}:"
             f" in full that {saved} and {cost}"
         )
     return f"clones share one vote, and neighbours within {width}: that {saved} and {cost}"

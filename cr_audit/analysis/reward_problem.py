@@ -25,7 +25,7 @@ from cr_audit.rewards.bootstrap import WeightDraw
 from cr_audit.rewards.linear import LinearFit, fit_linear
 from cr_audit.rewards.moments import FitStatus
 from cr_audit.rewards.tabular import Fit, fit_tabular
-from cr_audit.wording import comparisons_in_median
+from cr_audit.wording import comparisons_in_median, percent
 
 # Chosen by cross-validation on real sets: docs/refit.md, "The penalty".
 DEFAULT_PENALTY: dict[str, float] = {"tabular": 0.03, "linear": 1.0, "mlp": 0.03}
@@ -287,7 +287,7 @@ def neighbours_of(width: float, strength: float) -> str:
     """Who shares a vote beside clones, in a few words."""
     if width == 0 or strength == 0:
         return "clones alone"
-    return f"width {width:.3g}" + (f" at {strength:.0%}" if strength < 1 else "")
+    return f"width {width:.3g}" + (f" at {percent(strength)}" if strength < 1 else "")
 
 
 def contiguous(labels: IntArray) -> IntArray:

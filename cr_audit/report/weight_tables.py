@@ -96,7 +96,7 @@ def comparison_section(table: SchemeTable, groups: str) -> list[RenderableType]:
         else (plural(table.n_items, "item"))
     )
     width = (
-        f"neighbours within {table.sharing_width:.3g} at {table.sharing_strength:.0%}"
+        f"neighbours within {table.sharing_width:.3g} at {percent(table.sharing_strength)}"
         if table.sharing_width
         else "clones alone"
     )
