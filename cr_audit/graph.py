@@ -108,6 +108,12 @@ class GraphHealth:
         return int(self.component_sizes.shape[0])
 
     @property
+    def share_in_pairs(self) -> float:
+        """Share of the compared items that were compared with one other alone, and it with them."""
+        sizes = self.component_sizes
+        return 2.0 * float(np.sum(sizes == 2)) / max(float(sizes.sum()), 1.0)
+
+    @property
     def unpenalised_fit_exists(self) -> bool:
         """Whether a Bradley-Terry fit exists without a penalty in every component."""
         return bool(self.fit_exists.all())

@@ -32,6 +32,7 @@ DEFAULT_PENALTY: dict[str, float] = {"tabular": 0.03, "linear": 1.0, "mlp": 0.03
 # Median comparisons per item from which a tabular fit predicts better than a linear one:
 # docs/refit.md, "Tabular or linear".
 ENOUGH_COMPARISONS = 8.0
+MOSTLY = 0.5  # of the compared items
 # Networks of an ensemble ([CR] Appendix I.3), and per fold where it predicts held-out comparisons.
 N_MLP_RUNS = 20
 N_MLP_FOLD_RUNS = 2
@@ -170,8 +171,12 @@ def record_mlp(by_run: FloatArray, weights: FloatArray, kappa: float, scheme: st
 
 
 def choose_reward_model(analysis: Analysis, unit: UnitResult) -> Choice:
-    """Tabular where the unit's items were compared often enough, else linear in the contexts.
+    """Tabular where the unit's items were compared often enough, and mostly with more than one
+    other, else linear in the contexts.
 
+    Two items that were compared with each other alone keep their order under tabular rewards
+    whatever the weights are: r(x) - r(y) has the sign of p - 1/2. Models are few and have their own
+    weights, so for them the number of comparisons decides alone.
     Raises UsageError for linear or mlp rewards without vectors.
     """
     asked = analysis.settings.reward
@@ -184,12 +189,23 @@ def choose_reward_model(analysis: Analysis, unit: UnitResult) -> Choice:
                 next_step="choose an encoder with --model, give --embeddings, or --reward tabular",
             )
         return Choice(asked, "asked for with --reward")
-    counts = unit.graph.comparisons_per_item
-    typical = f"{unit.unit}s have {comparisons_in_median(counts.median, 'each')}"
-    if counts.median >= ENOUGH_COMPARISONS:
+    graph = unit.graph
+    median = graph.comparisons_per_item.median
+    typical = f"{unit.unit}s have {comparisons_in_median(median, 'each')}"
+    if graph.n_components > 1:
+        typical += f" in {graph.n_components:,} separate components"
+    enough = median >= ENOUGH_COMPARISONS
+    in_pairs = unit.unit != "model" and graph.share_in_pairs > MOSTLY
+    if enough and not in_pairs:
         return Choice("tabular", f"{typical}, enough for a reward of its own each")
     if no_vectors:
-        return Choice("tabular", f"{typical}: few, but there are no vectors for a linear fit")
+        fault = "mostly of two, whose order no weights can change" if enough else "few"
+        return Choice("tabular", f"{typical}: {fault}, but there are no vectors for a linear fit")
+    if enough:
+        return Choice(
+            "linear",
+            f"{typical}, mostly of two, whose order no weights can change in rewards of their own",
+        )
     return Choice("linear", f"{typical}, too few for a reward of its own each")
 
 

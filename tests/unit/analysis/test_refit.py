@@ -8,18 +8,21 @@ from functools import partial
 import numpy as np
 import pytest
 from cases import DISTINCT, SAMPLES, analysed, labelled
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cr_audit.analysis import Analysis, mlp_fits
 from cr_audit.analysis.refit import refit
 from cr_audit.analysis.reward_facts import Rewards
 from cr_audit.analysis.reward_problem import MLP_PENALTIES
-from cr_audit.arrays import NotApplicable
+from cr_audit.arrays import Comparisons, NotApplicable
 from cr_audit.audits import run_audits
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.rewards import mlp
 from cr_audit.rewards.changes import Changes, restore_weights
 from cr_audit.rewards.networks import Training
 from cr_audit.rewards.objective import moment_residual, pair_terms
+from cr_audit.rewards.tabular import fit_tabular
 
 
 def rewards_of(analysis: Analysis, **options: object) -> Rewards:
@@ -69,6 +72,45 @@ def test_the_sample_flips_its_leader_surely(sample: Analysis) -> None:
     assert c.probability_first_standard[before] > 0.95
     assert c.probability_first_weighted[after] > 0.95
     assert {f.rule for f in run_audits(sample)} >= {"CR203", "CR204"}
+
+
+def voted(per_prompt: int, prompts: int = 6, votes: int = 10) -> list[dict[str, object]]:
+    """Prompts whose answers were compared with each other by ten judges, answers all different."""
+    rows = []
+    for q in range(prompts):
+        texts = [f"{DISTINCT[(q + i) % 8]} Number {q} times {i}." for i in range(per_prompt)]
+        for i in range(per_prompt):
+            for j in range(i):
+                rows += [
+                    labelled(f"{DISTINCT[q]}?", texts[i], texts[j], winner="ab"[k % 3 == 0])
+                    for k in range(votes)
+                ]
+    return rows
+
+
+def test_pairs_that_stand_alone_get_linear_rewards() -> None:
+    """Rewards of their own would keep the order of every pair, whatever the weights."""
+    pairs, triples = analysed(voted(2), unit="response"), analysed(voted(3), unit="response")
+    assert pairs.units[0].graph.share_in_pairs == 1.0
+    assert triples.units[0].graph.share_in_pairs == 0.0
+    r = rewards_of(pairs)
+    assert r.reward_model == "linear"
+    said = "10 comparisons each (median) in 6 separate components, mostly of two"
+    assert said in r.reward_choice.reason
+    assert rewards_of(triples).reward_model == "tabular"
+    blind = rewards_of(analysed(voted(2), unit="response", model="none"))
+    assert blind.reward_model == "tabular"
+    assert "mostly of two" in blind.reward_choice.reason
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.02, 0.98), st.floats(0.01, 0.99), st.floats(1e-3, 1.0))
+def test_no_weights_change_the_order_of_a_pair_that_stands_alone(
+    p: float, weight: float, penalty: float
+) -> None:
+    rows = Comparisons.of(2, [0, 1], [1, 0], mass=[p, 1 - p]).proportions()
+    fit = fit_tabular(rows, np.array([weight, 1 - weight]), penalty=penalty)
+    assert (fit.rewards[0] - fit.rewards[1]) * (p - 0.5) >= -1e-15
 
 
 def test_the_copies_are_named_as_the_cause(sample: Analysis) -> None:
