@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from cr_audit.errors import ComputeError, UsageError
 
-HELP = ".svg or .png"
+HELP = ".svg or .png; may be given twice"
 
 
-def check_plot(plot: Path | None, output: Path | None) -> None:
+def check_plots(plots: Sequence[Path], output: Path | None) -> None:
     """Before any work: a picture that cannot be drawn is an error."""
-    if plot is None:
-        return
+    for k, plot in enumerate(plots):
+        _check(plot, output)
+        if plot.absolute() in (p.absolute() for p in plots[:k]):
+            raise UsageError(
+                "same-file",
+                "--plot names one file twice",
+                found=str(plot),
+                next_step="name two files",
+            )
+
+
+def _check(plot: Path, output: Path | None) -> None:
     if plot.suffix.lower() not in (".svg", ".png"):
         raise UsageError(
             "plot-format",
@@ -40,10 +51,11 @@ def check_plot(plot: Path | None, output: Path | None) -> None:
             )
 
 
-def write_plot(svg: str, plot: Path) -> None:
-    """``svg``, or a PNG of it, into a file that ``check_plot`` let pass."""
+def write_plots(svg: str, plots: Sequence[Path]) -> None:
+    """``svg``, or a PNG of it, into files that ``check_plots`` let pass."""
     from cr_audit.cli.session import write_file
     from cr_audit.report.png import to_png
 
-    is_png = plot.suffix.lower() == ".png"
-    write_file(to_png(svg) if is_png else svg.encode(), plot, option="--plot")
+    for plot in plots:
+        is_png = plot.suffix.lower() == ".png"
+        write_file(to_png(svg) if is_png else svg.encode(), plot, option="--plot")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cr_audit.cli import options as o
-from cr_audit.cli.plots import HELP, check_plot, write_plot
+from cr_audit.cli.plots import HELP, check_plots, write_plots
 from cr_audit.errors import ComputeError, UsageError
 
 if TYPE_CHECKING:
     from cr_audit.analysis import Analysis
     from cr_audit.cli.session import Session
 
-Plot = Annotated[
-    Path | None,
+Plots = Annotated[
+    list[Path] | None,
     typer.Option(
         "--plot", help=f"Also draw both rankings into this file ({HELP}).", rich_help_panel=o.OUT
     ),
@@ -35,7 +36,7 @@ def refit(
     ] = False,
     format_: o.FormatOption = o.Format.TABLE,
     full_text: o.FullText = False,
-    plot: Plot = None,
+    plot: Plots = None,
     fail_on: o.FailOnOption = o.FailOn.NEVER,
     exit_zero: o.ExitZero = False,
 ) -> None:
@@ -57,7 +58,7 @@ def refit(
             "--weighted and --standard exclude each other",
             next_step="leave out both for both fits, the standard one first",
         )
-    check_plot(plot, output)
+    check_plots(plot or [], output)
     from cr_audit.analysis.fit_weights import RECOMMENDED
     from cr_audit.analysis.refit import refit as fit_both
     from cr_audit.audits import run_audits
@@ -83,13 +84,13 @@ def refit(
         full_text=full_text,
         to_file=output is not None,
     )
-    if plot is not None:
+    if plot:
         _draw(analysis, plot)
     write(text, output)
     raise typer.Exit(exit_code(findings, fail_on, exit_zero))
 
 
-def _draw(analysis: Analysis, plot: Path) -> None:
+def _draw(analysis: Analysis, plots: Sequence[Path]) -> None:
     from cr_audit.arrays import NotApplicable
     from cr_audit.report.rewards import render_svg
 
@@ -100,4 +101,4 @@ def _draw(analysis: Analysis, plot: Path) -> None:
             f"--plot has nothing to draw: {picture.reason}",
             next_step="leave out --plot",
         )
-    write_plot(picture, plot)
+    write_plots(picture, plots)

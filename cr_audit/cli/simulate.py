@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cr_audit.cli.plots import HELP, check_plot, write_plot
+from cr_audit.cli.plots import HELP, check_plots, write_plots
 from cr_audit.errors import ComputeError, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def simulate(
         SimulationFormat, typer.Option("--format", help="What to print.")
     ] = SimulationFormat.TABLE,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help=f"Also draw the facts into this file ({HELP}).")
+        list[Path] | None,
+        typer.Option("--plot", help=f"Also draw the facts into this file ({HELP})."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the report to a file.")
@@ -105,7 +107,7 @@ def simulate(
         typer.echo(simulation_list(Screen.of_stdout()), nl=False)
         return
     chosen = _known(name)
-    check_plot(plot, output)
+    check_plots(plot or [], output)
     if write is not None:
         if chosen != "clone-robust":
             raise UsageError(
@@ -128,7 +130,7 @@ def simulate(
             "per_topic": per_topic,
             "draws": draws if draws is not None else N_DRAWS[reward.value],
         }
-    _report(_facts(settings), settings, format_, plot, output)
+    _report(_facts(settings), settings, format_, plot or [], output)
 
 
 def _known(name: str | None) -> str:
@@ -214,7 +216,7 @@ def _report(
     facts: Facts,
     settings: dict[str, Any],
     format_: SimulationFormat,
-    plot: Path | None,
+    plots: Sequence[Path],
     output: Path | None,
 ) -> None:
     from cr_audit.cli.session import write
@@ -222,8 +224,8 @@ def _report(
     from cr_audit.report.simulation_plots import plot_simulation
     from cr_audit.report.simulations import render_simulation, render_simulation_json
 
-    if plot is not None:
-        write_plot(plot_simulation(facts), plot)
+    if plots:
+        write_plots(plot_simulation(facts), plots)
     if format_ == SimulationFormat.JSON:
         write(render_simulation_json(facts, "simulate", settings), output)
         return

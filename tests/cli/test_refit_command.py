@@ -111,6 +111,7 @@ def test_the_settings_file_names_the_data_set(run: Run) -> None:
         (("--plot", "x.jpg"), 2, ".svg and .png"),
         (("--plot", "svg"), 2, ".svg and .png"),
         (("--plot", "x.svg", "-o", "x.svg"), 2, "same file"),
+        (("--plot", "x.svg", "--plot", "./x.svg"), 2, "one file twice"),
         (("--plot", "no/folder/x.png"), 4, "choose another --plot"),
         (("--model", "none", "--weighted"), 4, "needs weights"),
         (("--model", "none", "--reward", "linear"), 2, "vectors"),
