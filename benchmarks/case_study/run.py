@@ -113,8 +113,10 @@ def copy_distances(vectors: np.ndarray, data: Texts) -> dict[str, float]:
     products = original @ original.T
     np.fill_diagonal(products, -1.0)
     return {
-        "to the original": float(np.median(np.linalg.norm(copies - original[:, None], axis=2))),
-        "to the next text": float(np.median(np.sqrt(2 - 2 * products.max(axis=1)))),
+        "a copy to its original": float(
+            np.median(np.linalg.norm(copies - original[:, None], axis=2))
+        ),
+        "an original to the next text": float(np.median(np.sqrt(2 - 2 * products.max(axis=1)))),
     }
 
 
@@ -122,8 +124,7 @@ def table(folder: Path) -> None:
     runs = [json.loads(p.read_text()) for p in sorted(folder.glob("seed_*.json"))]
     print(f"{len(runs)} seeds, {runs[0]['model']}; median words", [r["words"] for r in runs])
     for what in runs[0]["copies"]:
-        print("median distance of a copy" if "orig" in what else "of an original", what, end=": ")
-        print(", ".join(f"{r['copies'][what]:.3f}" for r in runs))
+        print(f"median distance of {what}:", ", ".join(f"{r['copies'][what]:.3f}" for r in runs))
     print()
     heads = [f"{kind}: shift (share; range)" for kind in CLONES]
     print("| weights |", " | ".join(heads), "| winner kept (topic, copies) |")

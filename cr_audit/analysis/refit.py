@@ -296,16 +296,10 @@ class _Run:
             rng=stream(settings, 21),
             tick=lambda done, total: self.report("resampling", done, total),
         )
-        errors = [
-            standard_errors(
-                self.problem, fit, drawn, clusters, confidence_level=settings.confidence_level
-            )
-            for fit, drawn in zip(made, replicates.rewards, strict=True)
-        ]
-        none = next((e for e in errors if isinstance(e, NotApplicable)), None)
         rewards = [averages.of(_rewards_of(fit)) for fit in made]
         # With the standard fit alone, both sides of the comparison are that fit.
         largest = int(np.bincount(subjects.components[subjects.components >= 0]).max(initial=1))
+        n_units = effective_units(self.problem.comparisons, clusters)
         changes = ranking_changes(
             rewards[0],
             rewards[-1],
@@ -313,8 +307,22 @@ class _Run:
             replicates.rewards[[0, -1]],
             confidence_level=settings.confidence_level,
             top_k=min(MAX_TOP, -(-largest // TOP_SHARE)),
-            n_units=effective_units(self.problem.comparisons, clusters),
+            n_units=n_units,
         )
+        intervals = (changes.interval_standard, changes.interval_weighted)[: len(made)]
+        errors = [
+            standard_errors(
+                self.problem,
+                fit,
+                drawn,
+                interval,
+                clusters,
+                n_units=n_units,
+                confidence_level=settings.confidence_level,
+            )
+            for fit, drawn, interval in zip(made, replicates.rewards, intervals, strict=True)
+        ]
+        none = next((e for e in errors if isinstance(e, NotApplicable)), None)
         kept = tuple(e for e in errors if not isinstance(e, NotApplicable))
         return changes, none or kept, replicates.holds
 

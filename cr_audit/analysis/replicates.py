@@ -15,10 +15,7 @@ from cr_audit.analysis.subjects import Averages
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.rewards.bootstrap import (
     bootstrap_tabular,
-    effective_units,
-    expanded_level,
     normal_interval,
-    percentile_interval,
     sandwich_covariance,
 )
 from cr_audit.rewards.linear import LinearFit
@@ -130,11 +127,17 @@ def standard_errors(
     problem: Problem,
     fit: Fit | LinearFit | FloatArray,
     replicates: FloatArray,
+    interval: FloatArray,
     clusters: IntArray | None,
     *,
+    n_units: float,
     confidence_level: float,
 ) -> Errors | NotApplicable:
-    """Bootstrap beside sandwich, for a tabular fit of few enough items."""
+    """Bootstrap beside sandwich, for a tabular fit of few enough items.
+
+    interval : float64 (n, 2), that of ``replicates``; n_units : the effective number of what was
+    resampled, by which it was widened.
+    """
     if not isinstance(fit, Fit):
         return NotApplicable("the sandwich is computed for tabular rewards")
     covariance = sandwich_covariance(problem.comparisons, fit, clusters=clusters)
@@ -146,15 +149,13 @@ def standard_errors(
     known = ~missing.all(axis=0)
     bootstrap = np.full(replicates.shape[1], np.nan)
     bootstrap[known] = np.nanstd(replicates[:, known], axis=0, ddof=1)
-    n_units = effective_units(problem.comparisons, clusters)
-    interval = normal_interval(fit.rewards, sandwich, confidence_level, n_units)
-    other = percentile_interval(replicates, expanded_level(confidence_level, n_units))
+    other = normal_interval(fit.rewards, sandwich, confidence_level, n_units)
     return Errors(
         bootstrap,
         sandwich,
         _median_ratio(sandwich, bootstrap),
-        interval,
-        _median_ratio(np.diff(interval)[:, 0], np.diff(other)[:, 0]),
+        other,
+        _median_ratio(np.diff(other)[:, 0], np.diff(interval)[:, 0]),
     )
 
 

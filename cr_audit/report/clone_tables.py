@@ -16,7 +16,7 @@ from cr_audit.geometry.clones import Cluster
 from cr_audit.report.diff import Run, word_diff
 from cr_audit.report.escape import shorten, visible
 from cr_audit.report.places import Place
-from cr_audit.report.screen import Screen, data_table, heading, one_line
+from cr_audit.report.screen import Screen, data_table, heading, number_columns, one_line
 from cr_audit.wording import percent
 
 MAX_MEMBERS = 20
@@ -38,12 +38,9 @@ def clone_section(
     wide = screen.width >= 110
     table = data_table()
     table.add_column("what")
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("items", justify="right", no_wrap=True)
-    table.add_column("weight", justify="right", no_wrap=True)
-    table.add_column("apart", justify="right", no_wrap=True)
+    number_columns(table, "size", "items", "weight", "apart")
     if wide:
-        table.add_column("link", justify="right", no_wrap=True)
+        number_columns(table, "link")
     table.add_column("the most typical member")
     for cluster in shown[:limit]:
         table.add_row(*_cluster_row(analysis, cluster, wide, screen.width))

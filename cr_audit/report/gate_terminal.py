@@ -28,7 +28,15 @@ from cr_audit.report.gate import (
 )
 from cr_audit.report.gate_advice import acceptance, advice, commands
 from cr_audit.report.places import Place
-from cr_audit.report.screen import SEVERITY_STYLE, Screen, heading, one_line, step_lines, to_text
+from cr_audit.report.screen import (
+    SEVERITY_STYLE,
+    Screen,
+    heading,
+    number_columns,
+    one_line,
+    step_lines,
+    to_text,
+)
 from cr_audit.report.words import name_of
 from cr_audit.wording import percent, plural, verb
 
@@ -140,11 +148,7 @@ def _gains(report: GateReport, screen: Screen) -> list[RenderableType]:
         return []
     table = _table()
     table.add_column("prompt")
-    table.add_column("old", justify="right", no_wrap=True)
-    table.add_column("new", justify="right", no_wrap=True)
-    table.add_column("baseline", justify="right", no_wrap=True)
-    table.add_column("batch", justify="right", no_wrap=True)
-    table.add_column("weight", justify="right", no_wrap=True)
+    number_columns(table, "old", "new", "baseline", "batch", "weight")
     table.add_column("a new copy")
     for g in gains:
         weight = "—"
@@ -175,12 +179,11 @@ def _rates(report: GateReport) -> list[RenderableType]:
     unit = report.effect.unit
     weighted = rows[0].weighted_change == rows[0].weighted_change
     table = _table()
-    table.add_column("rank", justify="right", no_wrap=True)
+    number_columns(table, "rank")
     table.add_column(unit.unit)
-    table.add_column("win rate", justify="right", no_wrap=True)
-    table.add_column("change ± error", justify="right", no_wrap=True)
+    number_columns(table, "win rate", "change ± error")
     if weighted:
-        table.add_column("weighted ± error", justify="right", no_wrap=True)
+        number_columns(table, "weighted ± error")
     for r in rows:
         dim = "" if r.beyond_noise else "dim"
         row: list[RenderableType] = [

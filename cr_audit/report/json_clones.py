@@ -13,6 +13,7 @@ MAX_ROWS = 20
 
 
 def neighbours_part(analysis: Analysis) -> Any:
+    """How near-copies were searched for."""
     c = analysis.clones
     if isinstance(c, NotApplicable):
         return c
@@ -27,6 +28,7 @@ def neighbours_part(analysis: Analysis) -> Any:
 
 
 def clones_part(analysis: Analysis, texts: Texts) -> Any:
+    """Every cluster with its members and what its votes say."""
     c = analysis.clones
     if isinstance(c, NotApplicable):
         return c

@@ -11,6 +11,7 @@ from cr_audit.report.json_values import Texts
 
 
 def win_rate_rows(unit: UnitResult, texts: Texts) -> list[dict[str, Any]]:
+    """One entry per item that was compared."""
     r = unit.win_rates
     known = unit.items.weights
     weights = None if isinstance(known, NotApplicable) else known
@@ -59,6 +60,7 @@ def win_rate_rows(unit: UnitResult, texts: Texts) -> list[dict[str, Any]]:
 
 
 def unit_part(unit: UnitResult) -> dict[str, Any]:
+    """The graph of a unit's comparisons, its leaders, and its closest models."""
     g = unit.graph
     closest = unit.closest
     return {

@@ -47,6 +47,8 @@ def clean(value: Any) -> Any:
 
 
 class Texts:
+    """Texts and identifiers by number; texts are cut to ``TEXT_LENGTH`` unless ``full``."""
+
     def __init__(self, analysis: Analysis, full: bool) -> None:
         self.full = full
         self.texts = analysis.dataset.alternatives["text"].to_list()

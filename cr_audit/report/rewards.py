@@ -20,7 +20,15 @@ from cr_audit.report.reward_words import (
     shown_order,
     subject_name,
 )
-from cr_audit.report.screen import SEVERITY_STYLE, Screen, data_table, heading, one_line, to_text
+from cr_audit.report.screen import (
+    SEVERITY_STYLE,
+    Screen,
+    data_table,
+    heading,
+    number_columns,
+    one_line,
+    to_text,
+)
 from cr_audit.report.slope_chart import Slope, braille_rows, svg
 from cr_audit.report.terminal import finding_section, report_header
 from cr_audit.report.win_rate_tables import win_rate_section
@@ -74,15 +82,13 @@ def reward_section(r: Rewards, screen: Screen, *, limit: int) -> list[Renderable
         return [heading("Rewards", note), Text(f"no ranking: {reason}", style="dim")]
     both = not isinstance(r.weighted, NotApplicable)
     table = data_table()
-    table.add_column("rank", justify="right", no_wrap=True)
+    number_columns(table, "rank")
     table.add_column(s.unit)
-    table.add_column("reward", justify="right", no_wrap=True)
-    table.add_column("shift" if both else "interval", justify="right", no_wrap=True)
+    number_columns(table, "reward", "shift" if both else "interval")
     if both:
-        table.add_column("sure", justify="right", no_wrap=True)
+        number_columns(table, "sure")
     if screen.width >= 110:
-        table.add_column("first", justify="right", no_wrap=True)
-        table.add_column("comparisons", justify="right", no_wrap=True)
+        number_columns(table, "first", "comparisons")
     order = shown_order(r, c, s)
     for i in order[:limit]:
         table.add_row(*_reward_row(r, c, s, i, both, screen.width >= 110))
@@ -228,9 +234,7 @@ def cause_section(r: Rewards, screen: Screen) -> list[RenderableType]:
         return _effect_section(r, s)
     table = data_table()
     table.add_column("clones", ratio=1)
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("items", justify="right", no_wrap=True)
-    table.add_column("weight", justify="right", no_wrap=True)
+    number_columns(table, "size", "items", "weight")
     table.add_column("explains of the change of", ratio=1)
     groups: dict[int, list[tuple[float, int]]] = {}
     for cause, i in found:
@@ -373,11 +377,9 @@ def curve_section(r: Rewards) -> list[RenderableType]:
         return []
     one, two = r.curves
     table = data_table()
-    table.add_column("penalty", justify="right", no_wrap=True)
-    table.add_column("standard", justify="right", no_wrap=True)
-    table.add_column("± error", justify="right", no_wrap=True)
+    number_columns(table, "penalty", "standard", "± error")
     if not isinstance(two, NotApplicable):
-        table.add_column("weighted", justify="right", no_wrap=True)
+        number_columns(table, "weighted")
     for k, penalty in enumerate(one.penalties.tolist()):
         row = [
             f"{penalty:.3g}{' ◀' if penalty == one.best else '  '}",

@@ -79,6 +79,12 @@ def data_table() -> Table:
     return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim")
 
 
+def number_columns(table: Table, *headers: str) -> None:
+    """Right-aligned columns that rich never breaks: no number is cut."""
+    for header in headers:
+        table.add_column(header, justify="right", no_wrap=True)
+
+
 def one_line(text: str, style: str = "") -> Text:
     """One line that is cut with an ellipsis where its column is too narrow.
 

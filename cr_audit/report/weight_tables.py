@@ -13,7 +13,7 @@ from cr_audit.analysis.facts import Analysis
 from cr_audit.arrays import NotApplicable
 from cr_audit.geometry.compare import SchemeTable
 from cr_audit.report.escape import shorten, visible
-from cr_audit.report.screen import data_table, heading, one_line
+from cr_audit.report.screen import data_table, heading, number_columns, one_line
 from cr_audit.wording import percent, plural
 
 
@@ -47,8 +47,7 @@ def heaviest_section(analysis: Analysis, *, limit: int) -> list[RenderableType]:
     frame = analysis.dataset.alternatives
     order = np.lexsort((np.arange(weights.m), -np.round(weights.weights, 15)))[:limit].tolist()
     table = data_table()
-    table.add_column("times 1/m", justify="right", no_wrap=True)
-    table.add_column("± error", justify="right", no_wrap=True)
+    number_columns(table, "times 1/m", "± error")
     table.add_column("id")
     table.add_column("response")
     for i in order:
@@ -66,7 +65,8 @@ def comparison_section(table: SchemeTable, groups: str) -> list[RenderableType]:
     """METHODS' table of schemes on the user's data; the seconds are the machine's, not a result."""
     grid = data_table()
     grid.add_column("weights")
-    for header in (
+    number_columns(
+        grid,
         "effective",
         "zero",
         "exact clone",
@@ -75,8 +75,7 @@ def comparison_section(table: SchemeTable, groups: str) -> list[RenderableType]:
         "half gone",
         "noise",
         "s",
-    ):
-        grid.add_column(header, justify="right", no_wrap=True)
+    )
     for row in table.rows:
         name = row.scheme + (f" {row.space}" if row.space else "")
         grid.add_row(

@@ -11,7 +11,7 @@ from rich.text import Text
 from cr_audit.analysis.facts import UnitResult
 from cr_audit.arrays import NotApplicable
 from cr_audit.report.escape import visible
-from cr_audit.report.screen import Screen, data_table, heading, one_line
+from cr_audit.report.screen import Screen, data_table, heading, number_columns, one_line
 from cr_audit.report.words import name_of
 from cr_audit.wording import comparisons_in_median, percent, plural
 
@@ -29,15 +29,13 @@ def win_rate_section(unit: UnitResult, screen: Screen, *, limit: int) -> list[Re
     wide = screen.width >= 110
     many = unit.graph.n_components > 1
     table = data_table()
-    table.add_column("rank", justify="right", no_wrap=True)
+    number_columns(table, "rank")
     table.add_column(unit.unit)
-    table.add_column("win rate", justify="right", no_wrap=True)
+    number_columns(table, "win rate")
     if weighted:
-        table.add_column("shift ± error", justify="right", no_wrap=True)
-        table.add_column("rank differs", justify="right", no_wrap=True)
+        number_columns(table, "shift ± error", "rank differs")
     if wide or not weighted:
-        table.add_column("opponents", justify="right", no_wrap=True)
-        table.add_column("comparisons", justify="right", no_wrap=True)
+        number_columns(table, "opponents", "comparisons")
     order = _order(unit, weighted, many)
     for i in order[:limit]:
         table.add_row(*_win_rate_row(unit, i, weighted, wide))
