@@ -180,7 +180,9 @@ def _answer(block: Answer) -> RenderableType:
 def _verdict(block: Verdict) -> RenderableType:
     style = _STYLES["good" if block.passed else "error"]
     head = "PASS" if block.passed else "FAIL"
-    body = Text.assemble((head, style), "  ", visible(block.reason), "\n", (block.note, "dim"))
+    body = Text.assemble(
+        (head, style), "  ", visible(block.reason), "\n", (visible(block.note), "dim")
+    )
     return Padding(body, (1, 0, 0, 0))
 
 

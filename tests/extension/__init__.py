@@ -1,1 +1,1 @@
-"""Five additions in one file each, as CONTRIBUTING.md shows them; tests/test_extension.py runs them."""
+"""Five additions, one file each, as CONTRIBUTING.md shows them (tests/test_extension.py)."""

@@ -52,7 +52,7 @@ def _longer(facts: Lengths | NotApplicable) -> Iterator[Finding]:
     if isinstance(facts, NotApplicable) or facts.longer_wins < facts.threshold:
         return
     yield RULES[0].finding(
-        message=f"the longer answer wins {facts.longer_wins:.0%} of {facts.n_decided:,} comparisons",
+        message=f"the longer answer wins {facts.longer_wins:.0%} of {facts.n_decided:,} times",
         subject="dataset",
         evidence={"longer_wins": facts.longer_wins, "n_decided": facts.n_decided},
     )
@@ -110,9 +110,7 @@ def parts(facts: Lengths | NotApplicable, texts: Texts) -> dict[str, Any]:
     """The records of this family."""
     if isinstance(facts, NotApplicable):
         return {"lengths": facts}
-    return {
-        "lengths": LengthsRecord(n_decided=facts.n_decided, longer_wins=facts.longer_wins)
-    }
+    return {"lengths": LengthsRecord(n_decided=facts.n_decided, longer_wins=facts.longer_wins)}
 
 
 # command.py: name, options, and the report.
