@@ -70,18 +70,23 @@ def make_app() -> typer.Typer:
     return app
 
 
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end (SIGTERM): cleaned up after as after Ctrl-C."""
+class Stopped(BaseException):
+    """The process was asked to end, by Ctrl-C or by SIGTERM; typer would keep the first to itself."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
 
 
-def _terminate(number: int, frame: object) -> None:
-    raise Terminated
+def _stop(number: int, frame: object) -> None:
+    raise Stopped(number)
 
 
 def main() -> None:
     """Run the app; an error is one message on stderr and an exit code, never a traceback."""
     debug = "--debug" in sys.argv or os.environ.get("CR_AUDIT_DEBUG") == "1"
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         make_app()(prog_name="cr-audit")
     except CrAuditError as error:
@@ -89,9 +94,9 @@ def main() -> None:
             raise
         _complain(error.lines())
         sys.exit(error.exit_code)
-    except KeyboardInterrupt as stop:
+    except Stopped as stop:
         _complain(["stopped; what was embedded so far is kept in the cache"])
-        sys.exit(143 if isinstance(stop, Terminated) else 130)
+        sys.exit(stop.exit_code)
     except BrokenPipeError:
         # The reader of --help or of a list went away (| head): not an error of ours.
         discard_stdout()
