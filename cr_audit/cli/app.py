@@ -71,7 +71,7 @@ def make_app() -> typer.Typer:
 
 
 class Stopped(BaseException):
-    """The process was asked to end, by Ctrl-C or by SIGTERM; typer would keep the first to itself."""
+    """The process was asked to end, by Ctrl-C or by SIGTERM (typer would swallow the first)."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
