@@ -108,14 +108,14 @@ def _drawn_differences(
     rng: np.random.Generator,
 ) -> list[FloatArray]:
     """Per fit the reward differences of the pairs in every replicate, float64 (N_NOISE, pairs)."""
-    rows, threads = problem.comparisons, problem.n_threads
+    rows, workers = problem.comparisons, problem.workers
     if problem.model == "tabular":
         drawn = bootstrap_tabular(
             rows,
             [f for f in fits if isinstance(f, Fit)],
             n_replicates=N_NOISE,
             clusters=clusters,
-            n_threads=threads,
+            workers=workers,
             rng=rng,
         ).rewards
         return [r[:, first] - r[:, second] for r in drawn]
@@ -127,7 +127,7 @@ def _drawn_differences(
         [f for f in fits if isinstance(f, LinearFit)],
         n_replicates=N_NOISE,
         clusters=clusters,
-        n_threads=threads,
+        workers=workers,
         rng=rng,
     ).theta
     apart = contexts[first] - contexts[second]

@@ -106,7 +106,7 @@ def with_other_weights(
 
 def _train(problem: Problem, tasks: list[Task]) -> FloatArray:
     assert problem.contexts is not None
-    trained = train_networks(problem.contexts, tasks, Training(), n_threads=problem.n_threads)
+    trained = train_networks(problem.contexts, tasks, Training(), workers=problem.workers)
     return np.concatenate(
         [centred(r[None], t.weights) for r, t in zip(trained, tasks, strict=True)]
     )

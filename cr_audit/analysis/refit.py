@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -70,7 +69,7 @@ def refit(
     *,
     fits: Fits = "both",
     scheme: str | None = None,
-    n_threads: int | None = None,
+    workers: int | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """The analysis with ``rewards``: fits of its main unit, their changes and the causes of these.
@@ -80,8 +79,7 @@ def refit(
     scheme : of the weights of the weighted fit (``fit_weights.RECOMMENDED`` is the command line's
     default); None takes those of the analysis, which the result reports in either case.
     Raises ComputeError ``nothing-compared`` without comparisons, UsageError for a reward model
-    that needs vectors where there are none. The result does not depend on ``n_threads`` (default:
-    the cores, at most 4).
+    that needs vectors where there are none. The result does not depend on ``workers``.
     """
     given = analysis
     choice = choose_reward_model(given, given.units[0])
@@ -92,8 +90,7 @@ def refit(
     unit = analysis.units[0]
     asked = analysis.settings.penalty
     penalty = DEFAULT_PENALTY[model] if asked is None or isinstance(asked, str) else float(asked)
-    threads = n_threads or min(os.cpu_count() or 1, 4)
-    problem = problem_of(analysis, unit, model, penalty, threads)
+    problem = problem_of(analysis, unit, model, penalty, workers)
     report = progress or (lambda stage, done, total: None)
     run = _Run(analysis, unit, problem, _weights(problem, fits), report)
     report("penalty", 0, 0)

@@ -62,7 +62,7 @@ def draw_replicates(
             n_replicates=n,
             clusters=clusters,
             draw_weights=[None, problem.draw][: len(exact)],
-            n_threads=problem.n_threads,
+            workers=problem.workers,
             rng=rng,
         )
         error = " and the Monte-Carlo error of the weights" if drawn.weights_drawn[-1] else ""
@@ -114,7 +114,7 @@ def _linear(
         n_replicates=n,
         clusters=clusters,
         draw_weights=[None, problem.draw][: len(fits)],
-        n_threads=problem.n_threads,
+        workers=problem.workers,
         rng=rng,
     )
     error = " and the Monte-Carlo error of the weights" if drawn.weights_drawn[-1] else ""

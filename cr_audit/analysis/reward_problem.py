@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.reward_facts import RewardFit, RewardModel
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, Float32Array, FloatArray, IntArray, NotApplicable
+from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.models.rewards.bootstrap import WeightDraw
 from cr_audit.models.rewards.linear import LinearFit, fit_linear
@@ -64,7 +64,7 @@ class Problem:
     contexts: Float32Array | None
     count_weighted: bool
     penalty: float
-    n_threads: int
+    workers: int | None
     mlp_seed: np.random.SeedSequence
 
     @property
@@ -107,7 +107,7 @@ class Problem:
             tolerance=LINEAR_TOLERANCE,
             warm_start=warm,
             count_weighted=self.count_weighted,
-            n_threads=self.n_threads,
+            workers=self.workers,
         )
 
     def mlp(
@@ -124,7 +124,7 @@ class Problem:
             penalty=penalty,
             n_runs=n_runs,
             count_weighted=self.count_weighted,
-            n_threads=self.n_threads,
+            workers=self.workers,
             rng=np.random.default_rng(self.mlp_seed),
         )
         return fit.by_run
@@ -210,7 +210,7 @@ def choose_reward_model(analysis: Analysis, unit: UnitResult) -> Choice:
 
 
 def problem_of(
-    analysis: Analysis, unit: UnitResult, model: RewardModel, penalty: float, n_threads: int
+    analysis: Analysis, unit: UnitResult, model: RewardModel, penalty: float, workers: int | None
 ) -> Problem:
     """The problem of one reward model. Raises ComputeError where nothing can be compared."""
     settings, data = analysis.settings, analysis.dataset
@@ -228,7 +228,7 @@ def problem_of(
             contexts=None,
             count_weighted=settings.count_weighted,
             penalty=penalty,
-            n_threads=n_threads,
+            workers=workers,
             mlp_seed=seed,
         )
     else:
@@ -250,7 +250,7 @@ def problem_of(
             contexts=in_their_span(contexts) if model == "linear" else contexts,
             count_weighted=settings.count_weighted,
             penalty=penalty,
-            n_threads=n_threads,
+            workers=workers,
             mlp_seed=seed,
         )
     if problem.comparisons.n == 0:
@@ -280,7 +280,7 @@ def in_their_span(contexts: Float32Array) -> Float32Array:
     if m >= d:
         return contexts
     # One BLAS thread: the last bits of the rotation must not depend on the number of cores.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         rotated = np.linalg.qr(contexts.T.astype(np.float64))[1].T
     return np.ascontiguousarray(rotated, dtype=np.float32)
 

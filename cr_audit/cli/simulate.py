@@ -189,7 +189,6 @@ def _facts(settings: dict[str, Any]) -> Facts:
 
 
 def _case_study(settings: dict[str, Any], rng: Any) -> CaseStudy:
-    import os
     import sys
 
     from cr_audit.embed import VectorCache, default_cache_dir, embed_texts, open_backend
@@ -207,7 +206,6 @@ def _case_study(settings: dict[str, Any], rng: Any) -> CaseStudy:
         per_topic=settings["per_topic"],
         n_draws=settings["draws"],
         reward=settings["reward"],
-        n_threads=min(os.cpu_count() or 1, 4),
         rng=rng,
     )
 

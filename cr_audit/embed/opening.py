@@ -15,7 +15,7 @@ def open_backend(
     *,
     cache_dir: Path | None = None,
     precision: Precision = "float32",
-    n_threads: int | None = None,
+    workers: int | None = None,
     notice: Notice | None = None,
 ) -> Backend:
     """The encoder that ``name`` stands for. Loads no weights until something is encoded.
@@ -28,8 +28,8 @@ def open_backend(
         Where a distilled table is kept; None distils anew each time.
     precision :
         Arithmetic of the transformer; bfloat16 is faster on processors that have it, and coarser.
-    n_threads :
-        Threads of the transformer; None: one per usable core. Never changes a result.
+    workers :
+        Batches computed side by side; None: one for each core. Never changes a result.
     notice :
         Told before a model is fetched from the network or distilled.
 
@@ -51,10 +51,10 @@ def open_backend(
         from cr_audit.embed.static import open_static
 
         source = name.partition(":")[2] or DEFAULT_MODEL
-        return open_static(name, source, cache_dir=cache_dir, n_threads=n_threads, notice=say)
+        return open_static(name, source, cache_dir=cache_dir, workers=workers, notice=say)
     from cr_audit.embed.sources import find_model
     from cr_audit.embed.transformer import TransformerBackend
 
     return TransformerBackend(
-        name, find_model(name, notice=say), precision=precision, n_threads=n_threads
+        name, find_model(name, notice=say), precision=precision, workers=workers
     )

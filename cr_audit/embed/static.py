@@ -101,7 +101,7 @@ class StaticBackend:
 
 
 def open_static(
-    name: str, source: str, *, cache_dir: Path | None, n_threads: int | None, notice: Notice
+    name: str, source: str, *, cache_dir: Path | None, workers: int | None, notice: Notice
 ) -> StaticBackend:
     """Static vectors of the model ``source``: from ``cache_dir`` if there, else distilled now.
 
@@ -117,7 +117,7 @@ def open_static(
             return StaticBackend(name, table)
         notice(f"the distilled table {path} is damaged; it is made again")
     notice(f"distilling static vectors from {source}; this is done once and takes some seconds")
-    table = distil(TransformerBackend(source, files, n_threads=n_threads), settings)
+    table = distil(TransformerBackend(source, files, workers=workers), settings)
     if path is not None:
         try:
             write_table(path, table)

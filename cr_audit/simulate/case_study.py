@@ -203,7 +203,7 @@ def case_study(
     n_draws: int | None = None,
     reward: str = "linear",
     penalty: float = PENALTY,
-    n_threads: int = 1,
+    workers: int | None = None,
     rng: np.random.Generator,
 ) -> CaseStudy:
     """Fit the rewards with and without clones, under every scheme of weights.
@@ -211,7 +211,7 @@ def case_study(
     encode : texts to unit rows (n, d). Exact preferences are fitted under all schemes, ``n_draws``
     draws (None: N_DRAWS) of each number of comparisons under uniform, sphere and sharing weights.
     reward : "linear" or "mlp", an ensemble of 20 networks that start the same in every fit. The
-    result does not depend on ``n_threads``.
+    result does not depend on ``workers``.
     Memory: 40 bytes per pair of texts, 1.6 million pairs at 300 per topic.
 
     Source: [CR] section 5 and Appendix I. Deviations:
@@ -228,7 +228,7 @@ def case_study(
     data = paris(per_topic=per_topic, rng=text_stream)
     vectors = np.asarray(encode(data.texts), dtype=np.float64)
     seed = int(fit_stream.integers(2**63))
-    study = _Study(data, vectors, reward, penalty, seed, n_threads)
+    study = _Study(data, vectors, reward, penalty, seed, workers)
     weights = {
         kind: list(study.weights(kind, stream))
         for kind, stream in zip((None, *CLONES), weight_stream.spawn(4), strict=True)
@@ -267,7 +267,7 @@ class _Study:
     reward: str
     penalty: float
     seed: int
-    n_threads: int
+    workers: int | None
 
     def weights(self, kind: str | None, rng: np.random.Generator) -> Iterator[Weights]:
         used = self.data.used(kind)
@@ -280,12 +280,10 @@ class _Study:
         if self.reward == "mlp":
             rng = np.random.default_rng(self.seed)
             rewards = fit_mlp(
-                pairs, c, w, penalty=self.penalty, n_threads=self.n_threads, rng=rng
+                pairs, c, w, penalty=self.penalty, workers=self.workers, rng=rng
             ).rewards
         else:
-            rewards = fit_linear(
-                pairs, c, w, penalty=self.penalty, n_threads=self.n_threads
-            ).rewards
+            rewards = fit_linear(pairs, c, w, penalty=self.penalty, workers=self.workers).rewards
         return topic_means(rewards, self.data.topic[used])
 
     def exact(self, kind: str | None, weights: list[Weights]) -> FloatArray:

@@ -18,7 +18,6 @@ from cr_audit.weights.estimates import (
     uniform_weights,
     voronoi_weights,
 )
-from cr_audit.weights.sampling import available_workers
 from cr_audit.weights.schemes.sharing import sharing_weights
 from cr_audit.weights.spaces import SPACES
 
@@ -77,7 +76,7 @@ Scheme = Callable[[FloatArray, IntArray, IntArray, int], Weights]
 
 
 def _schemes(
-    sharing: dict[str, Any], max_products: float, workers: int, merge: bool
+    sharing: dict[str, Any], max_products: float, workers: int | None, merge: bool
 ) -> dict[tuple[str, str | None], Scheme]:
     """(method, space) -> weights of (contexts, duplicate labels, groups, seed).
 
@@ -151,7 +150,7 @@ def compare_weights(
     found = sharing_weights(x, duplicates=same, clusters=merged, workers=workers, rng=rng)
     sharing = {name: float(found.settings[name]) for name in ("width", "strength")}
     seeds = [int(s) for s in rng.integers(0, 1 << 62, size=2)]
-    schemes = _schemes(sharing, max_products, workers or available_workers(), merged is not None)
+    schemes = _schemes(sharing, max_products, workers, merged is not None)
     rows = tuple(
         _row(method, space, scheme, variants, seeds) for (method, space), scheme in schemes.items()
     )

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
+from cr_audit.engine import one_blas_thread
 from cr_audit.weights.distinct import distinct_items
 from cr_audit.weights.estimates import Weights, voronoi_weights
 from cr_audit.weights.schemes.sharing import sharing_weights_within
@@ -89,7 +89,7 @@ def voronoi_weights_by_prompt(
         raise ValueError(f"{len(known)} prompts were weighed earlier, {sum(before)} have old items")
     parts = []
     # One BLAS thread: the last bits of the rotation must not depend on the number of cores.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         for i, items in enumerate(members):
             if known and is_old[items].all():
                 parts.append(known[place[i]])

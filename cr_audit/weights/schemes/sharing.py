@@ -8,6 +8,7 @@ what is alike without being a copy. The width is found from the data (``sharing_
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,14 +118,14 @@ def _densities(items: Distinct, width: float, workers: int | None) -> FloatArray
         return np.ones(items.n)
     if not width > 0:
         raise ValueError(f"the width must not be negative, as {width} is")
-    inverse = np.float32(1 / width)
+    work = partial(_density, items, np.float32(1 / width))
+    return np.concatenate(each_block(items.n, work, workers))
 
-    def density(rows: slice) -> FloatArray:
-        d = items.distances(np.arange(rows.start, rows.stop))
-        out: FloatArray = np.maximum(1 - d * inverse, np.float32(0)).sum(axis=1, dtype=np.float64)
-        return out
 
-    return np.concatenate(each_block(items.n, density, workers))
+def _density(items: Distinct, inverse: np.float32, rows: slice) -> FloatArray:
+    d = items.distances(np.arange(rows.start, rows.stop))
+    out: FloatArray = np.maximum(1 - d * inverse, np.float32(0)).sum(axis=1, dtype=np.float64)
+    return out
 
 
 def _shared(items: Distinct, density: FloatArray, settings: dict[str, Any]) -> Weights:

@@ -51,7 +51,7 @@ def problem(n: int = 600) -> Problem:
         contexts=contexts,
         count_weighted=False,
         penalty=0.3,
-        n_threads=1,
+        workers=1,
         mlp_seed=np.random.SeedSequence(1),
     )
 
@@ -127,7 +127,7 @@ def test_replicates_carry_the_error_of_the_weights() -> None:
 
 def test_replicates_do_not_depend_on_the_threads() -> None:
     p = problem()
-    assert drawn(p, 25).tobytes() == drawn(p, 25, n_threads=3).tobytes()
+    assert drawn(p, 25).tobytes() == drawn(p, 25, workers=3).tobytes()
 
 
 def test_the_same_weights_move_nothing_and_others_move_it_as_a_whole_fit_does() -> None:

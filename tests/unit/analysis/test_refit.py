@@ -26,7 +26,7 @@ from cr_audit.models.rewards.tabular import fit_tabular
 
 
 def rewards_of(analysis: Analysis, **options: object) -> Rewards:
-    found = refit(analysis, n_threads=1, **options).rewards  # type: ignore[arg-type]
+    found = refit(analysis, workers=1, **options).rewards  # type: ignore[arg-type]
     assert isinstance(found, Rewards)
     return found
 
@@ -38,7 +38,7 @@ def changes_of(rewards: Rewards) -> Changes:
 
 @pytest.fixture(scope="module")
 def sample() -> Analysis:
-    return refit(analysed(SAMPLES / "clone_robust.jsonl", n_replicates=300), n_threads=1)
+    return refit(analysed(SAMPLES / "clone_robust.jsonl", n_replicates=300), workers=1)
 
 
 def arena(copies: int = 0) -> list[dict[str, object]]:
@@ -183,7 +183,7 @@ def test_exact_copies_that_share_their_weight_change_nothing() -> None:
 
 def test_a_second_run_gives_the_same_numbers_on_any_number_of_threads() -> None:
     analysis = analysed(SAMPLES / "clone_robust.jsonl")
-    one, two = rewards_of(analysis), refit(analysis, n_threads=3).rewards
+    one, two = rewards_of(analysis), refit(analysis, workers=3).rewards
     assert isinstance(two, Rewards)
     a, b = changes_of(one), changes_of(two)
     assert np.array_equal(a.interval_shift, b.interval_shift)
@@ -213,7 +213,7 @@ def test_linear_rewards_of_few_responses_are_free_and_said_to_be() -> None:
     rows = [
         labelled(f"Question {k}?", f"{DISTINCT[k]} yes", f"{DISTINCT[k]} no") for k in range(12)
     ]
-    analysis = refit(analysed(rows), n_threads=1)
+    analysis = refit(analysed(rows), workers=1)
     assert isinstance(analysis.rewards, Rewards)
     assert analysis.rewards.n_coordinates == analysis.dataset.n_alternatives == 24
     assert "CR207" in [f.rule for f in run_audits(analysis)]
@@ -269,7 +269,7 @@ def test_networks_have_a_penalty_curve_replicates_and_causes(
     analysis = analysed(
         SAMPLES / "clone_robust.jsonl", reward="mlp", penalty="auto", n_replicates=300
     )
-    r, again = rewards_of(analysis), refit(analysis, n_threads=3).rewards
+    r, again = rewards_of(analysis), refit(analysis, workers=3).rewards
     assert isinstance(r.curves, tuple)
     assert r.curves[0].penalties.tolist() == sorted(MLP_PENALTIES, reverse=True)
     assert changes_of(r).n_replicates == 30
