@@ -121,7 +121,7 @@ def _clones(
         return find_vector_clones(
             embedding.response_vectors,
             embedding.prompt_vectors,
-            dataset.alternatives["prompt"].to_numpy().astype(np.int64),
+            dataset.prompt_of,
             radius=DEFAULT_VECTOR_RADIUS if settings.radius is None else settings.radius,
             rng=stream(settings, 1),
         )
@@ -130,7 +130,7 @@ def _clones(
     vectors = None if isinstance(embedding, NotApplicable) else embedding.response_vectors
     responses = dataset.alternatives["text"].to_list()
     prompts = dataset.prompts["text"].to_list()
-    prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    prompt_of = dataset.prompt_of
     radius = DEFAULT_RADIUS if settings.radius is None else settings.radius
 
     def find() -> CloneReport:
@@ -195,7 +195,7 @@ def choose_scope(
         return Choice(settings.scope, "asked for with --scope")
     if dataset.n_prompts <= 1:
         return Choice("dataset", "there is one prompt")
-    prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    prompt_of = dataset.prompt_of
     compared = (
         np.concatenate([comparisons.winner, comparisons.loser])
         if comparisons.n
@@ -226,7 +226,7 @@ def alternative_weights(
         )
     if isinstance(embedding, NotApplicable):
         return embedding
-    prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    prompt_of = dataset.prompt_of
     duplicates = duplicate_labels(prompt_of, text_codes)
     labels: IntArray | None = None
     if settings.weights == "sharing" and not isinstance(clones, NotApplicable):

@@ -150,7 +150,7 @@ def _models(
         weights = uniform_weights(len(names)) if settings.weights == "uniform" else embedding
         closest = embedding
     else:
-        prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+        prompt_of = dataset.prompt_of
         gram = model_gram(embedding.response_vectors, groups.labels, prompt_of, len(names))
         copies = (
             None

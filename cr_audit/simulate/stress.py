@@ -13,9 +13,9 @@ import numpy as np
 from cr_audit.analysis.choice import Unit
 from cr_audit.analysis.compose import stream
 from cr_audit.analysis.facts import Analysis
-from cr_audit.analysis.reward_problem import DEFAULT_PENALTY
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
+from cr_audit.models.rewards.kinds.tabular import TABULAR
 from cr_audit.models.rewards.selection import cross_validate_penalty
 from cr_audit.models.rewards.tabular import components_of, fit_tabular
 from cr_audit.simulate.clone_weights import (
@@ -111,7 +111,7 @@ def stress(
     vectors or no ranking of three items.
     """
     report = progress or (lambda stage, done, total: None)
-    if analysis.settings.reward not in ("auto", "tabular"):
+    if analysis.settings.reward not in ("auto", TABULAR.name):
         raise UsageError(
             "stress-tabular",
             f"stress fits one reward per item, not {analysis.settings.reward} rewards",
@@ -274,7 +274,7 @@ def _geometry(
     embedding, data = analysis.embedding, analysis.dataset
     assert not isinstance(embedding, NotApplicable)
     texts = [t or "" for t in data.alternatives["text"]]
-    prompt_of = data.alternatives["prompt"].to_numpy().astype(np.int64)
+    prompt_of = data.prompt_of
     if analysis.units[0].unit == "response":
         return Responses(
             texts=[texts[i] for i in kept],
@@ -300,7 +300,7 @@ def _penalty(analysis: Analysis, comparisons: Comparisons) -> tuple[float, str]:
     """The penalty of ``refit``'s tabular fits; chosen on this ranking where "auto"."""
     asked = analysis.settings.penalty
     if asked is None:
-        return DEFAULT_PENALTY["tabular"], "the default of tabular rewards"
+        return TABULAR.default_penalty, "the default of tabular rewards"
     if not isinstance(asked, str):
         return float(asked), "asked for with --penalty"
     m = comparisons.n_items

@@ -349,6 +349,45 @@ def percentile_interval(replicates: FloatArray, level: float) -> FloatArray:
     return out
 
 
+def pair_scores(
+    comparisons: Comparisons,
+    rewards: FloatArray,
+    weights: FloatArray,
+    *,
+    count_weighted: bool,
+    normaliser: float,
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Of each comparison its pair x < y, int64 (n,), and g float64 (n,).
+
+    g = s(x,y) (mass_c/M_xy) (v - σ(r(x) - r(y))), v the share that x won: w(y) g is what it adds
+    to -F(x) of the moment system, and -w(x) g to -F(y).
+    """
+    first, second, pair, won = rows_of_pairs(comparisons)
+    proportions = comparisons.proportions()
+    terms = pair_terms(proportions, weights, count_weighted=count_weighted, normaliser=normaliser)
+    excess = won - expit(rewards[first] - rewards[second])[pair]
+    g = terms.strength[pair] * (comparisons.mass / proportions.mass[pair]) * excess
+    return first[pair], second[pair], g
+
+
+def score_rows(comparisons: Comparisons, fit: Fit, unit: IntArray, n_units: int) -> sp.csr_array:
+    """Σ over the comparisons of each unit of what they add to -F at the fit: sparse (m, n_units).
+
+    unit : int64 (n,). All columns together are λ r of the items with data, to the fit's tolerance.
+    """
+    r, w = np.nan_to_num(fit.rewards), fit.weights
+    x, y, g = pair_scores(
+        comparisons, r, w, count_weighted=fit.count_weighted, normaliser=fit.kappa
+    )
+    return sp.csr_array(
+        (
+            np.concatenate([w[y] * g, -w[x] * g]),
+            (np.concatenate([x, y]), np.concatenate([unit, unit])),
+        ),
+        shape=(comparisons.n_items, n_units),
+    )
+
+
 def sandwich_covariance(
     comparisons: Comparisons, fit: Fit, *, clusters: IntArray | None = None
 ) -> FloatArray | NotApplicable:
@@ -363,24 +402,16 @@ def sandwich_covariance(
     m = comparisons.n_items
     if m > SANDWICH_LIMIT:
         return NotApplicable(f"the sandwich needs {m} x {m} numbers; use the bootstrap")
-    first, second, pair, won = rows_of_pairs(comparisons)
-    proportions = comparisons.proportions()
-    terms = pair_terms(
-        proportions, fit.weights, count_weighted=fit.count_weighted, normaliser=fit.kappa
-    )
-    r, w = np.nan_to_num(fit.rewards), fit.weights
-    excess = won - expit(r[first] - r[second])[pair]
-    g = terms.strength[pair] * (comparisons.mass / proportions.mass[pair]) * excess
     unit = cluster_labels(clusters, comparisons.n)
     n_units = int(unit.max(initial=-1)) + 1
-    x, y = first[pair], second[pair]
-    scores = sp.csr_array(
-        (
-            np.concatenate([w[y] * g, -w[x] * g]),
-            (np.concatenate([x, y]), np.concatenate([unit, unit])),
-        ),
-        shape=(m, n_units),
+    scores = score_rows(comparisons, fit, unit, n_units)
+    terms = pair_terms(
+        comparisons.proportions(),
+        fit.weights,
+        count_weighted=fit.count_weighted,
+        normaliser=fit.kappa,
     )
+    r, w = np.nan_to_num(fit.rewards), fit.weights
     total = np.asarray(scores.sum(axis=1))
     v = (scores @ scores.T).toarray() - np.outer(total, total) / n_units
     with one_blas_thread():

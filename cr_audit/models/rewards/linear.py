@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cr_audit import engine
-from cr_audit.arrays import FloatArray, Proportions
+from cr_audit.arrays import FloatArray, IntArray, Proportions
 from cr_audit.engine import one_blas_thread
 from cr_audit.models.rewards.moments import FitStatus
 from cr_audit.models.rewards.objective import (
@@ -54,6 +54,11 @@ class LinearFit:
     tolerance: float
     max_iterations: int
     count_weighted: bool
+
+    @property
+    def components(self) -> IntArray:
+        """int64 (m,), all 0: rewards are on one scale, that of the contexts."""
+        return np.zeros(self.rewards.shape[0], np.int64)
 
     @property
     def converged(self) -> bool:

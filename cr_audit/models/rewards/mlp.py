@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cr_audit.arrays import FloatArray, Proportions
+from cr_audit.arrays import FloatArray, IntArray, Proportions
+from cr_audit.models.rewards.moments import FitStatus
 from cr_audit.models.rewards.networks import Task, Training, train_networks
 from cr_audit.models.rewards.objective import check_penalty, check_weights, objective, pair_terms
 
@@ -30,6 +31,25 @@ class MlpFit:
     batch_size: int
     n_steps: int
     count_weighted: bool
+
+    @property
+    def components(self) -> IntArray:
+        """int64 (m,), all 0: rewards are on one scale, that of the contexts."""
+        return np.zeros(self.rewards.shape[0], np.int64)
+
+    @property
+    def status(self) -> FitStatus:
+        """The steps are fixed, so a training always ends as intended."""
+        return FitStatus.CONVERGED
+
+    @property
+    def iterations(self) -> int:
+        return self.n_steps
+
+    @property
+    def gradient_norm(self) -> float:
+        """NaN: the training is not meant to reach the minimum."""
+        return float("nan")
 
     @property
     def n_runs(self) -> int:
