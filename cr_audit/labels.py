@@ -10,6 +10,13 @@ import numpy as np
 from cr_audit.arrays import IntArray
 
 
+def alone_apart(labels: IntArray) -> IntArray:
+    """int64 (n,): items without a label get one of their own, above all others; the rest stay."""
+    alone = labels < 0
+    out: IntArray = np.where(alone, labels.max(initial=-1) + np.cumsum(alone), labels)
+    return out
+
+
 def contiguous(labels: IntArray) -> IntArray:
     """0, 1, ... in the order of first appearance; -1 stays."""
     out = np.full(labels.shape[0], -1, np.int64)

@@ -33,7 +33,7 @@ LAYERS: dict[str, int] = {
     "cli": 8,
 }
 NUMERICS = {"engine", "clones", "weights", "models"}
-UNDER_NUMERICS = {"errors", "arrays", "labels", "registry"}
+UNDER_NUMERICS = {"errors", "arrays", "labels", "registry", "wording"}
 # What each layer of numerics may not see, and where a library may live.
 ONLY_IN = {
     "hnswlib": {"clones.neighbours"},

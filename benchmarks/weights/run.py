@@ -17,10 +17,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cr_audit import engine
-from cr_audit.weights.estimates import voronoi_weights
 from cr_audit.weights.sampling import Plan, plan
 from cr_audit.weights.schemes.sharing import sharing_weights
 from cr_audit.weights.spaces import Block, sphere_scores
+from cr_audit.weights.voronoi import voronoi_weights
 
 
 def bare_products(x: np.ndarray, schedule: Plan, workers: int) -> None:

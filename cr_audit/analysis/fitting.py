@@ -22,7 +22,8 @@ from cr_audit.models.rewards.bootstrap import WeightDraw
 from cr_audit.models.rewards.model import REWARD_MODELS, Fitted, Problem, RewardModel
 from cr_audit.weights.contexts import response_contexts
 from cr_audit.weights.estimates import Weights
-from cr_audit.wording import comparisons_in_median, percent
+from cr_audit.weights.scheme import SCHEMES
+from cr_audit.wording import comparisons_in_median
 
 OF_THEIR_OWN, FROM_VECTORS = "tabular", "linear"
 """The reward models between which "auto" decides."""
@@ -184,15 +185,4 @@ def _redraw(weights: Weights | NotApplicable) -> WeightDraw | None:
 
 def scheme_of(settings: Settings, scheme: Mapping[str, Any]) -> str:
     """The weights in words, e.g. "voronoi on the sphere" or "sharing, clones alone"."""
-    if settings.weights == "voronoi":
-        return f"voronoi on the {settings.space}"
-    if settings.weights == "sharing" and "width" in scheme:
-        return f"sharing, {neighbours_of(scheme['width'], scheme['strength'])}"
-    return settings.weights
-
-
-def neighbours_of(width: float, strength: float) -> str:
-    """Who shares a vote beside clones, in a few words."""
-    if width == 0 or strength == 0:
-        return "clones alone"
-    return f"width {width:.3g}" + (f" at {percent(strength)}" if strength < 1 else "")
+    return SCHEMES.get(settings.weights).in_words(settings.space, scheme)

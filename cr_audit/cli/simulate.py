@@ -122,13 +122,13 @@ def simulate(
     if chosen == "table-3":
         settings["clones"] = 3 if clones is None else clones
     if chosen == "clone-robust":
-        from cr_audit.simulate.case_study import N_DRAWS
+        from cr_audit.simulate.case_study import default_draws
 
         settings |= {
             "model": model,
             "reward": reward.value,
             "per_topic": per_topic,
-            "draws": draws if draws is not None else N_DRAWS[reward.value],
+            "draws": draws if draws is not None else default_draws(reward.value),
         }
     _report(_facts(settings), settings, format_, plot or [], output)
 

@@ -13,11 +13,19 @@ from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray
 from cr_audit.data.identity import canonical
 from cr_audit.embed.backends import Precision, Progress
-from cr_audit.embed.sources import ModelFiles, dimension_of, missing_weights, quiet_libraries
+from cr_audit.embed.sources import (
+    ModelFiles,
+    dimension_of,
+    find_model,
+    missing_weights,
+    quiet_libraries,
+)
 from cr_audit.errors import ComputeError
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
+
+    from cr_audit.embed.encoders import Opening
 
 OVERLAP = 32
 # One batch holds this many tokens, padding included: on CPUs larger batches are not faster.
@@ -237,6 +245,24 @@ class TransformerBackend:
             where=str(self._files.folder),
             next_step="name another sentence-transformers model, or use --model lexical",
         )
+
+
+class Transformer:
+    """Any other name: the path of a folder, or a name on the hub."""
+
+    name = "transformer"
+    summary = "a sentence-transformers model: a folder, all-MiniLM-L6-v2, or a name on the hub"
+    precisions: tuple[Precision, ...] = ("float32", "bfloat16")
+
+    def claims(self, model: str) -> bool:
+        return True
+
+    def open(self, model: str, how: Opening) -> TransformerBackend:
+        files = find_model(model, notice=how.notice)
+        return TransformerBackend(model, files, precision=how.precision, workers=how.workers)
+
+
+TRANSFORMER = Transformer()
 
 
 def readable(text: str) -> str:

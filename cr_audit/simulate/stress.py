@@ -25,14 +25,16 @@ from cr_audit.simulate.clone_weights import (
     Geometry,
     Models,
     Responses,
-    Scheme,
+    Variant,
 )
 from cr_audit.simulate.flips import CloneFlip, RemovalFlip, clone_flip, removal_flip
 from cr_audit.simulate.injection import Contest, leader_changes, leader_of, ranks_of
+from cr_audit.weights.scheme import SCHEMES, variants
 
 N_CLONES = 20
 MAX_CLONES = 100
 MAX_LISTED = 20
+SPHERE = Variant("voronoi", "sphere")
 TARGETS = ("leader", "runner-up", "random")
 
 
@@ -46,7 +48,7 @@ class StressRow:
     weight of the target, and of the target with its clones.
     """
 
-    scheme: Scheme
+    scheme: Variant
     target: str
     item: int
     kind: str
@@ -76,7 +78,7 @@ class Stress:
     ids: tuple[str, ...]
     n_left_out: int
     n_comparisons: int
-    main: Scheme
+    main: Variant
     penalty: float
     penalty_reason: str
     n_clones: int
@@ -172,7 +174,7 @@ def stress(
 def _row(
     contest: Contest,
     geometry: Geometry,
-    scheme: Scheme,
+    scheme: Variant,
     target: str,
     kind: str,
     copies: Copies,
@@ -201,15 +203,16 @@ def _row(
     )
 
 
-def _main(analysis: Analysis, method: str | None) -> Scheme:
+def _main(analysis: Analysis, method: str | None) -> Variant:
     """The scheme asked for, or that of the analysis; the sphere where they ask for uniform ones."""
     settings = analysis.settings
-    chosen = method or settings.weights
-    if chosen in ("cluster", "sharing"):
-        return Scheme(chosen)
-    on_models = analysis.units[0].unit == "model"
-    space = settings.space if chosen == "voronoi" and not on_models else "sphere"
-    return Scheme("voronoi", space)
+    by_gram = analysis.units[0].unit == "model"
+    chosen = SCHEMES.get(method or settings.weights)
+    possible = [v for v in variants(by_gram=by_gram) if v.method == chosen.name]
+    if not chosen.corrects or not possible:
+        return SPHERE
+    asked = Variant(chosen.name, settings.space)
+    return asked if asked in possible else possible[0]
 
 
 def _targets(rewards: FloatArray, rng: np.random.Generator) -> list[tuple[str, int]]:

@@ -17,7 +17,6 @@ several, about one direction in a hundred, their exact scores decide. Equal scor
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,17 +30,15 @@ from cr_audit.weights.estimates import (
     Weights,
     checked_blocks,
     merge_duplicates,
-    weights_from_hits,
 )
 from cr_audit.weights.sampling import block_rows, plan
+from cr_audit.weights.scheme import Keep
 from cr_audit.weights.spaces import Block, Blocks, Scores, on_unit_sphere
+from cr_audit.weights.voronoi import weights_from_hits
 
 _POINT_GRID, _DIRECTION_GRID = np.float32(2.0**26), np.float32(2.0**18)
 _TILE = 1 << 15  # points scored at once
 _EXACT = 1 << 12  # points scored at once in float64
-
-Keep = Callable[[str, Sequence[Any], Callable[[], Any]], Any]
-"""(name, inputs, compute): ``compute()``, or what it gave earlier for the same inputs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -135,7 +135,7 @@ class RewardModel(Protocol):
     are on one scale, and what is ranked are means; False: one number per item of the unit.
     default_penalty, penalties : λ where none is given, and the grid of ``--penalty auto``; measured
     in docs/refit.md, "The penalty". max_groups : clone groups that are undone one by one, None for
-    as many as a component has room for.
+    as many as a component has room for. costly : a fit takes seconds, so studies make few.
 
     The F of a method is what ``fit`` gave for the same problem.
     """
@@ -146,6 +146,7 @@ class RewardModel(Protocol):
     default_penalty: float
     penalties: tuple[float, ...]
     max_groups: int | None
+    costly: bool
 
     def prepared(self, contexts: Float32Array) -> Float32Array:
         """The contexts as a fit of this model is given them: (n_items, d')."""

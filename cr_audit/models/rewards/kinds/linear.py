@@ -50,6 +50,7 @@ class Linear:
     default_penalty = 1.0
     penalties = PENALTIES
     max_groups: int | None = None
+    costly = False
 
     def prepared(self, contexts: Float32Array) -> Float32Array:
         """The same vectors in coordinates of their own span where they are fewer than dimensions.

@@ -53,6 +53,7 @@ class Mlp:
     default_penalty: float = 0.03
     penalties: tuple[float, ...] = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
     max_groups: int | None = 5
+    costly: bool = True
 
     def prepared(self, contexts: Float32Array) -> Float32Array:
         """As they are: how a network starts depends on the dimension."""

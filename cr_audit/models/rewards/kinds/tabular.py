@@ -46,6 +46,7 @@ class Tabular:
     default_penalty = 0.03
     penalties = PENALTIES
     max_groups: int | None = None
+    costly = False
 
     def prepared(self, contexts: Float32Array) -> Float32Array:
         return contexts
