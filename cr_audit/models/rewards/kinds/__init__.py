@@ -1,0 +1,1 @@
+"""The reward models, one file each; ``model`` has their names."""
