@@ -24,7 +24,8 @@ from cr_audit.embed import PrecomputedVectors, VectorCache
 from cr_audit.embed.backends import Backend
 from cr_audit.weights.contexts import paired_contexts
 from cr_audit.weights.estimates import Weights
-from cr_audit.weights.scheme import SCHEMES, Growth, Weighed
+from cr_audit.weights.scheme import Growth, Weighed
+from cr_audit.weights.schemes import SCHEMES
 from cr_audit.weights.scope import MANY_ALTERNATIVES, median_compared_per_prompt
 
 MAX_PERMUTATIONS = 100_000

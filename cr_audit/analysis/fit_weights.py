@@ -10,7 +10,8 @@ from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.units import weighed_items
 from cr_audit.arrays import NotApplicable
 from cr_audit.weights.estimates import Weights
-from cr_audit.weights.scheme import RECOMMENDED, SCHEMES
+from cr_audit.weights.scheme import RECOMMENDED
+from cr_audit.weights.schemes import SCHEMES
 
 __all__ = ["RECOMMENDED", "weighed_by"]
 

@@ -19,10 +19,11 @@ from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.models.rewards.bootstrap import WeightDraw
-from cr_audit.models.rewards.model import REWARD_MODELS, Fitted, Problem, RewardModel
+from cr_audit.models.rewards.kinds import REWARD_MODELS
+from cr_audit.models.rewards.model import Fitted, Problem, RewardModel
 from cr_audit.weights.contexts import response_contexts
 from cr_audit.weights.estimates import Weights
-from cr_audit.weights.scheme import SCHEMES
+from cr_audit.weights.schemes import SCHEMES
 from cr_audit.wording import comparisons_in_median
 
 OF_THEIR_OWN, FROM_VECTORS = "tabular", "linear"

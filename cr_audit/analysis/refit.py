@@ -30,7 +30,8 @@ from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError
 from cr_audit.models.rewards.bootstrap import effective_units
 from cr_audit.models.rewards.changes import Changes, ranking_changes
-from cr_audit.models.rewards.model import REWARD_MODELS, Certificate, Fitted
+from cr_audit.models.rewards.kinds import REWARD_MODELS
+from cr_audit.models.rewards.model import Certificate, Fitted
 from cr_audit.models.rewards.objective import lambda_eq1
 from cr_audit.models.rewards.selection import PenaltyCurve, cross_validate_penalty
 

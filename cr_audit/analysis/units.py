@@ -20,7 +20,8 @@ from cr_audit.models.graph import graph_health
 from cr_audit.models.rankings import RankShift, bootstrap_win_rates, win_rates
 from cr_audit.weights.contexts import ModelGram, model_gram, points_from_gram
 from cr_audit.weights.estimates import Weights
-from cr_audit.weights.scheme import SCHEMES, Options, Weighed
+from cr_audit.weights.scheme import Options, Weighed
+from cr_audit.weights.schemes import SCHEMES
 from cr_audit.wording import comparisons_in_median
 
 MANY_GROUPS = 20

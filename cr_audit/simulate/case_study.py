@@ -13,8 +13,9 @@ import numpy as np
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
 from cr_audit.clones.find import find_clones
+from cr_audit.models.rewards.kinds import REWARD_MODELS
 from cr_audit.models.rewards.linear import TOLERANCE
-from cr_audit.models.rewards.model import REWARD_MODELS, Problem, RewardModel
+from cr_audit.models.rewards.model import Problem, RewardModel
 from cr_audit.simulate.descriptions import PROMPT, SENTENCES, TOPICS, describe, edit
 from cr_audit.simulate.populations import preference_matrix
 from cr_audit.weights.estimates import Weights

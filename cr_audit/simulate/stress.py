@@ -29,7 +29,8 @@ from cr_audit.simulate.clone_weights import (
 )
 from cr_audit.simulate.flips import CloneFlip, RemovalFlip, clone_flip, removal_flip
 from cr_audit.simulate.injection import Contest, leader_changes, leader_of, ranks_of
-from cr_audit.weights.scheme import SCHEMES, variants
+from cr_audit.weights.scheme import variants
+from cr_audit.weights.schemes import SCHEMES
 
 N_CLONES = 20
 MAX_CLONES = 100

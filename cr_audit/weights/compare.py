@@ -12,7 +12,8 @@ import numpy as np
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.labels import alone_apart
 from cr_audit.weights.estimates import Weights, checked_blocks, merge_duplicates
-from cr_audit.weights.scheme import SCHEMES, Options, Scheme, Variant, Weighed, variants
+from cr_audit.weights.scheme import Options, Scheme, Variant, Weighed, variants
+from cr_audit.weights.schemes import SCHEMES
 
 EPSILON = 0.01
 """How far the continuity check moves one item, as a share of its length."""

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from cr_audit.arrays import IntArray
-from cr_audit.registry import Registry
 from cr_audit.weights.contexts import Contexts
 from cr_audit.weights.estimates import (
     DEFAULT_MAX_PRODUCTS,
@@ -22,6 +21,7 @@ from cr_audit.weights.estimates import (
     DEFAULT_PRECISION,
     Weights,
 )
+from cr_audit.weights.schemes import SCHEMES
 from cr_audit.weights.spaces import Vectors
 
 Keep = Callable[[str, Sequence[Any], Callable[[], Any]], Any]
@@ -145,12 +145,6 @@ study" and "Schemes on real data"): they differ between items that are no clones
 that the fit rests on fewer judgements and predicts worse; and they keep less of a region's mass
 where its items are multiplied. ``sharing`` with clones merged keeps more, and leaves data alone in
 which there is nothing to correct."""
-
-SCHEMES: Registry[Scheme] = Registry("weighting scheme")
-SCHEMES.register("voronoi", "cr_audit.weights.schemes.voronoi:VORONOI")
-SCHEMES.register("cluster", "cr_audit.weights.schemes.cluster:CLUSTER")
-SCHEMES.register("sharing", "cr_audit.weights.schemes.sharing:SHARING")
-SCHEMES.register("uniform", "cr_audit.weights.schemes.uniform:UNIFORM")
 
 
 def variants(*, by_gram: bool = False) -> tuple[Variant, ...]:

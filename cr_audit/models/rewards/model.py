@@ -23,7 +23,6 @@ from cr_audit.arrays import (
 )
 from cr_audit.models.rewards.bootstrap import WeightDraw
 from cr_audit.models.rewards.moments import FitStatus
-from cr_audit.registry import Registry
 
 FitRewards = Callable[[FloatArray], FloatArray]
 """Weights of the fitted items -> their rewards."""
@@ -238,9 +237,3 @@ MIN_REPLICATES = 100
 def affordable(n_replicates: int, n_subjects: int) -> int:
     """As many replicates as were asked for, or as fit into MAX_DRAWN; MIN_REPLICATES at least."""
     return max(MIN_REPLICATES, min(n_replicates, MAX_DRAWN // n_subjects))
-
-
-REWARD_MODELS: Registry[RewardModel] = Registry("reward model")
-REWARD_MODELS.register("tabular", "cr_audit.models.rewards.kinds.tabular:TABULAR")
-REWARD_MODELS.register("linear", "cr_audit.models.rewards.kinds.linear:LINEAR")
-REWARD_MODELS.register("mlp", "cr_audit.models.rewards.kinds.mlp:MLP")
