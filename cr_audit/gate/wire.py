@@ -260,7 +260,7 @@ class Verdict:
     vanished: list[KnownFinding]
 
 
-PARTS = {"gate": Gate, "verdict": Verdict}
+PARTS = {"gate": Gate, "verdict": Verdict | NotApplicable}
 REQUIRED = ()
 
 
