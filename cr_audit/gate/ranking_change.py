@@ -174,7 +174,7 @@ def _leaders(
         undone, cause = False, -1
         if beyond and copies.size and not isinstance(grown, NotApplicable):
             gap = float(rates.before[old] - rates.before[new])
-            undone, cause = _undone(
+            undone, cause = what_undoes(
                 comparisons, sides, (int(old), new), gap, grown, copies, n_alternatives
             )
         out.append(
@@ -198,7 +198,7 @@ def _pairs(flips: Flips) -> list[tuple[int, int]]:
     return list(zip(flips.ahead.tolist(), flips.behind.tolist(), strict=True))
 
 
-def _undone(
+def what_undoes(
     comparisons: Comparisons,
     sides: tuple[IntArray, IntArray],
     pair: tuple[int, int],
