@@ -87,7 +87,7 @@ def turned(n_by_first: int, n_by_second: int) -> tuple[Comparisons, tuple[np.nda
 
 
 def rate_of_1(n: int) -> float:
-    """Item 1's average win rate with ``n`` more wins against item 2; an item is a tie with itself."""
+    """Item 1's average win rate with ``n`` more wins against 2; an item ties with itself."""
     return (0.5 + (2 + n) / (8 + n)) / 2
 
 
