@@ -236,7 +236,8 @@ def case_study(
     """
     model = REWARD_MODELS.get(reward)
     if not model.from_contexts:
-        raise ValueError(f"rewards must be a function of the contexts, {reward} ones are not")
+        possible = " or ".join(m.name for m in REWARD_MODELS.all() if m.from_contexts)
+        raise ValueError(f"reward must be {possible}, not {reward!r}")
     n_draws = default_draws(reward) if n_draws is None else n_draws
     text_stream, weight_stream, draw_stream, fit_stream = rng.spawn(4)
     data = paris(per_topic=per_topic, rng=text_stream)
