@@ -1,4 +1,4 @@
-"""The schemes of weights beside each other on one data set (docs/weights.md, "Schemes")."""
+"""The schemes of weights beside each other on one data set (docs/methods.md, "Weights")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands for an alternative in the space of contexts (METHODS section 1).
+"""What stands for an alternative in the space of contexts (docs/methods.md, "Weights").
 
 A response to one of many prompts is the pair (prompt, response), a model is its answers.
 """

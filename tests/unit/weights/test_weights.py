@@ -233,7 +233,7 @@ def test_workers_do_not_change_a_bit(space: str, monkeypatch: pytest.MonkeyPatch
 
 def test_blas_threads_do_not_change_a_bit() -> None:
     program = (
-        "import numpy as np; from cr_audit.weights.estimates import voronoi_weights;"
+        "import numpy as np; from cr_audit.weights.voronoi import voronoi_weights;"
         "x = np.random.default_rng(0).standard_normal((200, 300));"
         "w = voronoi_weights(x, min_samples=20000, rng=np.random.default_rng(1));"
         "print(w.hits.tolist())"

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from cr_audit.arrays import Comparisons, FloatArray, Proportions
+from cr_audit.models.graph import components_of
 from cr_audit.models.rewards import moments
 from cr_audit.models.rewards.moments import FitStatus
 from cr_audit.models.rewards.objective import gradient, moment_residual, objective, pair_terms
-from cr_audit.models.rewards.tabular import components_of, fit_tabular
+from cr_audit.models.rewards.tabular import fit_tabular
 
 
 def cases(golden: Path, name: str) -> list[dict]:
