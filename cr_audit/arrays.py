@@ -105,8 +105,8 @@ class Comparisons:
         out = replace(self.take(keep), n_items=n_items, winner=w[keep], loser=l[keep])
         return out, int(self.n - keep.size)
 
-    def take(self, rows: IntArray) -> Comparisons:
-        """Some of the comparisons, of the same items. rows : int64, positions."""
+    def take(self, rows: IntArray | BoolArray) -> Comparisons:
+        """Some of the comparisons, of the same items. rows : positions, or a mask (n,)."""
         return Comparisons(
             n_items=self.n_items,
             winner=self.winner[rows],

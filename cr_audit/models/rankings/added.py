@@ -121,7 +121,7 @@ def effect_of_added_rows(
     old = ~added
     if not old.any() or not added.any():
         raise ComputeError("nothing-added", "there must be old comparisons and new ones")
-    before = subset(comparisons, old)
+    before = comparisons.take(old)
     m = comparisons.n_items
     given = None if weights is None else tuple(positive_weights(w, m) for w in weights)
     flat = np.full(m, 1.0 / max(m, 1))
@@ -158,21 +158,6 @@ def effect_of_added_rows(
         confidence_level=confidence_level,
         critical_value=critical,
         settings={"count_weighted": count_weighted, "clustered": clusters is not None},
-    )
-
-
-def subset(comparisons: Comparisons, rows: BoolArray) -> Comparisons:
-    """The rows under a mask."""
-    c = comparisons
-    return Comparisons(
-        c.n_items,
-        c.winner[rows],
-        c.loser[rows],
-        c.outcome[rows],
-        c.mass[rows],
-        c.annotator[rows],
-        c.prompt[rows],
-        c.winner_first[rows],
     )
 
 
