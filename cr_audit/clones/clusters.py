@@ -33,11 +33,17 @@ _SHRINK = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 class DistanceIndex(Protocol):
     """Exact distances between rows: of texts (``TextIndex``) or of vectors (``VectorIndex``)."""
 
-    def distances(self, first: IntArray, second: IntArray) -> FloatArray: ...
+    def distances(self, first: IntArray, second: IntArray) -> FloatArray:
+        """Of each pair of rows, float64 (k,)."""
+        ...
 
-    def among(self, rows: IntArray) -> FloatArray: ...
+    def among(self, rows: IntArray) -> FloatArray:
+        """Between these rows, float64 (rows, rows), 0 on the diagonal."""
+        ...
 
-    def to_all(self, rows: IntArray) -> FloatArray: ...
+    def to_all(self, rows: IntArray) -> FloatArray:
+        """From a few rows to all, float64 (rows, n)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -56,6 +56,7 @@ class Triads:
 
     @property
     def exact(self) -> bool:
+        """Whether every triple was counted."""
         return self.n_sampled == 0
 
 
@@ -105,6 +106,7 @@ class GraphHealth:
 
     @property
     def n_components(self) -> int:
+        """Weakly connected components of two items or more."""
         return int(self.component_sizes.shape[0])
 
     @property

@@ -65,6 +65,7 @@ class Texts:
     added: Mapping[str, BoolArray]
 
     def used(self, clones: str | None) -> BoolArray:
+        """The texts with one kind of clones, or without any: bool (n,)."""
         return self.base if clones is None else self.base | self.added[clones]
 
 

@@ -54,12 +54,15 @@ class Contest:
 
     @property
     def n_items(self) -> int:
+        """Items without their copies."""
         return self.pairs.n_items
 
     def fit(self, pairs: Proportions, weights: FloatArray) -> Fit:
+        """The tabular fit of pairs (those of this ranking or more) at weights float64 (m,)."""
         return fit_tabular(pairs, weights, penalty=self.penalty, count_weighted=self.count_weighted)
 
     def rewards(self, pairs: Proportions, weights: FloatArray) -> FloatArray:
+        """Of ``fit``, float64 (m,)."""
         return self.fit(pairs, weights).rewards
 
     def injected(self, target: int, weights: FloatArray) -> FloatArray:
@@ -88,6 +91,7 @@ def ranks_of(rewards: FloatArray) -> IntArray:
 
 
 def leader_of(rewards: FloatArray) -> int:
+    """The first item of the highest reward."""
     return int(np.argmax(rewards))
 
 

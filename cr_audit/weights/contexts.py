@@ -31,6 +31,7 @@ class Contexts:
 
     @property
     def m(self) -> int:
+        """Responses."""
         return int(self.responses.shape[0])
 
     def matrix(self) -> Float32Array:

@@ -76,6 +76,7 @@ class Weights:
 
     @property
     def m(self) -> int:
+        """Items."""
         return int(self.weights.shape[0])
 
     def resample(self, n: int, rng: np.random.Generator) -> FloatArray:

@@ -50,6 +50,7 @@ class Flips:
 
     @property
     def n(self) -> int:
+        """Turned pairs."""
         return int(self.ahead.shape[0])
 
 

@@ -117,6 +117,7 @@ def point_rates(
     count_weighted: bool,
     component: IntArray | None,
 ) -> WinRates:
+    """``win_rates`` of checked weights; pairs : the proportions of ``comparisons``."""
     m = comparisons.n_items
     own, _ = components(pairs)
     label = own if component is None else np.where(own < 0, -1, np.asarray(component, np.int64))

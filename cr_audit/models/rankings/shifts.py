@@ -91,6 +91,7 @@ class RankShift:
 
     @property
     def probability_differs(self) -> FloatArray:
+        """Share of the resamples in which the two ranks differ, float64 (m,)."""
         return self.probability_better + self.probability_worse
 
 

