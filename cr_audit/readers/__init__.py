@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch
 from cr_audit.data.joining import join_texts
@@ -28,6 +28,7 @@ from cr_audit.readers.parsing import quote
 from cr_audit.readers.records import BadRow
 from cr_audit.readers.schemas import SCHEMAS
 from cr_audit.readers.streams import STDIN, open_raw
+from cr_audit.readers.threads import gathered, is_flat_tree
 from cr_audit.wording import percent, plural, verb
 
 __all__ = ["CONTAINERS", "SCHEMAS", "pairing_step", "read", "reading_mismatch"]
@@ -152,7 +153,12 @@ def _read_file(
     sample = [row.value for row in head if isinstance(row.value, dict)]
     if not sample:
         raise _no_objects(container, head)
-    if not complete:
+    if is_flat_tree(sample):
+        messages = chain(_emptied(head), rows)
+        rows = (Row(line, row) for line, row in gathered(_messages(messages, builder)))
+        head = list(islice(rows, SAMPLE))
+        sample = [row.value for row in head if isinstance(row.value, dict)] or sample
+    elif not complete:
         sample += container.more_rows(ELSEWHERE)
     found = find_schema(sample, container.path, schema=schema, mapping=mapping, complete=complete)
     del sample
@@ -223,6 +229,17 @@ def _check_labels(
             raise unknown_labels(container.path, found.fields, labels)
     if "ambiguous_ranking" in first_bad:
         raise ambiguous_ranking(container.path, found.fields, first_bad["ambiguous_ranking"])
+
+
+def _messages(rows: Iterator[Row], builder: Builder) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The messages of a flat tree; what is none is skipped with its reason."""
+    for row in rows:
+        if isinstance(row.value, Unparsed):
+            builder.skip(row.line, row.value.reason, "row", row.value.found)
+        elif is_flat_tree([{**row.value, "parent_id": "any"}]):
+            yield row.line, row.value
+        else:
+            builder.skip(row.line, "not_a_message", "row", quote(row.value))
 
 
 def _emptied(rows: list[Row]) -> Iterator[Row]:

@@ -313,7 +313,7 @@ class Container:
         line = 0
         try:
             header = next(reader, [])
-            if len(header) == 1 and header[0].lower().startswith("sep="):
+            if header and len(header) <= 2 and header[0].lower()[:4] == "sep=":
                 header = next(reader, [])
             while not any(cell.strip() for cell in header) and reader.line_num < 20:
                 header = next(reader, None) or []

@@ -295,12 +295,19 @@ def _prompt_names(role: str, sample: Sequence[Row], taken: set[str]) -> list[str
         field = name if _has(name, known, sample) else lower.get(name) if len(name) > 2 else None
         if field is None and len(name) > 2:
             field = nested.get(name)
-        if field is None or field in taken or field in out:
+        if field is None or field in out or _held(field, taken) or _held(field, set(out)):
             continue
         get = getter(field, sample)
         if any(isinstance(v := get(r), str | list | dict) and v for r in sample):
             out.append(field)
     return out
+
+
+def _held(field: str, taken: set[str]) -> bool:
+    """Whether a field plays a role already, or holds or lies in one that does."""
+    return field in taken or any(
+        t.startswith(f"{field}.") or field.startswith(f"{t}.") for t in taken
+    )
 
 
 def _with_prompt(

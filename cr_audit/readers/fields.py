@@ -295,6 +295,8 @@ class Binding:
                 if type(value) is str:
                     text = render_prompt(value) if value.strip() else None
                     return Prompt(text)
+                if missing(value):
+                    return Prompt()
                 return _prompt([(value, field, "prompt")], [], None, notes)
 
             return alone

@@ -212,7 +212,7 @@ class Labels:
         """The word of a label and what it means by itself; remembered."""
         word = word_of(value) if not isinstance(value, str) or len(value) <= 200 else value
         share = self._words.get(word)
-        if share is None and self._phrases and len(word) <= 200:
+        if share is None and self._phrases and len(word) <= 200 and not _NUMBER.match(word):
             share = _phrase(word)
         if len(self._known) < 10_000:
             self._known[type(value), value] = (word, share)

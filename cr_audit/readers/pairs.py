@@ -135,10 +135,16 @@ def _cut_bare(
     return prompt, left, right
 
 
+def _begins_marked(text: str) -> list[Turn] | None:
+    """The turns of a text that begins with a template's marker. One that only holds a marker is an
+    answer in which a model let it slip."""
+    return templates.parse(text, words=False) if text.lstrip()[:1] in ("<", "[") else None
+
+
 def _cut_marked(left: str, right: str, prompt: Prompt) -> tuple[Prompt, str, str]:
     """Two responses in a chat template beside a prompt of the row's own: an answer alone loses its
     markers, a whole conversation its common turns."""
-    a, b = templates.parse(left, words=False), templates.parse(right, words=False)
+    a, b = _begins_marked(left), _begins_marked(right)
     if a is None or b is None:
         return (
             prompt,
@@ -273,7 +279,8 @@ def _sides(b: Binding) -> Callable[[Row, Notes], tuple[Prompt, Response, Respons
 
     def sides(row: Row, notes: Notes) -> tuple[Prompt, Response, Response]:
         x, y = messages_in(a(row)), messages_in(z(row))
-        if type(x) is str and type(y) is str and not whole and x[:1] != "[" and "<" not in x:
+        texts = type(x) is str and type(y) is str and not whole
+        if texts and x[:1] not in ("[", "<") and y[:1] not in ("[", "<"):
             return prompt(row, notes), left(row, notes), right(row, notes)
         rounds = None if asked is None else _rounds(asked(row), x, y)
         if rounds is not None:

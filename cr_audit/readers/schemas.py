@@ -76,11 +76,20 @@ def _sides_of(row: Row) -> tuple[Any, Any]:
         return None, None
 
 
+def _list_in(value: Any) -> list[Any] | None:
+    """The list that a value is, or holds as text."""
+    try:
+        value = unpacked(value)
+    except BadRow:
+        return None
+    return value if isinstance(value, list) else None
+
+
 def _lists_of_text(rows: Sequence[Row]) -> bool:
     def both(row: Row) -> bool:
         return all(
             isinstance(v, list) and v and all(isinstance(t, str) for t in v)
-            for v in (unpacked(row.get("chosen")), unpacked(row.get("rejected")))
+            for v in (_list_in(row.get("chosen")), _list_in(row.get("rejected")))
         )
 
     return _any(rows, both)
@@ -128,10 +137,7 @@ def _parallel_lists(rows: Sequence[Row]) -> bool:
     """Whether a row holds two lists of equal length, one of them of plain values."""
 
     def fits(row: Row) -> bool:
-        try:
-            found = [v for v in map(unpacked, row.values()) if isinstance(v, list) and len(v) > 1]
-        except BadRow:
-            return False
+        found = [v for v in map(_list_in, row.values()) if v is not None and len(v) > 1]
         plain = [v for v in found if not any(isinstance(e, dict | list) for e in v)]
         return any(len(a) == len(b) and a is not b for a in found for b in plain)
 
@@ -139,7 +145,7 @@ def _parallel_lists(rows: Sequence[Row]) -> bool:
 
 
 def _two_scores(rows: Sequence[Row]) -> bool:
-    return _any(rows, lambda r: isinstance(v := unpacked(r.get("score")), list) and len(v) == 2)
+    return _any(rows, lambda r: len(_list_in(r.get("score")) or ()) == 2)
 
 
 PROMPTS: dict[str, tuple[str, ...]] = _roles(

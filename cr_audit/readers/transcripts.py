@@ -95,7 +95,7 @@ def cut_texts(left: str, right: str) -> tuple[list[Turn], str, str] | None:
     Human/Assistant paragraphs are cut at the last opening of an assistant turn inside their common
     prefix, other templates at their last common turn.
     """
-    if _ASSISTANT in left and _ASSISTANT in right:
+    if _HUMAN in left and _ASSISTANT in left and _ASSISTANT in right:
         at = left.rfind(_ASSISTANT)
         while at >= 0:
             end = at + len(_ASSISTANT)
