@@ -316,7 +316,7 @@ class Container:
             if header and len(header) <= 2 and header[0].lower()[:4] == "sep=":
                 header = next(reader, [])
             while not any(cell.strip() for cell in header) and reader.line_num < 20:
-                header = next(reader, None) or []
+                header = next(reader, [])
             header = [cell.strip() for cell in header]
             if len(set(header)) < len(header):
                 again = next(h for i, h in enumerate(header) if h in header[:i])

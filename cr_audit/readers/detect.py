@@ -290,7 +290,7 @@ def _prompt_names(role: str, sample: Sequence[Row], taken: set[str]) -> list[str
     known = set(fields_of(sample))
     lower = {k.lower(): k for k in sorted(known, reverse=True)}
     nested = _nested(sample, known)
-    out = []
+    out: list[str] = []
     for name in PROMPTS[role]:
         field = name if _has(name, known, sample) else lower.get(name) if len(name) > 2 else None
         if field is None and len(name) > 2:
@@ -616,7 +616,7 @@ def _ambiguous(best: _Candidate, other: _Candidate, where: str) -> InputError:
 
 def unknown_labels(where: str, fields: Mapping[str, str], labels: Labels) -> InputError:
     """Labels that were not understood, with the ``--map`` that says what they mean."""
-    met = [*sorted(labels.numbers), *(w for w in labels.unknown if w not in labels.numbers)]
+    met = list(dict.fromkeys([*sorted(labels.numbers), *labels.unsettled]))
     shown = ", ".join(quote(w, 40) for w in met[:12]) + (", …" if len(met) > 12 else "")
     field = fields.get("label", "label")
     if len(met) > 40 or any(set(w) & set(",=|") or not w for w in met):
@@ -637,7 +637,7 @@ def unknown_labels(where: str, fields: Mapping[str, str], labels: Labels) -> Inp
 def _unrecognised(sample: Sequence[Row], where: str, found: Sequence[_Candidate]) -> InputError:
     known = fields_of(sample)
     for c in found:
-        if c.labels is not None and c.labels.unknown and c.first_bad is not None:
+        if c.labels is not None and c.first_bad is not None and c.labels.unsettled:
             return unknown_labels(where, c.fields, c.labels)
         if c.first_bad is not None and c.first_bad.reason == "ambiguous_ranking":
             return ambiguous_ranking(where, c.fields, c.first_bad)
@@ -694,13 +694,15 @@ _NO_ANSWERS = re.compile(r"(^|[_.])(id|ids|status|split|source|lang|language|dat
 
 def _advice(sample: Sequence[Row]) -> str:
     """The next step for rows of no known schema, with the file's own fields."""
-    texts = _answers(sample)
+    labels = _label_fields(sample)
+    texts = [f for f in _answers(sample) if f not in labels]
+    if len(texts) < 2:
+        labels, texts = [], _answers(sample)
     numbers = [
         name
         for name in fields_of(sample)
         if name not in texts and any(_numeric(row.get(name)) for row in sample)
     ]
-    labels = _label_fields(sample, texts)
     prompt, rest = _prompt_of(texts)
     if len(rest) >= 2 and labels:
         fields = {"left": rest[0], "right": rest[1], "label": labels[0]}
@@ -713,6 +715,11 @@ def _advice(sample: Sequence[Row]) -> str:
         if prompt:
             line = line.replace("--map ", f"--map prompt={prompt},")
         return f"say which field is what, and what the labels mean: {line}"
+    if len(rest) >= 2 and _twins(*rest[:2]):
+        return (
+            f"say which field tells who won: --map left={rest[0]},right={rest[1]},label=FIELD; or"
+            " name a --schema"
+        )
     lists_ = [
         f
         for f in fields_of(sample)
@@ -754,13 +761,14 @@ def _answers(sample: Sequence[Row]) -> list[str]:
     return sorted(sizes, key=lambda n: -sizes[n])
 
 
-def _label_fields(sample: Sequence[Row], texts: Sequence[str]) -> list[str]:
-    """Fields with few values that are named like labels, the likeliest first."""
+def _label_fields(sample: Sequence[Row]) -> list[str]:
+    """Fields with few, short values that are named like labels, in the order of the row."""
     out = []
     for name in fields_of(sample):
         values = [_flat(row.get(name)) for row in sample]
         held = {v for v in values if isinstance(v, str | int | float) and not missing(v)}
-        if 0 < len(held) <= 12 and _LABEL_NAMES.search(name.lower()) and name not in texts[:3]:
+        short = all(len(str(v)) <= 40 for v in held)
+        if 0 < len(held) <= 12 and short and _LABEL_NAMES.search(name.lower()):
             out.append(name)
     return out
 

@@ -175,6 +175,7 @@ class Labels:
         """Whether every label of the sample names one side: then "A" is the model A, whichever
         side it is on."""
         self._n_named = self._n_unnamed = 0
+        self._ambiguous: dict[str, None] = {}
 
     def share(
         self, value: Any, field: str, left: Sequence[object], right: Sequence[object]
@@ -193,6 +194,7 @@ class Labels:
             self._n_named += 1
             if share in (None, float(is_left)) or word in self._numbers or self.names_first:
                 return float(is_left)
+            self._ambiguous.setdefault(word)
             raise BadRow("ambiguous_label", field, value)
         if share is not None:
             self._n_unnamed += share != 0.5
@@ -226,6 +228,11 @@ class Labels:
     def forget(self) -> None:
         """Begin to count anew: the sample is read twice."""
         self.numbers, self.unknown = set(), {}
+
+    @property
+    def unsettled(self) -> list[str]:
+        """Words that were met and mean nothing, or two things."""
+        return [*self.unknown, *self._ambiguous]
 
     @property
     def doubtful(self) -> bool:

@@ -287,11 +287,9 @@ def parallel(b: Binding) -> Parser:
                 continue
             if role == "item_scores":
                 scores = [number_of(v, name) for v in told]
-                out += [
-                    Rating(p, m, s, name, who)
-                    for m, s in zip(members, scores, strict=True)
-                    if s is not None
-                ]
+                if all(s is None for s in scores):
+                    continue
+                out += [Rating(p, m, s, name, who) for m, s in zip(members, scores, strict=True)]
             else:
                 ranks = reasons[role](told, members, name)
                 out.append(Listing(p, tuple(members), ranks, who, mass(row)))
