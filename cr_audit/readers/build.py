@@ -341,7 +341,7 @@ class Builder:
             self.noted[note.reason] = note.n_rows
             self.examples[note.reason] = list(note.examples)
         if self.n_without_prompt:
-            self.noted["no_prompt"] = self.n_without_prompt
+            self.noted["no_prompt"] = self.n_without_prompt + self.noted.get("no_prompt", 0)
         if expand_choices:
             pairs = expand_sets(sets, members)
             comparisons = pl.concat([comparisons, pairs.select(comparisons.columns)])

@@ -231,7 +231,7 @@ def _bind(
     schema's own candidates, which decide whether rows are of this schema."""
     known = set(fields_of(sample))
     lower = {k.lower(): k for k in sorted(known, reverse=True)}
-    nested = _nested(sample, known)
+    nested = _nested(sample)
 
     def found(name: str, role: str) -> str | None:
         if _has(name, known, sample):
@@ -266,30 +266,28 @@ def _bind(
     return _with_prompt(schema, sample, fields, given)
 
 
-def _nested(sample: Sequence[Row], known: set[str]) -> dict[str, str]:
+def _nested(sample: Sequence[Row]) -> dict[str, str]:
     """Names inside objects of a row (one level deep) -> dotted path, where only one object has
-    the name and no field of the row does. Messages are no such objects."""
+    the name and the row itself does not. Messages are no such objects."""
     paths: dict[str, set[str]] = {}
-    for row in sample[:20]:
+    for row in [*sample[:20], *sample[20:][-5:]]:
         for name, value in row.items():
             if isinstance(value, str) and value[:1] == "{":
                 value = unpacked(value)
+            if name.lower() in media.FIELDS:
+                continue
             if isinstance(value, dict) and value.keys().isdisjoint(("role", "from")):
                 for inner in value:
-                    if isinstance(inner, str) and "." not in inner:
+                    if isinstance(inner, str) and "." not in inner and inner not in row:
                         paths.setdefault(inner.lower(), set()).add(f"{name}.{inner}")
-    return {
-        leaf: next(iter(found))
-        for leaf, found in paths.items()
-        if len(found) == 1 and leaf not in known
-    }
+    return {leaf: next(iter(found)) for leaf, found in paths.items() if len(found) == 1}
 
 
 def _prompt_names(role: str, sample: Sequence[Row], taken: set[str]) -> list[str]:
     """Fields that may play a prompt's role by their names, best first; numbers are no prompt."""
     known = set(fields_of(sample))
     lower = {k.lower(): k for k in sorted(known, reverse=True)}
-    nested = _nested(sample, known)
+    nested = _nested(sample)
     out: list[str] = []
     for name in PROMPTS[role]:
         field = name if _has(name, known, sample) else lower.get(name) if len(name) > 2 else None
@@ -345,16 +343,33 @@ def _more(
         names = [n for n in names if n not in _NO_STAND_IN]
         if names:
             out["prompt"] = tuple(names)
+    nested = _nested(sample)
+    for role in PROMPT_ORDER:  # where a row lacks the field, the same name inside an object
+        path = nested.get(fields.get(role, "").lower())
+        if path is not None and path not in taken and role not in given:
+            out[role] = (*out.get(role, ()), path)
     shown = [
         f
         for f in fields_of(sample)
-        if f.lower() in media.FIELDS
-        and f not in taken
-        and any(media.marks("image", r.get(f)) for r in sample)
+        if f not in taken and f not in out.get("prompt", ()) and _is_medium(f, sample)
+    ]
+    shown += [
+        path
+        for name, path in nested.items()
+        if not _held(path, taken) and _is_medium(path, sample, name)
     ]
     if shown:
         out["media"] = tuple(shown)
     return out
+
+
+def _is_medium(field: str, sample: Sequence[Row], name: str | None = None) -> bool:
+    """Whether a field holds pictures, sound or films: by its name, or by all of its values."""
+    get = getter(field, sample)
+    values = [v for r in sample if not missing(v := get(r))]
+    if (name or field).lower() in media.FIELDS:
+        return any(media.marks("image", v) for v in values)
+    return bool(values) and all(media.kind_by_value(v) for v in values)
 
 
 _NO_STAND_IN = frozenset({"messages", "conversation", "conversations", "title", "topic", "text"})

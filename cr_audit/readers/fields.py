@@ -141,9 +141,13 @@ def _rendered(messages: list[Any], field: str) -> str:
         raise BadRow("not_a_message", field, error.args[0]) from None
 
 
+_KEY_NAMES = frozenset({"id", "name", "key", "value", "text", "model"})
+
+
 def key_of(value: Any, field: str) -> str | None:
     """An identifier as text: 7, 7.0, Decimal("7.00") and "7" are the same key. None if there is
-    none. Dates are written as ISO 8601, bytes as UTF-8 or hexadecimal, objects as canonical JSON.
+    none. Dates are written as ISO 8601, bytes as UTF-8 or hexadecimal; an object with
+    nothing but a name or id is that, others are canonical JSON.
     """
     if type(value) is str:
         return value.strip() or None
@@ -166,6 +170,8 @@ def key_of(value: Any, field: str) -> str | None:
             return value.decode().strip() or None
         except UnicodeDecodeError:
             return value.hex()
+    if isinstance(value, dict) and len(value) == 1 and value.keys() <= _KEY_NAMES:
+        return key_of(next(iter(value.values())), field)
     if isinstance(value, dict | list):
         return media.as_json(value) if value else None
     return _scalar(value)
@@ -280,31 +286,34 @@ class Binding:
         columns = [(getter(f, self.sample), f) for f in self.more.get("media", ())]
         key = self.keys("prompt_key", "prompt_key_2")
         has_key = "prompt_key" in self.fields
+        asks, nothing = "prompt" in self.fields, Prompt()
         if not parts and not columns:
-            nothing = Prompt()
             return (
                 (lambda row, notes: Prompt(None, key(row)))
                 if has_key
                 else (lambda row, notes: nothing)
             )
         if len(parts) == 1 and not columns and not has_key:
-            get, field, _ = parts[0]
+            get, field, role = parts[0]
 
             def alone(row: Row, notes: Notes) -> Prompt:
                 value = get(row)
-                if type(value) is str:
+                if type(value) is str and value[:1] not in ("[", "{"):
                     text = render_prompt(value) if value.strip() else None
                     return Prompt(text)
                 if missing(value):
                     return Prompt()
-                return _prompt([(value, field, "prompt")], [], None, notes)
+                return _prompt([(value, field, role)], [], None, notes)
 
             return alone
 
         def prompt(row: Row, notes: Notes) -> Prompt:
             said = [(v, field, role) for get, field, role in parts if not missing(v := get(row))]
             shown = [(value, field) for get, field in columns if (value := get(row)) is not None]
-            return _prompt(said, shown, key(row) if has_key else None, notes)
+            found = _prompt(said, shown, key(row) if has_key else None, notes)
+            if asks and found != nothing and not any(role == "prompt" for _, _, role in said):
+                notes.append(("prompt_part_missing", self.name("prompt"), None))
+            return found
 
         return prompt
 
@@ -348,18 +357,21 @@ def _prompt(
             role in ("system", "context") and any(text in t for t in texts[:i] + texts[i + 1 :])
         )
     ]
-    marks = [
-        m
-        for value, field in shown
-        for m in media.marks(media.FIELDS.get(field.lower(), "image"), unpacked(value))
-    ]
+    marks = [m for value, field in shown for m in media.marks(_kind(field, value), unpacked(value))]
     if not kept and not marks:
         return Prompt(None, key)
     text = "\n\n".join([*(texts[i] for i in kept), *marks])
     if not kept:
         notes.append(("no_text", "prompt", text))
+    elif not marks and all(said[i][2] == "system" for i in kept):
+        notes.append(("no_prompt", "prompt", f"only {said[kept[0]][1]}"))
     turns = parts[kept[0]] if len(kept) == 1 and not marks else [Turn("user", text)]
     return Prompt(text, key, None if turns == [Turn("user", text)] else tuple(turns))
+
+
+def _kind(field: str, value: Any) -> str:
+    name = field.rpartition(".")[2].lower()
+    return media.FIELDS.get(name) or media.kind_by_value(value) or "image"
 
 
 def turns_of_prompt(value: Any, field: str, notes: Notes) -> list[Turn]:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,6 +65,13 @@ _REFERENCES = (
     "input_audio",
     "audio",
     "video",
+    "text",
+    "value",
+    "name",
+)
+_SUFFIX = re.compile(
+    r"\.(?:(png|jpe?g|gif|webp|bmp|tiff?|svg)|(wav|mp3|flac|ogg|m4a)|(mp4|webm|mov|avi))(?:[?#].*)?$",
+    re.IGNORECASE,
 )
 
 
@@ -102,6 +110,23 @@ def _content(value: Any) -> bytes:
                 return value.encode("utf-8", "surrogatepass")
         return value.strip().encode("utf-8", "surrogatepass")
     return as_json(value).encode("utf-8", "surrogatepass")
+
+
+def kind_by_value(value: Any) -> str | None:
+    """The kind of medium that a value is by its look: a path or address with a medium's suffix, a
+    data URI, or an object with bytes. None if it is none."""
+    if isinstance(value, list) and value:
+        return kind_by_value(value[0])
+    if isinstance(value, Mapping):
+        held = value.get("path") or value.get("url")
+        return kind_by_value(held) or ("image" if isinstance(value.get("bytes"), bytes) else None)
+    if not isinstance(value, str) or len(value) > 10_000_000 or "\n" in value[:500]:
+        return None
+    if value.startswith("data:"):
+        kind = value[5:].partition("/")[0]
+        return kind if kind in KINDS else None
+    found = None if len(value) > 500 or " " in value.strip() else _SUFFIX.search(value.strip())
+    return None if found is None else KINDS[(found.lastindex or 1) - 1]
 
 
 def mark(kind: str, value: Any) -> str:

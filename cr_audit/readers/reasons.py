@@ -35,8 +35,10 @@ SKIPPED: dict[str, str] = {
 }
 NOTED: dict[str, str] = {
     "no_prompt": "the row has no prompt: it stands under one prompt with all such rows. The remark "
-    "names the texts of the row that were not used; `--map prompt=FIELD` says that one is the "
+    "names the texts of the row that were not used; `--map prompt=FIELD` makes one the "
     "prompt",
+    "prompt_part_missing": "the prompt's own field is empty: its other parts, or its key, stand for "
+    "it",
     "unused_text": "the same prompt stands beside other words in a field that plays no role: it "
     "may "
     "belong to the prompt (`--map input=FIELD`)",

@@ -114,6 +114,7 @@ SKIPS: dict[str, Given] = {
 }
 NOTES: dict[str, Given] = {
     "no_prompt": Given([{"chosen": "x", "rejected": "y", "zorp": "some words"}]),
+    "prompt_part_missing": Given([{**P, "prompt": "", "input": "q"}]),
     "unused_text": Given([{**P, "zorp": "some words"}, {**P, "zorp": "other words"}]),
     "no_shared_prompt": Given(
         [
