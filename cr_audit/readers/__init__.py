@@ -160,14 +160,21 @@ def _read_file(
         sample = [row.value for row in head if isinstance(row.value, dict)] or sample
     elif not complete:
         sample += container.more_rows(ELSEWHERE)
-    found = find_schema(sample, container.path, schema=schema, mapping=mapping, complete=complete)
+    found = find_schema(
+        sample,
+        container.path,
+        schema=schema,
+        mapping=mapping,
+        complete=complete,
+        lines=[row.line for row in head if isinstance(row.value, dict)],
+    )
     del sample
     first_bad = _parse_rows(chain(_emptied(head), rows), found, builder)
     known, path = found.known, container.path
     for role, name in checked_mapping(mapping or {}).items():
         if found.fields.get(role) == name and not {name, name.partition(".")[0]} & known:
             raise no_field(role, name, [dict.fromkeys(sorted(known))], path)
-    _check_labels(found, container, first_bad, max_skipped)
+    _check_labels(found, container, builder, first_bad, max_skipped)
     return found.match()
 
 
@@ -219,14 +226,19 @@ def _without_prompt(found: Found) -> str:
 
 
 def _check_labels(
-    found: Found, container: Container, first_bad: Mapping[str, BadRow], max_skipped: float
+    found: Found,
+    container: Container,
+    builder: Builder,
+    first_bad: Mapping[str, BadRow],
+    max_skipped: float,
 ) -> None:
     """Refuse a file whose labels were not understood: no share of skipped rows makes that right."""
     labels = found.labels
     if labels is not None and labels.unknown:
         many = sum(labels.unknown.values()) > max_skipped * container.n_rows
         if many or labels.doubtful:
-            raise unknown_labels(container.path, found.fields, labels)
+            shown = tuple(map(str, builder.examples.get("unknown_label", ())))
+            raise unknown_labels(container.path, found.fields, labels, shown)
     if "ambiguous_ranking" in first_bad:
         raise ambiguous_ranking(container.path, found.fields, first_bad["ambiguous_ranking"])
 

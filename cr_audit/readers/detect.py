@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from cr_audit.data.dataset import SchemaMatch
+from cr_audit.data.dataset import RowIssue, SchemaMatch
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers import labels as words
 from cr_audit.readers import media
@@ -167,7 +167,11 @@ class _Candidate(NamedTuple):
     parser: Parser
     labels: Labels | None
     confidence: float
-    first_bad: BadRow | None
+    bad: tuple[tuple[int, BadRow], ...]
+
+    @property
+    def first_bad(self) -> BadRow | None:
+        return self.bad[0][1] if self.bad else None
 
     @property
     def order(self) -> tuple[bool, bool, int, int]:
@@ -393,26 +397,32 @@ def _try(
     """Parse the sample: rows that are read, or whose label is explicitly missing, fit."""
     more = _more(schema, sample, fields, given)
     parser, labels = _parser(schema, fields, more, sample)
-    fits, first_bad = _fits(parser, sample)
+    fits, bad = _fits(parser, sample)
     if labels is not None and labels.settle() and fits < len(sample):
         labels.forget()
-        fits, first_bad = _fits(parser, sample)
+        fits, bad = _fits(parser, sample)
     share = fits / max(len(sample), 1)
-    return _Candidate(schema, fields, more, parser, labels, share, first_bad)
+    return _Candidate(schema, fields, more, parser, labels, share, bad)
 
 
-def _fits(parser: Parser, sample: Sequence[Row]) -> tuple[int, BadRow | None]:
-    fits, first_bad = 0, None
-    for row in sample:
+def _fits(parser: Parser, sample: Sequence[Row]) -> tuple[int, tuple[tuple[int, BadRow], ...]]:
+    """How many rows fit, and the first five that do not, by their place in the sample."""
+    fits = 0
+    found: list[tuple[int, BadRow]] = []
+    for at, row in enumerate(sample):
         notes: Notes = []
         try:
             parser(row, notes)
         except BadRow as bad:
-            first_bad = first_bad or bad
+            if len(found) < _SHOWN:
+                found.append((at, bad))
             if bad.reason != "missing_label":
                 continue
         fits += 1
-    return fits, first_bad
+    return fits, tuple(found)
+
+
+_SHOWN = 5
 
 
 def _candidates(sample: Sequence[Row], given: Mapping[str, str]) -> list[_Candidate]:
@@ -442,9 +452,10 @@ def find_schema(
     schema: str | None = None,
     mapping: Mapping[str, str] | None = None,
     complete: bool = True,
+    lines: Sequence[int] = (),
 ) -> Found:
     """The schema for a file of which ``sample`` (at least one row) is known; complete : that is all
-    there is.
+    there is; lines : where the first of its rows stand.
 
     Raises InputError ("unrecognised", "ambiguous_schema", "schema_does_not_fit",
     "mapped_field_missing") and UsageError ("unknown_schema", "unknown_role", "roles_incomplete").
@@ -459,10 +470,10 @@ def find_schema(
         return _named(sample, where, schema_named(schema), given)
     base = _mapped_base(given)
     if base is not None:
-        return _mapped(sample, base, given, where)
+        return _mapped(sample, base, given, where, lines)
     found = _candidates(sample, given)
     if not found or not found[0].order[0]:
-        raise _unrecognised(sample, where, found)
+        raise _unrecognised(sample, where, found, lines)
     best, others = found[0], found[1:]
     for other in others:
         rival = other.order[:2] == best.order[:2] and other.schema.judges and best.schema.judges
@@ -569,7 +580,13 @@ def _mapped_base(given: Mapping[str, str]) -> Schema | None:
     return None
 
 
-def _mapped(sample: Sequence[Row], base: Schema, given: Mapping[str, str], where: str) -> Found:
+def _mapped(
+    sample: Sequence[Row],
+    base: Schema,
+    given: Mapping[str, str],
+    where: str,
+    lines: Sequence[int],
+) -> Found:
     fields = _bind(base, sample, given)
     lacking = [r for r in base.needs if r not in fields and not _stands_in(r, fields)]
     if base.name == "rated_response" and lacking == ["score"]:
@@ -589,7 +606,7 @@ def _mapped(sample: Sequence[Row], base: Schema, given: Mapping[str, str], where
     schema = _words(base, given)
     chosen = _try(schema, used, sample, given)
     if chosen.labels is not None and chosen.confidence < 0.5 and chosen.labels.unknown:
-        raise unknown_labels(where, used, chosen.labels)
+        raise unknown_labels(where, used, chosen.labels, _details(chosen, where, lines))
     return Found(schema, "mapped", given, chosen, (), sample)
 
 
@@ -629,7 +646,18 @@ def _ambiguous(best: _Candidate, other: _Candidate, where: str) -> InputError:
     )
 
 
-def unknown_labels(where: str, fields: Mapping[str, str], labels: Labels) -> InputError:
+def _details(candidate: _Candidate, where: str, lines: Sequence[int]) -> tuple[str, ...]:
+    """The first rows that do not fit, with file and line."""
+    return tuple(
+        str(RowIssue(bad.reason, where, lines[at], bad.field, quote(bad.found)))
+        for at, bad in candidate.bad
+        if at < len(lines)
+    )
+
+
+def unknown_labels(
+    where: str, fields: Mapping[str, str], labels: Labels, details: tuple[str, ...]
+) -> InputError:
     """Labels that were not understood, with the ``--map`` that says what they mean."""
     met = list(dict.fromkeys([*sorted(labels.numbers), *labels.unsettled]))
     shown = ", ".join(quote(w, 40) for w in met[:12]) + (", …" if len(met) > 12 else "")
@@ -645,15 +673,18 @@ def unknown_labels(where: str, fields: Mapping[str, str], labels: Labels) -> Inp
         f"the field {field} does not say which side won in words that mean the same everywhere",
         where=where,
         found=shown,
+        details=details,
         next_step=step,
     )
 
 
-def _unrecognised(sample: Sequence[Row], where: str, found: Sequence[_Candidate]) -> InputError:
+def _unrecognised(
+    sample: Sequence[Row], where: str, found: Sequence[_Candidate], lines: Sequence[int]
+) -> InputError:
     known = fields_of(sample)
     for c in found:
         if c.labels is not None and c.first_bad is not None and c.labels.unsettled:
-            return unknown_labels(where, c.fields, c.labels)
+            return unknown_labels(where, c.fields, c.labels, _details(c, where, lines))
         if c.first_bad is not None and c.first_bad.reason == "ambiguous_ranking":
             return ambiguous_ranking(where, c.fields, c.first_bad)
     near: list[tuple[float, str]] = []

@@ -35,13 +35,11 @@ SKIPPED: dict[str, str] = {
 }
 NOTED: dict[str, str] = {
     "no_prompt": "the row has no prompt: it stands under one prompt with all such rows. The remark "
-    "names the texts of the row that were not used; `--map prompt=FIELD` makes one the "
-    "prompt",
-    "prompt_part_missing": "the prompt's own field is empty: its other parts, or its key, stand for "
-    "it",
+    "names the texts of the row that were not used; `--map prompt=FIELD` makes one the prompt",
+    "prompt_part_missing": "the prompt's own field is empty: its other parts, or its key, "
+    "stand for it",
     "unused_text": "the same prompt stands beside other words in a field that plays no role: it "
-    "may "
-    "belong to the prompt (`--map input=FIELD`)",
+    "may belong to the prompt (`--map input=FIELD`)",
     "no_shared_prompt": "whole conversations that do not begin alike are kept whole",
     "prompt_from_prefix": "the prompt is what two bare texts begin with",
     "structured_prompt": "a prompt of unknown structure is its JSON",
