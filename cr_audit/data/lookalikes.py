@@ -85,8 +85,7 @@ def differing_rows(
     rows = alternatives.select("prompt", "text").with_row_index("at").filter(text.is_not_null())
     odd = rows.filter(text.str.len_bytes() != text.str.len_chars())
     hidden = odd.filter(text.str.contains(_rust_pattern()))
-    control = rows.filter(text.str.contains(r"[\x00-\x08\x0e-\x1f\x7f]"))
-    suspects = pl.concat([hidden, control]).select("prompt").unique()
+    suspects = hidden.select("prompt").unique()
     out = []
     seen = pl.Series("at", [], dtype=pl.UInt32)
     if suspects.height:

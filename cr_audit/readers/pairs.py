@@ -178,7 +178,7 @@ def chosen_rejected(b: Binding) -> Parser:
         p = prompt(row, notes)
         won, lost = chosen(row), rejected(row)
         bare_texts = type(won) is str and type(lost) is str
-        if not bare_texts or won[:1] in _OPENS or lost[:1] in _OPENS:
+        if not bare_texts or won[:1] in _OPENS or lost[:1] in _OPENS or won.startswith("array(["):
             won, lost = messages_in(won), messages_in(lost)
             bare_texts = type(won) is str and type(lost) is str
         if bare_texts and p.text is None and not bare and not whole(won) and not whole(lost):
@@ -213,7 +213,7 @@ def chosen_rejected(b: Binding) -> Parser:
     return parse
 
 
-_OPENS = ("[", "{", "a")
+_OPENS = frozenset("[{ \n")
 
 
 def _opens(prompt: Any) -> bool:

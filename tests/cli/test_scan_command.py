@@ -160,7 +160,7 @@ def test_input_errors(run: Any, name: str, content: bytes | None, said: str) -> 
 
 def test_too_many_rows_skipped(run: Any) -> None:
     rows: list[dict[str, Any]] = round_robin(DISTINCT[:3])
-    rows += [{**rows[0], "winner": f"who {k}?"} for k in range(6)]
+    rows += [{**rows[0], "response_a": None}] * 6
     Path("bad.jsonl").write_bytes(jsonl(rows))
     done = run("scan", "bad.jsonl", *QUICK)
     assert done.code == 3
