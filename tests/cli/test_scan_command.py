@@ -170,7 +170,7 @@ def test_too_many_rows_skipped(run: Any) -> None:
     assert done.code == 0
     data = parsed(done.out)["dataset"]
     assert data["rows_skipped"] == 6
-    assert data["skipped_by_reason"] == {"unknown_label": 6}
+    assert data["skipped_by_reason"] == {"missing_text": 6}
 
 
 def test_cannot_compute(run: Any, prefs: str) -> None:
