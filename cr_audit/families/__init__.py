@@ -91,5 +91,6 @@ for _family in (
         ("compute", "rules", "show", "wire", "command"),
         not_run=(("rewards", "cr-audit refit computes rewards"),),
     ),
+    Family("stress", f"{_HERE}.stress", ("compute", "show", "wire", "command")),
 ):
     register(_family)
