@@ -8,7 +8,7 @@ and for each other's facts (``facts``); whoever asks second gets what the first 
 from __future__ import annotations
 
 import hashlib
-import sys
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,7 +123,7 @@ class Run:
                 expand_choices=switches[0],
                 ratings_to_pairs=switches[1],
                 progress=lambda done, total: self.progress("reading", done, total),
-                stdin=self.stdin or sys.stdin.buffer,
+                stdin=self.stdin or io.BytesIO(),
             )
 
         if kept is None or not all(Path(name).is_file() for name in files):

@@ -13,6 +13,7 @@ from cr_audit.cli.config import Config, read_config
 from cr_audit.cli.outputs import Outputs, outputs_of, refuse_inputs
 from cr_audit.cli.progress import progress_bar
 from cr_audit.commands import Command
+from cr_audit.files import write_stderr
 from cr_audit.run import Run
 from cr_audit.settings import SETTINGS, Given, parse_map, parse_penalty, resolve
 
@@ -66,7 +67,7 @@ def _start(command: Command, config: Config, given: dict[str, Any]) -> Run:
         exit_zero=given.get("exit_zero", False),
         say=_silent if quiet else _say,
         after_read=_remember,
-        stdin=sys.stdin.buffer,
+        stdin=getattr(sys.stdin, "buffer", None),
     )
     if command.files != "batch":
         _find_files(run)
@@ -77,7 +78,7 @@ def _say(line: str) -> None:
     """One line on stderr."""
     from cr_audit.write.escape import plain
 
-    print(plain(line), file=sys.stderr)
+    write_stderr(plain(line))
 
 
 def _silent(line: str) -> None:

@@ -17,7 +17,7 @@ from cr_audit.blocks import Cell, Column, Table, Value, plain_text, tables_of
 from cr_audit.errors import UsageError
 from cr_audit.reports import Report
 from cr_audit.write import Target
-from cr_audit.write.escape import visible
+from cr_audit.write.escape import plain
 from cr_audit.write.values import clean
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -42,7 +42,7 @@ def write_tables(parts: Sequence[Table]) -> str:
     """Tables of the same columns under one header row; fields of the columns, or their titles."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow([name for c in parts[0].columns for name in _names(c)])
+    rows.writerow([_safe(name) for c in parts[0].columns for name in _names(c)])
     for table in parts:
         for i in range(table.n):
             cells = zip(table.columns, table.row(i), strict=True)
@@ -63,7 +63,7 @@ def _values(column: Column, cell: Cell) -> list[Value]:
 
 def _safe(value: Value) -> Value:
     if isinstance(value, str):
-        text = visible(value)
+        text = plain(value)
         return f"'{text}" if text.startswith(_FORMULA) else text
     cleaned: Value = clean(value)
     return "" if cleaned is None else cleaned

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from cr_audit.arrays import NotApplicable
@@ -47,7 +46,7 @@ def clean(value: Any) -> Any:
 
 
 def _record(record: Any) -> dict[str, Any]:
-    out = {}
+    out: dict[str, Any] = {}
     for name in _names(type(record)):
         value = getattr(record, name)
         if value is not ABSENT:
@@ -55,9 +54,14 @@ def _record(record: Any) -> dict[str, Any]:
     return out
 
 
-@lru_cache(maxsize=512)
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(f.name for f in dataclasses.fields(kind))
+_NAMES: dict[type, tuple[str, ...]] = {}
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    """A report holds a few kinds of records many times."""
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(f.name for f in dataclasses.fields(kind))
+    return _NAMES[kind]
 
 
 def _other(value: Any) -> Any:
