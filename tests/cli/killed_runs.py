@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cr_audit.cli.gate
 import cr_audit.cli.session
+
 import cr_audit.embed
 import cr_audit.embed.lexical
 import cr_audit.gate.compare
