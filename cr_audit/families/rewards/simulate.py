@@ -327,9 +327,12 @@ def _share_chart(rows: Sequence[CaseRow]) -> Chart:
         "how far clones move each scheme's rewards, as a share of the standard shift",
         "share",
         "weights",
-        tuple(
-            Series(kind, (), tuple(_row(rows, s, kind).share for s in schemes), labels=schemes)
-            for kind in CLONES
+        (
+            Series("none", (), ()),  # so that each kind has its colour of the other charts
+            *(
+                Series(kind, (), tuple(_row(rows, s, kind).share for s in schemes), labels=schemes)
+                for kind in CLONES
+            ),
         ),
     )
 

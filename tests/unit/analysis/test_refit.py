@@ -139,7 +139,7 @@ def test_the_certificate_holds_and_both_fits_solve_their_moment_system(sample: R
     k = r.certificate
     assert 0 < k.measured <= k.residual_bound <= k.bound
     assert k.bound <= k.complete_data_bound + 1e-9
-    rows = sample.units[0].comparisons.proportions()
+    rows = sample.analysis.units[0].comparisons.proportions()
     for fit in (r.standard, r.weighted):
         assert not isinstance(fit, NotApplicable)
         terms = pair_terms(rows, fit.weights)
