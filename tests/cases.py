@@ -12,11 +12,9 @@ from typing import Any
 from cr_audit.analysis import Analysis, Settings, analyse
 from cr_audit.embed import open_backend
 from cr_audit.embed.backends import Backend
-from cr_audit.families import with_role
 from cr_audit.families.reporting import in_scan, judge
 from cr_audit.findings import Finding
 from cr_audit.readers import read
-from cr_audit.wire import json_schema
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_data"
 Row = Mapping[str, Any]
@@ -48,13 +46,6 @@ def analysed(
 def audited(rows: Iterable[Row] | Path, **options: Any) -> tuple[Analysis, tuple[Finding, ...]]:
     analysis = analysed(rows, **options)
     return analysis, judge(in_scan(), lambda family: analysis)
-
-
-def contract() -> dict[str, Any]:
-    """The JSON Schema of the documents of all families."""
-    wires = [part for _, part in with_role("wire")]
-    parts = {key: kind for wire in wires for key, kind in wire.PARTS.items()}
-    return json_schema(parts, tuple(key for wire in wires for key in wire.REQUIRED))
 
 
 def labelled(

@@ -8,12 +8,13 @@ import unicodedata
 from pathlib import Path
 
 import jsonschema
-from cases import contract
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_process import called, folder
 
-VALIDATOR = jsonschema.Draft202012Validator(contract())
+from cr_audit.contract import schema
+
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 SUSPECT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 MANY = max(80, settings.default.max_examples)
 FIELDS = ("prompt", "chosen", "rejected", "question", "answers", "text", "winner", "loser")

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
-from cases import contract, jsonl
+from cases import jsonl
 from cr_audit.report.rewards import MAX_SVG_SLOPES
 from cr_audit.report.screen import Screen
 from hostile import HOSTILE, SGR, check_markdown, check_plain, suspects, text
@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 from in_process import called, folder
 from PIL import Image
 
-VALIDATOR = jsonschema.Draft202012Validator(contract())
+from cr_audit.contract import schema
+
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 SVG = "{http://www.w3.org/2000/svg}"
 # Every element and attribute that the slope chart is made of.
 ELEMENTS = {

@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
-from cases import contract
 from PIL import Image
 
+from cr_audit.contract import schema
 from cr_audit.write.png import to_png
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "sample_data"
@@ -45,7 +45,7 @@ def test_json_is_valid_and_the_same_twice(run: Run) -> None:
     assert one.code == 0
     assert one.out == two.out
     document = json.loads(one.out)
-    jsonschema.validate(document, contract())
+    jsonschema.validate(document, schema())
     rewards = document["rewards"]
     assert rewards["unit"] == "model"
     assert len(rewards["values"]) == len(document["alternatives"])
@@ -53,7 +53,7 @@ def test_json_is_valid_and_the_same_twice(run: Run) -> None:
     assert {c["cluster"] for c in rewards["changes"] if c["flagged"]} == {
         rewards["clone_groups"][0]["id"]
     }
-    described = contract()["$defs"]
+    described = schema()["$defs"]
     assert set(rewards) <= set(described["Rewards"]["properties"])
     assert set(rewards["changes"][0]) <= set(described["RewardChange"]["properties"])
     reading = {"schema", "map", "max_skipped", "expand_choices", "ratings_to_pairs"}

@@ -113,9 +113,9 @@ def _resolve(options: Mapping[str, Any]) -> dict[str, Any]:
         )
     out = {name: value for name, value in options.items() if name != "clones"}
     if out["draws"] is None:
-        from cr_audit.simulate.case_study import N_DRAWS
+        from cr_audit.simulate.case_study import default_draws
 
-        out["draws"] = N_DRAWS[out["reward"]]
+        out["draws"] = default_draws(out["reward"])
     return out
 
 
@@ -133,8 +133,6 @@ def _data(given: Mapping[str, Any]) -> bytes:
 
 
 def _case(settings: Mapping[str, Any], rng: np.random.Generator, progress: Progress) -> CaseStudy:
-    import os
-
     from cr_audit.embed import VectorCache, default_cache_dir, embed_texts, open_backend
     from cr_audit.files import write_stderr
     from cr_audit.simulate.case_study import case_study
@@ -152,7 +150,6 @@ def _case(settings: Mapping[str, Any], rng: np.random.Generator, progress: Progr
         per_topic=settings["per_topic"],
         n_draws=settings["draws"],
         reward=settings["reward"],
-        n_threads=min(os.cpu_count() or 1, 4),
         rng=rng,
     )
 

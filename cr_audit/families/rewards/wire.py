@@ -13,7 +13,7 @@ from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.reward_facts import Errors
 from cr_audit.arrays import NotApplicable
 from cr_audit.families.rewards.facts import RewardFacts
-from cr_audit.models.rewards import selection
+from cr_audit.models.rewards import model, selection
 from cr_audit.models.rewards.changes import Changes
 from cr_audit.wire import (
     ABSENT,
@@ -328,7 +328,7 @@ def _curve(curve: selection.PenaltyCurve) -> PenaltyCurve:
     )
 
 
-def _certificate(c: facts_of_fits.Certificate | NotApplicable) -> Certificate | NotApplicable:
+def _certificate(c: model.Certificate | NotApplicable) -> Certificate | NotApplicable:
     if isinstance(c, NotApplicable):
         return c
     return Certificate(
