@@ -239,7 +239,7 @@ class Rewards:
     lambda_eq1: NotNegative
     n_coordinates: Count | None
     certificate: Certificate | NotApplicable
-    standard: RewardFit
+    standard: RewardFit | NotApplicable
     weighted: RewardFit | NotApplicable
     decisions: FitDecisions | NotApplicable
     held_out: HeldOut | NotApplicable
