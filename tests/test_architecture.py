@@ -49,7 +49,7 @@ ROLES: dict[str, set[str]] = {
     "command": {"commands", "run", "reports", "heads", "blocks", "errors", "findings", "analysis"},
     "simulate": EVERYWHERE
     | NUMERICS
-    | {"blocks", "commands", "simulate", "embed", "streams", "heads", "run"},
+    | {"blocks", "commands", "simulate", "embed", "streams", "heads", "run", "files"},
 }
 SHARED_BY_FAMILIES = {"families.reporting"}
 
