@@ -229,7 +229,8 @@ class Certificate:
         images = gradients @ (self._inverse / v.weights[None, :])
         square = np.einsum("um,um->u", gradients, images)
         exact = np.sqrt(np.maximum(square, 0.0)) * (1.0 + 1e-9)
-        return np.minimum(out, exact)
+        least: FloatArray = np.minimum(out, exact)
+        return least
 
     # Where the fit can go -----------------------------------------------------------------------
 
@@ -261,7 +262,7 @@ class Certificate:
         root = np.sqrt(self._resistance)
         widest = float(root.max(initial=0.0))
         both = v.weights[v.first] * v.weights[v.second] / self.kappa
-        norm = 0.0
+        norm: float = 0.0
         for _ in range(MAX_ROUNDS):
             new = self._norm_bound(k, norm, root, widest, both)
             if not np.isfinite(new):
@@ -283,10 +284,11 @@ class Certificate:
             share = np.asarray(self._size @ np.where(gone, self._share, 0.0))
             weight = weight + share * along
         total = float(top_sums(weight[None, :], k)[0]) + self._noise()
-        used = total * widest
+        used: float = total * widest
         if used >= 1.0 - 1e-9:
             return float("inf")
-        return total if widest == 0.0 else float(-np.log1p(-used) / widest)
+        grown: float = total if widest == 0.0 else float(-np.log1p(-used) / widest)
+        return grown
 
     def _noise(self) -> float:
         """‖F(r̂)‖ in the norm of H⁻¹ (H >= λ diag(w)): what the fit itself may be off by."""
@@ -335,6 +337,14 @@ class Certificate:
 
     def _bounds(self, k: int, g: FloatArray, z: FloatArray, region: Reach) -> FloatArray:
         """Upper bounds of e·d over all changes of at most k units; g : float64 (f, k), z (f, m)."""
+        first, bent, noise = self._parts(k, g, z, region)
+        out: FloatArray = (first + bent) * (1.0 + ROUNDING) + noise + ROUNDING
+        return out
+
+    def _parts(
+        self, k: int, g: FloatArray, z: FloatArray, region: Reach
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The units' gains, the curvature's part, and what the arithmetic may be off by."""
         v, at = self.votes, self.at
         reach = region.by_pair
         up, down = np.maximum(g, 0.0), np.maximum(-g, 0.0)
@@ -354,8 +364,7 @@ class Certificate:
         if np.isfinite(region.norm):
             bent = np.minimum(bent, self._bent_by_norm(up, down, region))
         noise = np.abs(z).sum(axis=1) * self.state.residual * self._scale()
-        out: FloatArray = (first + bent) * (1.0 + ROUNDING) + noise + ROUNDING
-        return out
+        return first, bent, noise
 
     def _bent_by_norm(self, up: FloatArray, down: FloatArray, region: Reach) -> FloatArray:
         """½ ‖d‖² max_c (|g_c| M_c)/(b_c σ'_c/κ): the same error through the norm."""
@@ -423,6 +432,17 @@ class Certificate:
             out = x[a, a] / w[a] + x[b, b] / w[b] - x[a, b] / w[b] - x[b, a] / w[a]
             out = out + 1e-9 * (x[a, a] / w[a] + x[b, b] / w[b])
         return np.where((w[a] > 0.0) & (w[b] > 0.0), out, np.inf)
+
+    def curvature_share(self, k: int, above: int, below: int) -> float:
+        """Which share of the bound at k is curvature; 1 where there is no bound at all."""
+        region = self.reach(k)
+        if region is None:
+            return 1.0
+        a, b = np.array([above]), np.array([below])
+        z = self._adjoints(differences(self.votes.n_items, b, a), b, a)
+        first, bent, _ = self._parts(k, self.solver.push(z) / self.kappa, z, region)
+        total = float(first[0] + bent[0])
+        return float(bent[0]) / total if total > 0.0 else 0.0
 
     def lower(self, above: IntArray, below: IntArray, limit: int) -> int:
         """The smallest k <= limit that could not be excluded, or limit + 1."""

@@ -1,4 +1,4 @@
-"""Links of the general pairwise model: p(i ≻ j) = g(s_i - s_j), g a symmetric distribution function.
+"""Links of the general pairwise model, p(i ≻ j) = g(s_i - s_j).
 
 Source: [SP] section 2.2, Assumptions 2 to 5: g is strictly increasing, tends to 0 and 1, has
 g(x) + g(-x) = 1 and a continuous derivative. Three links that satisfy them, by the weight of their

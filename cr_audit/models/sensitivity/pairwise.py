@@ -65,9 +65,7 @@ def path_sensitivity(p: FloatArray, link: Link = LOGISTIC) -> FloatArray:
     return out
 
 
-def chain_error(
-    p_ik: Any, p_kj: Any, n_ik: Any, n_kj: Any, link: Link = LOGISTIC
-) -> FloatArray:
+def chain_error(p_ik: Any, p_kj: Any, n_ik: Any, n_kj: Any, link: Link = LOGISTIC) -> FloatArray:
     """Standard error of the chained p_ij when p_ik and p_kj are shares of n_ik and n_kj votes.
 
     Delta method on Lemma 1: √(M_ik² p_ik(1 - p_ik)/n_ik + M_kj² p_kj(1 - p_kj)/n_kj).

@@ -33,12 +33,15 @@ from cr_audit.rewards.moments import one_blas_thread
 
 # Orders that are searched in full: those that influence says are the nearest to change.
 MAX_ORDERS = 6
+# An order whose foretold size is so many times the best found is left out.
+FAR = 2.0
 MAX_ROUNDS = 6
 MAX_SWAPS = 12
 # Sets grown one unit at a time; each unit costs a solve and a refit.
 MAX_GREEDY = 60
 # Kinds of units up to which every one is tried by a refit.
 MAX_TRIED = 64
+MAX_TRIED_UNITS = 12
 # Items up to which the linear systems of the search are solved dense.
 DENSE_SEARCH = 300
 
@@ -110,21 +113,38 @@ class Search:
         """A label per unit: units of one cell each that hold the same are interchangeable."""
         if self._unit.shape[0] != self.votes.n_units:
             return np.arange(self.votes.n_units)
-        cells = np.stack([self._pair.astype(np.float64), self._mass, self._won])
-        return np.unique(cells, axis=1, return_inverse=True)[1].astype(np.int64)
+        order = np.lexsort((self._won, self._mass, self._pair))
+        cells = (self._pair[order], self._mass[order], self._won[order])
+        new = np.zeros(order.shape[0], np.bool_)
+        for column in cells:
+            new[1:] |= column[1:] != column[:-1]
+        out = np.empty(order.shape[0], np.int64)
+        out[self._unit[order]] = np.cumsum(new)
+        return out
 
-    def flip(self, above: IntArray, below: IntArray, limit: int | None = None) -> Found | None:
+    def flip(
+        self,
+        above: IntArray,
+        below: IntArray,
+        *,
+        limit: int | None = None,
+        excluded: Callable[[int], bool] = lambda k: k < 1,
+    ) -> Found | None:
         """The smallest set found that puts one of ``below`` over its ``above``; None: none found.
 
         above, below : int64 (q,), r(above) >= r(below) in the fit. limit : of the set's size.
+        excluded : whether it is proved that no set of up to so many units will do; the search ends
+        where its best set is one larger.
         """
         best: Found | None = None
         ceiling = self.votes.n_units if limit is None else min(limit, self.votes.n_units)
         for a, b, predicted in self._nearest(above, below):
+            if best is not None and (predicted or ceiling + 1) > FAR * best.units.size + 1:
+                continue
             found = self._one(a, b, predicted, ceiling)
             if found is not None:
                 best, ceiling = found, found.units.size - 1
-            if ceiling < 1:
+            if ceiling < 1 or (found is not None and excluded(ceiling)):
                 break
         return best
 
@@ -173,8 +193,11 @@ class Search:
             if best is None or ceiling == before:
                 break
             middle = replace(base, rewards=0.5 * (base.rewards + best.state.rewards))
-        grow = self._tried if self._few else self._grown
-        best = grow(a, b, predicted, min(ceiling, MAX_GREEDY)) or best
+        if best is None or ceiling <= 4 * MAX_GREEDY:
+            if (self._few and ceiling <= MAX_TRIED_UNITS) or best is None:
+                best = self._tried(a, b, predicted, min(ceiling, MAX_TRIED_UNITS)) or best
+            else:
+                best = self._grown(a, b, predicted, min(ceiling, MAX_GREEDY)) or best
         while best is not None and 1 < best.units.size <= 4 * MAX_GREEDY:
             less = self._exchanged(best, a, b)
             if less is None:
@@ -250,7 +273,8 @@ class Search:
         free = np.ones(self.votes.n_units, np.bool_)
         free[chosen] = False
         index = np.flatnonzero(free)
-        return index[np.unique(self._kind[index], return_index=True)[1]].tolist()
+        one_each = np.unique(self._kind[index], return_index=True)[1]
+        return [int(u) for u in index[one_each]]
 
     def _exchanged(self, found: Found, a: int, b: int) -> Found | None:
         """A set of one unit less: the least useful left out, then exchanges that gain."""
@@ -316,7 +340,8 @@ class Search:
         value, gone = self._values(at, state.total, state.total_won, inside[self._unit])
         level = self.votes.penalty * float(z[0] @ state.rewards) / state.kappa
         out = self._summed(self._push(z) / state.kappa, value)[0]
-        return out + level * self._shares(gone)
+        total: FloatArray = out + level * self._shares(gone)
+        return total
 
     def _push(self, z: FloatArray) -> FloatArray:
         v = self.votes
@@ -333,7 +358,9 @@ class Search:
     def _shares(self, gone: FloatArray) -> FloatArray:
         """By how much κ falls with each unit: float64 (units,)."""
         out: FloatArray = np.bincount(
-            self._unit, weights=gone * self.votes.kappa_share[self._pair], minlength=self.votes.n_units
+            self._unit,
+            weights=gone * self.votes.kappa_share[self._pair],
+            minlength=self.votes.n_units,
         ).astype(np.float64)
         return out
 

@@ -254,23 +254,22 @@ class Solver:
         self._solve: Callable[[FloatArray], FloatArray]
         if dense:
             with one_blas_thread():
-                factors = lu_factor(jacobian.toarray())
+                factors = lu_factor(jacobian.T.toarray())
 
             def solve(rhs: FloatArray) -> FloatArray:
                 with one_blas_thread():
-                    out: FloatArray = lu_solve(factors, rhs, trans=1)
-                return out
+                    return np.asarray(lu_solve(factors, rhs), dtype=np.float64)
 
         else:
             sparse = splu(
-                jacobian,
+                sp.csc_array(jacobian.T),
                 permc_spec="MMD_AT_PLUS_A",
                 diag_pivot_thresh=0.0,
                 options={"SymmetricMode": True},
             )
 
             def solve(rhs: FloatArray) -> FloatArray:
-                return np.asarray(sparse.solve(rhs, trans="T"), dtype=np.float64)
+                return np.asarray(sparse.solve(rhs), dtype=np.float64)
 
         self._solve = solve
 
