@@ -28,8 +28,8 @@ from cr_audit.models.sensitivity.votes import (
     differences,
     local,
 )
-from cr_audit.rewards.changes import TIE
-from cr_audit.rewards.moments import one_blas_thread
+from cr_audit.models.rewards.changes import TIE
+from cr_audit.models.rewards.moments import one_blas_thread
 
 # Orders that are searched in full: those that influence says are the nearest to change.
 MAX_ORDERS = 6

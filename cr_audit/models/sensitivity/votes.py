@@ -28,9 +28,9 @@ from scipy.special import expit
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, cluster_labels
 from cr_audit.errors import ComputeError
-from cr_audit.rewards.bootstrap import rows_of_pairs
-from cr_audit.rewards.moments import MomentSystem, one_blas_thread
-from cr_audit.rewards.objective import check_penalty, check_weights
+from cr_audit.models.rewards.bootstrap import rows_of_pairs
+from cr_audit.models.rewards.moments import MomentSystem, one_blas_thread
+from cr_audit.models.rewards.objective import check_penalty, check_weights
 
 # On max |F|: far below the differences of rewards that are called a change (``TIE``).
 TOLERANCE = 1e-13
