@@ -167,8 +167,9 @@ def least(
             r = refit_many(problem, new_mass, np.clip(new_won, 0, None))
             together = linked(new_mass, leader)
             over = np.where(together & rivals, r, -np.inf) - r[:, [leader]]
-            for b in np.flatnonzero((over > TIE).any(axis=1)).tolist():
-                pairs.append((leader, int(np.nanargmax(over[b]))))
+            some = over[(over > TIE).any(axis=1)]
+            if some.size:
+                pairs.extend((leader, int(y)) for y in np.nanargmax(some, axis=1))
         if pairs:
             return k, k, pairs
         done = k

@@ -26,15 +26,8 @@ import scipy.sparse as sp
 from scipy.special import expit
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
-from cr_audit.models.sensitivity.votes import (
-    DENSE_LIMIT,
-    Change,
-    Refits,
-    Solver,
-    Votes,
-    differences,
-    local,
-)
+from cr_audit.models.sensitivity.solves import differences
+from cr_audit.models.sensitivity.votes import Change, Refits, Votes, adjoints_at, local
 
 # Numbers of items times pairs up to which the bound by item is affordable.
 BY_ITEM_LIMIT = 400_000
@@ -109,7 +102,8 @@ class Reach:
 class Certificate:
     """Bounds for one set of votes and one kind of change; cheap to ask for many k.
 
-    Memory: dense J⁻¹ up to DENSE_LIMIT items; items x pairs numbers where BY_ITEM_LIMIT allows.
+    Memory: dense J⁻¹ up to ``solves.DENSE_LIMIT`` items, items x pairs numbers
+    where BY_ITEM_LIMIT allows.
     """
 
     def __init__(self, refits: Refits, change: Change) -> None:
@@ -118,12 +112,12 @@ class Certificate:
         self.state = refits.base
         self.at = local(votes, self.state)
         m, k = votes.n_items, votes.first.shape[0]
-        self.dense = m <= DENSE_LIMIT
-        self.solver = Solver(votes, self.at, dense=self.dense)
+        self.solver = adjoints_at(votes, self.at)
+        self.dense = self.solver.method == "dense"
         self.kappa = self.state.kappa
         self._share = votes.kappa_share / self.kappa
         self._units = _by_unit(votes)
-        self._inverse = self.solver.adjoint(np.eye(m)) if self.dense else None
+        self._inverse = self.solver.of(np.eye(m)) if self.dense else None
         self.by_item = self.dense and m * k <= BY_ITEM_LIMIT
         if self.by_item:
             assert self._inverse is not None
@@ -264,7 +258,7 @@ class Certificate:
         both = v.weights[v.first] * v.weights[v.second] / self.kappa
         norm: float = 0.0
         for _ in range(MAX_ROUNDS):
-            new = self._norm_bound(k, norm, root, widest, both)
+            new: float = self._norm_bound(k, norm, root, widest, both)
             if not np.isfinite(new):
                 return new
             if new <= norm:
@@ -287,12 +281,15 @@ class Certificate:
         used: float = total * widest
         if used >= 1.0 - 1e-9:
             return float("inf")
-        grown: float = total if widest == 0.0 else float(-np.log1p(-used) / widest)
-        return grown
+        if widest == 0.0:
+            return total
+        out: float = -float(np.log1p(-used)) / widest
+        return out
 
     def _noise(self) -> float:
         """‖F(r̂)‖ in the norm of H⁻¹ (H >= λ diag(w)): what the fit itself may be off by."""
-        return self.state.residual * self._scale() / self.votes.penalty**0.5
+        off: float = self.state.residual * self._scale() / self.votes.penalty**0.5
+        return off
 
     def _items(self, k: int, by_pair: FloatArray | None, norm: float) -> FloatArray:
         """|d_x| for every item: downwards from a proved region, or upwards to one."""
@@ -415,7 +412,8 @@ class Certificate:
             e = differences(self.votes.n_items, below[s], above[s])
             z = self._adjoints(e, below[s], above[s])
             g = self.solver.push(z) / self.kappa
-            if not np.all(self._bounds(k, g, z, region) < gap[s]):
+            bounds = self._bounds(k, g, z, region) + self._inexact(z, e, region)
+            if not np.all(bounds < gap[s]):
                 return False
         return True
 
@@ -423,7 +421,18 @@ class Certificate:
         if self._inverse is not None:
             out: FloatArray = self._inverse[plus] - self._inverse[minus]
             return out
-        return self.solver.adjoint(e)
+        return self.solver.of(e)
+
+    def _inexact(self, z: FloatArray, e: FloatArray, region: Reach) -> FloatArray:
+        """What Jᵀz - e adds where z was iterated for: at most ‖.‖ in diag(1/w) times ‖d‖/√λ."""
+        if self.solver.method != "iterative":
+            return np.zeros(e.shape[0])
+        off, w = self.solver.residual(z, e), self.votes.weights
+        if not np.all(w > 0.0):
+            return np.full(e.shape[0], np.inf)
+        size = np.sqrt((off**2 / w).sum(axis=1) / self.votes.penalty)
+        out: FloatArray = size * region.norm
+        return out
 
     def _distance(self, a: IntArray, b: IntArray) -> FloatArray:
         x, w = self._inverse, self.votes.weights

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
-from cr_audit.models.sensitivity.certificate import Certificate
-from cr_audit.models.sensitivity.search import Found, Search
-from cr_audit.models.sensitivity.votes import TOLERANCE, Change, Refits, Votes
 from cr_audit.models.rewards.changes import TIE
 from cr_audit.models.rewards.selection import subset
 from cr_audit.models.rewards.tabular import fit_tabular
+from cr_audit.models.sensitivity.certificate import Certificate
+from cr_audit.models.sensitivity.search import Found, Search
+from cr_audit.models.sensitivity.votes import TOLERANCE, Change, Refits, Votes
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,21 +15,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.linalg import cg
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.models.rewards.changes import TIE
+from cr_audit.models.sensitivity.solves import Method, differences
 from cr_audit.models.sensitivity.votes import (
     Change,
     Local,
     Refits,
-    Solver,
     State,
     Votes,
-    differences,
+    adjoints_at,
     local,
 )
-from cr_audit.models.rewards.changes import TIE
-from cr_audit.models.rewards.moments import one_blas_thread
 
 # Orders that are searched in full: those that influence says are the nearest to change.
 MAX_ORDERS = 6
@@ -73,21 +71,11 @@ def smallest(holds: Callable[[int], bool], limit: int, guess: int = 1) -> int:
     return high
 
 
-def adjoints(votes: Votes, at: Local, functionals: FloatArray) -> FloatArray:
-    """z with Jᵀz = e to about eight digits: enough to order units by."""
-    m, w = votes.n_items, votes.weights
-    if m <= DENSE_SEARCH or not np.all(w > 0.0):
-        return Solver(votes, at, dense=m <= DENSE_SEARCH).adjoint(functionals)
-    edge = at.strength * at.slope * w[votes.first] * w[votes.second]
-    upper = sp.csr_array((edge, (votes.first, votes.second)), shape=(m, m))
-    links = upper + upper.T
-    diagonal = votes.penalty * w + np.asarray(links.sum(axis=1))
-    matrix = sp.csr_array(sp.diags_array(diagonal) - links)
-    scale = sp.diags_array(1.0 / diagonal)
-    with one_blas_thread():
-        solved = [cg(matrix, e, rtol=1e-8, maxiter=2000, M=scale)[0] for e in functionals]
-    out: FloatArray = np.stack(solved) * w[None, :]
-    return out
+def adjoints(votes: Votes, at: Local, plus: IntArray, minus: IntArray) -> FloatArray:
+    """z of r(plus) - r(minus), to about eight digits: enough to order units by."""
+    method: Method | None = "dense" if votes.n_items <= DENSE_SEARCH else "iterative"
+    solver = adjoints_at(votes, at, method=method, accuracy=1e-8)
+    return solver.of(differences(votes.n_items, plus, minus))
 
 
 class Search:
@@ -170,7 +158,7 @@ class Search:
         gap = base.rewards[above] - base.rewards[below]
         some = np.argsort(gap, kind="stable")[: 4 * MAX_ORDERS]
         at = local(self.votes, base)
-        z = adjoints(self.votes, at, differences(self.votes.n_items, below[some], above[some]))
+        z = adjoints(self.votes, at, below[some], above[some])
         gains = self._unit_gains(at, base, z, base)[0]
         out = [
             (int(above[q]), int(below[q]), _enough(row, float(gap[q])))
@@ -194,7 +182,7 @@ class Search:
                 break
             middle = replace(base, rewards=0.5 * (base.rewards + best.state.rewards))
         if best is None or ceiling <= 4 * MAX_GREEDY:
-            if (self._few and ceiling <= MAX_TRIED_UNITS) or best is None:
+            if self._few and (best is None or ceiling <= MAX_TRIED_UNITS):
                 best = self._tried(a, b, predicted, min(ceiling, MAX_TRIED_UNITS)) or best
             else:
                 best = self._grown(a, b, predicted, min(ceiling, MAX_GREEDY)) or best
@@ -310,8 +298,7 @@ class Search:
         """Two readings of how much each unit moves r(below) - r(above): what it does alone, and
         its part of what all that help in its pairs do together; float64 (units,) each."""
         at = local(self.votes, state)
-        pair = np.array([below]), np.array([above])
-        z = adjoints(self.votes, at, differences(self.votes.n_items, *pair))
+        z = adjoints(self.votes, at, np.array([below]), np.array([above]))
         return [g[0] for g in self._unit_gains(at, state, z, self.refits.base)]
 
     def _unit_gains(
@@ -334,7 +321,7 @@ class Search:
     def _marginal(self, state: State, a: int, b: int, chosen: IntArray) -> FloatArray:
         """Gain of changing each unit at the fit of ``state``; for the ``chosen``, of undoing it."""
         at = local(self.votes, state)
-        z = adjoints(self.votes, at, differences(self.votes.n_items, np.array([b]), np.array([a])))
+        z = adjoints(self.votes, at, np.array([b]), np.array([a]))
         inside = np.zeros(self.votes.n_units, np.bool_)
         inside[chosen] = True
         value, gone = self._values(at, state.total, state.total_won, inside[self._unit])

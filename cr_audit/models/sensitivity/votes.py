@@ -15,15 +15,12 @@ a row that goes takes its share of the penalty along, and the refit's κ needs n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import lu_factor, lu_solve
 from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import splu
 from scipy.special import expit
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, cluster_labels
@@ -31,12 +28,11 @@ from cr_audit.errors import ComputeError
 from cr_audit.models.rewards.bootstrap import rows_of_pairs
 from cr_audit.models.rewards.moments import MomentSystem, one_blas_thread
 from cr_audit.models.rewards.objective import check_penalty, check_weights
+from cr_audit.models.sensitivity.solves import ACCURACY, Adjoints, Method
 
 # On max |F|: far below the differences of rewards that are called a change (``TIE``).
 TOLERANCE = 1e-13
 MAX_ITERATIONS = 100
-# Items up to which J is inverted as a dense matrix (72 MB, about a second).
-DENSE_LIMIT = 3000
 
 
 class Change(StrEnum):
@@ -120,8 +116,10 @@ class Votes:
     def kappa_share(self) -> FloatArray:
         """2 w_i w_j/(1 - Σw²): what each pair (times u) adds to κ; float64 (k,)."""
         w = self.weights
-        out: FloatArray = 2.0 * w[self.first] * w[self.second] / (1.0 - float((w * w).sum()))
-        return out
+        possible = 1.0 - float((w * w).sum())
+        both: FloatArray = 2.0 * w[self.first] * w[self.second]
+        # Where one alternative has all the weight no pair has any, and the fit refuses.
+        return both / possible if possible > 0.0 else np.zeros_like(both)
 
     def rows_of(self, units: IntArray) -> IntArray:
         """The rows of some units, ascending."""
@@ -230,65 +228,17 @@ def local(votes: Votes, state: State) -> Local:
     return Local(delta, q, q * (1.0 - q), strength)
 
 
-class Solver:
-    """z with Jᵀ z = e for functionals e, from one factorisation of J at a fit.
-
-    J = λ I + Σ_c (u_c/κ) σ'_c (e_i - e_j)(w_j e_i - w_i e_j)ᵀ; defined where a weight is 0, too.
-    """
-
-    def __init__(self, votes: Votes, at: Local, *, dense: bool) -> None:
-        self._votes = votes
-        m, i, j = votes.n_items, votes.first, votes.second
-        slope, w = at.strength * at.slope, votes.weights
-        rows, columns = np.concatenate([i, j]), np.concatenate([j, i])
-        values = np.concatenate([slope * w[j], slope * w[i]])
-        diagonal = votes.penalty + np.bincount(rows, weights=values, minlength=m)
-        span = np.arange(m)
-        jacobian = sp.csc_array(
-            (
-                np.concatenate([-values, diagonal]),
-                (np.concatenate([rows, span]), np.concatenate([columns, span])),
-            ),
-            shape=(m, m),
-        )
-        self._solve: Callable[[FloatArray], FloatArray]
-        if dense:
-            with one_blas_thread():
-                factors = lu_factor(jacobian.T.toarray())
-
-            def solve(rhs: FloatArray) -> FloatArray:
-                with one_blas_thread():
-                    return np.asarray(lu_solve(factors, rhs), dtype=np.float64)
-
-        else:
-            sparse = splu(
-                sp.csc_array(jacobian.T),
-                permc_spec="MMD_AT_PLUS_A",
-                diag_pivot_thresh=0.0,
-                options={"SymmetricMode": True},
-            )
-
-            def solve(rhs: FloatArray) -> FloatArray:
-                return np.asarray(sparse.solve(rhs), dtype=np.float64)
-
-        self._solve = solve
-
-    def adjoint(self, functionals: FloatArray) -> FloatArray:
-        """Rows z of Jᵀ z = e; functionals, result : float64 (f, m)."""
-        out: FloatArray = np.ascontiguousarray(self._solve(np.ascontiguousarray(functionals.T)).T)
-        return out
-
-    def push(self, z: FloatArray) -> FloatArray:
-        """w_j z_i - w_i z_j per pair, float64 (f, k): e·d for a unit excess of the pair's p·u/κ."""
-        v = self._votes
-        out: FloatArray = v.weights[v.second] * z[:, v.first] - v.weights[v.first] * z[:, v.second]
-        return out
-
-
-def differences(n_items: int, plus: IntArray, minus: IntArray) -> FloatArray:
-    """Functionals r(plus) - r(minus), float64 (f, m)."""
-    out = np.zeros((plus.shape[0], n_items))
-    span = np.arange(plus.shape[0])
-    out[span, plus] += 1.0
-    out[span, minus] -= 1.0
-    return out
+def adjoints_at(
+    votes: Votes, at: Local, *, method: Method | None = None, accuracy: float = ACCURACY
+) -> Adjoints:
+    """The adjoint systems of a fit."""
+    return Adjoints(
+        votes.n_items,
+        votes.first,
+        votes.second,
+        at.strength * at.slope,
+        votes.weights,
+        votes.penalty,
+        method=method,
+        accuracy=accuracy,
+    )
