@@ -86,7 +86,7 @@ def posterior(
     mean = np.zeros(m)
     if n.size:
         uniform = np.full(m, 1.0 / m)
-        # The count-weighted fit is the likelihood with a prior of variance 1/(κ λ m) on each reward.
+        # The count-weighted fit is the likelihood with a prior of variance 1/(κ λ m) on rewards.
         kappa = 2.0 * float(n.sum()) / m**2 / (1.0 - 1.0 / m)
         fitted = fit_tabular(
             local, uniform, penalty=1.0 / (deviation**2 * kappa * m), count_weighted=True
