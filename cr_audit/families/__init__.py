@@ -94,5 +94,6 @@ for _family in (
     Family("rankings", f"{_HERE}.rankings", ("rules", "show", "wire", "command"), in_scan=True),
     Family("comparisons", f"{_HERE}.comparisons", ("rules",), in_scan=True),
     Family("rows", f"{_HERE}.rows", ("rules", "show", "wire"), in_scan=True),
+    Family("sensitivity", f"{_HERE}.sensitivity", ("compute", "rules", "show", "wire", "command")),
 ):
     register(_family)

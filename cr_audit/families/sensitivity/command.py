@@ -1,0 +1,105 @@
+"""``cr-audit sensitivity``: which predictions and answers hang on a few votes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cr_audit.commands import Command, Option
+
+if TYPE_CHECKING:
+    from cr_audit.blocks import Block
+    from cr_audit.findings import Finding
+    from cr_audit.reports import Report
+    from cr_audit.run import Run
+
+GROUP = "Sensitivity"
+
+
+def report(run: Run) -> Report:
+    """Header, answer, flips, fragile pairs, strong preferences, advice, findings."""
+    from cr_audit.families.reporting import finding_section
+    from cr_audit.families.reporting import report as made
+    from cr_audit.families.sensitivity.collect import write_tasks
+    from cr_audit.families.sensitivity.show import answer_block, pictures, sections
+    from cr_audit.heads import header
+
+    facts = run.facts("sensitivity")
+    if run.options["next"] is not None:
+        write_tasks(run, facts)
+
+    def blocks(findings: tuple[Finding, ...]) -> list[Block]:
+        return [
+            header(run.dataset, run.command),
+            answer_block(facts, findings),
+            *sections(facts, top=run.options["top"]),
+            finding_section(findings),
+        ]
+
+    return made(run, blocks, also=("sensitivity",), pictures=lambda: pictures(facts))
+
+
+COMMANDS = (
+    Command(
+        "sensitivity",
+        "Which predictions and answers hang on a few votes, and what to collect to settle them.",
+        report,
+        details="The number of votes that changes an answer is an interval: its lower end is"
+        " proved, its upper end is a set of rows that was refitted.",
+        examples=(
+            "cr-audit sensitivity prefs.jsonl --unit model",
+            "cr-audit sensitivity prefs.jsonl --flip --pair gpt-4 --pair llama-2",
+            "cr-audit sensitivity prefs.jsonl --next 50 --next-file tasks.jsonl",
+        ),
+        options=(
+            Option(
+                "flip",
+                "switch",
+                False,
+                "Also the first 3, 5 and 10, the weighted fit, prompts and clone clusters.",
+                GROUP,
+            ),
+            Option(
+                "pair",
+                "texts",
+                None,
+                "With --flip, the order of two items; give it twice.",
+                GROUP,
+                metavar="ITEM",
+            ),
+            Option(
+                "threshold",
+                "number",
+                2.0,
+                "M above which a prediction is listed.",
+                GROUP,
+                low=1.001,
+                high=1e6,
+            ),
+            Option("top", "whole", 10, "How many pairs to show.", GROUP, low=1),
+            Option(
+                "next",
+                "whole",
+                None,
+                "Write so many comparisons to collect as JSONL.",
+                GROUP,
+                low=1,
+                high=1000,
+                metavar="N",
+            ),
+            Option("next_file", "path", None, "Where --next writes; next.jsonl.", GROUP),
+            Option(
+                "width",
+                "number",
+                1.0,
+                "Width, in log-odds, that the interval of the closest gap should get to.",
+                GROUP,
+                low=1e-3,
+                high=100.0,
+            ),
+        ),
+        files="last",
+        fits=True,
+        judged=True,
+        plots="M against the error of each fragile prediction",
+    ),
+)
