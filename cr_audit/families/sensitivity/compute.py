@@ -498,16 +498,18 @@ def _next(run: Run, votes: _Votes, label: IntArray) -> NextVotes | NotApplicable
     below = np.array([x for x in range(everyone.items.size) if x != leader])
     above = np.full(below.size, leader)
     level = run.settings.confidence_level
-    ahead = advise(everyone, above, below, max(n, LOOK_AHEAD), level=level)
+    soon = advise(everyone, above, below, n, level=level, rng=run.stream("advice"))
+    ahead = soon
+    if n < LOOK_AHEAD:
+        ahead = advise(everyone, above, below, LOOK_AHEAD, level=level, stop_at=wanted)
     until = ahead.n_until(wanted)
-    falls = ahead.fall[:n]
     return NextVotes(
-        first=everyone.items[ahead.first[:n]],
-        second=everyone.items[ahead.second[:n]],
-        fall=falls,
-        probability_wrong=ahead.error,
-        probability_wrong_after=ahead.error - float(falls.sum()),
-        width=float(ahead.width[0]),
+        first=everyone.items[soon.first],
+        second=everyone.items[soon.second],
+        fall=soon.fall,
+        probability_wrong=soon.error,
+        probability_wrong_after=soon.error_after,
+        width=float(soon.width[0]),
         wanted=wanted,
         n_until=until
         if until >= 0
