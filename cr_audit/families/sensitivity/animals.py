@@ -8,12 +8,13 @@ file. With one reward per animal the answer is [SP] Eq. 3; a network may answer 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
-from cr_audit.arrays import FloatArray, Proportions
+from cr_audit.arrays import FloatArray, IntArray, Proportions
 from cr_audit.models.rewards.mlp import fit_mlp
 from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.models.sensitivity.pairwise import chained, from_counts, sensitivity
@@ -64,13 +65,13 @@ class Experiment:
 def words(sentence: str) -> list[str]:
     """Words and pairs of neighbouring words: order counts, as it does in an answer."""
     tokens = [w.strip(".,;").lower() for w in sentence.split()]
-    return [*tokens, *(f"{a} {b}" for a, b in zip(tokens, tokens[1:], strict=False))]
+    return [*tokens, *(f"{a} {b}" for a, b in itertools.pairwise(tokens))]
 
 
 def contexts() -> tuple[FloatArray, dict[tuple[int, int, int], int]]:
     """Word counts of every sentence, rows of length 1, and the row of (template, a, b)."""
     rows: dict[tuple[int, int, int], int] = {}
-    bags = []
+    bags: list[list[str]] = []
     for t, template in enumerate(TEMPLATES):
         for a in range(3):
             for b in range(3):
@@ -127,7 +128,7 @@ def experiment(
     )
 
 
-def _bradley_terry(won: FloatArray, n: int) -> tuple[float, float]:
+def _bradley_terry(won: IntArray, n: int) -> tuple[float, float]:
     """p(1≻3) and p(2≻3) of a fit with one reward per animal."""
     p = from_counts(won.sum(axis=1), np.full(2, float(n)))
     pairs = Proportions(3, np.array([0, 1]), np.array([1, 2]), p, np.full(2, float(n)))
@@ -136,7 +137,7 @@ def _bradley_terry(won: FloatArray, n: int) -> tuple[float, float]:
 
 
 def _network(
-    won: FloatArray,
+    won: IntArray,
     n: int,
     order: tuple[int, int, int],
     vectors: FloatArray,
