@@ -116,7 +116,7 @@ def compute(run: Run) -> SensitivityFacts:
         strong=strong,
         n_dominant=n_dominant,
         n_dominant_thin=n_thin,
-        holders=holders(votes.rows),
+        holders=holders(votes.rows, votes.pair, votes.pairs),
         annotators=run.dataset.annotators,
         flips=flips,
         next_votes=_next(run, votes, label),

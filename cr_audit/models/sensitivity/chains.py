@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions
 from cr_audit.models.sensitivity.pairwise import (
@@ -253,38 +255,45 @@ class Holder:
     n_rows: int
 
 
-def holders(rows: Comparisons, *, largest: int = 50) -> tuple[Holder, ...]:
+def holders(
+    rows: Comparisons, pair: IntArray, pairs: Proportions, *, largest: int = 50
+) -> tuple[Holder, ...]:
     """Those of the ``largest`` annotators on whom the connection of some items rests, most first.
 
-    Items whose only comparisons are the annotator's count as cut off. Time: one search of the
-    graph per annotator that is tried.
+    pair : int64 (n,), the pair of each row. Items whose only comparisons are the annotator's count
+    as cut off. Time: one search of the graph per annotator that alone judged some pair.
     """
-    from cr_audit.models.graph import components
-
-    known = rows.annotator[rows.annotator >= 0]
-    names, count = np.unique(known, return_counts=True)
+    known = rows.annotator >= 0
+    names, count = np.unique(rows.annotator[known], return_counts=True)
     if names.size < 2:
         return ()
-    every, _ = components(rows.proportions(np.ones(rows.n)))
+    n_rows = np.bincount(pair, minlength=pairs.first.shape[0])
+    m = pairs.n_items
+    every = np.zeros(m, np.bool_)
+    every[pairs.first] = every[pairs.second] = True
+    before = _labels(m, pairs.first, pairs.second)
     out = []
-    for a in names[np.lexsort((names, -count))][:largest].tolist():
-        left = np.where(rows.annotator == a, 0.0, 1.0)
-        label, _ = components(rows.proportions(left))
-        n = _cut_off(every, label)
+    for k in np.lexsort((names, -count))[:largest].tolist():
+        mine = np.bincount(pair[rows.annotator == names[k]], minlength=n_rows.shape[0])
+        stays = mine < n_rows
+        if stays.all():
+            continue
+        after = _labels(m, pairs.first[stays], pairs.second[stays])
+        n = _cut_off(before[every], after[every])
         if n:
-            out.append(Holder(int(a), n, int(np.sum(rows.annotator == a))))
+            out.append(Holder(int(names[k]), n, int(count[k])))
     return tuple(sorted(out, key=lambda h: (-h.n_cut_off, h.annotator)))
+
+
+def _labels(m: int, first: IntArray, second: IntArray) -> IntArray:
+    graph = csr_array((np.ones(first.shape[0], np.int8), (first, second)), shape=(m, m))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
 def _cut_off(before: IntArray, after: IntArray) -> int:
     """Items that are no longer in the largest piece of their old component."""
-    some = before >= 0
-    old, new = before[some], after[some]
-    alone = new < 0
-    width = np.int64(new.max(initial=-1) + 2)
-    keys, size = np.unique(old[~alone] * width + new[~alone], return_counts=True)
-    largest = np.zeros(int(old.max(initial=-1)) + 1, np.int64)
+    width = np.int64(after.max(initial=0) + 1)
+    keys, size = np.unique(before * width + after, return_counts=True)
+    largest = np.zeros(int(before.max(initial=-1)) + 1, np.int64)
     np.maximum.at(largest, keys // width, size)
-    total = np.bincount(old, minlength=largest.shape[0])
-    # A component that falls to single items keeps one of them.
-    return int((total - np.maximum(largest, 1)).sum())
+    return int(before.shape[0] - largest.sum())

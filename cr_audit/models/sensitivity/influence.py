@@ -18,6 +18,8 @@ from cr_audit.models.rewards.objective import PairTerms
 from cr_audit.models.sensitivity.pairwise import from_counts
 from cr_audit.models.sensitivity.solves import Adjoints, Method, differences
 
+# Of an iterated solve, where a factorisation would fill memory: influences are read, not fitted.
+ACCURACY = 1e-7
 # Functionals times pairs held at once.
 BLOCK = 4_000_000
 
@@ -46,6 +48,7 @@ class FittedInfluence:
             weights,
             penalty,
             method=method,
+            accuracy=ACCURACY,
         )
 
     def predicted(self, i: IntArray, j: IntArray) -> FloatArray:
