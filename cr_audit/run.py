@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -110,7 +110,7 @@ class Run:
         from cr_audit.readers import read
 
         most = self.reading["max_skipped"] if max_skipped is None else max_skipped
-        asked = (self.reading["schema"], self.reading["map"])
+        asked = (self.reading["schema"], self.reading["map"], self.reading["container"])
         switches = (self.reading["expand_choices"], self.reading["ratings_to_pairs"])
 
         def fresh() -> PreferenceDataset:
@@ -118,6 +118,7 @@ class Run:
                 list(files),
                 schema=asked[0],
                 mapping=asked[1],
+                container=asked[2],
                 max_skipped=most,
                 limit_name=limit_name,
                 expand_choices=switches[0],
@@ -198,6 +199,17 @@ class Run:
             cache=self.cache,
             progress=self.progress,
         )
+
+    def on(self, analysis: Analysis, sources: Mapping[str, str]) -> Run:
+        """The same run on other data, whose base facts are known. sources : of its settings."""
+        other = replace(
+            self,
+            given=Given(analysis.settings, self.reading, sources),
+            dataset_given=analysis.dataset,
+            _made={},
+        )
+        other.once("analysis", lambda: analysis)
+        return other
 
     def facts(self, family: str) -> Any:
         """The facts of one family, computed once."""

@@ -223,7 +223,7 @@ def _tidied(value: Any, definitions: Mapping[str, Any]) -> Any:
         return [_tidied(v, definitions) for v in value]
     if not isinstance(value, dict):
         return value
-    out = {}
+    out: dict[str, Any] = {}
     for key, inside in value.items():
         if key == "title" and isinstance(inside, str) and "$schema" not in value:
             continue
@@ -233,6 +233,9 @@ def _tidied(value: Any, definitions: Mapping[str, Any]) -> Any:
             inside = {k: v for k, v in inside.items() if k != "Missing"}
         if key == "properties":
             out[key] = {k.rstrip("_"): _tidied(v, definitions) for k, v in inside.items()}
+            continue
+        if key == "required":
+            out[key] = [k.rstrip("_") for k in inside]
             continue
         out[key] = _tidied(inside, definitions)
     choices = out.get("anyOf")

@@ -20,7 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"analysis", "simulate"}),
     frozenset({"run", "heads", "wire", "reports", "commands"}),
     frozenset({"families", "gate"}),
-    frozenset({"write"}),
+    frozenset({"write", "contract"}),
     frozenset({"cli"}),
 )
 FLOOR = {room: k for k, rooms in enumerate(FLOORS) for room in rooms}
@@ -44,12 +44,23 @@ ROLES: dict[str, set[str]] = {
     "facts": EVERYWHERE | NUMERICS,
     "compute": EVERYWHERE | NUMERICS | {"run", "embed", "readers", "streams", "simulate"},
     "rules": EVERYWHERE | NUMERICS | {"heads"},
-    "show": EVERYWHERE | NUMERICS | {"blocks", "heads", "diff", "simulate"},
+    "show": EVERYWHERE | NUMERICS | {"blocks", "heads", "diff", "simulate", "readers"},
     "wire": EVERYWHERE | NUMERICS | {"wire", "simulate"},
-    "command": {"commands", "run", "reports", "heads", "blocks", "errors", "findings", "analysis"},
+    "command": {
+        "commands",
+        "run",
+        "reports",
+        "heads",
+        "blocks",
+        "errors",
+        "findings",
+        "analysis",
+        "arrays",
+        "files",
+    },
     "simulate": EVERYWHERE
     | NUMERICS
-    | {"blocks", "commands", "simulate", "embed", "streams", "heads", "run"},
+    | {"blocks", "commands", "simulate", "embed", "streams", "heads", "run", "files"},
 }
 SHARED_BY_FAMILIES = {"families.reporting"}
 

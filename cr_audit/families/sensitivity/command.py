@@ -8,24 +8,25 @@ from cr_audit.commands import Command, Option
 
 if TYPE_CHECKING:
     from cr_audit.blocks import Block
+    from cr_audit.families.sensitivity.facts import SensitivityFacts
     from cr_audit.findings import Finding
     from cr_audit.reports import Report
     from cr_audit.run import Run
 
 GROUP = "Sensitivity"
+FILE = "next.jsonl"
 
 
 def report(run: Run) -> Report:
     """Header, answer, flips, fragile pairs, strong preferences, advice, findings."""
     from cr_audit.families.reporting import finding_section
     from cr_audit.families.reporting import report as made
-    from cr_audit.families.sensitivity.collect import write_tasks
     from cr_audit.families.sensitivity.show import answer_block, pictures, sections
     from cr_audit.heads import header
 
     facts = run.facts("sensitivity")
     if run.options["next"] is not None:
-        write_tasks(run, facts)
+        _write_tasks(run, facts)
 
     def blocks(findings: tuple[Finding, ...]) -> list[Block]:
         return [
@@ -36,6 +37,30 @@ def report(run: Run) -> Report:
         ]
 
     return made(run, blocks, also=("sensitivity",), pictures=lambda: pictures(facts))
+
+
+def _write_tasks(run: Run, facts: SensitivityFacts) -> None:
+    """One JSON object a line. Raises ComputeError where there is no advice."""
+    from pathlib import Path
+
+    import orjson
+
+    from cr_audit.arrays import NotApplicable
+    from cr_audit.errors import ComputeError
+    from cr_audit.families.sensitivity.compute import tasks
+    from cr_audit.files import write_whole
+
+    votes = facts.next_votes
+    if isinstance(votes, NotApplicable):
+        raise ComputeError(
+            "nothing-to-collect",
+            f"there is no comparison to advise: {votes.reason}",
+            next_step="leave out --next",
+        )
+    path = Path(run.options["next_file"] or FILE)
+    lines = [orjson.dumps(task) for task in tasks(run, facts, votes)]
+    write_whole(b"".join(line + b"\n" for line in lines), path, option="--next-file")
+    run.say(f"{len(lines)} comparisons to collect: {path}")
 
 
 COMMANDS = (

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.fit_weights import RECOMMENDED, weighed_by
-from cr_audit.analysis.reward_problem import DEFAULT_PENALTY, scheme_of
+from cr_audit.analysis.fitting import scheme_of
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.families.sensitivity.facts import (
@@ -24,6 +24,7 @@ from cr_audit.families.sensitivity.facts import (
 )
 from cr_audit.models.graph import components
 from cr_audit.models.rewards.bootstrap import rows_of_pairs
+from cr_audit.models.rewards.kinds.tabular import TABULAR
 from cr_audit.models.rewards.objective import PairTerms, pair_terms
 from cr_audit.models.rewards.selection import cross_validate_penalty
 from cr_audit.models.rewards.tabular import fit_tabular
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from cr_audit.run import Run
 
 THRESHOLD = 2.0
+DEFAULT_PENALTY = TABULAR.default_penalty
 MAX_LISTED = 50
 MAX_ROWS = 20
 # Dominant preferences of so few votes are reported; more than that is not few.
@@ -190,7 +192,7 @@ def _penalty(run: Run, rows: Comparisons) -> tuple[float, str]:
     """The penalty of tabular rewards; chosen on these comparisons where "auto"."""
     asked = run.settings.penalty
     if asked is None:
-        return DEFAULT_PENALTY["tabular"], "the default of tabular rewards"
+        return DEFAULT_PENALTY, "the default of tabular rewards"
     if not isinstance(asked, str):
         return float(asked), "asked for with --penalty"
     m = rows.n_items
@@ -489,9 +491,7 @@ def _next(run: Run, votes: _Votes, label: IntArray) -> NextVotes | NotApplicable
     everyone = posterior(pairs, members) if members.size <= MAX_ADVISED else None
     if everyone is None:
         m = pairs.n_items
-        fit = fit_tabular(
-            pairs, np.full(m, 1.0 / m), penalty=DEFAULT_PENALTY["tabular"], count_weighted=True
-        )
+        fit = fit_tabular(pairs, np.full(m, 1.0 / m), penalty=DEFAULT_PENALTY, count_weighted=True)
         best = members[np.argsort(-fit.rewards[members], kind="stable")[:MAX_ADVISED]]
         everyone = posterior(pairs, np.sort(best))
     leader = int(np.argmax(everyone.mean))
@@ -515,3 +515,62 @@ def _next(run: Run, votes: _Votes, label: IntArray) -> NextVotes | NotApplicable
         if until >= 0
         else NotApplicable(f"more than the {ahead.first.size} votes that were looked ahead"),
     )
+
+
+def tasks(run: Run, facts: SensitivityFacts, votes: NextVotes) -> list[dict[str, Any]]:
+    """The advised comparisons as rows for annotators: prompt, response_a, response_b, model_a,
+    model_b where known, and the ids; which of the two stands first is drawn. Models meet over a
+    prompt that both answered, the least used first."""
+    frame, prompts = run.dataset.alternatives, run.dataset.prompts
+    unit = run.analysis.units[0]
+    text, model = frame["text"].to_list(), frame["model"].to_list()
+    prompt_of = frame["prompt"].to_numpy().astype(np.int64)
+    prompt_text = prompts["text"].to_list()
+    flips = run.stream("order of tasks").random(votes.first.size) < 0.5
+    used: dict[int, int] = {}
+    out = []
+    pairs = zip(votes.first.tolist(), votes.second.tolist(), flips, votes.fall, strict=True)
+    for i, j, flip, fall in pairs:
+        task: dict[str, Any] = {"item_a": facts.ids[i], "item_b": facts.ids[j]}
+        found = _answers(unit.items.labels, prompt_of, i, j, used)
+        if found is not None:
+            a, b = found
+            used[int(prompt_of[a])] = used.get(int(prompt_of[a]), 0) + 1
+            if flip:
+                a, b = b, a
+                task = {"item_a": facts.ids[j], "item_b": facts.ids[i]}
+            task |= {
+                "prompt": prompt_text[prompt_of[a]],
+                "response_a": text[a],
+                "response_b": text[b],
+                "model_a": model[a],
+                "model_b": model[b],
+            }
+        task["expected_fall"] = round(float(fall), 6)
+        out.append({k: _plain(v) for k, v in task.items() if v is not None})
+    return out
+
+
+def _answers(
+    labels: np.ndarray[Any, Any],
+    prompt_of: np.ndarray[Any, Any],
+    i: int,
+    j: int,
+    used: dict[int, int],
+) -> tuple[int, int] | None:
+    """One answer of each item to a prompt that both have, the least used prompt first."""
+    mine, other = np.flatnonzero(labels == i), np.flatnonzero(labels == j)
+    shared = np.intersect1d(prompt_of[mine], prompt_of[other])
+    if shared.size == 0:
+        return None
+    prompt = min(shared.tolist(), key=lambda p: (used.get(p, 0), p))
+    a = mine[prompt_of[mine] == prompt][0]
+    b = other[prompt_of[other] == prompt][0]
+    return int(a), int(b)
+
+
+def _plain(value: Any) -> Any:
+    """Lone surrogates have no UTF-8: they are written as their escapes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value

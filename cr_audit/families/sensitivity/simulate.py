@@ -13,7 +13,7 @@ from cr_audit.simulate.catalogue import Simulation
 if TYPE_CHECKING:
     import numpy as np
 
-    from cr_audit.families.sensitivity.animals import Experiment
+    from cr_audit.simulate.animals import Experiment
 
 THRESHOLDS = (1.01, 2.0, 3.0, 5.0, 10.0)
 # [SP] Figure 2 is drawn at these.
@@ -63,8 +63,8 @@ def _compute(
     rng: np.random.Generator,
     progress: Callable[[str, int, int], None],
 ) -> StrongPreferences:
-    from cr_audit.families.sensitivity.animals import experiment
     from cr_audit.models.sensitivity.pairwise import chained, sensitivity
+    from cr_audit.simulate.animals import experiment
 
     progress("networks", 0, 0)
     return StrongPreferences(

@@ -26,7 +26,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit, ndtr
 
 from cr_audit.arrays import FloatArray, IntArray, Proportions
-from cr_audit.models.rewards.moments import one_blas_thread
+from cr_audit.engine.blas import one_blas_thread
 from cr_audit.models.rewards.tabular import fit_tabular
 
 # Items that may be named in an advice beside those of the orders; a dense covariance of them.

@@ -13,7 +13,6 @@ import numpy as np
 
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.models.rewards.changes import TIE
-from cr_audit.models.rewards.selection import subset
 from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.models.sensitivity.certificate import Certificate
 from cr_audit.models.sensitivity.search import Found, Search
@@ -175,7 +174,7 @@ def changed_rows(rows: Comparisons, which: IntArray, change: Change) -> Comparis
     chosen = np.zeros(rows.n, np.bool_)
     chosen[which] = True
     if change is Change.REMOVAL:
-        return subset(rows, np.flatnonzero(~chosen))
+        return rows.take(np.flatnonzero(~chosen))
     turned = chosen & (rows.outcome == 1.0)
     return replace(
         rows,

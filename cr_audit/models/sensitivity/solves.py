@@ -17,7 +17,8 @@ from scipy.linalg import lu_factor, lu_solve
 from scipy.sparse.linalg import LinearOperator, cg, splu
 
 from cr_audit.arrays import FloatArray, IntArray
-from cr_audit.models.rewards.moments import FILL_LIMIT, TREE_LIKE, one_blas_thread
+from cr_audit.engine.blas import one_blas_thread
+from cr_audit.models.rewards.moments import FILL_LIMIT, TREE_LIKE
 
 # Items up to which J is kept as a dense matrix (72 MB, about a second to factorise).
 DENSE_LIMIT = 3000

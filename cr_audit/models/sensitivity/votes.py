@@ -23,10 +23,12 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, cluster_labels
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray
+from cr_audit.engine.blas import one_blas_thread
 from cr_audit.errors import ComputeError
+from cr_audit.labels import cluster_labels
 from cr_audit.models.rewards.bootstrap import rows_of_pairs
-from cr_audit.models.rewards.moments import MomentSystem, one_blas_thread
+from cr_audit.models.rewards.moments import MomentSystem
 from cr_audit.models.rewards.objective import check_penalty, check_weights
 from cr_audit.models.sensitivity.solves import ACCURACY, Adjoints, Method
 
