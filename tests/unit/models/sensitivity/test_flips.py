@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from flip_brute_force import Small, least, random_problem
 
-from cr_audit.arrays import Comparisons, NotApplicable
-from cr_audit.models.sensitivity.flips import FlipAudit, Orders
+from cr_audit.arrays import NotApplicable
+from cr_audit.models.sensitivity.flips import FlipAudit
 from cr_audit.models.sensitivity.votes import Change
 
 
