@@ -153,6 +153,14 @@ class FlipAudit:
             n_units=self.votes.n_units,
         )
 
+    def turned_by(self, orders: Orders, change: Change, most: int) -> Found | None:
+        """A confirmed set of at most ``most`` units that turns one of ``orders``; None where none
+        was found, and at once where it is proved that there is none."""
+        if self.certificate(change).holds(most, orders.above, orders.below):
+            return None
+        found = self.search(change).flip(orders.above, orders.below, limit=most)
+        return found if found is not None and self.confirmed(found, change) else None
+
     def confirmed(self, found: Found, change: Change) -> bool:
         """Whether a fit from scratch on the changed comparisons has the two the other way round."""
         v = self.votes
