@@ -111,5 +111,10 @@ for _family in (
         not_run=(("rewards", "cr-audit refit computes rewards"),),
     ),
     Family("stress", f"{_HERE}.stress", ("compute", "show", "wire", "command")),
+    Family(
+        "sensitivity",
+        f"{_HERE}.sensitivity",
+        ("compute", "rules", "show", "wire", "command", "simulate"),
+    ),
 ):
     register(_family)
