@@ -160,7 +160,7 @@ def test_input_errors(run: Any, name: str, content: bytes | None, said: str) -> 
 
 def test_too_many_rows_skipped(run: Any) -> None:
     rows: list[dict[str, Any]] = round_robin(DISTINCT[:3])
-    rows += [{**rows[0], "winner": f"who {k}?"} for k in range(6)]
+    rows += [{**rows[0], "response_a": None}] * 6
     Path("bad.jsonl").write_bytes(jsonl(rows))
     done = run("scan", "bad.jsonl", *QUICK)
     assert done.code == 3
@@ -170,7 +170,7 @@ def test_too_many_rows_skipped(run: Any) -> None:
     assert done.code == 0
     data = parsed(done.out)["dataset"]
     assert data["rows_skipped"] == 6
-    assert data["skipped_by_reason"] == {"unknown_label": 6}
+    assert data["skipped_by_reason"] == {"missing_text": 6}
 
 
 def test_cannot_compute(run: Any, prefs: str) -> None:
