@@ -9,18 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import DISTINCT, SAMPLES, analysed, audited, labelled, round_robin
+from cases import DISTINCT, SAMPLES, analysed, audited, judged, labelled, reported, round_robin
 
 from cr_audit.analysis import Analysis
 from cr_audit.analysis.facts import ClusterVotes, NoiseFloor
 from cr_audit.arrays import NotApplicable
-from cr_audit.audits import run_audits
-from cr_audit.audits.clones import VOTES_LEVEL
-from cr_audit.audits.comparisons import DOMINANT_SHARE, POSITION_SMALLEST, POSITION_Z
-from cr_audit.audits.rules import BY_ID, RULES
+from cr_audit.blocks import Answer
+from cr_audit.cli.explain import known_rules
 from cr_audit.clones.votes import Homogeneity
+from cr_audit.families.clones.rules import VOTES_LEVEL
+from cr_audit.families.comparisons.rules import DOMINANT_SHARE, POSITION_SMALLEST, POSITION_Z
 from cr_audit.findings import Finding, Severity
-from cr_audit.report.words import answer
+
+RULES = known_rules()
+BY_ID = {r.id: r for r in RULES}
 
 BASE = "the quick brown fox jumps over the lazy dog near the old stone bridge every morning"
 NEAR = (BASE, BASE.replace("lazy", "sleepy"))
@@ -113,10 +115,10 @@ def test_boilerplate_from_three_prompts_on() -> None:
 def test_boilerplate_with_small_changes() -> None:
     rows = boilerplate(3)
     rows[0]["rejected"] = rows[0]["rejected"].replace("today", "now")
-    analysis, findings = audited(rows)
-    (finding,) = of(findings, "CR103")
+    (finding,) = of(audited(rows)[1], "CR103")
     assert finding.evidence["n_texts"] == 2
-    assert "1 answer is repeated across prompts" in " ".join(answer(analysis, findings))
+    said = next(b for b in reported(rows).blocks() if isinstance(b, Answer))
+    assert "1 answer is repeated across prompts" in " ".join(said.sentences)
 
 
 def test_prompt_clones() -> None:
@@ -167,7 +169,7 @@ def findings_of(analysis: Analysis, p_values: list[float]) -> list[Finding]:
         )
         for p in p_values
     )
-    return of(run_audits(dataclasses.replace(analysis, votes=results)), "CR105")
+    return of(judged(dataclasses.replace(analysis, votes=results)), "CR105")
 
 
 def test_p_values_are_corrected_over_clusters() -> None:
@@ -191,7 +193,7 @@ def test_noise_floor() -> None:
     assert "CR106" not in rules_of([labelled("Why?", BASE, BASE, ("A", "B"), "tie")])
     analysis = analysed(decided)
     none = dataclasses.replace(analysis, noise_floor=NoiseFloor(5, 0))
-    assert not of(run_audits(none), "CR106")
+    assert not of(judged(none), "CR106")
 
 
 # --- 2xx rankings ------------------------------------------------------------------------------
@@ -222,7 +224,7 @@ def test_a_change_below_the_confidence_level_is_no_finding() -> None:
     assert not isinstance(unit.shift, NotApplicable)
     shift = dataclasses.replace(unit.shift, flagged=np.zeros_like(unit.shift.flagged))
     quiet = dataclasses.replace(analysis, units=(dataclasses.replace(unit, shift=shift),))
-    assert not {"CR201", "CR202"} & {f.rule for f in run_audits(quiet)}
+    assert not {"CR201", "CR202"} & {f.rule for f in judged(quiet)}
 
 
 # --- 3xx comparisons ---------------------------------------------------------------------------
@@ -349,7 +351,7 @@ def test_each_caution_is_a_finding(caution: str, rule: str) -> None:
     assert not isinstance(analysis.weights, NotApplicable)
     for cautions in ((caution,), ()):
         weights = dataclasses.replace(analysis.weights, cautions=cautions)
-        findings = run_audits(dataclasses.replace(analysis, weights=weights))
+        findings = judged(dataclasses.replace(analysis, weights=weights))
         found = [f.rule for f in findings if f.rule.startswith("CR5")]
         assert found == ([rule] if cautions else [])
 

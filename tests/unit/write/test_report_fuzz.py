@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
 import jsonschema
 import pytest
-from cases import audited, jsonl, lexical
+from cases import run_of
 from hostile import HOSTILE, SGR, check_markdown, check_plain, text
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from cr_audit.analysis import Settings, analyse
-from cr_audit.audits import run_audits
+from cr_audit.cli.scan import COMMAND
+from cr_audit.contract import schema
 from cr_audit.errors import CrAuditError
-from cr_audit.readers import read
-from cr_audit.report.clone_tables import clone_section
-from cr_audit.report.json_v1 import json_schema, render_json
-from cr_audit.report.markdown import render_markdown
-from cr_audit.report.screen import Screen
-from cr_audit.report.terminal import render_part, render_scan
-from cr_audit.report.weight_tables import heaviest_section, weight_section
-from cr_audit.report.win_rate_tables import win_rate_section
+from cr_audit.families.reporting import shown_by
+from cr_audit.write import WRITERS, Target
+from cr_audit.write.terminal import write_blocks
 
-VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 
 
 @st.composite
@@ -71,40 +65,35 @@ def other_data(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 def check_everything(rows: list[dict[str, Any]], model: str) -> None:
     try:
-        data = read(["-"], stdin=io.BytesIO(jsonl(rows)), max_skipped=1.0)
+        run = run_of(
+            rows, reading={"max_skipped": 1.0}, model=model, n_replicates=10, precision=1.0
+        )
     except CrAuditError as error:
         event(error.slug)  # a refusal with a reason; anything else is a bug
         return
-    chosen = Settings(model=model, n_replicates=10, precision=1.0)
-    analysis = analyse(data, chosen, backend=None if model == "none" else lexical())
-    findings = run_audits(analysis)
+    report, analysis = COMMAND.make(run), run.analysis
+    sections = [
+        shown_by("clones").section(analysis, limit=9, diffs=9, members=True),
+        *shown_by("weights").brief(analysis),
+        *shown_by("weights").heaviest(analysis, limit=9),
+        *[shown_by("rankings").section(unit, limit=9) for unit in analysis.units],
+    ]
     for width in (40, 120):
-        plain = render_scan(analysis, findings, "scan", Screen(width, False))
-        check_plain(plain, width)
-        sections = [
-            *clone_section(analysis, Screen(width, False), limit=9, diffs=9, members=True),
-            *weight_section(analysis),
-            *heaviest_section(analysis, limit=9),
-            *[
-                p
-                for u in analysis.units
-                for p in win_rate_section(u, Screen(width, False), limit=9)
-            ],
-        ]
-        check_plain(render_part(analysis, "part", sections, Screen(width, False)), width)
-    coloured = render_scan(analysis, findings, "scan", Screen(100, True))
+        check_plain(WRITERS["table"].write(report, Target(width)), width)
+        check_plain(write_blocks(sections, Target(width)), width)
+    coloured = WRITERS["table"].write(report, Target(100, True))
     codes = {part for m in SGR.finditer(coloured) for part in m.group(1).split(";")}
     assert codes <= {"", "0", "1", "2", "31", "32", "33", "36"}, codes
     bare = SGR.sub("", coloured)
     check_plain("\n".join(line.rstrip() for line in bare.split("\n")), 100)
-    out = render_json(analysis, findings, "scan", {}, full_text=True)
+    out = WRITERS["json"].write(report, Target(full_text=True))
     assert out.isascii()
     assert all(c == "\n" or c.isprintable() for c in out)
     assert "##[" not in out
     document = json.loads(out)
     VALIDATOR.validate(document)
     json.dumps(document, ensure_ascii=False).encode("utf-8")  # no lone surrogate, however escaped
-    check_markdown(render_markdown(analysis, findings, "scan"))
+    check_markdown(WRITERS["markdown"].write(report, Target()))
 
 
 MANY = max(120, settings.default.max_examples)
@@ -154,6 +143,6 @@ def test_the_fuzz_reaches_every_part() -> None:
         }
         for i in range(4)
     ]
-    analysis, findings = audited(rows)
-    assert {f.rule for f in findings} >= {"CR101", "CR102"}
-    assert "\x1b" not in render_scan(analysis, findings, "scan", Screen(80, False))
+    report = COMMAND.make(run_of(rows))
+    assert {told.finding.rule for told in report.outcome.told} >= {"CR101", "CR102"}
+    assert "\x1b" not in WRITERS["table"].write(report, Target(80))

@@ -14,11 +14,12 @@ import pytest
 from hostile import HOSTILE
 from PIL import Image
 
-from cr_audit.report import png
-from cr_audit.report.escape import visible
-from cr_audit.report.png import to_png
-from cr_audit.report.slope_chart import EDGE, Slope, svg
-from cr_audit.report.svg_text import svg_text
+from cr_audit.blocks import Slope, SlopeChart
+from cr_audit.write import png
+from cr_audit.write.escape import visible
+from cr_audit.write.png import to_png
+from cr_audit.write.slope_svg import EDGE, slope_svg
+from cr_audit.write.svg_text import svg_text
 
 MEASURED = "16dcaedd630a8664f81a2c06893ce428b6c1d2a682c098f3cb45f1a6dc818344"
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,7 +34,8 @@ def pixels(content: bytes) -> np.ndarray:
 
 
 def chart(*labels: str) -> str:
-    return svg([Slope(x, k, k, False) for k, x in enumerate(labels)], "title", "a", "b", "note")
+    slopes = tuple(Slope(x, k, k, False) for k, x in enumerate(labels))
+    return slope_svg(SlopeChart("title", "a", "b", slopes), "title", "note")
 
 
 def grid(texts: list[str], columns: int = 32) -> str:

@@ -14,13 +14,14 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from cases import DISTINCT, SAMPLES, audited, labelled, round_robin
+from cases import DISTINCT, SAMPLES, labelled, plain_document, reported, round_robin
 
 from cr_audit.arrays import NotApplicable
-from cr_audit.report.json_v1 import json_schema, render_json, to_document
-from cr_audit.report.json_values import clean
+from cr_audit.contract import schema
+from cr_audit.write import WRITERS, Target
+from cr_audit.write.values import clean
 
-VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 # DESIGN.md, "JSON contract": these names may never change.
 CONTRACT = {
     "": "schema command version settings dataset alternatives embedding neighbours clones weights"
@@ -38,6 +39,20 @@ CONTRACT = {
     "finding": "rule severity subject rows evidence advice fingerprint",
     "verdict": "pass failing baselined waived below_threshold",
 }
+NAMES = {
+    "dataset": "Dataset",
+    "alternative": "Alternative",
+    "embedding": "Embedding",
+    "neighbours": "Neighbours",
+    "clones": "Clones",
+    "cluster": "CloneCluster",
+    "weights": "Weights",
+    "win_rate": "WinRate",
+    "rewards": "Rewards",
+    "finding": "Finding",
+    "verdict": "Verdict",
+}
+"""The record of each part."""
 PARTS = ("embedding", "neighbours", "clones", "weights", "choice_sets")
 
 
@@ -82,31 +97,30 @@ def documents() -> dict[str, dict[str, Any]]:
     out = {}
     for name, rows in DATA.items():
         for model in ("lexical", "none"):
-            analysis, findings = audited(rows, model=model)
-            out[f"{name}, {model}"] = to_document(analysis, findings, "scan", {"seed": "flag"})
+            out[f"{name}, {model}"] = plain_document(reported(rows, model=model, seed=0))
     return out
 
 
 def test_the_schema_is_a_schema_and_ships_with_the_package() -> None:
-    schema = json_schema()
-    assert schema["$schema"].endswith("2020-12/schema")
-    jsonschema.Draft202012Validator.check_schema(schema)
+    made = schema()
+    assert made["$schema"].endswith("2020-12/schema")
+    jsonschema.Draft202012Validator.check_schema(made)
 
 
 @pytest.mark.parametrize("part", CONTRACT)
 def test_the_schema_requires_the_contract(part: str) -> None:
-    schema = json_schema()
-    required = set((schema["$defs"][part] if part else schema)["required"])
+    made = schema()
+    required = set((made["$defs"][NAMES[part]] if part else made)["required"])
     assert set(CONTRACT[part].split()) <= required
 
 
-def closed(schema: Any) -> Any:
+def closed(node: Any) -> Any:
     """The schema with every object closed, so that a key without a description is an error."""
-    if isinstance(schema, list):
-        return [closed(s) for s in schema]
-    if not isinstance(schema, dict):
-        return schema
-    out = {k: closed(v) for k, v in schema.items()}
+    if isinstance(node, list):
+        return [closed(s) for s in node]
+    if not isinstance(node, dict):
+        return node
+    out = {k: closed(v) for k, v in node.items()}
     if "properties" in out and "required" in out:
         out["additionalProperties"] = False
     return out
@@ -115,7 +129,7 @@ def closed(schema: Any) -> Any:
 def test_reports_of_all_kinds_of_data_follow_the_schema(
     documents: dict[str, dict[str, Any]],
 ) -> None:
-    strict = jsonschema.Draft202012Validator(closed(json_schema()))
+    strict = jsonschema.Draft202012Validator(closed(schema()))
     for name, document in documents.items():
         errors = [f"{list(e.path)}: {e.message[:200]}" for e in VALIDATOR.iter_errors(document)]
         assert not errors, (name, errors)
@@ -141,8 +155,7 @@ def test_ratings_alone_follow_the_schema() -> None:
         for k in range(4)
         for j in range(3)
     ]
-    analysis, findings = audited(rows, reading={"mapping": {"score": "score"}})
-    document = to_document(analysis, findings, "scan", {})
+    document = plain_document(reported(rows, reading={"mapping": {"score": "score"}}))
     VALIDATOR.validate(document)
     assert document["dataset"]["n_ratings"] == 12
     assert document["dataset"]["n_comparisons"] == 0
@@ -152,8 +165,7 @@ def test_ratings_alone_follow_the_schema() -> None:
 @pytest.mark.parametrize("unit", ["response", "model", "cluster"])
 @pytest.mark.parametrize("weights", ["voronoi", "cluster", "sharing", "uniform"])
 def test_every_unit_and_scheme_follows_the_schema(unit: str, weights: str) -> None:
-    analysis, findings = audited(DATA["clones"], unit=unit, weights=weights)
-    document = to_document(analysis, findings, "scan", {})
+    document = plain_document(reported(DATA["clones"], unit=unit, weights=weights))
     VALIDATOR.validate(document)
     assert {row["unit"] for row in document["win_rates"]} == {unit}
     total = sum(v["weight"] for v in document["weights"]["values"])
@@ -181,8 +193,7 @@ def test_the_schema_refuses_what_breaks_the_contract(
 
 
 def test_settings_are_all_there_with_their_sources() -> None:
-    analysis, findings = audited(DATA["one row"], seed=3)
-    settings = to_document(analysis, findings, "scan", {"seed": "flag"})["settings"]
+    settings = plain_document(reported(DATA["one row"], seed=3))["settings"]
     assert settings["seed"] == {"value": 3, "source": "flag"}
     assert settings["space"] == {"value": "sphere", "source": "default"}
 
@@ -190,9 +201,9 @@ def test_settings_are_all_there_with_their_sources() -> None:
 def test_texts_are_cut_unless_asked_for_in_full() -> None:
     long = "word " * 100 + "end"
     rows = [{"prompt": "Why?", "chosen": long, "rejected": "bad"}]
-    analysis, findings = audited(rows)
-    cut = json.loads(render_json(analysis, findings, "scan", {}))
-    full = json.loads(render_json(analysis, findings, "scan", {}, full_text=True))
+    report = reported(rows)
+    cut = json.loads(WRITERS["json"].write(report, Target()))
+    full = json.loads(WRITERS["json"].write(report, Target(full_text=True)))
     assert cut["alternatives"][0]["text"] == long[:200]
     assert full["alternatives"][0]["text"] == long
 
@@ -211,7 +222,7 @@ def test_clean() -> None:
 
 def test_two_runs_give_the_same_bytes() -> None:
     first, second = (
-        render_json(*audited(SAMPLES / "clone_robust.jsonl"), "scan", {}) for _ in range(2)
+        WRITERS["json"].write(reported(SAMPLES / "clone_robust.jsonl"), Target()) for _ in range(2)
     )
     assert first == second
 
@@ -222,7 +233,7 @@ def test_the_order_of_rows_changes_no_content() -> None:
     rows = [json.loads(line) for line in (SAMPLES / "clone_robust.jsonl").read_text().splitlines()]
     shuffled = rows[:]
     random.Random(1).shuffle(shuffled)
-    a, b = (to_document(*audited(r), "scan", {}) for r in (rows, shuffled))
+    a, b = (plain_document(reported(r)) for r in (rows, shuffled))
     for key in ("n_prompts", "n_alternatives", "n_comparisons", "n_ties", "n_annotators"):
         assert a["dataset"][key] == b["dataset"][key]
 

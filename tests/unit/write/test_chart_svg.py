@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cr_audit.report.simulation_plots import round_ticks
+from cr_audit.write.chart_svg import round_ticks
 
 NUMBERS = st.floats(-1e6, 1e6).map(lambda x: round(x, 6))
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cr_audit.report.escape import markdown, no_commands, plain, shorten, visible
+from cr_audit.write.escape import markdown, no_commands, plain, shorten, visible
 
 ANY = st.text(st.characters(codec=None), max_size=60)
 

@@ -7,12 +7,13 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cr_audit.report.diff import CONTEXT, MAX_WORDS, Run, word_diff
+from cr_audit.blocks import DiffRun
+from cr_audit.diff import CONTEXT, MAX_WORDS, word_diff
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c ", "d. ", "e\n", "«f» ", "é", "  "]), max_size=40)
 
 
-def joined(runs: list[Run]) -> str:
+def joined(runs: list[DiffRun]) -> str:
     return "".join(run.text for run in runs if run.kind != "skipped")
 
 
