@@ -23,7 +23,7 @@ class ChoiceDesign:
         chosen together, equal parts.
     mass : float64 (n,) > 0, how much a list counts.
     unit : int64 (n,) >= 0, lists with one number are not independent (one annotator, one prompt).
-    offset : float64 (k,), added to the utility with coefficient 1 (log of a clone's weight; else 0).
+    offset : float64 (k,), added to the utility with coefficient 1: log of a clone's weight, or 0.
     """
 
     offsets: IntArray

@@ -109,7 +109,7 @@ def fit_logit(
             if trial >= value - 1e-12 * abs(value):
                 break
             length /= 2
-        b = b + length * step
+        b = np.asarray(b + length * step, dtype=np.float64)
         value, gradient, hessian, log_p = _parts(design, x, b)
         iterations += 1
         if np.abs(b).max(initial=0.0) > SUSPICIOUS and _separated(design, x):
@@ -122,9 +122,7 @@ def fit_logit(
             status = LogitStatus.SEPARATED
     scores = _scores(design, x, log_p)
     covariance, robust = _covariances(design, hessian, scores, status)
-    null = float(
-        (design.mass * list_sums(design.share * _null(design), design.offsets)).sum()
-    )
+    null = float((design.mass * list_sums(design.share * _null(design), design.offsets)).sum())
     out = np.full(p, np.nan)
     out[keep] = b / scale
     wide_scores = np.zeros((design.n, p))
@@ -163,7 +161,8 @@ def sandwich(bread: FloatArray, scores: FloatArray, unit: IntArray) -> FloatArra
     summed = by_unit(scores, unit)
     g = summed.shape[0]
     meat = np.einsum("ui,uj->ij", summed, summed) * (g / max(g - 1, 1))
-    return np.einsum("ij,jk,kl->il", bread, meat, bread)
+    out: FloatArray = np.einsum("ij,jk,kl->il", bread, meat, bread)
+    return out
 
 
 def _null(design: ChoiceDesign) -> FloatArray:
@@ -199,9 +198,10 @@ def _newton_step(hessian: FloatArray, gradient: FloatArray) -> FloatArray:
     if gradient.size == 0:
         return gradient
     ridge = 1e-12 * max(float(np.trace(hessian)), 1e-12)
-    step: FloatArray = np.linalg.solve(hessian + ridge * np.eye(gradient.size), gradient)
+    step = np.linalg.solve(hessian + ridge * np.eye(gradient.size), gradient)
     # No utility moves by more than a few units at once: far from the maximum Newton overshoots.
-    return step * min(1.0, 6.0 / max(float(np.abs(step).max()), 1e-300))
+    reach = min(1.0, 6.0 / max(float(np.abs(step).max()), 1e-300))
+    return np.asarray(step * reach, dtype=np.float64)
 
 
 def _flat(hessian: FloatArray, total: float) -> bool:
@@ -233,7 +233,7 @@ def _separated(design: ChoiceDesign, x: FloatArray) -> bool:
         bounds=[(-1.0, 1.0)] * x.shape[1],
         method="highs",
     )
-    return bool(found.status == 0 and -found.fun > 1e-7)
+    return bool(found.status == 0 and float(found.fun or 0.0) < -1e-7)
 
 
 def _ramp(sizes: IntArray) -> IntArray:
@@ -249,8 +249,8 @@ def _covariances(
     if status is LogitStatus.SEPARATED or hessian.size == 0:
         nothing = np.full(hessian.shape, np.nan)
         return nothing, nothing
-    covariance = np.linalg.inv(hessian)
-    covariance = (covariance + covariance.T) / 2
+    inverse = np.linalg.inv(hessian)
+    covariance: FloatArray = np.asarray((inverse + inverse.T) / 2, dtype=np.float64)
     return covariance, sandwich(covariance, scores, design.unit)
 
 

@@ -129,7 +129,7 @@ def fit_nested(
     x = centred(design.columns[:, keep], design.offsets)[structure.order]
     root = _whitening(base, keep)
     problem = _Problem(design, structure, np.einsum("kp,pq->kq", x, root), telling)
-    start = np.linalg.solve(root, base.coefficients[keep])
+    start = np.asarray(np.linalg.solve(root, base.coefficients[keep]), dtype=np.float64)
     best, reached = problem.climb(start)
     theta, gradient, information, scores = problem.polished(best)
     q = x.shape[1]
@@ -266,9 +266,7 @@ class _Problem:
         mass = self.mass[self.row_list]
         value = -float((mass * self.share * log_p).sum())
         beta = np.einsum("kp,k->p", self.x, mass * d_utility)
-        kinds = np.bincount(
-            s.kind, weights=self.mass[s.list_of] * d_lambda, minlength=s.n_kinds
-        )
+        kinds = np.bincount(s.kind, weights=self.mass[s.list_of] * d_lambda, minlength=s.n_kinds)
         return value, -np.concatenate([beta, kinds[self.telling]])
 
     def scores(self, theta: FloatArray) -> FloatArray:
@@ -293,8 +291,8 @@ class _Problem:
         best, best_value, reached = start, np.inf, []
         for lam in STARTS:
             theta = np.concatenate([start * min(lam, 1.0), np.full(n_lambda, np.log(lam))])
-            found = minimize(
-                lambda t: tuple(v / total for v in self.negative(t)),
+            found = minimize(  # type: ignore[call-overload]
+                lambda t: _over(self.negative(t), total),
                 theta,
                 jac=True,
                 method="L-BFGS-B",
@@ -306,9 +304,7 @@ class _Problem:
                 best, best_value = np.asarray(found.x, dtype=np.float64), float(found.fun)
         return best, reached
 
-    def polished(
-        self, theta: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def polished(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Newton steps to the end; the gradient there, the information and the scores.
 
         A λ at a bound stays there; its row and column of the information are not used.
@@ -350,13 +346,16 @@ class _Problem:
         return (out + out.T) / 2
 
 
+def _over(pair: tuple[float, FloatArray], total: float) -> tuple[float, FloatArray]:
+    return pair[0] / total, pair[1] / total
+
+
 def _whitening(base: LogitFit, keep: BoolArray) -> FloatArray:
     """float64 (q, q) R with coefficients = R z, z of unit scale: R R' = n · covariance."""
     covariance = base.covariance[np.ix_(keep, keep)] * max(base.n_lists, 1)
     if covariance.size == 0:
         return covariance
-    root: FloatArray = np.linalg.cholesky(covariance)
-    return root
+    return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
 
 
 def _flag(log_lambda: float, telling: bool) -> LambdaFlag:
@@ -391,7 +390,7 @@ def _errors(
     jacobian[:q, :q] = root
     jacobian[range(q, theta.size), range(q, theta.size)] = np.exp(theta[q:])
     j = jacobian[np.ix_(free, free)]
-    bread = np.linalg.inv(part)
+    bread = np.asarray(np.linalg.inv(part), dtype=np.float64)
     for out, covariance in (
         (plain, bread),
         (robust, sandwich(bread, scores[:, free], problem.unit)),
