@@ -237,7 +237,7 @@ def bootstrap_rankings(
     if isinstance(fit.covariance, NotApplicable):
         return fit.covariance
     influence = by_unit(list_scores(rankings, fit.rewards), rankings.unit)
-    influence = np.einsum("um,mk->uk", influence, fit.covariance)
+    influence = np.asarray(np.einsum("um,mk->uk", influence, fit.covariance), dtype=np.float64)
     for b in range(n_replicates):
         count = np.bincount(rng.integers(n_units, size=n_units), minlength=n_units) - 1.0
         used = np.flatnonzero(count)

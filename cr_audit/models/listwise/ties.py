@@ -1,9 +1,10 @@
 """Davidson–Luce: Plackett–Luce where a stage may take several members at once.
 
-    P(C chosen from A) = δ_|C| (Π_{i in C} α_i)^{1/|C|} / Σ_{S ⊂ A, |S| in D} δ_|S| (Π_{i in S} α_i)^{1/|S|}
+    P(C chosen from A) = δ_|C| g(C) / Σ_{S ⊂ A, |S| in D} δ_|S| g(S)
 
-with α = exp(r), δ_1 = 1 and D the sizes of tie that occur. The sums over subsets are elementary
-symmetric polynomials of α^{1/d}, grown member by member from the last place; O(k² d²) per list.
+with g(S) = (Π_{i in S} α_i)^{1/|S|}, α = exp(r), δ_1 = 1 and D the sizes of tie that occur. Sums
+over subsets are elementary symmetric polynomials of α^{1/d}, grown member by member from the last
+place; O(k² d²) per list.
 
 Large ties ("all of these are good") say less about the chance of a tie than about who is above
 whom; ``between_tiers`` keeps exactly that: each member of a tier is chosen against the tiers below.
@@ -86,12 +87,17 @@ def fit_tied_rankings(
     covariance: FloatArray | NotApplicable = NotApplicable(
         f"errors need a matrix of all items, which stops at {DENSE_LIMIT}"
     )
+    plain = _Problem(rankings, 0.0, m, sizes=problem.sizes)
     if information is not None:
-        covariance = _covariance(information, weak, centre, problem.m, m)
+        own = weak[:m]
+        if pseudo > 0:
+            # What the data alone says at this estimate; pseudo-rankings are no evidence.
+            own = ranking_components(rankings)[0]
+            information = _information(plain, np.concatenate([r[:m], log_delta]))
+        covariance = _covariance(information, own, _means(own), m)
     seen = appearing(whole)
     r = centre(r)
     r[~seen] = np.nan
-    plain = _Problem(rankings, 0.0, m, sizes=problem.sizes)
     return TiedFit(
         rewards=r[:m],
         components=weak[:m],
@@ -305,7 +311,7 @@ def _staged(b: RankingBlock, at: BoolArray) -> FloatArray:
     n, k = at.shape
     key = b.tier + np.arange(n)[:, None] * k
     opened = np.bincount(key.ravel(), at.ravel(), minlength=n * k)
-    return opened[key]
+    return np.asarray(opened[key], dtype=np.float64)
 
 
 def _climb(
@@ -344,10 +350,9 @@ def _information(problem: _Problem, theta: FloatArray) -> FloatArray:
     for j in range(theta.size):
         step = np.zeros(theta.size)
         step[j] = DIFFERENCE
-        out[:, j] = (problem.value(theta - step)[1] - problem.value(theta + step)[1]) / (
-            2 * DIFFERENCE
-        )
-    return (out + out.T) / 2
+        change = problem.value(theta - step)[1] - problem.value(theta + step)[1]
+        out[:, j] = change / (2 * DIFFERENCE)
+    return np.asarray((out + out.T) / 2, dtype=np.float64)
 
 
 def _fixed(information: FloatArray, components: IntArray, problem: _Problem) -> FloatArray:
@@ -380,11 +385,10 @@ def _covariance(
     information: FloatArray,
     components: IntArray,
     centre: Callable[[FloatArray], FloatArray],
-    n_all: int,
-    n_real: int,
+    m: int,
 ) -> FloatArray:
     p = information.shape[0]
-    level = float(np.trace(information[:n_all, :n_all])) / n_all
+    level = float(np.trace(information[:m, :m])) / m
     fixed = np.zeros((p, p))
     for part in range(int(components.max(initial=-1)) + 1):
         at = np.flatnonzero(components == part)
@@ -392,7 +396,6 @@ def _covariance(
     lost = np.flatnonzero(components < 0)
     fixed[lost, lost] = level
     inverse = np.asarray(np.linalg.inv(information + fixed), dtype=np.float64)
-    inverse[:n_all] = centre(inverse[:n_all])
-    inverse[:, :n_all] = centre(inverse[:, :n_all].T).T
-    keep = np.concatenate([np.arange(n_real), np.arange(n_all, p)])
-    return inverse[np.ix_(keep, keep)]
+    inverse[:m] = centre(inverse[:m])
+    inverse[:, :m] = centre(inverse[:, :m].T).T
+    return inverse
