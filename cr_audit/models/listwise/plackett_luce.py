@@ -236,8 +236,8 @@ def bootstrap_rankings(
         return out
     if isinstance(fit.covariance, NotApplicable):
         return fit.covariance
-    influence = by_unit(list_scores(rankings, fit.rewards), rankings.unit)
-    influence = np.asarray(np.einsum("um,mk->uk", influence, fit.covariance), dtype=np.float64)
+    scores = by_unit(list_scores(rankings, fit.rewards), rankings.unit)
+    influence: FloatArray = np.einsum("um,mk->uk", scores, np.nan_to_num(fit.covariance))
     for b in range(n_replicates):
         count = np.bincount(rng.integers(n_units, size=n_units), minlength=n_units) - 1.0
         used = np.flatnonzero(count)
