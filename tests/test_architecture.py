@@ -20,12 +20,10 @@ LAYERS: dict[str, int] = {
     "graph": 2,
     "rewards": 2,
     "listwise": 2,
-    "models": 2,
     "sensitivity": 2,
     "readers": 3,
     "embed": 3,
     "analysis": 4,
-    "families": 4,
     "simulate": 4,
     "export": 4,
     "findings": 5,
@@ -34,7 +32,7 @@ LAYERS: dict[str, int] = {
     "report": 7,
     "cli": 8,
 }
-NUMERICS = {"geometry", "rankings", "graph", "rewards", "listwise", "sensitivity", "models"}
+NUMERICS = {"geometry", "rankings", "graph", "rewards", "listwise", "sensitivity"}
 # What each layer of numerics may not see, and where a library may live.
 ONLY_IN = {
     "hnswlib": {"geometry.neighbours"},

@@ -239,9 +239,9 @@ def bootstrap_rankings(
     scores = by_unit(list_scores(rankings, fit.rewards), rankings.unit)
     influence: FloatArray = np.einsum("um,mk->uk", scores, np.nan_to_num(fit.covariance))
     for b in range(n_replicates):
-        count = np.bincount(rng.integers(n_units, size=n_units), minlength=n_units) - 1.0
-        used = np.flatnonzero(count)
-        out[b] = fit.rewards + np.einsum("u,um->m", count[used], influence[used])
+        drawn = np.bincount(rng.integers(n_units, size=n_units), minlength=n_units) - 1.0
+        used = np.flatnonzero(drawn)
+        out[b] = fit.rewards + np.einsum("u,um->m", drawn[used], influence[used])
     return out
 
 

@@ -28,13 +28,15 @@ from cr_audit.models.listwise.logit import LogitStatus, fit_logit
 class Slope:
     """intercept, tau and their errors; robust : by unit. p_iia, p_dichotomy : two-sided, of
     τ = 1 and of τ = 0, with the robust error. low, high : the interval of τ at ``level``.
-    n_lists : lists used; n_varied : those whose k_A/k_B is not the most frequent one."""
+    robust : float64 (2, 2), sandwich covariance of
+    (intercept, τ). n_lists : lists used; n_varied : those whose k_A/k_B is not the most frequent one."""
 
     intercept: float
     tau: float
     intercept_error: float
     tau_error: float
     tau_robust: float
+    robust: FloatArray
     p_iia: float
     p_dichotomy: float
     low: float
@@ -99,6 +101,7 @@ def choice_slope(
         intercept_error=float(fit.standard_errors[0]),
         tau_error=float(fit.standard_errors[1]),
         tau_robust=error,
+        robust=fit.robust_covariance[:2, :2],
         p_iia=float(2 * norm.sf(abs(tau - 1) / error)),
         p_dichotomy=float(2 * norm.sf(abs(tau) / error)),
         low=tau - z * error,
