@@ -9,22 +9,19 @@ from typing import Annotated
 import typer
 
 from cr_audit import __version__
-from cr_audit.cli import explain, gate, parts, refit, scan, simulate, stress
+from cr_audit.cli import embed, scan
+from cr_audit.cli.build import as_function
+from cr_audit.cli.explain import explain
+from cr_audit.cli.running import execute
+from cr_audit.commands import Command
 from cr_audit.errors import EXIT_BUG, CrAuditError
+from cr_audit.families import with_role
 
-app = typer.Typer(
-    name="cr-audit",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help=(
-        "Audit preference data for approximate clones: find them, weigh them, and see which"
-        " rankings they bend.\n\n"
-        "Exit codes: 0 pass, 1 --fail-on met, 2 usage, 3 input unreadable, 4 could not compute,"
-        " 70 a bug."
-    ),
-    epilog="Start with: cr-audit scan prefs.jsonl",
+HELP = (
+    "Audit preference data for approximate clones: find them, weigh them, and see which"
+    " rankings they bend.\n\n"
+    "Exit codes: 0 pass, 1 --fail-on met, 2 usage, 3 input unreadable, 4 could not compute,"
+    " 70 a bug."
 )
 
 
@@ -34,7 +31,6 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool,
@@ -46,27 +42,41 @@ def _root(
     pass
 
 
-app.command("scan")(scan.scan)
-app.command("embed")(parts.embed)
-app.command("clones")(parts.clones)
-app.command("weights")(parts.weights)
-app.command("winrates")(parts.winrates)
-app.command("gate")(gate.gate)
-app.command("refit")(refit.refit)
-app.command("stress")(stress.stress)
-app.command("simulate")(simulate.simulate)
-app.command("explain")(explain.explain)
+def commands() -> list[Command]:
+    """Every command that makes a report: scan, those of the families, the gate."""
+    from cr_audit.gate.command import COMMANDS as OF_GATE
+
+    of_families = [c for _, part in with_role("command") for c in part.COMMANDS]
+    return [scan.COMMAND, embed.COMMAND, *of_families, *OF_GATE]
+
+
+def make_app() -> typer.Typer:
+    """typer's application, of all that is registered at this moment."""
+    app = typer.Typer(
+        name="cr-audit",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=HELP,
+        epilog="Start with: cr-audit scan prefs.jsonl",
+    )
+    app.callback()(_root)
+    for command in commands():
+        app.command(command.name)(as_function(command, execute))
+    app.command("explain")(explain)
+    return app
 
 
 def main() -> None:
     """Run the app; an error is one message on stderr and an exit code, never a traceback."""
     debug = "--debug" in sys.argv or os.environ.get("CR_AUDIT_DEBUG") == "1"
     try:
-        app(prog_name="cr-audit")
+        make_app()(prog_name="cr-audit")
     except CrAuditError as error:
         if debug:
             raise
-        from cr_audit.report.escape import plain
+        from cr_audit.write.escape import plain
 
         first, *rest = error.lines()
         print(f"cr-audit: {plain(first)}", file=sys.stderr)
@@ -83,7 +93,7 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        from cr_audit.report.escape import plain
+        from cr_audit.write.escape import plain
 
         print(
             f"cr-audit: a bug: {type(error).__name__}: {plain(str(error))[:300]}", file=sys.stderr

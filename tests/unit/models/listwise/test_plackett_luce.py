@@ -35,7 +35,7 @@ from cr_audit.models.listwise.rankings import (
     rankings_of,
 )
 from cr_audit.models.listwise.ties import TiedFit, between_tiers, fit_tied_rankings
-from cr_audit.rewards.tabular import fit_tabular
+from cr_audit.models.rewards.tabular import fit_tabular
 
 A, B, C, D = range(4)
 TOY = [[(A, 0), (B, 1)], [(C, 0), (A, 1)], [(B, 0), (A, 1)], [(B, 0), (C, 1)]]
