@@ -245,6 +245,8 @@ class Grouping:
     n_pairs_left_out: int
     tests: tuple[IiaTest | SkippedTest, ...]
     planned: tuple[PlannedPair, ...]
+    cut: float
+    """Characters from which on an answer is long, for lengths; else 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,3 +165,43 @@ def identified_columns(design: ChoiceDesign, *, tolerance: float = 1e-9) -> Bool
         keep[j] = True
         left = left - np.outer(left[:, j], left[j]) / left[j, j]
     return keep
+
+
+def collapsed(design: ChoiceDesign, labels: IntArray) -> tuple[ChoiceDesign, IntArray]:
+    """Equal lists (rows, shares, offsets and labels of the rows) as one, their masses added.
+
+    The same likelihood in fewer rows where columns are constants of kinds; units are lost, so for
+    point estimates only. The order of the result depends on content alone.
+    """
+    sizes = design.sizes
+    parts = []
+    for size in np.unique(sizes):
+        at = np.flatnonzero(sizes == size)
+        rows = design.offsets[at][:, None] + np.arange(size)
+        told = np.concatenate(
+            [
+                design.columns[rows].reshape(at.size, -1),
+                design.share[rows],
+                design.offset[rows],
+                labels[rows].astype(np.float64),
+            ],
+            axis=1,
+        )
+        # Zeros of both signs are one zero; what is compared is bytes.
+        told = np.ascontiguousarray(told + 0.0)
+        raw = told.view(np.dtype((np.void, 8 * told.shape[1]))).ravel()
+        _, first, inverse = np.unique(raw, return_index=True, return_inverse=True)
+        mass = np.bincount(inverse, weights=design.mass[at]).astype(np.float64)
+        parts.append((rows[first], mass, int(size)))
+    picked = np.concatenate([p[0].ravel() for p in parts]) if parts else np.zeros(0, np.int64)
+    counts = np.concatenate([np.full(p[1].size, p[2]) for p in parts]) if parts else picked
+    mass = np.concatenate([p[1] for p in parts]) if parts else np.zeros(0)
+    few = ChoiceDesign(
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        columns=design.columns[picked],
+        share=design.share[picked],
+        mass=mass,
+        unit=np.arange(mass.size, dtype=np.int64),
+        offset=design.offset[picked],
+    )
+    return few, labels[picked]

@@ -21,9 +21,9 @@ from cr_audit.models.listwise.logit import LogitStatus, fit_logit
 N_STARTS = 5
 FIRST_ROUNDS = 15
 N_FINALISTS = 2
-MAX_ROUNDS = 300
+MAX_ROUNDS = 100
 MAX_HALVINGS = 20
-TOLERANCE = 1e-7
+TOLERANCE = 1e-6
 # A ridge in the M step, in lists: a class of few lists would run to infinity.
 RIDGE = 0.5
 START_SPREAD = 1.0

@@ -25,6 +25,7 @@ from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.models.listwise.designs import (
     ChoiceDesign,
     centred,
+    collapsed,
     identified_columns,
     list_sums,
 )
@@ -35,6 +36,9 @@ LAMBDA_RANGE = (1e-3, 1e3)
 # log λ within this of a bound is "at the bound": no maximum inside.
 NEAR_BOUND = 0.1
 MAX_POLISH = 8
+# Steps from every start, and of the best one to the end.
+FIRST_STEPS = 40
+LAST_STEPS = 400
 DIFFERENCE = 1e-5
 
 
@@ -129,21 +133,27 @@ def fit_nested(
     x = centred(design.columns[:, keep], design.offsets)[structure.order]
     root = _whitening(base, keep)
     problem = _Problem(design, structure, np.einsum("kp,pq->kq", x, root), telling)
+    few = _few(design, nests, kinds, keep, root, telling)
     start = np.asarray(np.linalg.solve(root, base.coefficients[keep]), dtype=np.float64)
-    best, reached = problem.climb(start)
-    theta, gradient, information, scores = problem.polished(best)
+    best, reached = few.climb(start)
+    theta, gradient, information = few.polished(best)
+    scores = problem.scores(theta)
     q = x.shape[1]
     log_lambda = np.zeros(structure.n_kinds)
     log_lambda[telling] = theta[q:]
-    flags = tuple(_flag(v, bool(t)) for v, t in zip(log_lambda, telling, strict=True))
-    errors, robust = _errors(problem, theta, information, scores, flags, root)
+    told = telling.copy()
+    inside = np.abs(theta[q:]) < np.log(LAMBDA_RANGE[1]) - NEAR_BOUND
+    told[telling] = ~(_unseen(information, q, float(design.mass.sum())) & inside)
+    flags = tuple(_flag(v, bool(t)) for v, t in zip(log_lambda, told, strict=True))
+    seen = tuple(f for f, t in zip(flags, telling, strict=True) if t)
+    errors, robust = _errors(problem, theta, information, scores, seen, root)
     coefficients = np.full(design.n_columns, np.nan)
     coefficients[keep] = np.einsum("pq,q->p", root, theta[:q])
     total = max(float(design.mass.sum()), 1e-300)
     return NestedFit(
         coefficients=coefficients,
         identified=keep,
-        lambdas=np.where(telling, np.exp(log_lambda), np.nan),
+        lambdas=np.where(told, np.exp(log_lambda), np.nan),
         flags=flags,
         errors=_placed(errors, keep, telling),
         robust_errors=_placed(robust, keep, telling),
@@ -286,26 +296,36 @@ class _Problem:
         """The best of the climbs from every start, and what each reached."""
         n_lambda = int(self.telling.sum())
         low, high = np.log(LAMBDA_RANGE)
-        bounds = [(None, None)] * self.q + [(low, high)] * n_lambda
+        bounds: list[tuple[float | None, float | None]] = [(None, None)] * self.q
+        bounds += [(float(low), float(high))] * n_lambda
         total = max(float(self.mass.sum()), 1e-300)
         best, best_value, reached = start, np.inf, []
         for lam in STARTS:
             theta = np.concatenate([start * min(lam, 1.0), np.full(n_lambda, np.log(lam))])
-            found = minimize(  # type: ignore[call-overload]
-                lambda t: _over(self.negative(t), total),
-                theta,
-                jac=True,
-                method="L-BFGS-B",
-                bounds=bounds,
-                options={"maxiter": 400, "ftol": 1e-13, "gtol": 1e-8},
-            )
-            reached.append(-float(found.fun) * total)
-            if found.fun < best_value:
-                best, best_value = np.asarray(found.x, dtype=np.float64), float(found.fun)
+            theta, value = self._lower(theta, bounds, FIRST_STEPS)
+            reached.append(-value * total)
+            if value < best_value:
+                best, best_value = theta, value
+        best, value = self._lower(best, bounds, LAST_STEPS)
+        reached[int(np.argmax(reached))] = -value * total
         return best, reached
 
-    def polished(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Newton steps to the end; the gradient there, the information and the scores.
+    def _lower(
+        self, theta: FloatArray, bounds: list[tuple[float | None, float | None]], steps: int
+    ) -> tuple[FloatArray, float]:
+        total = max(float(self.mass.sum()), 1e-300)
+        found = minimize(  # type: ignore[call-overload]
+            lambda t: _over(self.negative(t), total),
+            theta,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": steps, "ftol": 1e-13, "gtol": 1e-8},
+        )
+        return np.asarray(found.x, dtype=np.float64), float(found.fun)
+
+    def polished(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Newton steps to the end; the gradient there and the information.
 
         A λ at a bound stays there; its row and column of the information are not used.
         """
@@ -332,7 +352,7 @@ class _Problem:
                 break
             theta, value, gradient = trial, new_value, new_gradient
             information = self._information(theta)
-        return theta, np.where(free, gradient, 0.0), information, self.scores(theta)
+        return theta, np.where(free, gradient, 0.0), information
 
     def _information(self, theta: FloatArray) -> FloatArray:
         """Hessian of the negative log-likelihood by central differences of its gradient."""
@@ -346,6 +366,21 @@ class _Problem:
         return (out + out.T) / 2
 
 
+def _few(
+    design: ChoiceDesign,
+    nests: IntArray,
+    kinds: IntArray | None,
+    keep: BoolArray,
+    root: FloatArray,
+    telling: BoolArray,
+) -> _Problem:
+    """The same problem with equal lists taken together: where the climb starts from."""
+    few, labels = collapsed(design, nests)
+    structure = _structure(few, labels, kinds)
+    x = centred(few.columns[:, keep], few.offsets)[structure.order]
+    return _Problem(few, structure, np.einsum("kp,pq->kq", x, root), telling)
+
+
 def _over(pair: tuple[float, FloatArray], total: float) -> tuple[float, FloatArray]:
     return pair[0] / total, pair[1] / total
 
@@ -356,6 +391,18 @@ def _whitening(base: LogitFit, keep: BoolArray) -> FloatArray:
     if covariance.size == 0:
         return covariance
     return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+
+
+def _unseen(information: FloatArray, q: int, total: float) -> BoolArray:
+    """bool (λs,): the coefficients can undo any change of this λ (the same lists, constants alone).
+
+    What is left of its information beside the coefficients is below 10⁻⁶ a list.
+    """
+    own, cross = information[q:, q:], information[:q, q:]
+    inner = information[:q, :q]
+    left = own - cross.T @ np.linalg.pinv(inner) @ cross if q else own
+    out: BoolArray = np.diagonal(left) < 1e-6 * total
+    return out
 
 
 def _flag(log_lambda: float, telling: bool) -> LambdaFlag:
@@ -379,8 +426,7 @@ def _errors(
 ) -> tuple[FloatArray, FloatArray]:
     """Standard and robust errors of (coefficients, λ) by the delta method from (z, log λ)."""
     q = problem.q
-    told = [f for f in flags if f is not LambdaFlag.FLAT]
-    inside = np.array([f in (LambdaFlag.INSIDE, LambdaFlag.ABOVE_ONE) for f in told], np.bool_)
+    inside = np.array([f in (LambdaFlag.INSIDE, LambdaFlag.ABOVE_ONE) for f in flags], np.bool_)
     free = np.concatenate([np.ones(q, np.bool_), inside])
     plain, robust = np.full(theta.size, np.nan), np.full(theta.size, np.nan)
     part = information[np.ix_(free, free)]

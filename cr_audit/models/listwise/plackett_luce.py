@@ -245,6 +245,26 @@ def bootstrap_rankings(
     return out
 
 
+def normal_draws(
+    rankings: Rankings, fit: RankingFit, *, n_draws: int, rng: np.random.Generator
+) -> FloatArray | NotApplicable:
+    """Rewards as they scatter over units, float64 (n_draws, m): normal, with the sandwich of the
+    units' scores as covariance. What the bootstrap in one step tends to, for thousands of units."""
+    if isinstance(fit.covariance, NotApplicable):
+        return fit.covariance
+    known = fit.components >= 0
+    scores = by_unit(list_scores(rankings, fit.rewards)[:, known], rankings.unit)
+    meat = np.einsum("ui,uj->ij", scores, scores)
+    bread = fit.covariance[np.ix_(known, known)]
+    variance = np.einsum("ij,jk,kl->il", bread, meat, bread)
+    values, vectors = np.linalg.eigh((variance + variance.T) / 2)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    out = np.full((n_draws, rankings.n_items), np.nan)
+    normal = rng.normal(size=(n_draws, root.shape[1]))
+    out[:, known] = fit.rewards[known] + np.einsum("ij,dj->di", root, normal)
+    return out
+
+
 def _again(rankings: Rankings, fit: RankingFit) -> FloatArray:
     """A refit of a resample; NaN where it has no finite maximum."""
     kept = _with_mass(rankings)

@@ -28,8 +28,8 @@ from cr_audit.models.listwise.logit import LogitStatus, fit_logit
 class Slope:
     """intercept, tau and their errors; robust : by unit. p_iia, p_dichotomy : two-sided, of
     τ = 1 and of τ = 0, with the robust error. low, high : the interval of τ at ``level``.
-    robust : float64 (2, 2), sandwich covariance of
-    (intercept, τ). n_lists : lists used; n_varied : those whose k_A/k_B is not the most frequent one."""
+    robust : float64 (2, 2), sandwich covariance of (intercept, τ). n_lists : lists used;
+    n_varied : those whose k_A/k_B is not the most frequent one."""
 
     intercept: float
     tau: float

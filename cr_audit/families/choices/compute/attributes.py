@@ -16,10 +16,9 @@ from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.data.identity import canonical
 from cr_audit.families.choices.compute.lists import Lists
-from cr_audit.readers.containers import Container, Unparsed, open_raw
+from cr_audit.readers.containers import Container, Unparsed
 from cr_audit.readers.fields import unpacked
-
-STDIN = "-"
+from cr_audit.readers.streams import STDIN, open_raw
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,9 +32,13 @@ class Attributes:
 
 
 def read_attributes(
-    data: PreferenceDataset, lists: Lists, *, fields: tuple[str, ...] = ()
+    data: PreferenceDataset,
+    lists: Lists,
+    *,
+    fields: tuple[str, ...] = (),
+    numeric: bool = True,
 ) -> Attributes | NotApplicable:
-    """Numeric fields of all members, and the labels of ``fields``.
+    """Numeric fields of all members (where ``numeric``), and the labels of ``fields``.
 
     A numeric field counts where every member of every list has it as a finite number and it
     differs within some list. NotApplicable where the rows cannot be read again.
@@ -52,9 +55,9 @@ def read_attributes(
         for line, row in _rows(path):
             for s in wanted.get((file, line), ()):
                 _match(row, lists, s, names, entries)
-    values, numeric = _numbers(entries)
+    values, found_names = _numbers(entries) if numeric else (np.zeros((k, 0)), ())
     words = {f: found for f in fields if (found := _labels(entries, f)) is not None}
-    return Attributes(names=numeric, values=values, words=words)
+    return Attributes(names=found_names, values=values, words=words)
 
 
 def _rows(path: str) -> Iterator[tuple[int, Any]]:

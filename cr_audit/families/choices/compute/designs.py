@@ -52,7 +52,8 @@ def covariates_of(
 
 def constants(kinds: Kinds) -> FloatArray:
     """One column per kind but the first, float64 (k, n − 1)."""
-    return (kinds.labels[:, None] == np.arange(1, kinds.n)).astype(np.float64)
+    out: FloatArray = (kinds.labels[:, None] == np.arange(1, kinds.n)).astype(np.float64)
+    return out
 
 
 def design_of(lists: Lists, columns: FloatArray) -> ChoiceDesign:
@@ -103,9 +104,7 @@ def stages_of(lists: Lists) -> tuple[IntArray, ChoiceDesign]:
     return row, design
 
 
-def within_budget(
-    lists: Lists, budget: int, rng: np.random.Generator
-) -> BoolArray:
+def within_budget(lists: Lists, budget: int, rng: np.random.Generator) -> BoolArray:
     """bool (n,): lists, drawn at random, whose members together are at most ``budget`` rows."""
     if int(lists.sets.offsets[-1]) <= budget:
         return np.ones(lists.n, np.bool_)

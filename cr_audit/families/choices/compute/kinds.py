@@ -9,8 +9,8 @@ import numpy as np
 from cr_audit.arrays import FloatArray, Groups, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.families.choices.compute.attributes import Attributes
-from cr_audit.families.choices.facts import Scheme
 from cr_audit.families.choices.compute.lists import Lists
+from cr_audit.families.choices.facts import Scheme
 
 # Kinds beyond the most offered ones become one kind of the rest: constants cost a column each.
 MAX_KINDS = 40
@@ -81,8 +81,7 @@ def _clones(lists: Lists, clones: Groups | None) -> Kinds | NotApplicable:
     n_shared = int(np.unique(pairs[0][count > 1]).size)
     if n_shared < MIN_CLONE_LISTS:
         return NotApplicable(
-            f"{n_shared} lists offer two members of one clone cluster,"
-            f" fewer than {MIN_CLONE_LISTS}"
+            f"{n_shared} lists offer two members of one clone cluster, fewer than {MIN_CLONE_LISTS}"
         )
     shared = np.zeros(clones.n_groups, np.bool_)
     shared[pairs[1][count > 1]] = True

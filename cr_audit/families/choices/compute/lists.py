@@ -14,17 +14,43 @@ from cr_audit.families.choices.facts import ListFacts, Problem, Resample, Source
 
 # Names under which "none of these" stands among the members; it stays a member.
 OUTSIDE = frozenset(
-    "none|none of these|none of the above|no choice|no-choice|outside option|opt out|opt-out|"
-    "neither|none_of_these|none_of_the_above|no_choice|outside".split("|")
+    (
+        "none",
+        "none of these",
+        "none_of_these",
+        "none of the above",
+        "none_of_the_above",
+        "no choice",
+        "no-choice",
+        "no_choice",
+        "outside",
+        "outside option",
+        "opt out",
+        "opt-out",
+        "neither",
+    )
 )
 # What the reader noted about lists, and what it skipped: see readers.build and readers.lists.
 LIST_PROBLEMS = frozenset(
-    "single_alternative duplicate_member contradictory_member empty_list overvote"
-    " repeated_candidate skipped_rank unknown_label not_a_number not_a_list missing_label"
-    " not_ranked missing_response".split()
+    (
+        "single_alternative",
+        "duplicate_member",
+        "contradictory_member",
+        "empty_list",
+        "overvote",
+        "repeated_candidate",
+        "skipped_rank",
+        "unknown_label",
+        "not_a_number",
+        "not_a_list",
+        "missing_label",
+        "not_ranked",
+        "missing_response",
+    )
 )
 MANY_UNITS = 20
-SORTED = 0.99
+# Rows of ballots with all their candidates; beyond, only those whom a ballot names are looked at.
+MAX_BALLOT_ROWS = 3_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,13 +147,16 @@ def _from_sets(data: PreferenceDataset) -> _Part | None:
     if data.choice_sets.is_empty():
         return None
     sets, frame = data.choice_set_arrays(), data.choice_sets
-    sizes = np.diff(sets.offsets)
-    owner = np.repeat(np.arange(sets.n), sizes)
+    owner = np.repeat(np.arange(sets.n), np.diff(sets.offsets))
     named = np.bincount(owner, sets.rank >= 0, minlength=sets.n)
     choices = bool(np.all(named == 1))
+    schemas = sorted({s.name for s in data.report.schemas})
+    if schemas == ["ballots"]:
+        sets = _whole_ballots(data, sets)
+    sizes = np.diff(sets.offsets)
     return _Part(
         source=Source.CHOICE if choices else Source.RANKING,
-        by=", ".join(sorted({s.name for s in data.report.schemas})),
+        by=", ".join(schemas),
         sizes=sizes,
         members=sets.members,
         rank=sets.rank,
@@ -138,6 +167,29 @@ def _from_sets(data: PreferenceDataset) -> _Part | None:
         line=frame["line"].to_numpy(),
         placed=np.ones(sets.n, np.bool_),
     )
+
+
+def _whole_ballots(data: PreferenceDataset, sets: ChoiceSets) -> ChoiceSets:
+    """Ballots with every candidate of their election: who is not named was offered all the same,
+    and stands below those who are. Unchanged where that would take too many rows."""
+    prompt_of = data.alternatives["prompt"].to_numpy().astype(np.int64)
+    universe = np.bincount(prompt_of, minlength=data.n_prompts)
+    total = int(universe[sets.prompt].sum())
+    if total > MAX_BALLOT_ROWS:
+        return sets
+    order = np.argsort(prompt_of, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(universe)])
+    sizes = universe[sets.prompt]
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    ramp = np.arange(total) - np.repeat(offsets[:-1], sizes)
+    members = order[np.repeat(starts[sets.prompt], sizes) + ramp]
+    place = np.empty(prompt_of.size, np.int64)
+    place[order] = np.arange(order.size)
+    place -= starts[prompt_of]
+    rank = np.full(total, -1, np.int64)
+    owner = np.repeat(np.arange(sets.n), np.diff(sets.offsets))
+    rank[offsets[owner] + place[sets.members]] = sets.rank
+    return ChoiceSets(sets.n_items, offsets, members, rank, sets.mass, sets.annotator, sets.prompt)
 
 
 def _from_ratings(data: PreferenceDataset, aspect: str | None) -> _Part | None:
@@ -220,11 +272,7 @@ def _joined(data: PreferenceDataset, parts: list[_Part]) -> Lists:
     n = sizes.size
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     rank = put("rank", np.int64)
-    best = np.zeros(0) if n == 0 else (rank == _best(rank, offsets)[np.repeat(np.arange(n), sizes)])
-    share = np.zeros(0)
-    if n:
-        count = np.add.reduceat(best.astype(np.float64), offsets[:-1])
-        share = best / np.repeat(count, sizes)
+    share, tells = _chosen(rank, offsets)
     sets = ChoiceSets(
         n_items=data.n_alternatives,
         offsets=offsets,
@@ -248,10 +296,19 @@ def _joined(data: PreferenceDataset, parts: list[_Part]) -> Lists:
         outside=_outside(data)[sets.members],
         n_all_tied=0,
     )
-    if n == 0:
-        return lists
-    tells = np.add.reduceat(~best, offsets[:-1]) > 0
     return replace(lists.only(tells), n_all_tied=int(n - tells.sum()))
+
+
+def _chosen(rank: IntArray, offsets: IntArray) -> tuple[FloatArray, BoolArray]:
+    """Each member's part of the choice, and the lists that tell members apart."""
+    n = offsets.size - 1
+    sizes = np.diff(offsets)
+    if n == 0:
+        return np.zeros(0), np.zeros(0, np.bool_)
+    best: BoolArray = rank == np.repeat(_best(rank, offsets), sizes)
+    count = np.add.reduceat(best.astype(np.float64), offsets[:-1])
+    share = best / np.repeat(np.maximum(count, 1.0), sizes)
+    return share, (count > 0) & (count < sizes)
 
 
 def _best(rank: IntArray, offsets: IntArray) -> IntArray:
@@ -304,7 +361,7 @@ def list_facts(data: PreferenceDataset, lists: Lists) -> ListFacts:
         n_tied=int((distinct < ranked).sum()),
         n_all_tied=lists.n_all_tied,
         n_outside_offered=int(offered.sum()),
-        n_outside_chosen=int((np.bincount(owner, lists.outside * lists.share, minlength=n) > 0).sum()),
+        n_outside_chosen=int(np.unique(owner[lists.outside & (lists.share > 0)]).size),
         n_annotators=len(data.annotators),
         n_prompts=int(np.unique(s.prompt[s.prompt >= 0]).size),
         resample=lists.resample,

@@ -1,4 +1,4 @@
-"""Two kinds at a time: what is offered, what is chosen, what a reward makes of it, and of a plan."""
+"""Two kinds at a time: what is offered and chosen, what a reward makes of it, and of a plan."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from scipy.special import expit
 from scipy.stats import binom
 
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
-from cr_audit.families.choices.facts import CategoryPair, Interval, PlannedPair
 from cr_audit.families.choices.compute.kinds import Kinds
 from cr_audit.families.choices.compute.lists import Lists
+from cr_audit.families.choices.facts import CategoryPair, Interval, PlannedPair
 from cr_audit.models.listwise.slope import Slope
 from cr_audit.models.listwise.theory import mixed_reward, threshold, wrong_sign
 
@@ -64,7 +64,9 @@ def tables_of(lists: Lists, kinds: Kinds) -> Tables:
     size = lists.n * kinds.n
     return Tables(
         offered=np.bincount(key, minlength=size).reshape(shape).astype(np.int64),
-        chosen=np.bincount(key, lists.share[known], minlength=size).reshape(shape),
+        chosen=np.bincount(key, lists.share[known], minlength=size)
+        .reshape(shape)
+        .astype(np.float64),
     )
 
 
@@ -88,14 +90,19 @@ def pair_lists(lists: Lists, tables: Tables, first: int, second: int) -> PairLis
 
 
 def category_pair(
-    names: tuple[str, ...], p: PairLists, *, level: float, n_replicates: int, rng: np.random.Generator
+    names: tuple[str, ...],
+    p: PairLists,
+    *,
+    level: float,
+    n_replicates: int,
+    rng: np.random.Generator,
 ) -> CategoryPair:
     """Shares offered and chosen, the wrong-sign rule with its interval over units, F(ζ, k)."""
     sign = wrong_sign(p.k_first, p.k_second, p.chosen, p.mass)
     rho_data, rho_chosen = _resampled(p, n_replicates, rng)
     margin = rho_chosen - rho_data
     fires = (rho_chosen - 0.5) * margin < 0
-    counts, psi = _grouped(p)
+    psi = _reward(p)
     sizes, n_of = np.unique(p.k_first + p.k_second, return_counts=True)
     return CategoryPair(
         first=names[p.first],
@@ -115,12 +122,12 @@ def category_pair(
     )
 
 
-def _grouped(p: PairLists) -> tuple[int, float]:
-    """How many make-ups, and ψ of the logit on these lists."""
+def _reward(p: PairLists) -> float:
+    """ψ of the logit on these lists."""
     made, inverse = np.unique(np.stack([p.k_first, p.k_second]), axis=1, return_inverse=True)
-    n = np.bincount(inverse.ravel(), p.mass, minlength=made.shape[1])
+    n = np.bincount(inverse.ravel(), p.mass, minlength=made.shape[1]).astype(np.float64)
     psi = mixed_reward(made[0], made[1], n, np.array([float((p.mass * p.chosen).sum())]))
-    return made.shape[1], float(psi[0])
+    return float(psi[0])
 
 
 def _resampled(
@@ -128,13 +135,13 @@ def _resampled(
 ) -> tuple[FloatArray, FloatArray]:
     """ρ_data and ρ_chosen over resampled units, float64 (n_replicates,)."""
     _, code = np.unique(p.unit, return_inverse=True)
-    n_units = int(code.max(initial=-1)) + 1
     offered = p.k_first / (p.k_first + p.k_second)
     sums = np.stack([np.bincount(code, w) for w in (p.mass, p.mass * offered, p.mass * p.chosen)])
-    out = np.empty((n_replicates, 3))
-    for b in range(n_replicates):
-        count = np.bincount(rng.integers(n_units, size=n_units), minlength=n_units)
-        out[b] = np.einsum("ju,u->j", sums, count.astype(np.float64))
+    # Units that say the same are one cell of a multinomial: the same bootstrap in fewer draws.
+    cells, n_of = np.unique(np.round(sums, 12), axis=1, return_counts=True)
+    n_units = int(n_of.sum())
+    counts = rng.multinomial(n_units, n_of / n_units, size=n_replicates).astype(np.float64)
+    out = np.einsum("bc,jc->bj", counts, cells)
     return out[:, 1] / out[:, 0], out[:, 2] / out[:, 0]
 
 
