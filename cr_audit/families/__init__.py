@@ -85,5 +85,11 @@ for _family in (
     Family("rankings", f"{_HERE}.rankings", ("rules", "show", "wire", "command"), in_scan=True),
     Family("comparisons", f"{_HERE}.comparisons", ("rules",), in_scan=True),
     Family("rows", f"{_HERE}.rows", ("rules", "show", "wire"), in_scan=True),
+    Family(
+        "choices",
+        f"{_HERE}.choices",
+        ("compute", "rules", "show", "wire", "command"),
+        not_run=(("choices", "cr-audit choices looks at lists"),),
+    ),
 ):
     register(_family)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from cr_audit.families.choices.compute.designs import (
     within_budget,
 )
 from cr_audit.families.choices.compute.iia import (
-    BUDGET,
     MIN_SHARED,
     Test,
     adjusted,
@@ -33,6 +32,7 @@ from cr_audit.families.choices.compute.pairs import (
     PairLists,
     Tables,
     category_pair,
+    makeups_of,
     pair_lists,
     planned_pair,
     tables_of,
@@ -52,9 +52,9 @@ from cr_audit.families.choices.facts import (
     Scheme,
     Verdict,
 )
-from cr_audit.models.listwise.designs import ChoiceDesign
+from cr_audit.models.listwise.designs import ChoiceDesign, collapsed
 from cr_audit.models.listwise.held_out import HeldOut, Scorer, compare_held_out, deal_folds
-from cr_audit.models.listwise.logit import LogitStatus, fit_logit, log_likelihoods
+from cr_audit.models.listwise.logit import LogitStatus, fit_logit, log_likelihoods, sandwich
 from cr_audit.models.listwise.mixture import fit_mixture, mixture_log_likelihoods
 from cr_audit.models.listwise.nested import fit_nested, nested_log_likelihoods
 from cr_audit.models.listwise.positions import position_test
@@ -128,34 +128,23 @@ def audit_lists(
     clones : clone cluster of each alternative. stream : a random stream by name; every part draws
     from its own, so one part does not change another's numbers.
     """
-    lists = lists_of(data, aspect=settings.aspect)
-    attributes = _attributes(data, lists, settings)
-    groups, refused = _groups(data, lists, settings, clones, attributes)
-    positions = _positions(lists, groups, settings.level)
-    places = isinstance(positions, PositionFacts) and positions.found
-    covariates = covariates_of(lists, text_lengths(data), attributes, places=places)
-    sampled: list[tuple[str, int, int]] = []
-    parts = [
-        _part(kinds, lists, _beside(kinds, covariates), settings, stream, sampled)
-        for kinds in groups
-    ]
-    tests = adjusted([p.tests for p in parts])
+    judged = judge_lists(data, settings, clones=clones, stream=stream)
+    lists, parts, tests = judged.lists, judged.parts, judged.tests
     groupings = tuple(
         _grouping(p, t, lists, settings, stream) for p, t in zip(parts, tests, strict=True)
     )
-    made = [t for row in tests for t in row if isinstance(t, IiaTest)]
-    smallest = min((t.adjusted for t in made), default=float("nan"))
+    sampled = list(judged.sampled)
     return ChoicesFacts(
         lists=list_facts(data, lists),
-        positions=positions,
-        covariates=covariates.names,
+        positions=judged.positions,
+        covariates=judged.covariates.names,
         groupings=groupings,
-        no_grouping=refused,
-        verdict=_verdict(made, smallest, settings.level),
+        no_grouping=judged.refused,
+        verdict=judged.verdict(settings.level),
         level=settings.level,
-        n_tests=len(made),
-        smallest_adjusted=smallest,
-        held_out=_held_out(parts, lists, covariates, stream("held out"), sampled),
+        n_tests=len(judged.made),
+        smallest_adjusted=judged.smallest,
+        held_out=_held_out(parts, lists, stream("held out"), sampled),
         ranking=NotApplicable("there are no lists")
         if lists.n == 0
         else ranking_facts(
@@ -172,6 +161,55 @@ def audit_lists(
         confidence_level=settings.confidence_level,
         sampled=tuple(sampled),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Lists with their kinds and the tests of IIA, adjusted over all of them."""
+
+    lists: Lists
+    positions: PositionFacts | NotApplicable
+    covariates: Covariates
+    parts: tuple[Part, ...]
+    tests: tuple[list[Test], ...]
+    refused: NotApplicable | None
+    sampled: tuple[tuple[str, int, int], ...]
+
+    @property
+    def made(self) -> list[IiaTest]:
+        return [t for row in self.tests for t in row if isinstance(t, IiaTest)]
+
+    @property
+    def smallest(self) -> float:
+        return min((t.adjusted for t in self.made), default=float("nan"))
+
+    def verdict(self, level: float) -> Verdict:
+        if not self.made:
+            return Verdict.CANNOT_TELL
+        return Verdict.VIOLATED if self.smallest <= level else Verdict.NOT_REJECTED
+
+
+def judge_lists(
+    data: PreferenceDataset,
+    settings: ChoiceSettings,
+    *,
+    clones: Groups | None = None,
+    stream: Stream,
+) -> Judged:
+    """The tests of IIA alone: what the verdict needs."""
+    lists = lists_of(data, aspect=settings.aspect)
+    attributes = _attributes(data, lists, settings)
+    groups, refused = _groups(data, lists, settings, clones, attributes)
+    positions = _positions(lists, groups, settings.level)
+    places = isinstance(positions, PositionFacts) and positions.found
+    covariates = covariates_of(lists, text_lengths(data), attributes, places=places)
+    sampled: list[tuple[str, int, int]] = []
+    parts = tuple(
+        _part(kinds, lists, _beside(kinds, covariates), settings, stream, sampled)
+        for kinds in groups
+    )
+    tests = tuple(adjusted([p.tests for p in parts]))
+    return Judged(lists, positions, covariates, parts, tests, refused, tuple(sampled))
 
 
 def _attributes(
@@ -277,7 +315,9 @@ def _one_place_each(lists: Lists, kinds: Kinds) -> bool:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Part:
+class Part:
+    """One grouping with what its tests were made on."""
+
     kinds: Kinds
     tables: Tables
     pairs: list[PairLists]
@@ -295,7 +335,7 @@ def _part(
     settings: ChoiceSettings,
     stream: Stream,
     sampled: list[tuple[str, int, int]],
-) -> _Part:
+) -> Part:
     tables = tables_of(lists, kinds) if kinds.named else _without_names(lists)
     n_shared = _n_shared(lists, kinds)
     pairs, left_out = _all_pairs(lists, kinds, tables)
@@ -316,7 +356,7 @@ def _part(
         tests += more
         if drawn[0] < drawn[1]:
             sampled.append((f"tests {kinds.scheme}", *drawn))
-    return _Part(kinds, tables, pairs, left_out, dict(slopes), tests, n_shared, covariates)
+    return Part(kinds, tables, pairs, left_out, dict(slopes), tests, n_shared, covariates)
 
 
 def _without_names(lists: Lists) -> Tables:
@@ -358,7 +398,7 @@ def _all_pairs(lists: Lists, kinds: Kinds, tables: Tables) -> tuple[list[PairLis
 
 
 def _grouping(
-    part: _Part, tests: list[Test], lists: Lists, settings: ChoiceSettings, stream: Stream
+    part: Part, tests: list[Test], lists: Lists, settings: ChoiceSettings, stream: Stream
 ) -> Grouping:
     kinds = part.kinds
     rng = stream(f"pairs {kinds.scheme}")
@@ -375,7 +415,7 @@ def _grouping(
     return Grouping(
         scheme=kinds.scheme,
         n_categories=kinds.n,
-        categories=_categories(kinds, part.tables, lists, stream),
+        categories=_categories(kinds, part.tables, lists),
         n_shared_lists=part.n_shared,
         pairs=pairs,
         n_pairs_left_out=part.n_left_out,
@@ -386,7 +426,7 @@ def _grouping(
 
 
 def _planned(
-    part: _Part, settings: ChoiceSettings, rng: np.random.Generator
+    part: Part, settings: ChoiceSettings, rng: np.random.Generator
 ) -> tuple[PlannedPair, ...]:
     if settings.plan < 2:
         return ()
@@ -403,13 +443,13 @@ def _planned(
     )
 
 
-def _categories(kinds: Kinds, tables: Tables, lists: Lists, stream: Stream) -> tuple[Category, ...]:
+def _categories(kinds: Kinds, tables: Tables, lists: Lists) -> tuple[Category, ...]:
     """Shares and the reward of the logit on the lists as they are, highest reward first."""
     if not kinds.named:
         return ()
     offered = tables.offered.sum(axis=0)
     chosen = np.einsum("n,nk->k", lists.sets.mass, tables.chosen)
-    reward, error = _rewards(kinds, lists, stream(f"categories {kinds.scheme}"))
+    reward, error = _rewards(kinds, tables, lists)
     order = np.lexsort((np.arange(kinds.n), -np.nan_to_num(reward, nan=-np.inf)))
     return tuple(
         Category(
@@ -424,33 +464,29 @@ def _categories(kinds: Kinds, tables: Tables, lists: Lists, stream: Stream) -> t
     )
 
 
-def _rewards(kinds: Kinds, lists: Lists, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def _rewards(kinds: Kinds, tables: Tables, lists: Lists) -> tuple[FloatArray, FloatArray]:
+    """Rewards of kinds (mean 0) and their robust errors, from the logit on the lists as they are;
+    NaN where it has no maximum or a member has no kind."""
     nothing = np.full(kinds.n, np.nan)
-    keep = within_budget(lists, BUDGET // max(kinds.n - 1, 1), rng)
-    keep &= np.add.reduceat(kinds.labels < 0, lists.sets.offsets[:-1]) == 0
-    if not keep.any():
+    if (kinds.labels < 0).any():
         return nothing, nothing
-    rows = keep[lists.owner]
-    fit = fit_logit(design_of(lists.only(keep), constants(kinds)[rows]))
+    makeups = makeups_of(lists, tables)
+    fit = makeups.fit(lists.sets.mass, shared=False)
     if fit.status is not LogitStatus.CONVERGED or not fit.identified.all():
         return nothing, nothing
-    # From constants against the first kind to rewards with mean 0, and their errors with them.
+    total = np.bincount(makeups.of, lists.sets.mass)
+    scores = (fit.scores / total[:, None])[makeups.of] * lists.sets.mass[:, None]
+    variance = sandwich(fit.covariance, scores, lists.unit)
+    # From constants against the first kind to rewards with mean 0.
     contrast = np.eye(kinds.n)[:, 1:] - 1.0 / kinds.n
     reward = np.einsum("ij,j->i", contrast, fit.coefficients)
-    variance = np.einsum("ij,jk,ik->i", contrast, fit.robust_covariance, contrast)
-    return reward, np.sqrt(np.maximum(variance, 0.0))
-
-
-def _verdict(made: list[IiaTest], smallest: float, level: float) -> Verdict:
-    if not made:
-        return Verdict.CANNOT_TELL
-    return Verdict.VIOLATED if smallest <= level else Verdict.NOT_REJECTED
+    spread = np.einsum("ij,jk,ik->i", contrast, variance, contrast)
+    return reward, np.sqrt(np.maximum(spread, 0.0))
 
 
 def _held_out(
-    parts: Sequence[_Part],
+    parts: Sequence[Part],
     lists: Lists,
-    covariates: Covariates,
     rng: np.random.Generator,
     sampled: list[tuple[str, int, int]],
 ) -> HeldOut | NotApplicable:
@@ -463,7 +499,7 @@ def _held_out(
         return NotApplicable("the members fall into no kinds")
     part = telling[0]
     width = max(part.kinds.n - 1 if part.kinds.named else 0, 1) + len(part.covariates.names)
-    keep = within_budget(lists, HELD_OUT_ROWS * 8 // max(width, 8), rng)
+    keep = within_budget(lists.sizes, HELD_OUT_ROWS * 8 // max(width, 8), rng)
     few = lists.only(keep)
     rows = keep[lists.owner]
     columns = part.covariates.columns[rows]
@@ -475,6 +511,9 @@ def _held_out(
     if few.n < lists.n:
         sampled.append(("held out", few.n, lists.n))
     design = design_of(few, columns)
+    even = replace(design, share=np.repeat(1.0 / few.sizes, few.sizes))
+    if collapsed(even, np.zeros(labels.size, np.int64))[0].n < 2:
+        return NotApplicable("all lists offer the same, so the models cannot differ")
     fold = deal_folds(design.unit, N_FOLDS, rng)
     scorers = _scorers(design, labels, part.n_shared >= MIN_SHARED, rng)
     return compare_held_out(scorers, fold, design.unit, design.mass)
@@ -513,7 +552,7 @@ def _scorers(
 
 
 def _remedies(
-    parts: Sequence[_Part], groupings: Sequence[Grouping], lists: Lists, rng: np.random.Generator
+    parts: Sequence[Part], groupings: Sequence[Grouping], lists: Lists, rng: np.random.Generator
 ) -> Remedies | NotApplicable:
     """For the grouping whose order is in doubt, else the first that has several of a kind."""
     named = [

@@ -104,12 +104,18 @@ def stages_of(lists: Lists) -> tuple[IntArray, ChoiceDesign]:
     return row, design
 
 
-def within_budget(lists: Lists, budget: int, rng: np.random.Generator) -> BoolArray:
-    """bool (n,): lists, drawn at random, whose members together are at most ``budget`` rows."""
-    if int(lists.sets.offsets[-1]) <= budget:
-        return np.ones(lists.n, np.bool_)
-    order = rng.permutation(lists.n)
-    total = np.cumsum(lists.sizes[order])
-    keep = np.zeros(lists.n, np.bool_)
-    keep[order[total <= budget]] = True
+def n_stages(lists: Lists) -> IntArray:
+    """int64 (n,): choices that ``stages_of`` makes of each list."""
+    last = np.maximum.reduceat(lists.sets.rank, lists.sets.offsets[:-1])
+    out: IntArray = np.minimum(last + 1, MAX_STAGES).astype(np.int64)
+    return out
+
+
+def within_budget(cost: IntArray, budget: int, rng: np.random.Generator) -> BoolArray:
+    """bool (n,): lists, drawn at random, whose costs together are at most ``budget``."""
+    if int(cost.sum()) <= budget:
+        return np.ones(cost.size, np.bool_)
+    order = rng.permutation(cost.size)
+    keep = np.zeros(cost.size, np.bool_)
+    keep[order[np.cumsum(cost[order]) <= budget]] = True
     return keep

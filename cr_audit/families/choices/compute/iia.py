@@ -14,6 +14,7 @@ from cr_audit.families.choices.compute.designs import (
     Covariates,
     constants,
     design_of,
+    n_stages,
     stages_of,
     within_budget,
 )
@@ -21,7 +22,8 @@ from cr_audit.families.choices.compute.kinds import Kinds
 from cr_audit.families.choices.compute.lists import Lists
 from cr_audit.families.choices.compute.pairs import PairLists
 from cr_audit.families.choices.facts import IiaTest, SkippedTest, TestKind
-from cr_audit.models.listwise.designs import ChoiceDesign, centred
+from cr_audit.models.listwise.designs import ChoiceDesign
+from cr_audit.models.listwise.designs import centred as centred_columns
 from cr_audit.models.listwise.family_wise import holm
 from cr_audit.models.listwise.hausman import Hausman, Quadratic, hausman_mcfadden
 from cr_audit.models.listwise.logit import LogitFit, LogitStatus, fit_logit
@@ -29,7 +31,7 @@ from cr_audit.models.listwise.nested import LambdaFlag, fit_nested
 from cr_audit.models.listwise.slope import Slope, choice_slope
 
 # Rows times columns of one design: fits of a test take about a second per 10⁷ of them.
-BUDGET = 2_000_000
+BUDGET = 1_000_000
 # The same where there are more than so many kinds, of which the most chosen are looked at.
 BUDGET_MANY = 300_000
 MAX_NEST_KINDS = 8
@@ -79,7 +81,10 @@ def _differences(kinds: Kinds, lists: Lists, p: PairLists, covariates: Covariate
             at = kinds.labels == kind
             total = np.bincount(lists.owner[at], covariates.columns[at, j], minlength=lists.n)
             out[:, j] += sign * total[p.at] / k
-    return out
+    # Around their means, so that the intercept speaks of two average members.
+    mean = np.einsum("n,nj->j", p.mass, out) / max(float(p.mass.sum()), 1e-300)
+    centred: FloatArray = out - mean
+    return centred
 
 
 def slope_tests(
@@ -127,7 +132,10 @@ def model_tests(
     """Nested logit and Hausman–McFadden; and how many lists of how many they were made on."""
     n_columns = (kinds.n - 1 if kinds.named else 0) + len(covariates.names)
     budget = BUDGET if kinds.n <= MAX_NEST_KINDS else BUDGET_MANY
-    keep = within_budget(lists, budget // max(n_columns, 1), rng)
+    cost = lists.sizes
+    if kinds.named and n_shared < MIN_SHARED:
+        cost = lists.sizes * n_stages(lists)
+    keep = within_budget(cost, budget // max(n_columns, 1), rng)
     few = lists.only(keep)
     rows = keep[lists.owner]
     kinds = replace(kinds, labels=kinds.labels[rows])
@@ -142,11 +150,29 @@ def model_tests(
     else:
         design = design_of(few, columns)
     design, labels = _known(design, labels)
+    design, labels = _often_chosen(kinds, design, labels)
     found = [
         *_nested(kinds, few, design, labels, n_shared, level),
         *_hausman(kinds, few, design, labels),
     ]
     return found, (few.n, lists.n)
+
+
+def _often_chosen(
+    kinds: Kinds, design: ChoiceDesign, labels: IntArray
+) -> tuple[ChoiceDesign, IntArray]:
+    """Without the kinds that are chosen fewer than ``MIN_CHOSEN`` times, and the lists that chose
+    them: under IIA the choices among the others are a logit all the same, and a constant that
+    hangs on a handful of choices is none."""
+    if not kinds.named or design.n == 0:
+        return design, labels
+    known = labels >= 0
+    chosen = np.bincount(labels[known], design.share[known], minlength=kinds.n)
+    rare = chosen < MIN_CHOSEN
+    if not rare.any():
+        return design, labels
+    keep = ~(known & rare[np.maximum(labels, 0)])
+    return design.without_rows(keep), _left(design, labels, keep)
 
 
 def _known(design: ChoiceDesign, labels: IntArray) -> tuple[ChoiceDesign, IntArray]:
@@ -175,8 +201,9 @@ def _nested(
     if n_shared >= MIN_SHARED or not kinds.named:
         yield _nest(kinds, lists, design, labels, "all kinds", logit, level)
         return
-    if kinds.n < 3:
-        yield SkippedTest(TestKind.NESTED, scheme, "pairs of kinds", "there are only two kinds")
+    if len(foremost(kinds, design, labels)) < 3:
+        reason = "fewer than three kinds are chosen often enough"
+        yield SkippedTest(TestKind.NESTED, scheme, "pairs of kinds", reason)
         return
     for a, b in itertools.combinations(foremost(kinds, design, labels), 2):
         nests = np.where((labels == a) | (labels == b), 0, -1).astype(np.int64)
@@ -300,9 +327,10 @@ def _dropped(kinds: Kinds, lists: Lists, design: ChoiceDesign, name: str, found:
 
 def foremost(kinds: Kinds, design: ChoiceDesign, labels: IntArray) -> list[int]:
     """All kinds, or the most chosen ones where there are more than ``MAX_NEST_KINDS``."""
-    if kinds.n <= MAX_NEST_KINDS:
-        return list(range(kinds.n))
     known = labels >= 0
+    present = np.unique(labels[known])
+    if present.size <= MAX_NEST_KINDS:
+        return [int(k) for k in present]
     chosen = np.bincount(labels[known], design.share[known], minlength=kinds.n)
     return sorted(np.lexsort((np.arange(kinds.n), -chosen))[:N_FOREMOST].tolist())
 
@@ -337,7 +365,8 @@ def size_test(kinds: Kinds, lists: Lists, covariates: Covariates, level: float) 
     tau, error = float(fit.coefficients[0]) + 1.0, float(fit.robust_errors[0])
     z = float(norm.ppf(0.5 + level / 2))
     varied = np.add.reduceat(
-        np.abs(centred(np.log(size)[:, None], lists.sets.offsets))[:, 0], lists.sets.offsets[:-1]
+        np.abs(centred_columns(np.log(size)[:, None], lists.sets.offsets))[:, 0],
+        lists.sets.offsets[:-1],
     )
     return IiaTest(
         kind=TestKind.SLOPE,

@@ -12,6 +12,8 @@ from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.families.choices.compute.kinds import Kinds
 from cr_audit.families.choices.compute.lists import Lists
 from cr_audit.families.choices.facts import CategoryPair, Interval, PlannedPair
+from cr_audit.models.listwise.designs import ChoiceDesign
+from cr_audit.models.listwise.logit import LogitFit, fit_logit
 from cr_audit.models.listwise.slope import Slope
 from cr_audit.models.listwise.theory import mixed_reward, threshold, wrong_sign
 
@@ -55,6 +57,57 @@ class Tables:
 
     offered: IntArray
     chosen: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Makeups:
+    """Lists that offer and chose the same numbers of each kind, as one.
+
+    design : one row per offered kind, offset ln(members of it), no columns; kind : of each row.
+    of : int64 (n,), the make-up of each list. A logit with constants of kinds is the same on these.
+    """
+
+    design: ChoiceDesign
+    kind: IntArray
+    of: IntArray
+    n_kinds: int
+
+    def fit(self, mass: FloatArray, *, shared: bool) -> LogitFit:
+        """Constants of the kinds but the first. mass : float64 (n,), of lists, 0 leaves one out.
+        shared : the members of a kind share one weight in their list."""
+        total = np.bincount(self.of, mass, minlength=self.design.n).astype(np.float64)
+        d = self.design
+        columns = (self.kind[:, None] == np.arange(1, self.n_kinds)).astype(np.float64)
+        whole = ChoiceDesign(
+            offsets=d.offsets,
+            columns=columns,
+            share=d.share,
+            mass=total,
+            unit=d.unit,
+            offset=np.zeros(d.offset.size) if shared else d.offset,
+        )
+        return fit_logit(whole.lists(total > 0))
+
+
+def makeups_of(lists: Lists, tables: Tables) -> Makeups:
+    """The make-ups of lists whose members all have a kind."""
+    told = np.ascontiguousarray(np.concatenate([tables.offered, tables.chosen], axis=1))
+    raw = told.view(np.dtype((np.void, 8 * told.shape[1]))).ravel()
+    _, first, of = np.unique(raw, return_index=True, return_inverse=True)
+    offered, chosen = tables.offered[first], tables.chosen[first]
+    which, kind = np.nonzero(offered)
+    n = first.size
+    share = chosen[which, kind]
+    counts = np.bincount(which, minlength=n)
+    design = ChoiceDesign(
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        columns=np.zeros((which.size, 0)),
+        share=share,
+        mass=np.bincount(of, lists.sets.mass, minlength=n).astype(np.float64),
+        unit=np.arange(n, dtype=np.int64),
+        offset=np.log(offered[which, kind]),
+    )
+    return Makeups(design, kind.astype(np.int64), of.astype(np.int64), tables.offered.shape[1])
 
 
 def tables_of(lists: Lists, kinds: Kinds) -> Tables:

@@ -11,11 +11,11 @@ from cr_audit.arrays import BoolArray, FloatArray, NotApplicable
 from cr_audit.families.choices.compute.designs import constants, design_of
 from cr_audit.families.choices.compute.kinds import Kinds
 from cr_audit.families.choices.compute.lists import Lists
-from cr_audit.families.choices.compute.pairs import Tables
+from cr_audit.families.choices.compute.pairs import Makeups, Tables, makeups_of
 from cr_audit.families.choices.facts import Method, Remedies, Remedy
 from cr_audit.models.listwise.designs import ChoiceDesign
 from cr_audit.models.listwise.held_out import deal_folds
-from cr_audit.models.listwise.logit import LogitStatus, by_unit, fit_logit
+from cr_audit.models.listwise.logit import LogitFit, LogitStatus, by_unit, fit_logit
 from cr_audit.models.listwise.nested import fit_nested
 
 N_FOLDS = 5
@@ -36,6 +36,7 @@ class _Data:
     pair_share: FloatArray
     n_others: FloatArray
     """float64 (n,), members of each list that were not chosen."""
+    makeups: Makeups
     drawn: FloatArray
     """float64 (q,), 1 where the pair is the one that was drawn for its list."""
 
@@ -172,6 +173,7 @@ def _data(lists: Lists, kinds: Kinds, tables: Tables, rng: np.random.Generator) 
         pair_kinds=np.stack([kinds.labels[left], kinds.labels[right]], axis=1)[cross],
         pair_share=share[left][cross],
         n_others=np.bincount(owner, share == 0, minlength=lists.n).astype(np.float64),
+        makeups=makeups_of(lists, tables),
         drawn=taken[cross],
     )
 
@@ -215,18 +217,8 @@ def _fit_pairs(data: _Data, train: BoolArray, weight: FloatArray) -> FloatArray 
 
 
 def _fit_lists(data: _Data, train: BoolArray, *, shared: bool) -> FloatArray | NotApplicable:
-    design = design_of(data.lists, constants(data.kinds))
-    if shared:
-        count = data.tables.offered[data.lists.owner, data.kinds.labels]
-        design = ChoiceDesign(
-            design.offsets,
-            design.columns,
-            design.share,
-            design.mass,
-            design.unit,
-            -np.log(count),
-        )
-    return _fitted(design.lists(train))
+    mass = np.where(train, data.lists.sets.mass, 0.0)
+    return _rewards(data.makeups.fit(mass, shared=shared))
 
 
 def _fit_nested(data: _Data, train: BoolArray) -> FloatArray | NotApplicable:
@@ -245,7 +237,10 @@ def _fit_nested(data: _Data, train: BoolArray) -> FloatArray | NotApplicable:
 def _fitted(design: ChoiceDesign) -> FloatArray | NotApplicable:
     if design.n == 0:
         return NotApplicable("no list offers two kinds")
-    fit = fit_logit(design)
+    return _rewards(fit_logit(design))
+
+
+def _rewards(fit: LogitFit) -> FloatArray | NotApplicable:
     if not fit.identified.all():
         return NotApplicable("some kind is never offered beside another")
     if fit.status is LogitStatus.SEPARATED:
