@@ -41,7 +41,7 @@ def drawn(kind: str, rng: np.random.Generator) -> bytes:
     rows = []
     for i in range(N_LISTS):
         answers = [
-            {"answer": f"{i} {j}", "model": "one" if f else "two", "rank": 1 + (j != chosen[i])}
+            {"answer": f"{i} {j}", "model": "one" if f else "two", "rank": 1 + int(j != chosen[i])}
             for j, f in enumerate(first[i])
         ]
         rows.append(json.dumps({"prompt": f"q{i}", "answers": answers}))

@@ -35,6 +35,8 @@ STARTS = (1.0, 0.5, 0.15, 2.0)
 LAMBDA_RANGE = (1e-3, 1e3)
 # log λ within this of a bound is "at the bound": no maximum inside.
 NEAR_BOUND = 0.1
+# A flat likelihood at |log λ| beyond this is a limit (λ below 0.14 or above 7).
+FAR_OUT = 2.0
 MAX_POLISH = 8
 # Steps from every start, and of the best one to the end.
 FIRST_STEPS = 40
@@ -142,9 +144,13 @@ def fit_nested(
     log_lambda = np.zeros(structure.n_kinds)
     log_lambda[telling] = theta[q:]
     told = telling.copy()
-    inside = np.abs(theta[q:]) < np.log(LAMBDA_RANGE[1]) - NEAR_BOUND
-    told[telling] = ~(_unseen(information, q, float(design.mass.sum())) & inside)
-    flags = tuple(_flag(v, bool(t)) for v, t in zip(log_lambda, told, strict=True))
+    unseen = telling.copy()
+    unseen[telling] = _unseen(information, q, float(design.mass.sum()))
+    # Towards 0 and towards infinity the likelihood is flat as well; that is a limit, not silence.
+    told[telling] = ~(unseen[telling] & (np.abs(theta[q:]) < FAR_OUT))
+    flags = tuple(
+        _flag(v, bool(t), bool(u)) for v, t, u in zip(log_lambda, told, unseen, strict=True)
+    )
     seen = tuple(f for f, t in zip(flags, telling, strict=True) if t)
     errors, robust = _errors(problem, theta, information, scores, seen, root)
     coefficients = np.full(design.n_columns, np.nan)
@@ -405,13 +411,13 @@ def _unseen(information: FloatArray, q: int, total: float) -> BoolArray:
     return out
 
 
-def _flag(log_lambda: float, telling: bool) -> LambdaFlag:
+def _flag(log_lambda: float, telling: bool, unseen: bool) -> LambdaFlag:
     low, high = np.log(LAMBDA_RANGE)
     if not telling:
         return LambdaFlag.FLAT
-    if log_lambda <= low + NEAR_BOUND:
+    if log_lambda <= low + NEAR_BOUND or (unseen and log_lambda < 0):
         return LambdaFlag.AT_ZERO
-    if log_lambda >= high - NEAR_BOUND:
+    if log_lambda >= high - NEAR_BOUND or unseen:
         return LambdaFlag.UNBOUNDED
     return LambdaFlag.ABOVE_ONE if log_lambda > 0 else LambdaFlag.INSIDE
 
