@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -61,12 +62,14 @@ def _mode_of(path: Path) -> int:
 def write_stdout(text: str) -> None:
     """Every byte, or an error: an unbuffered stream may take a part of what it is given.
 
-    Raises ComputeError where standard output cannot take it (a full disk, say); BrokenPipeError
-    where its reader went away, which is no error of ours.
+    A reader that goes away (``| head``) has what it wanted: the rest is not written, and that is no
+    error. Raises ComputeError where standard output cannot take it (closed, or a full disk, say).
     """
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    rest = memoryview(text.encode(encoding, "backslashreplace"))
     try:
+        if sys.stdout is None:
+            raise OSError(9, "it is closed")
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        rest = memoryview(text.encode(encoding, "backslashreplace"))
         sys.stdout.flush()
         out = sys.stdout.buffer
         while rest:
@@ -74,11 +77,31 @@ def write_stdout(text: str) -> None:
             rest = rest[len(rest) if written is None else written :]
         out.flush()
     except BrokenPipeError:
-        raise
+        discard_stdout()
     except (OSError, ValueError) as error:
+        discard_stdout()
         reason = getattr(error, "strerror", None) or str(error)
         raise ComputeError(
             "cannot-write",
             f"standard output cannot be written: {reason}",
             next_step="write the report to a file with -o FILE",
         ) from error
+
+
+def discard_stdout() -> None:
+    """What is still buffered goes nowhere, so that the interpreter does not stumble over it."""
+    if sys.stdout is None:
+        return
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+def write_stderr(line: str) -> None:
+    """One line for people; where standard error is closed or full, nobody can be told."""
+    if sys.stderr is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)

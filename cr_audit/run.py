@@ -8,9 +8,9 @@ and for each other's facts (``facts``); whoever asks second gets what the first 
 from __future__ import annotations
 
 import hashlib
-import sys
+import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -123,7 +123,7 @@ class Run:
                 expand_choices=switches[0],
                 ratings_to_pairs=switches[1],
                 progress=lambda done, total: self.progress("reading", done, total),
-                stdin=self.stdin or sys.stdin.buffer,
+                stdin=self.stdin or io.BytesIO(),
             )
 
         if kept is None or not all(Path(name).is_file() for name in files):
@@ -198,6 +198,17 @@ class Run:
             cache=self.cache,
             progress=self.progress,
         )
+
+    def on(self, analysis: Analysis, sources: Mapping[str, str]) -> Run:
+        """The same run on other data, whose base facts are known. sources : of its settings."""
+        other = replace(
+            self,
+            given=Given(analysis.settings, self.reading, sources),
+            dataset_given=analysis.dataset,
+            _made={},
+        )
+        other.once("analysis", lambda: analysis)
+        return other
 
     def facts(self, family: str) -> Any:
         """The facts of one family, computed once."""

@@ -25,11 +25,15 @@ RESAMPLES = ("auto", "comparisons", "prompts", "annotators")
 
 
 def _schemes() -> tuple[str, ...]:
-    return ("voronoi", "cluster", "sharing", "uniform")
+    from cr_audit.weights.schemes import SCHEMES
+
+    return SCHEMES.names
 
 
 def _reward_models() -> tuple[str, ...]:
-    return ("auto", "tabular", "linear", "mlp")
+    from cr_audit.models.rewards.kinds import REWARD_MODELS
+
+    return ("auto", *REWARD_MODELS.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,12 @@ class Setting:
     @property
     def values(self) -> tuple[str, ...]:
         return self.choices() if callable(self.choices) else self.choices
+
+    @property
+    def text(self) -> str:
+        """Its help, with the values that it may have at this moment."""
+        *others, last = self.values or ("",)
+        return self.help.replace("{choices}", f"{', '.join(others)} or {last}")
 
     @property
     def default_in_words(self) -> str:
@@ -155,7 +165,7 @@ SETTINGS: dict[str, Setting] = {
             "weights",
             "choice",
             "voronoi",
-            "voronoi, cluster, sharing or uniform.",
+            "How alternatives are weighed: {choices}.",
             WEIGHTS,
             "analysis",
             choices=_schemes,
@@ -164,7 +174,7 @@ SETTINGS: dict[str, Setting] = {
             "space",
             "choice",
             "sphere",
-            "Where Voronoi cells are measured: sphere, unit-cube, factor-2 or data-box.",
+            "Where Voronoi cells are measured: {choices}.",
             WEIGHTS,
             "analysis",
             choices=SPACES,

@@ -70,7 +70,7 @@ def settings_page() -> str:
             may = _may_be(s.name)
         gate = " *gate*" if s.in_policy else ""
         default = "" if s.default is None and not s.shown_default else s.default_in_words
-        lines.append(f"| `{flag}` | `{s.key}`{gate} | {default} | {may} | {s.help} |")
+        lines.append(f"| `{flag}` | `{s.key}`{gate} | {default} | {may} | {s.text} |")
     return "\n".join(lines) + "\n"
 
 

@@ -13,23 +13,33 @@ PACKAGE = Path(__file__).resolve().parent.parent / "cr_audit"
 # A room may import from its own floor and from the floors above it in this list (lower numbers).
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "arrays", "wording", "findings", "settings", "streams", "files"}),
-    frozenset({"blocks", "labels", "glossary"}),
+    frozenset({"blocks", "labels", "glossary", "registry"}),
     frozenset({"data", "diff"}),
     frozenset({"engine", "clones", "weights", "models"}),
     frozenset({"readers", "embed"}),
     frozenset({"analysis", "simulate"}),
     frozenset({"run", "heads", "wire", "reports", "commands"}),
     frozenset({"families", "gate"}),
-    frozenset({"write"}),
+    frozenset({"write", "contract"}),
     frozenset({"cli"}),
 )
 FLOOR = {room: k for k, rooms in enumerate(FLOORS) for room in rooms}
 NUMERICS = {"engine", "clones", "weights", "models"}
-GROUND = {"errors", "arrays", "labels", "streams"}
+GROUND = {"errors", "arrays", "labels", "registry", "streams", "wording"}
 """What numerics may see besides each other."""
 
 # What may stand in a family's folder, and which rooms beside the ground a file of that role sees.
-EVERYWHERE = {"errors", "arrays", "labels", "wording", "settings", "findings", "data", "analysis"}
+EVERYWHERE = {
+    "errors",
+    "arrays",
+    "labels",
+    "registry",
+    "wording",
+    "settings",
+    "findings",
+    "data",
+    "analysis",
+}
 ROLES: dict[str, set[str]] = {
     "facts": EVERYWHERE | NUMERICS,
     "compute": EVERYWHERE | NUMERICS | {"run", "embed", "readers", "streams", "simulate"},

@@ -62,7 +62,7 @@ def _setting(setting: Setting) -> Hint:
         extra |= _bounds(setting.low, setting.high, whole=setting.kind == "whole")
     if setting.metavar:
         extra["metavar"] = setting.metavar
-    info = typer.Option(setting.option, help=setting.help + shown, **extra)
+    info = typer.Option(setting.option, help=setting.text + shown, **extra)
     return Annotated[kinds.get(setting.kind, str) | None, info], None
 
 

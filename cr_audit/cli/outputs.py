@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cr_audit.arrays import NotApplicable
 from cr_audit.cli.plots import check_plots, write_plots
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.files import write_stdout, write_whole
@@ -127,6 +126,8 @@ def _same(a: Path, b: Path) -> bool:
 
 
 def _draw(report: Report, plots: Sequence[Path]) -> None:
+    from cr_audit.arrays import NotApplicable
+
     charts = report.pictures()
     if isinstance(charts, NotApplicable):
         raise ComputeError(

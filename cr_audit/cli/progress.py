@@ -18,7 +18,7 @@ def progress_bar(*, enabled: bool) -> Iterator[Progress]:
 
     Nothing is drawn where stderr is not a terminal, and nothing in the first half second.
     """
-    if not enabled or not sys.stderr.isatty():
+    if not enabled or sys.stderr is None or not sys.stderr.isatty():
         yield silent
         return
     from rich.console import Console

@@ -51,11 +51,13 @@ class Family:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
+        """Its own, and those that ``add_rule`` gave it."""
         part = self.part("rules")
-        return () if part is None else part.RULES
+        return (*(() if part is None else part.RULES), *_ADDED.get(self.name, ()))
 
 
 FAMILIES: dict[str, Family] = {}
+_ADDED: dict[str, list[Rule]] = {}
 
 
 def register(family: Family) -> None:
@@ -63,6 +65,13 @@ def register(family: Family) -> None:
     if family.name in FAMILIES:
         raise ValueError(f"there is a family {family.name!r} already")
     FAMILIES[family.name] = family
+
+
+def add_rule(family: str, rule: Rule) -> None:
+    """Give a family one more rule, which judges its facts. Raises ValueError for a taken id."""
+    if rule.id in {r.id for f in FAMILIES.values() for r in f.rules}:
+        raise ValueError(f"there is a rule {rule.id} already")
+    _ADDED.setdefault(family, []).append(rule)
 
 
 def with_role(role: Role) -> Iterator[tuple[Family, Any]]:

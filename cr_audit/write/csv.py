@@ -14,7 +14,7 @@ from cr_audit.blocks import Cell, Column, Table, Value, plain_text, tables_of
 from cr_audit.errors import UsageError
 from cr_audit.reports import Report
 from cr_audit.write import Target
-from cr_audit.write.escape import visible
+from cr_audit.write.escape import plain
 from cr_audit.write.values import clean
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -37,7 +37,7 @@ def write_table(table: Table) -> str:
     """One table with a header row; fields of the columns, or their titles."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow([name for c in table.columns for name in _names(c)])
+    rows.writerow([_safe(name) for c in table.columns for name in _names(c)])
     for i in range(table.n):
         cells = table.row(i)
         rows.writerow(
@@ -59,7 +59,7 @@ def _values(column: Column, cell: Cell) -> list[Value]:
 
 def _safe(value: Value) -> Value:
     if isinstance(value, str):
-        text = visible(value)
+        text = plain(value)
         return f"'{text}" if text.startswith(_FORMULA) else text
     cleaned: Value = clean(value)
     return "" if cleaned is None else cleaned

@@ -72,7 +72,7 @@ _WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
 
 def target_of_stdout(*, full_text: bool = False) -> Target:
     """The terminal on stdout; piped output is plain and 100 columns wide (or COLUMNS)."""
-    tty = sys.stdout.isatty()
+    tty = sys.stdout is not None and sys.stdout.isatty()
     width = shutil.get_terminal_size((100, 24)).columns
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return Target(width=max(width, 40), colour=tty and not plain, full_text=full_text)
@@ -180,7 +180,9 @@ def _answer(block: Answer) -> RenderableType:
 def _verdict(block: Verdict) -> RenderableType:
     style = _STYLES["good" if block.passed else "error"]
     head = "PASS" if block.passed else "FAIL"
-    body = Text.assemble((head, style), "  ", visible(block.reason), "\n", (block.note, "dim"))
+    body = Text.assemble(
+        (head, style), "  ", visible(block.reason), "\n", (visible(block.note), "dim")
+    )
     return Padding(body, (1, 0, 0, 0))
 
 

@@ -8,16 +8,15 @@ the noise of the starts cancels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from cr_audit.analysis.reward_problem import FitRewards, Problem
-from cr_audit.analysis.subjects import Averages
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, cluster_labels
 from cr_audit.models.rewards.bootstrap import rows_of_pairs
-from cr_audit.models.rewards.mlp import centred, seeds_of
+from cr_audit.models.rewards.mlp import MlpFit, centred, seeds_of
+from cr_audit.models.rewards.model import FitRewards, Means, Problem, Tick
 from cr_audit.models.rewards.networks import Task, Training, train_networks
 from cr_audit.models.rewards.objective import pair_terms
 
@@ -26,38 +25,38 @@ ONE_IN = 10
 MIN_REPLICATES = 20
 NETWORKS_PER_REPLICATE = 1
 REPLICATES_AT_ONCE = 20
-"""Trained in one call; fixed, so that the result does not hang on the number of threads."""
-MAX_MLP_GROUPS = 5
+"""Trained in one call; fixed, so that the result does not hang on the number of workers."""
 N_CAUSE_RUNS = 5
-"""Clone groups that are undone, and networks that are trained for each."""
+"""Networks that are trained anew for each clone group that is undone."""
 SURE = 2.0
 """Standard errors of the training below which a shift counts as none."""
 
 
 def mlp_replicates(
     problem: Problem,
-    by_run: tuple[FloatArray, ...],
-    weights: tuple[FloatArray, ...],
-    averages: Averages,
+    fits: Sequence[MlpFit],
+    means: Means,
     *,
+    training: Training,
+    n_subjects: int,
     clusters: IntArray | None,
     n_replicates: int,
     networks: int = NETWORKS_PER_REPLICATE,
     rng: np.random.Generator,
-    tick: Callable[[int, int], None],
+    tick: Tick,
 ) -> FloatArray:
     """Replicates of the subjects' rewards, float64 (fits, n_replicates, n_subjects).
 
-    by_run : float64 (runs, n_items) of each fit. A replicate holds, each drawn anew and the same
-    for all fits: the comparisons (or ``clusters`` of them), the runs that the mean is over, and the
-    weights' Monte-Carlo error. Its reward is the mean of the drawn runs plus the mean change of
-    ``networks`` of them when trained on the drawn comparisons. As in ``bootstrap_tabular`` a
-    drawn pair has strength M*/M and κ stays that of the data.
+    A replicate holds, each drawn anew and the same for all fits: the comparisons (or ``clusters``
+    of them), the runs that the mean is over, and the weights' Monte-Carlo error. Its reward is the
+    mean of the drawn runs plus the mean change of ``networks`` of them when trained on the drawn
+    comparisons. As in ``bootstrap_tabular`` a drawn pair has strength M*/M and κ stays that of the
+    data.
     """
-    rows, runs = problem.comparisons, by_run[0].shape[0]
+    rows, runs = problem.comparisons, fits[0].n_runs
     pairs = _Resampled(rows, clusters)
-    seeds = seeds_of(np.random.default_rng(problem.mlp_seed), runs)
-    out = np.empty((len(weights), n_replicates, averages.subjects.n))
+    seeds = seeds_of(np.random.default_rng(problem.seed), runs)
+    out = np.empty((len(fits), n_replicates, n_subjects))
     for a in range(0, n_replicates, REPLICATES_AT_ONCE):
         tick(a, n_replicates)
         tasks: list[Task] = []
@@ -65,37 +64,38 @@ def mlp_replicates(
         for b in range(a, min(a + REPLICATES_AT_ONCE, n_replicates)):
             drawn: IntArray = rng.integers(runs, size=(runs,))
             share, p = pairs.draw(rng)
-            for f, known in enumerate(weights):
-                w = known if f == 0 or problem.draw is None else problem.draw(rng)
+            for f, fit in enumerate(fits):
+                w = fit.weights if f == 0 or problem.draw is None else problem.draw(rng)
                 terms = pair_terms(pairs.all, w, count_weighted=problem.count_weighted)
                 terms = replace(terms, p=p, strength=terms.strength * share)
                 tasks += [Task(terms, w, problem.penalty, seeds[k]) for k in drawn[:networks]]
                 made.append((f, b, drawn))
-        trained = _train(problem, tasks).reshape(len(made), networks, -1)
+        trained = _train(problem, training, tasks).reshape(len(made), networks, -1)
         for (f, b, drawn), after in zip(made, trained, strict=True):
-            moved = after - by_run[f][drawn[:networks]]
-            out[f, b] = averages.of(by_run[f][drawn].mean(axis=0) + moved.mean(axis=0))
+            by_run = fits[f].by_run
+            moved = after - by_run[drawn[:networks]]
+            out[f, b] = means.of(by_run[drawn].mean(axis=0) + moved.mean(axis=0))
     return out
 
 
 def with_other_weights(
-    problem: Problem, by_run: FloatArray, averages: Averages
+    problem: Problem, by_run: FloatArray, means: Means, *, training: Training
 ) -> tuple[FitRewards, FitRewards]:
     """(weights -> rewards of some runs trained with them, those -> rewards of the subjects).
 
     The rewards of the subjects are those of the ensemble, moved where N_CAUSE_RUNS runs agree on
     it: where their mean change is SURE standard errors or more.
     """
-    seeds = seeds_of(np.random.default_rng(problem.mlp_seed), by_run.shape[0])[:N_CAUSE_RUNS]
+    seeds = seeds_of(np.random.default_rng(problem.seed), by_run.shape[0])[:N_CAUSE_RUNS]
     pairs = problem.comparisons.proportions()
-    mean = averages.of(by_run.mean(axis=0))
+    mean = means.of(by_run.mean(axis=0))
 
     def fit(weights: FloatArray) -> FloatArray:
         terms = pair_terms(pairs, weights, count_weighted=problem.count_weighted)
-        return _train(problem, [Task(terms, weights, problem.penalty, s) for s in seeds])
+        return _train(problem, training, [Task(terms, weights, problem.penalty, s) for s in seeds])
 
     def subjects(trained: FloatArray) -> FloatArray:
-        moved = averages.of(trained - by_run[: len(seeds)])
+        moved = means.of(trained - by_run[: len(seeds)])
         shift = moved.mean(axis=0)
         error = moved.std(axis=0, ddof=1) / np.sqrt(len(seeds))
         out: FloatArray = mean + np.where(np.abs(shift) >= SURE * error, shift, 0.0)
@@ -104,9 +104,10 @@ def with_other_weights(
     return fit, subjects
 
 
-def _train(problem: Problem, tasks: list[Task]) -> FloatArray:
+def _train(problem: Problem, training: Training, tasks: list[Task]) -> FloatArray:
     assert problem.contexts is not None
-    trained = train_networks(problem.contexts, tasks, Training(), n_threads=problem.n_threads)
+    contexts = np.asarray(problem.contexts, dtype=np.float32)
+    trained = train_networks(contexts, tasks, training, workers=problem.workers)
     return np.concatenate(
         [centred(r[None], t.weights) for r, t in zip(trained, tasks, strict=True)]
     )

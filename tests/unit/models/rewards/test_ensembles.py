@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from cr_audit.analysis import mlp_fits
-from cr_audit.analysis.mlp_fits import _Resampled, mlp_replicates, with_other_weights
-from cr_audit.analysis.reward_facts import Subjects
-from cr_audit.analysis.reward_problem import Problem
-from cr_audit.analysis.subjects import Averages
 from cr_audit.arrays import Comparisons, FloatArray
 from cr_audit.models.rewards import mlp
-from cr_audit.models.rewards.networks import Training
+from cr_audit.models.rewards.ensembles import _Resampled, _train, mlp_replicates
+from cr_audit.models.rewards.kinds.mlp import Mlp
+from cr_audit.models.rewards.model import Means, Problem
+from cr_audit.models.rewards.networks import Task, Training
 from cr_audit.models.rewards.objective import pair_terms
 
 M, RUNS = 30, 6
 FAST = Training(learning_rate=3e-3, batch_size=64, n_steps=150)
 
 
-@pytest.fixture(autouse=True)
-def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short trainings that learn as much as long ones at the paper's rate."""
-    monkeypatch.setattr(mlp_fits, "Training", lambda: FAST)
-    quick = partial(
-        mlp.fit_mlp, learning_rate=FAST.learning_rate, batch_size=64, n_steps=FAST.n_steps
-    )
-    monkeypatch.setattr(mlp, "fit_mlp", quick)
+MODEL = Mlp(training=FAST)
 
 
 def problem(n: int = 600) -> Problem:
@@ -41,42 +31,35 @@ def problem(n: int = 600) -> Problem:
     b = (a + rng.integers(1, M, size=n)) % M
     won = (rng.random(n) < 1 / (1 + np.exp(truth[b] - truth[a]))).astype(float)
     return Problem(
-        model="mlp",
-        unit="response",
         n_items=M,
         comparisons=Comparisons.of(M, a, b, won),
         weights=rng.dirichlet(np.full(M, 2.0)),
-        scheme="",
         draw=None,
         contexts=contexts,
         count_weighted=False,
         penalty=0.3,
-        n_threads=1,
-        mlp_seed=np.random.SeedSequence(1),
+        workers=1,
+        seed=np.random.SeedSequence(1),
     )
 
 
-def averages() -> Averages:
+def means() -> Means:
+    """Of every third item."""
     labels = np.arange(M) % 3
-    subjects = Subjects(
-        unit="model",
-        what="",
-        ids=("a", "b", "c"),
-        names=("a", "b", "c"),
-        labels=labels,
-        components=np.zeros(3, np.int64),
-        n_comparisons=np.ones(3, np.int64),
-    )
-    return Averages(subjects, csr_array((np.full(M, 3 / M), (labels, np.arange(M)))))
+    return Means(csr_array((np.full(M, 3 / M), (labels, np.arange(M)))))
+
+
+def ensemble(p: Problem, weights: FloatArray, n_runs: int = RUNS) -> mlp.MlpFit:
+    return MODEL.fit(p, p.comparisons.proportions(), weights, p.penalty, n_runs=n_runs)
 
 
 def drawn(p: Problem, n: int, **changes: object) -> FloatArray:
     p = replace(p, **changes)
     assert isinstance(p.weights, np.ndarray)
     weights = (p.uniform, p.weights)
-    made = tuple(p.mlp(p.comparisons, w, p.penalty, RUNS) for w in weights)
+    made = [ensemble(p, w) for w in weights]
     return mlp_replicates(
-        p, made, weights, averages(), clusters=None, n_replicates=n,
+        p, made, means(), training=FAST, n_subjects=3, clusters=None, n_replicates=n,
         rng=np.random.default_rng(2), tick=lambda done, total: None,
     )  # fmt: skip
 
@@ -106,12 +89,12 @@ def test_replicates_spread_as_whole_ensembles_on_new_data_do() -> None:
         terms = pair_terms(p.comparisons.proportions(), w)
         terms = replace(terms, p=won, strength=terms.strength * share)
         seeds = mlp.seeds_of(np.random.default_rng(seed), RUNS)
-        tasks = [mlp_fits.Task(terms, w, p.penalty, s) for s in seeds]
-        exact.append(averages().of(mlp_fits._train(p, tasks).mean(axis=0)))
+        tasks = [Task(terms, w, p.penalty, s) for s in seeds]
+        exact.append(means().of(_train(p, FAST, tasks).mean(axis=0)))
     ratio = ours[0].std(axis=0) / np.std(exact, axis=0)
     # Sixty replicates know a standard deviation to 9 %.
     np.testing.assert_allclose(ratio, 1.0, atol=0.4)
-    middle = averages().of(p.mlp(p.comparisons, p.uniform, p.penalty, RUNS).mean(axis=0))
+    middle = means().of(ensemble(p, p.uniform).rewards)
     np.testing.assert_allclose(ours[0].mean(axis=0), middle, atol=0.5 * np.std(exact))
 
 
@@ -127,16 +110,16 @@ def test_replicates_carry_the_error_of_the_weights() -> None:
 
 def test_replicates_do_not_depend_on_the_threads() -> None:
     p = problem()
-    assert drawn(p, 25).tobytes() == drawn(p, 25, n_threads=3).tobytes()
+    assert drawn(p, 25).tobytes() == drawn(p, 25, workers=3).tobytes()
 
 
 def test_the_same_weights_move_nothing_and_others_move_it_as_a_whole_fit_does() -> None:
     p = problem()
     assert isinstance(p.weights, np.ndarray)
-    by_run = p.mlp(p.comparisons, p.weights, p.penalty, 20)
-    fit, subjects = with_other_weights(p, by_run, averages())
-    before = averages().of(by_run.mean(axis=0))
+    fitted = ensemble(p, p.weights, 20)
+    fit, subjects = MODEL.with_other_weights(p, fitted, means())
+    before = means().of(fitted.rewards)
     np.testing.assert_array_equal(subjects(fit(p.weights)), before)
-    whole = averages().of(p.mlp(p.comparisons, p.uniform, p.penalty, 20).mean(axis=0))
+    whole = means().of(ensemble(p, p.uniform, 20).rewards)
     assert np.abs(whole - before).max() > 0.02
     np.testing.assert_allclose(subjects(fit(p.uniform)), whole, atol=0.03)
