@@ -33,7 +33,7 @@ from cr_audit.models.listwise.slope import Slope, choice_slope
 # Rows times columns of one design: fits of a test take about a second per 10⁷ of them.
 BUDGET = 1_000_000
 # The same where there are more than so many kinds, of which the most chosen are looked at.
-BUDGET_MANY = 300_000
+BUDGET_MANY = 200_000
 MAX_NEST_KINDS = 8
 N_FOREMOST = 5
 # Choices of each kind that must be left where another kind is dropped.
