@@ -45,8 +45,9 @@ class TestKind(StrEnum):
 
 
 class Verdict(StrEnum):
-    """VIOLATED : some test rejects IIA at the family-wise level. NOT_REJECTED : tests were made
-    and none does. CANNOT_TELL : no test could be made (pairs alone, or no variation)."""
+    """VIOLATED : some test rejects IIA at the family-wise level. NOT_REJECTED : none does, and one
+    at least would have told a dichotomy. CANNOT_TELL : no test could be made (pairs alone, no
+    variation), or none that would have."""
 
     VIOLATED = "violated"
     NOT_REJECTED = "not-rejected"
@@ -198,6 +199,14 @@ class IiaTest:
 
     __test__ = False
 
+    @property
+    def informative(self) -> bool:
+        """Whether a dichotomy (τ or λ of 0) would have been told from IIA: the interval excludes
+        0. A λ at its lower end is told by its likelihood ratio."""
+        if self.kind is TestKind.HAUSMAN or self.flag == "at-zero":
+            return True
+        return self.low > 0 if self.kind is TestKind.SLOPE else self.low > 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class SkippedTest:
@@ -247,6 +256,10 @@ class Grouping:
     planned: tuple[PlannedPair, ...]
     cut: float
     """Characters from which on an answer is long, for lengths; else 0."""
+
+    @property
+    def informative(self) -> bool:
+        return any(isinstance(t, IiaTest) and t.informative for t in self.tests)
 
 
 @dataclass(frozen=True, slots=True)

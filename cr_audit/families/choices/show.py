@@ -131,11 +131,21 @@ def _verdict(facts: ChoicesFacts) -> str:
     if facts.verdict is Verdict.CANNOT_TELL:
         if lists.n_long == 0:
             return f"All {lists.n:,} lists are pairs: pairs cannot show whether IIA holds."
+        if facts.n_tests:
+            return "These lists cannot tell IIA from a dichotomy: no test would have noticed one."
         return "No test of IIA could be made on these lists; the reasons are below."
     if facts.verdict is Verdict.NOT_REJECTED:
+        silent = [
+            TITLES[g.scheme].lower()
+            for g in facts.groupings
+            if not g.informative and g.scheme is not Scheme.CLONES
+        ]
+        unsaid = (
+            f" Kinds {' and '.join(silent)} could not be told from a dichotomy." if silent else ""
+        )
         return (
             f"Nothing speaks against IIA: of {plural(facts.n_tests, 'test')} none rejects it"
-            f" (smallest adjusted p {p_text(facts.smallest_adjusted)})."
+            f" (smallest adjusted p {p_text(facts.smallest_adjusted)}).{unsaid}"
         )
     found = [t for g in facts.groupings if (t := strongest(g, facts.level)) is not None]
     test = min(found, key=lambda t: t.adjusted)
@@ -261,7 +271,7 @@ def _grouping(facts: ChoicesFacts, g: Grouping) -> Section:
     if g.pairs:
         blocks.append(_pairs(g))
     if g.tests:
-        blocks.append(_tests(facts, g))
+        blocks += _tests(facts, g)
     if g.planned:
         blocks.append(_plan(g))
     return Section(TITLES[g.scheme], note, tuple(blocks))
@@ -340,16 +350,16 @@ def _pairs(g: Grouping) -> Table:
     )
 
 
-def _tests(facts: ChoicesFacts, g: Grouping) -> Table:
+def _tests(facts: ChoicesFacts, g: Grouping) -> list[Block]:
     made = sorted(
         (t for t in g.tests if isinstance(t, IiaTest)), key=lambda t: (t.adjusted, t.p_value)
     )
     skipped = [t for t in g.tests if isinstance(t, SkippedTest)]
-    rows = [_test_row(facts, t) for t in made] + [_skipped_row(t) for t in skipped]
-    return Table.of(
+    rows = [_test_row(facts, t) for t in made]
+    table = Table.of(
         (
             Column("test", "id", ("kind",)),
-            Column("of", "line", ("subject",)),
+            Column("of", "text", ("subject",)),
             Column("effect", "number", ("effect", "low", "high")),
             Column("statistic (df)", "number", ("statistic", "degrees_of_freedom")),
             Column("p, adjusted", "number", ("p_value", "adjusted_p_value")),
@@ -364,6 +374,12 @@ def _tests(facts: ChoicesFacts, g: Grouping) -> Table:
         f" {facts.n_tests:,} tests (Holm), rejected at {facts.level:g}",
         main=True,
     )
+    reasons: dict[str, list[str]] = {}
+    for t in skipped:
+        reasons.setdefault(t.reason, []).append(f"{TESTS[t.kind]} of {short(t.subject, 40)}")
+    lines = [f"not made: {', '.join(what[:6])}: {reason}" for reason, what in reasons.items()]
+    out: list[Block] = [table] if made else []
+    return [*out, Prose(tuple(lines), "dim")] if lines else out
 
 
 def _test_row(facts: ChoicesFacts, t: IiaTest) -> tuple[Cell, ...]:
@@ -399,17 +415,6 @@ def _note(t: IiaTest) -> str:
     if t.flag == "above-one":
         return "outside the random-utility range"
     return f"{plural(t.n_lists, 'list')}"
-
-
-def _skipped_row(t: SkippedTest) -> tuple[Cell, ...]:
-    return (
-        Cell(TESTS[t.kind], (str(t.kind),)),
-        Cell(short(t.subject, 60), (t.subject,)),
-        Cell("–", (None, None, None)),
-        Cell("–", (None, None)),
-        Cell("–", (None, None)),
-        Cell(f"not applicable: {t.reason}", (t.reason,), "dim"),
-    )
 
 
 def _plan(g: Grouping) -> Table:

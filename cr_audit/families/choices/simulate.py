@@ -71,7 +71,7 @@ def _show_rewards(c: Curves) -> list[Block]:
         (
             Cell(str(t.size), (t.size,)),
             Cell(_number(t.f), (t.f,)),
-            Cell(f"{t.psi:+.4f}", (t.psi,)),
+            Cell("0" if math.isnan(t.limit) else f"{t.psi:+.4f}", (t.psi,)),
             Cell("no limit" if math.isnan(t.limit) else f"{t.limit:.0f}", (t.limit,)),
         )
         for t in c.thresholds
@@ -261,7 +261,7 @@ def _pictures_formats(f: Formats) -> Sequence[Chart]:
 def _sample(options: Mapping[str, Any]) -> bytes:
     from cr_audit.simulate.formats import sample
 
-    return sample(options.get("lists") or 800, options.get("size") or 4, options["seed"])
+    return sample(options.get("lists") or 800, options.get("size") or 4, options.get("seed") or 0)
 
 
 _CURVES = (

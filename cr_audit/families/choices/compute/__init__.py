@@ -184,9 +184,10 @@ class Judged:
         return min((t.adjusted for t in self.made), default=float("nan"))
 
     def verdict(self, level: float) -> Verdict:
-        if not self.made:
-            return Verdict.CANNOT_TELL
-        return Verdict.VIOLATED if self.smallest <= level else Verdict.NOT_REJECTED
+        if self.made and self.smallest <= level:
+            return Verdict.VIOLATED
+        told = any(t.informative for t in self.made)
+        return Verdict.NOT_REJECTED if told else Verdict.CANNOT_TELL
 
 
 def judge_lists(

@@ -62,7 +62,7 @@ def read_attributes(
 
 def _rows(path: str) -> Iterator[tuple[int, Any]]:
     raw, _ = open_raw(path, None)
-    for line, value, _ in Container(path, raw, None).rows():
+    for line, value, *_ in Container(path, raw, None).rows():
         if not isinstance(value, Unparsed):
             yield line, value
 
