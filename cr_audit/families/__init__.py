@@ -116,5 +116,10 @@ for _family in (
         f"{_HERE}.sensitivity",
         ("compute", "rules", "show", "wire", "command", "simulate"),
     ),
+    Family(
+        "choices",
+        f"{_HERE}.choices",
+        ("compute", "rules", "show", "wire", "command", "simulate"),
+    ),
 ):
     register(_family)

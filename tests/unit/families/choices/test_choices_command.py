@@ -1,0 +1,98 @@
+"""``cr-audit choices``: every format carries the family, errors help, nothing hostile gets out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from list_rows import dichotomy, nectar
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "cli"))
+from in_process import called
+
+
+@pytest.fixture(scope="module")
+def lists(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Lists whose reward has the wrong sign, with a hostile name."""
+    rng = np.random.default_rng(1)
+    kinds = rng.permuted(np.tile([0, 0, 0, 1], (250, 1)), axis=1)
+    wants = (rng.random(250) >= 0.62).astype(int)
+    chosen = np.where(kinds == wants[:, None], rng.random((250, 4)), -1).argmax(axis=1)
+    rows = nectar(kinds, chosen, ("::error::\x1b[31m<b>|long", "short"))
+    path = tmp_path_factory.mktemp("lists") / "lists.jsonl"
+    path.write_text("\n".join(json.dumps(r) for r in rows))
+    return str(path)
+
+
+FORMATS = ("table", "json", "markdown", "html", "csv", "sarif", "junit", "github")
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_every_format_carries_the_family(lists: str, format_: str) -> None:
+    code, out, err = called(
+        [
+            "choices",
+            lists,
+            "--format",
+            format_,
+            "--model",
+            "none",
+            "--replicates",
+            "50",
+            "--no-cache",
+        ]
+    )
+    assert code == 0, err
+    assert out
+    assert "\x1b[31m" not in out
+    assert "<b>" not in out or format_ in ("json", "csv", "sarif", "github", "table", "junit")
+    if format_ == "json":
+        document = json.loads(out)
+        part = document["choices"]
+        assert part["verdict"] == "cannot-tell"
+        assert part["groupings"][0]["pairs"][0]["flagged"] is True
+        assert part["remedies"]["recommended"] == "balanced-pairs"
+        assert "CR702" in {f["rule"] for f in document["findings"]}
+    elif format_ != "csv":
+        assert "CR702" in out
+
+
+def test_a_finding_fails_the_run_where_asked(lists: str) -> None:
+    base = ["choices", lists, "--model", "none", "--replicates", "50", "--no-cache"]
+    code, _, _ = called([*base, "--fail-on", "error"])
+    assert code == 1
+
+
+def test_pairs_alone_are_a_report_not_an_error(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"q{i}", "chosen": f"yes {i}", "rejected": f"no, not at all {i}"}
+        for i in range(40)
+    ]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("\n".join(json.dumps(r) for r in rows))
+    code, out, err = called(
+        ["choices", str(path), "--plan", "4", "--model", "none", "--replicates", "50", "--no-cache"]
+    )
+    assert code == 0, err
+    assert "pairs cannot show" in " ".join(out.split())
+    assert "CR709" in out
+
+
+def test_a_plan_of_one_is_a_usage_error(lists: str) -> None:
+    code, _, err = called(["choices", lists, "--plan", "1"])
+    assert code == 2
+    assert "plan" in err
+
+
+def test_two_runs_are_the_same_bytes(tmp_path: Path) -> None:
+    rows = dichotomy(np.random.default_rng(3), 120, 4, 0.6, 0.6)
+    path = tmp_path / "lists.jsonl"
+    path.write_text("\n".join(json.dumps(r) for r in rows))
+    args = ["choices", str(path), "--format", "json", "--model", "none", "--replicates", "50"]
+    one, two = (called([*args, "--no-cache"])[1] for _ in range(2))
+    assert one == two
+    scan = called(["scan", str(path), "--format", "json", "--model", "none", "--no-cache"])[1]
+    assert json.loads(scan)["choices"] == {"not_applicable": "cr-audit choices looks at lists"}
