@@ -23,6 +23,8 @@ LAYERS: dict[str, int] = {
     "sensitivity": 2,
     "readers": 3,
     "embed": 3,
+    "models": 2,
+    "families": 4,
     "analysis": 4,
     "simulate": 4,
     "export": 4,
