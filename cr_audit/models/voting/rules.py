@@ -1,0 +1,231 @@
+"""Six rules on margins, each for many margin matrices at once.
+
+``borda``, ``copeland`` : mean margin; pairs won, a margin of 0 counting half.
+``ranked_pairs`` : pairs are locked in from the widest margin down unless they close a circle.
+``schulze`` : x is above y if the widest path of wins from x to y is wider than the one back; a path
+is as wide as its narrowest margin.
+``split_cycle`` : x defeats y if x beats y by more than the widest path from y back to x; the
+undefeated win. The defeats are not an order: ranks are layers, the undefeated first, then those
+that only they defeat, and so on.
+``maximal_lottery`` : the optimal mixed strategy of the game whose payoffs are the margins; whoever
+it may draw wins, and the others share the next rank (``lottery`` has the probabilities; an order by
+them would depend on clones, who share theirs).
+
+The last four do not let clones change who else wins (``independence`` checks it on data); Borda
+does (and so does a Bradley-Terry fit), Copeland too.
+
+Sources: Tideman (1987) and Zavist & Tideman (1989); Schulze (2011); Holliday & Pacuit (2023);
+Fishburn (1984), Laffond, Laslier & Le Breton (1993); Copeland (1951).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linprog
+
+from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.errors import ComputeError
+from cr_audit.models.places import competition_ranks
+
+SUPPORT = 1e-9
+"""A probability of a maximal lottery below this is 0: what the solver calls feasible."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Order:
+    """rank : int64 (b, m), 1 = best, equal ranks are ties. winners : bool (b, m)."""
+
+    rank: IntArray
+    winners: BoolArray
+
+
+Rule = Callable[[FloatArray], Order]
+"""Margins float64 (b, m, m) -> order."""
+
+
+def borda(margins: FloatArray) -> Order:
+    return _by_score(margins.mean(axis=2))
+
+
+def copeland(margins: FloatArray) -> Order:
+    return _by_score(np.sign(margins).mean(axis=2))
+
+
+def schulze(margins: FloatArray) -> Order:
+    wide = widest_paths(margin_order(margins))
+    above = (wide > wide.transpose(0, 2, 1)).sum(axis=2)
+    # The relation is a strict weak order (Schulze 2011), so counting who is below is ranking.
+    below = (wide < wide.transpose(0, 2, 1)).sum(axis=2)
+    return Order(below + 1, below == 0) if above.size else Order(below, below == 0)
+
+
+def split_cycle(margins: FloatArray) -> Order:
+    place = margin_order(margins)
+    back = widest_paths(place).transpose(0, 2, 1)
+    defeats = (place > 0) & (place > back)
+    rank = np.zeros(margins.shape[:2], np.int64)
+    left = np.ones(margins.shape[:2], np.bool_)
+    layer = 1
+    while left.any():
+        free = left & ~(defeats & left[:, :, None]).any(axis=1)
+        rank[free] = layer
+        left &= ~free
+        layer += 1
+    return Order(competition_ranks(-rank.astype(np.float64), _one(margins)), rank == 1)
+
+
+def ranked_pairs(margins: FloatArray) -> Order:
+    """Equal margins are locked in by the order of their winners, then of their losers."""
+    b, m, _ = margins.shape
+    first, second = np.triu_indices(m, 1)
+    upper = margins[:, first, second]
+    ahead = np.where(upper > 0, first, second)
+    behind = np.where(upper > 0, second, first)
+    size = np.abs(upper)
+    order = np.lexsort((behind, ahead, -size), axis=1)
+    ahead = np.take_along_axis(ahead, order, axis=1)
+    behind = np.take_along_axis(behind, order, axis=1)
+    positive = np.take_along_axis(size, order, axis=1) > 0
+    reach = np.zeros((b, m, m), np.bool_)
+    span = np.arange(b)
+    for k in range(first.size):
+        x, y = ahead[:, k], behind[:, k]
+        new = np.flatnonzero(positive[:, k] & ~reach[span, y, x] & ~reach[span, x, y])
+        if new.size == 0:
+            continue
+        x, y = x[new], y[new]
+        above, below = reach[new, :, x], reach[new, y, :]
+        row = np.arange(new.size)
+        above[row, x] = True
+        below[row, y] = True
+        reach[new] |= above[:, :, None] & below[:, None, :]
+    n_above = reach.sum(axis=1)
+    return Order(competition_ranks(-n_above.astype(np.float64), _one(margins)), n_above == 0)
+
+
+def maximal_lottery(margins: FloatArray) -> Order:
+    support = lottery(margins) > SUPPORT
+    rank = np.where(support, 1, 1 + support.sum(axis=1, keepdims=True))
+    return Order(rank.astype(np.int64), support)
+
+
+RULES: dict[str, Rule] = {
+    "borda": borda,
+    "copeland": copeland,
+    "ranked-pairs": ranked_pairs,
+    "schulze": schulze,
+    "split-cycle": split_cycle,
+    "maximal-lottery": maximal_lottery,
+}
+INDEPENDENT_OF_CLONES = ("ranked-pairs", "schulze", "split-cycle", "maximal-lottery")
+
+
+def _one(margins: FloatArray) -> IntArray:
+    return np.zeros(margins.shape[1], np.int64)
+
+
+def _by_score(score: FloatArray) -> Order:
+    rank = competition_ranks(score, np.zeros(score.shape[1], np.int64))
+    return Order(rank, rank == 1)
+
+
+def margin_order(margins: FloatArray) -> IntArray:
+    """Positive margins as their place among the margins of the matrix, 0 for the rest; (b, m, m).
+
+    Only the order of margins matters to paths, and small integers are four times as fast.
+    """
+    b, m, _ = margins.shape
+    flat = np.maximum(margins, 0.0).reshape(b, -1)
+    order = np.argsort(flat, axis=1)
+    value = np.take_along_axis(flat, order, axis=1)
+    step = np.zeros(value.shape, np.int32)
+    step[:, 1:] = value[:, 1:] > value[:, :-1]
+    place = np.cumsum(step, axis=1, dtype=np.int32)
+    place += (value[:, :1] > 0).astype(np.int32)
+    kind = np.int16 if m * (m - 1) // 2 < 32_000 else np.int32
+    out = np.zeros(flat.shape, kind)
+    np.put_along_axis(out, order, place.astype(kind), axis=1)
+    return out.reshape(b, m, m)
+
+
+def widest_paths(place: IntArray) -> IntArray:
+    """The width of the widest path of positive entries from x to y, (b, m, m); Floyd (1962)."""
+    wide = place.copy()
+    through = np.empty_like(wide)
+    for k in range(place.shape[1]):
+        np.minimum(wide[:, :, k, None], wide[:, None, k, :], out=through)
+        np.maximum(wide, through, out=wide)
+    span = np.arange(place.shape[1])
+    wide[:, span, span] = 0
+    return wide
+
+
+def smith_sets(margins: FloatArray) -> BoolArray:
+    """The smallest set whose members all beat everybody outside; bool (b, m)."""
+    b, m, _ = margins.shape
+    beats = margins > 0
+    score = np.sign(margins).sum(axis=2)
+    order = np.argsort(-score, axis=1, kind="stable")
+    row = np.arange(b)[:, None]
+    ordered = beats[row[:, :, None], order[:, :, None], order[:, None, :]]
+    corner = np.cumsum(np.cumsum(ordered, axis=1), axis=2)
+    k = np.arange(1, m + 1)
+    # Wins of the first k over all, less those among themselves, are k (m - k) at a Smith set.
+    outward: IntArray = corner[:, k - 1, m - 1] - corner[:, k - 1, k - 1]
+    size = np.argmax(outward == k * (m - k), axis=1) + 1
+    out = np.zeros((b, m), np.bool_)
+    np.put_along_axis(out, order, np.arange(m) < size[:, None], axis=1)
+    return out
+
+
+def lottery(margins: FloatArray) -> FloatArray:
+    """p >= 0, Σ p = 1, Σ_x p(x) margin(x, y) >= 0 for all y; float64 (b, m).
+
+    Its support lies in the Smith set (an outsider loses against an equilibrium inside), so that one
+    linear programme of the size of that set is solved, and none for a single winner or a circle of
+    three. Where several lotteries are optimal the solver's vertex is one of them.
+    """
+    sets = smith_sets(margins)
+    out = np.zeros(sets.shape)
+    for i, inside in enumerate(sets):
+        member = np.flatnonzero(inside)
+        game = margins[i][np.ix_(member, member)]
+        out[i, member] = _strategy(game)
+    return out
+
+
+def _strategy(game: FloatArray) -> FloatArray:
+    n = game.shape[0]
+    if n == 1:
+        return np.ones(1)
+    if not game.any():
+        return np.full(n, 1.0 / n)
+    if n == 3:
+        circle = np.abs(np.array([game[1, 2], game[2, 0], game[0, 1]]))
+        if (
+            np.all(circle > 0)
+            and np.unique(np.sign([game[0, 1], game[1, 2], game[2, 0]])).size == 1
+        ):
+            out: FloatArray = circle / circle.sum()
+            return out
+    found = linprog(
+        np.zeros(n),
+        A_ub=-game.T,
+        b_ub=np.zeros(n),
+        A_eq=np.ones((1, n)),
+        b_eq=[1.0],
+        bounds=(0.0, 1.0),
+        method="highs",
+    )
+    if found.x is None:
+        raise ComputeError(
+            "lottery-unsolved",
+            f"the maximal lottery over {n} items was not solved: {found.message}",
+            next_step="leave the maximal lottery out, and report these data",
+        )
+    p = np.where(found.x > SUPPORT, found.x, 0.0)
+    answer: FloatArray = p / p.sum()
+    return answer
