@@ -30,6 +30,8 @@ from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.errors import ComputeError
 from cr_audit.models.places import competition_ranks
 
+IN_CACHE = 65_536
+"""Entries of matrices whose paths are found together: more would not fit the cache of a core."""
 SUPPORT = 1e-9
 """A probability of a maximal lottery below this is 0: what the solver calls feasible."""
 
@@ -78,32 +80,51 @@ def split_cycle(margins: FloatArray) -> Order:
 
 
 def ranked_pairs(margins: FloatArray) -> Order:
-    """Equal margins are locked in by the order of their winners, then of their losers."""
-    b, m, _ = margins.shape
+    """Equal margins are locked in by the order of their winners, then of their losers.
+
+    A defeat of ``split_cycle`` is always locked in (no wider path leads back), so that the closure
+    of these is where the locking starts, and the pairs that it settles are not looked at: none of
+    them could be locked in the other way without a circle. What is left are pairs within circles.
+    """
+    m = margins.shape[1]
+    place = margin_order(margins)
+    defeats = (place > 0) & (place > widest_paths(place).transpose(0, 2, 1))
+    reach = widest_paths(defeats.astype(np.int8)) > 0
     first, second = np.triu_indices(m, 1)
-    upper = margins[:, first, second]
-    ahead = np.where(upper > 0, first, second)
-    behind = np.where(upper > 0, second, first)
-    size = np.abs(upper)
-    order = np.lexsort((behind, ahead, -size), axis=1)
-    ahead = np.take_along_axis(ahead, order, axis=1)
-    behind = np.take_along_axis(behind, order, axis=1)
-    positive = np.take_along_axis(size, order, axis=1) > 0
-    reach = np.zeros((b, m, m), np.bool_)
-    span = np.arange(b)
-    for k in range(first.size):
+    ahead, behind, left = _unsettled(margins, reach, first, second)
+    for k in range(ahead.shape[1]):
         x, y = ahead[:, k], behind[:, k]
-        new = np.flatnonzero(positive[:, k] & ~reach[span, y, x] & ~reach[span, x, y])
+        row = np.flatnonzero(left > k)
+        new = row[~reach[row, y[row], x[row]] & ~reach[row, x[row], y[row]]]
         if new.size == 0:
             continue
         x, y = x[new], y[new]
         above, below = reach[new, :, x], reach[new, y, :]
-        row = np.arange(new.size)
-        above[row, x] = True
-        below[row, y] = True
+        at = np.arange(new.size)
+        above[at, x] = True
+        below[at, y] = True
         reach[new] |= above[:, :, None] & below[:, None, :]
     n_above = reach.sum(axis=1)
     return Order(competition_ranks(-n_above.astype(np.float64), _one(margins)), n_above == 0)
+
+
+def _unsettled(
+    margins: FloatArray, reach: BoolArray, first: IntArray, second: IntArray
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Winners and losers of the pairs without an order yet, widest first, (b, k), and how many."""
+    upper = margins[:, first, second]
+    open_pairs = (upper != 0) & ~reach[:, first, second] & ~reach[:, second, first]
+    left = open_pairs.sum(axis=1)
+    width = int(left.max(initial=0))
+    ahead = np.where(upper > 0, first, second)
+    behind = np.where(upper > 0, second, first)
+    size = np.where(open_pairs, np.abs(upper), -1.0)
+    order = np.lexsort((behind, ahead, -size), axis=1)[:, :width]
+    return (
+        np.take_along_axis(ahead, order, axis=1),
+        np.take_along_axis(behind, order, axis=1),
+        left,
+    )
 
 
 def maximal_lottery(margins: FloatArray) -> Order:
@@ -154,11 +175,15 @@ def margin_order(margins: FloatArray) -> IntArray:
 def widest_paths(place: IntArray) -> IntArray:
     """The width of the widest path of positive entries from x to y, (b, m, m); Floyd (1962)."""
     wide = place.copy()
-    through = np.empty_like(wide)
-    for k in range(place.shape[1]):
-        np.minimum(wide[:, :, k, None], wide[:, None, k, :], out=through)
-        np.maximum(wide, through, out=wide)
-    span = np.arange(place.shape[1])
+    m = place.shape[1]
+    size = max(1, IN_CACHE // max(m * m, 1))
+    for start in range(0, place.shape[0], size):
+        part = wide[start : start + size]
+        through = np.empty_like(part)
+        for k in range(m):
+            np.minimum(part[:, :, k, None], part[:, None, k, :], out=through)
+            np.maximum(part, through, out=part)
+    span = np.arange(m)
     wide[:, span, span] = 0
     return wide
 
