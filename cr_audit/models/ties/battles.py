@@ -74,18 +74,18 @@ def battles(comparisons: Comparisons, covariates: FloatArray | None = None) -> B
     """Add up the comparisons. covariates : float64 (n, q), seen from each row's ``winner``.
 
     Memory: about 60 bytes per comparison and 8 q. ValueError for covariates of the wrong shape or
-    not finite, or for outcomes other than 1 and 1/2.
+    not finite, or for outcomes other than 0, 1/2 and 1.
     """
     c = comparisons
     z = np.zeros((c.n, 0)) if covariates is None else np.asarray(covariates, dtype=np.float64)
     if z.ndim != 2 or z.shape[0] != c.n or not np.isfinite(z).all():
         raise ValueError(f"covariates must be finite and of shape ({c.n}, q), got {z.shape}")
-    if not np.isin(c.outcome, (0.5, 1.0)).all():
-        raise ValueError("outcomes must be 1 or 1/2")
+    if not np.isin(c.outcome, (0.0, 0.5, 1.0)).all():
+        raise ValueError("outcomes must be 0, 1/2 or 1")
     swap = c.winner > c.loser
     first, second = np.where(swap, c.loser, c.winner), np.where(swap, c.winner, c.loser)
     z = np.where(swap[:, None], -z, z)
-    outcome = np.where(c.outcome == 0.5, TIE, np.where(swap, LOSS, WIN))
+    outcome = np.where(c.outcome == 0.5, TIE, np.where(swap == (c.outcome == 1.0), LOSS, WIN))
     key = first * np.int64(c.n_items) + second
     if z.shape[1] == 0:
         if c.n_items**2 <= 4 * c.n:  # adding up beats sorting where pairs are few

@@ -281,3 +281,9 @@ def test_maximum_of_the_likelihood_beats_every_neighbour() -> None:
         move = rng.normal(scale=0.05, size=5)
         assert value(fit.rewards + move[:4], fit.eta + move[4]) < best
     assert rows.counts[LOSS].sum() > 0
+
+
+def test_a_loss_of_the_first_named_is_a_win_of_the_other() -> None:
+    one = battles(Comparisons.of(3, [0, 1, 2, 2], [1, 2, 0, 1], [0.0, 1.0, 0.0, 0.5]))
+    two = battles(Comparisons.of(3, [1, 1, 0, 1], [0, 2, 2, 2], [1.0, 1.0, 1.0, 0.5]))
+    assert (one.counts == two.counts).all()
