@@ -55,6 +55,8 @@ NULLS = (
     Design("30 items, 40 annotators, share .15, near-ties", 30, 10, 0.15, spread=0.02,
            annotators=40),
     Design("10 items, 10 annotators, share .15", 10, 30, 0.15, annotators=10),
+    Design("30 items, level under standard weights, a tenth moved by .2", 30, 30, 0.5,
+           spread=0.0, planted=0.2),
     Design("60 items, sparse, 3 votes a pair, share .15", 60, 3, 0.15, graph="sparse"),
     Design("100 items, 1 vote a pair, share .15", 100, 1, 0.15),
     Design("100 items, 3 votes a pair, share .05, near-ties", 100, 3, 0.05, spread=0.02),
