@@ -18,10 +18,10 @@ import numpy as np
 
 from benchmarks.clones.rows import TUNED, UNSEEN, Pair, pairs
 from cr_audit.arrays import BoolArray, FloatArray
+from cr_audit.clones.find import DEFAULT_RADIUS
+from cr_audit.clones.pairs import TextIndex
+from cr_audit.clones.shingles import Shingles
 from cr_audit.embed import open_backend
-from cr_audit.geometry.clones import DEFAULT_RADIUS
-from cr_audit.geometry.shingles import Shingles
-from cr_audit.geometry.text_pairs import TextIndex
 
 PARTS = ("train", "held-out", "unseen")
 
