@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.marks.designs import NULLS, PLANTED, Design, Drawn, draw
 from cr_audit.arrays import BoolArray
 from cr_audit.models.marks import mark_changes, rate_influences
-from cr_audit.rankings import bootstrap_win_rates
+from cr_audit.models.rankings import bootstrap_win_rates
 
 LEVEL = 0.9
 

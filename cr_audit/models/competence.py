@@ -21,7 +21,7 @@ from scipy.special import expit, log_expit
 from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable, Proportions
-from cr_audit.graph import components
+from cr_audit.models.graph import components
 from cr_audit.models.ties.fit import MAX_ITEMS, solve_positive
 
 MAX_ROUNDS = 200

@@ -34,7 +34,7 @@ import scipy.sparse as sp
 from scipy.stats import t
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, cluster_labels
-from cr_audit.rewards.changes import discordant_pairs
+from cr_audit.models.rewards.changes import discordant_pairs
 
 MAX_PAIRS = 500_000
 BLOCK = 4_000_000

@@ -17,7 +17,7 @@ from scipy.stats import norm, t
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, cluster_labels
 from cr_audit.errors import ComputeError
 from cr_audit.models.places import competition_ranks
-from cr_audit.rewards.selection import subset
+from cr_audit.models.rewards.selection import subset
 
 FitAtPenalty = Callable[[Comparisons, float, FloatArray | None], tuple[FloatArray, FloatArray]]
 """(comparisons, penalty, warm start) -> rewards float64 (m,), NaN without data, next warm start."""

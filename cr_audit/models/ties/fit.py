@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable, Proportions
 from cr_audit.errors import ComputeError
-from cr_audit.graph import components
+from cr_audit.models.graph import components
 from cr_audit.models.ties.battles import Battles
 from cr_audit.models.ties.links import LINKS, TIE, Link
 

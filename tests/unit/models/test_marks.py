@@ -16,7 +16,7 @@ from cr_audit.models.marks import (
     mark_changes,
     rate_influences,
 )
-from cr_audit.rankings import win_rates
+from cr_audit.models.rankings import win_rates
 
 
 class Known:

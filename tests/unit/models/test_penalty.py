@@ -14,7 +14,7 @@ from cr_audit.models.penalty import (
     row_log_likelihood,
     vanishing_penalty,
 )
-from cr_audit.rewards.tabular import fit_tabular
+from cr_audit.models.rewards.tabular import fit_tabular
 
 GRID = tuple(10.0 ** np.arange(-5.0, 0.6, 0.5))
 
