@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from cr_audit.audits.rules import BY_ID
 
 from cr_audit.analysis import Analysis
 from cr_audit.analysis.reward_facts import Rewards, Subjects
 from cr_audit.arrays import NotApplicable
-from cr_audit.audits.rules import BY_ID
 from cr_audit.findings import Finding
 from cr_audit.models.rewards.changes import Changes
 

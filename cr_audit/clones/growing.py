@@ -14,7 +14,7 @@ from cr_audit.clones.find import CloneReport, find_clones
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.clones.searches import AllPairs, SetIndex, Units
 from cr_audit.clones.shingles import Shingles, UInt64Array
-from cr_audit.weights.growing import Keep
+from cr_audit.weights.scheme import Keep
 
 
 @dataclass(frozen=True, slots=True, eq=False)

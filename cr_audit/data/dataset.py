@@ -109,6 +109,11 @@ class PreferenceDataset:
         return self.prompts.height
 
     @property
+    def prompt_of(self) -> IntArray:
+        """The prompt of each alternative: int64 (n_alternatives,)."""
+        return self.alternatives["prompt"].to_numpy().astype(np.int64)
+
+    @property
     def n_ties(self) -> int:
         return int((self.comparisons["outcome"] == 0.5).sum())
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import IntArray
-from cr_audit.audits.gate_rules import GATE_RULES
 from cr_audit.data.identity import digest
 from cr_audit.findings import Finding
 from cr_audit.gate.compare import BatchEffect
 from cr_audit.gate.growth import ClusterGain
 from cr_audit.gate.policy import Policy
+from cr_audit.gate.rules import GATE_RULES
 
 MAX_ROWS = 5
 TELLING = ("CR608", "CR609", "CR602", "CR607", "CR606", "CR610")

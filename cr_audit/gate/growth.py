@@ -104,7 +104,7 @@ def growth(
         return clones
     if isinstance(earlier, NotApplicable):
         return earlier
-    prompt_of = after.dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    prompt_of = after.dataset.prompt_of
     group = clones.prompt_labels.labels[prompt_of]
     copied_old = _copied(earlier)
     copied_new = _copied(clones)[new]

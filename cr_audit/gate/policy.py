@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from cr_audit.audits.gate_rules import GATE_RULES
 from cr_audit.errors import InputError
 from cr_audit.findings import Severity
 from cr_audit.gate.boundaries import FAIL_ON
+from cr_audit.gate.rules import GATE_RULES
 from cr_audit.gate.waivers import Waiver, parse_waivers
 
 PROFILES = ("lenient", "default", "strict")

@@ -9,10 +9,10 @@ from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from cr_audit.audits.gate_rules import GATE_RULES
 from cr_audit.errors import InputError
 from cr_audit.findings import Finding
 from cr_audit.gate.boundaries import expired
+from cr_audit.gate.rules import GATE_RULES
 
 _NAMES = {rule.id: rule.name for rule in GATE_RULES}
 # A waiver cannot waive what is said about waivers.

@@ -8,9 +8,9 @@ from itertools import groupby
 from cr_audit.arrays import NotApplicable
 from cr_audit.gate.finding import cluster_subject, rows_holding
 from cr_audit.gate.growth import ClusterGain, copies_in
-from cr_audit.report.escape import visible
 from cr_audit.report.gate import GateReport
 from cr_audit.wording import plural, verb
+from cr_audit.write.escape import visible
 
 MAX_RANGES = 8
 OF_ONE_CLUSTER = {"CR604", "CR605", "CR607"}

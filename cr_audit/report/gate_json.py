@@ -14,9 +14,9 @@ from cr_audit.gate.verdict import BINS
 from cr_audit.models.graph import Dominance, GraphHealth
 from cr_audit.models.rankings.added import RateChange
 from cr_audit.report.gate import GateReport
-from cr_audit.report.indented import indented
 from cr_audit.report.json_v1 import to_document
 from cr_audit.report.json_values import clean
+from cr_audit.write.indented import indented
 
 
 def render_gate_json(report: GateReport, *, full_text: bool = False) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cr_audit.report.escape import markdown, shorten
 from cr_audit.report.gate import (
     BIN_WORDS,
     SHARES,
@@ -18,6 +17,7 @@ from cr_audit.report.gate import (
 )
 from cr_audit.report.gate_advice import acceptance, advice, commands
 from cr_audit.wording import percent, plural, verb
+from cr_audit.write.escape import markdown, shorten
 
 MAX_FINDINGS = 20
 MAX_GAINS = 10

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from cr_audit.arrays import NotApplicable
 from cr_audit.gate.verdict import Judged
-from cr_audit.report.escape import shorten, visible
 from cr_audit.report.gate import (
     BIN_WORDS,
     SHARES,
@@ -39,6 +38,7 @@ from cr_audit.report.screen import (
 )
 from cr_audit.report.words import name_of
 from cr_audit.wording import percent, plural, verb
+from cr_audit.write.escape import shorten, visible
 
 MAX_PER_RULE = 3
 MAX_GAINS = 6

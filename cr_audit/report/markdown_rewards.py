@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cr_audit.analysis.facts import Analysis
 from cr_audit.arrays import NotApplicable
-from cr_audit.report.escape import markdown, shorten
 from cr_audit.report.reward_words import shown_order
+from cr_audit.write.escape import markdown, shorten
 
 MAX_ROWS = 20
 TEXT = 80

@@ -13,7 +13,6 @@ from cr_audit.analysis.reward_facts import MOVED, HeldOut, Rewards, Subjects
 from cr_audit.arrays import NotApplicable
 from cr_audit.findings import Finding
 from cr_audit.models.rewards.changes import Changes
-from cr_audit.report.escape import shorten, visible
 from cr_audit.report.reward_words import (
     chart_items,
     fits_of,
@@ -34,6 +33,7 @@ from cr_audit.report.slope_chart import Slope, braille_rows, svg
 from cr_audit.report.terminal import finding_section, report_header
 from cr_audit.report.win_rate_tables import win_rate_section
 from cr_audit.wording import percent, plural
+from cr_audit.write.escape import shorten, visible
 
 MAX_ITEMS = 15
 MAX_WIN_RATES = 8

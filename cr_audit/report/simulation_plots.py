@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from cr_audit.report.svg_text import svg_text, text_width
 from cr_audit.simulate.case_study import CLONES, CaseRow, CaseStudy
 from cr_audit.simulate.catalogue import Facts
 from cr_audit.simulate.robustness import ExampleRates, RobustnessRate
 from cr_audit.simulate.table3 import Table3
 from cr_audit.simulate.voronoi_figures import Figure, VoronoiFigures
+from cr_audit.write.svg_text import svg_text, text_width
 
 # Okabe and Ito's colours, told apart by readers who do not see red and green alike.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#777777"

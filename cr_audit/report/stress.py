@@ -6,13 +6,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cr_audit.arrays import NotApplicable
-from cr_audit.report.escape import shorten, visible
 from cr_audit.report.screen import Screen, heading, to_text
 from cr_audit.report.simulations import sentence, table
 from cr_audit.simulate.clone_weights import STANDARD
 from cr_audit.simulate.flips import CloneFlip, RemovalFlip
 from cr_audit.simulate.stress import Stress, StressRow
 from cr_audit.wording import percent, plural
+from cr_audit.write.escape import shorten, visible
 
 MAX_ROWS_LISTED = 10
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from cr_audit.analysis.facts import Analysis
 from cr_audit.arrays import NotApplicable
-from cr_audit.report.indented import indented
 from cr_audit.report.json_v1 import to_document
 from cr_audit.report.json_values import clean
 from cr_audit.simulate.flips import CloneFlip, RemovalFlip
 from cr_audit.simulate.stress import Stress, StressRow
+from cr_audit.write.indented import indented
 
 TEXT_LENGTH = 200
 

@@ -19,19 +19,17 @@ if its graph allows it.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg.lapack import dgesv
 from scipy.sparse.linalg import splu
 from scipy.special import expit
-from threadpoolctl import ThreadpoolController
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.engine import one_blas_thread
 
 # Items up to which a dense J is factorised: measured crossover, benchmarks/README.md "Refit".
 DENSE_LIMIT = 80
@@ -48,18 +46,6 @@ FORCING = 0.03
 WORSE = 4.0
 # Largest change of one reward difference, in log-odds, that one step may make.
 REACH = 8.0
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    # Looking for the libraries takes longer than a fit of ten alternatives: once is enough.
-    return ThreadpoolController()
-
-
-def one_blas_thread() -> AbstractContextManager[object]:
-    """LAPACK on one thread: several would change the last bits with the number of cores."""
-    context: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
-    return context
 
 
 class FitStatus(StrEnum):

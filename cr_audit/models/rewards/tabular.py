@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, Proportions
-from cr_audit.models.rewards.moments import MAX_ITERATIONS, FitStatus, MomentSystem, one_blas_thread
+from cr_audit.engine import one_blas_thread
+from cr_audit.models.rewards.moments import MAX_ITERATIONS, FitStatus, MomentSystem
 from cr_audit.models.rewards.objective import check_penalty, check_weights, pair_terms
 
 # ‖F‖∞ <= TOLERANCE means that every reward is within TOLERANCE/λ of the exact one.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -11,22 +10,21 @@ from cases import DISTINCT, SAMPLES, analysed, labelled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cr_audit.analysis import Analysis, mlp_fits
+from cr_audit.analysis import Analysis
 from cr_audit.analysis.refit import refit
 from cr_audit.analysis.reward_facts import Rewards
-from cr_audit.analysis.reward_problem import MLP_PENALTIES
 from cr_audit.arrays import Comparisons, NotApplicable
 from cr_audit.audits import run_audits
 from cr_audit.errors import ComputeError, UsageError
-from cr_audit.models.rewards import mlp
 from cr_audit.models.rewards.changes import Changes, restore_weights
+from cr_audit.models.rewards.kinds.mlp import MLP
 from cr_audit.models.rewards.networks import Training
 from cr_audit.models.rewards.objective import moment_residual, pair_terms
 from cr_audit.models.rewards.tabular import fit_tabular
 
 
 def rewards_of(analysis: Analysis, **options: object) -> Rewards:
-    found = refit(analysis, n_threads=1, **options).rewards  # type: ignore[arg-type]
+    found = refit(analysis, workers=1, **options).rewards  # type: ignore[arg-type]
     assert isinstance(found, Rewards)
     return found
 
@@ -38,7 +36,7 @@ def changes_of(rewards: Rewards) -> Changes:
 
 @pytest.fixture(scope="module")
 def sample() -> Analysis:
-    return refit(analysed(SAMPLES / "clone_robust.jsonl", n_replicates=300), n_threads=1)
+    return refit(analysed(SAMPLES / "clone_robust.jsonl", n_replicates=300), workers=1)
 
 
 def arena(copies: int = 0) -> list[dict[str, object]]:
@@ -183,7 +181,7 @@ def test_exact_copies_that_share_their_weight_change_nothing() -> None:
 
 def test_a_second_run_gives_the_same_numbers_on_any_number_of_threads() -> None:
     analysis = analysed(SAMPLES / "clone_robust.jsonl")
-    one, two = rewards_of(analysis), refit(analysis, n_threads=3).rewards
+    one, two = rewards_of(analysis), refit(analysis, workers=3).rewards
     assert isinstance(two, Rewards)
     a, b = changes_of(one), changes_of(two)
     assert np.array_equal(a.interval_shift, b.interval_shift)
@@ -213,7 +211,7 @@ def test_linear_rewards_of_few_responses_are_free_and_said_to_be() -> None:
     rows = [
         labelled(f"Question {k}?", f"{DISTINCT[k]} yes", f"{DISTINCT[k]} no") for k in range(12)
     ]
-    analysis = refit(analysed(rows), n_threads=1)
+    analysis = refit(analysed(rows), workers=1)
     assert isinstance(analysis.rewards, Rewards)
     assert analysis.rewards.n_coordinates == analysis.dataset.n_alternatives == 24
     assert "CR207" in [f.rule for f in run_audits(analysis)]
@@ -263,19 +261,17 @@ def test_networks_have_a_penalty_curve_replicates_and_causes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     short = Training(learning_rate=3e-3, batch_size=64, n_steps=40)
-    monkeypatch.setattr(mlp_fits, "Training", lambda: short)
-    quick = partial(mlp.fit_mlp, learning_rate=3e-3, batch_size=64, n_steps=40)
-    monkeypatch.setattr(mlp, "fit_mlp", quick)
+    monkeypatch.setattr(MLP, "training", short)
     analysis = analysed(
         SAMPLES / "clone_robust.jsonl", reward="mlp", penalty="auto", n_replicates=300
     )
-    r, again = rewards_of(analysis), refit(analysis, n_threads=3).rewards
+    r, again = rewards_of(analysis), refit(analysis, workers=3).rewards
     assert isinstance(r.curves, tuple)
-    assert r.curves[0].penalties.tolist() == sorted(MLP_PENALTIES, reverse=True)
+    assert r.curves[0].penalties.tolist() == sorted(MLP.penalties, reverse=True)
     assert changes_of(r).n_replicates == 30
     assert "one network trained in each" in r.intervals
     assert isinstance(r.groups, tuple)
-    assert len(r.effects) == min(len(r.groups), mlp_fits.MAX_MLP_GROUPS) > 0
+    assert len(r.effects) == min(len(r.groups), MLP.max_groups or 0) > 0
     assert isinstance(again, Rewards)
     assert changes_of(again).interval_shift.tobytes() == changes_of(r).interval_shift.tobytes()
     assert again.effects == r.effects

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cr_audit.clones import pairs as text_pairs_module
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import NotApplicable
+from cr_audit.clones import pairs as text_pairs_module
 from cr_audit.clones.find import DEFAULT_RADIUS, CloneReport, Cluster, find_clones
 from cr_audit.clones.shingles import text_distance
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cr_audit.clones import pairs as module
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cr_audit.clones import pairs as module
 from cr_audit.clones.pairs import MIN_SHINGLES, TextIndex, TextPairs, text_pairs
 from cr_audit.clones.shingles import Shingles, text_distance
 

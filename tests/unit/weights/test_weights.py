@@ -14,15 +14,11 @@ from hypothesis import strategies as st
 import cr_audit.weights.sampling as voronoi
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.weights.contexts import paired_contexts
-from cr_audit.weights.estimates import (
-    CAUTIONS,
-    cluster_weights,
-    merge_duplicates,
-    uniform_weights,
-    voronoi_weights,
-    weights_from_gram,
-)
+from cr_audit.weights.estimates import CAUTIONS, merge_duplicates
+from cr_audit.weights.schemes.cluster import cluster_weights
+from cr_audit.weights.schemes.uniform import uniform_weights
 from cr_audit.weights.spaces import SPACES, Box
+from cr_audit.weights.voronoi import voronoi_weights, weights_from_gram
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -140,7 +140,7 @@ def test_same_bytes_whatever_the_threads(monkeypatch: pytest.MonkeyPatch) -> Non
             fits,
             n_replicates=60,
             draw_weights=draws,
-            n_threads=threads,
+            workers=threads,
             rng=np.random.default_rng(1),
         )
         for threads in (1, 3)
