@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, log_expit
-from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable, Proportions
+from cr_audit.engine import one_blas_thread
 from cr_audit.models.graph import components
 from cr_audit.models.ties.fit import MAX_ITEMS, solve_positive
 
@@ -70,7 +70,7 @@ def fit_competence(
         return NotApplicable(f"more than {MAX_ITEMS:,} items")
     votes = _votes(c, known, judge.astype(np.int64), judges.size)
     model = _Alternating(votes, prior_precision)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         a = np.ones(judges.size)
         r = model.rewards(np.zeros(c.n_items), a)
         equal = model.log_likelihood(r, a)

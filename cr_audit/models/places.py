@@ -22,9 +22,9 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm, t
-from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.engine import one_blas_thread
 
 TIE = 1e-9
 """Scores closer than this are one place: rounding is not an order."""
@@ -206,7 +206,7 @@ def leading(
     if n == 1:
         out[member] = share[member] = 1.0
         return Leading(out, 0.0, share)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         centre = np.eye(n) - 1.0 / n
         cov = centre @ covariance[np.ix_(member, member)] @ centre
         values, vectors = eigh(cov + np.full((n, n), -1.0))  # the constant goes to -n, first

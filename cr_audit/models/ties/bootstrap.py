@@ -10,13 +10,12 @@ its own.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import lapack
-from threadpoolctl import threadpool_limits
 
+from cr_audit import engine
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.errors import ComputeError
 from cr_audit.models.ties.battles import Battles
@@ -58,13 +57,13 @@ def bootstrap_ties(
     *,
     n_replicates: int = 1000,
     clusters: IntArray | None = None,
-    n_threads: int = 1,
+    workers: int | None = None,
     rng: np.random.Generator,
 ) -> TieBootstrap:
     """``n_replicates`` fits like ``fit`` (its link and prior) to resampled ``rows``.
 
     clusters : int64 (n,), one per comparison that ``rows`` was made of. The result does not depend
-    on ``n_threads``. Time for 10^6 battles over 200 items: benchmarks/README.md "Leaderboard".
+    on ``workers``. Time for 10^6 battles over 200 items: benchmarks/README.md "Leaderboard".
     Raises ComputeError ``bootstrap-one-cluster`` below two units.
     """
     problem = Problem(rows, LINKS[fit.link], fit.prior_precision)
@@ -78,10 +77,9 @@ def bootstrap_ties(
         )
     share = rows.counts.ravel() / rows.total
     size = int(np.clip(BLOCK // max(rows.n_cells, 1), 1, LARGEST_BLOCK))
-    starts = list(range(0, n_replicates, size))
-    children = rng.spawn(len(starts))
+    blocks = engine.spans(n_replicates, size)
     out = np.empty((problem.n_parameters, n_replicates))
-    tally = np.zeros((len(starts), 2), np.int64)
+    n_newton = n_missed = 0
     inverse, info = lapack.dpotri(lapack.dpotrf(fit.hessian, lower=1)[0], lower=1)
     if info != 0:
         raise FloatingPointError("the curvature of the fit is singular")
@@ -96,16 +94,16 @@ def bootstrap_ties(
             counts = np.asarray(member @ draw.astype(np.float64))
         return np.ascontiguousarray(counts).reshape(3, rows.n_cells, b)
 
-    def work(block: int) -> None:
-        stop = min(starts[block] + size, n_replicates)
-        counts = drawn(stop - starts[block], children[block])
-        x, n_newton, n_missed = _solve(problem, counts, fit.parameters, inverse)
-        out[:, starts[block] : stop] = x
-        tally[block] = n_newton, n_missed
+    def work(block: slice, child: np.random.Generator) -> tuple[slice, tuple[FloatArray, int, int]]:
+        counts = drawn(block.stop - block.start, child)
+        return block, _solve(problem, counts, fit.parameters, inverse)
 
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
-        for _ in pool.map(work, range(len(starts))):
-            pass
+    for block, (x, newton, missed) in engine.map(
+        work, blocks, rng=rng, workers=workers, local=True
+    ):
+        out[:, block] = x
+        n_newton += newton
+        n_missed += missed
     m, q = problem.m, problem.q
     rewards = out[:m].T.copy()
     rewards[:, problem.component < 0] = np.nan
@@ -115,8 +113,8 @@ def bootstrap_ties(
         eta=out[-1].copy() if problem.link.has_eta else np.zeros(n_replicates),
         n_units=n_units,
         clustered=clusters is not None,
-        n_newton=int(tally[:, 0].sum()),
-        n_not_converged=int(tally[:, 1].sum()),
+        n_newton=n_newton,
+        n_not_converged=n_missed,
     )
 
 

@@ -222,7 +222,7 @@ def test_bootstrap_and_sandwich_agree_and_threads_change_no_byte(name: str) -> N
     rows = battles(c)
     fit = fit_ties(rows, name, prior_precision=0.1)
     one, two = (
-        bootstrap_ties(rows, fit, n_replicates=400, n_threads=k, rng=np.random.default_rng(3))
+        bootstrap_ties(rows, fit, n_replicates=400, workers=k, rng=np.random.default_rng(3))
         for k in (1, 2)
     )
     assert one.rewards.tobytes() == two.rewards.tobytes()
