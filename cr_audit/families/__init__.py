@@ -93,6 +93,11 @@ for _family in (
     Family("weights", f"{_HERE}.weights", ("rules", "show", "wire", "command"), in_scan=True),
     Family("rankings", f"{_HERE}.rankings", ("rules", "show", "wire", "command"), in_scan=True),
     Family("comparisons", f"{_HERE}.comparisons", ("rules",), in_scan=True),
+    Family(
+        "leaderboard",
+        f"{_HERE}.leaderboard",
+        ("compute", "rules", "show", "wire", "command"),
+    ),
     Family("rows", f"{_HERE}.rows", ("rules", "show", "wire"), in_scan=True),
 ):
     register(_family)

@@ -126,6 +126,25 @@ def _difference(of: Influence, x: IntArray, y: IntArray) -> tuple[FloatArray, Fl
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CovarianceGaps:
+    """``Gaps`` from the covariances of both scores, float64 (m, m) each; n_units - 1 degrees of
+    freedom."""
+
+    first: FloatArray
+    second: FloatArray
+    n_units: float = np.inf
+
+    def errors(self, x: IntArray, y: IntArray) -> tuple[FloatArray, FloatArray]:
+        error = np.stack(
+            [
+                np.sqrt(np.maximum(c[x, x] + c[y, y] - 2.0 * c[x, y], 0.0))
+                for c in (self.first, self.second)
+            ]
+        )
+        return error, np.full_like(error, self.n_units - 1.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ReplicateGaps:
     """``Gaps`` from replicates of both scores, float64 (2, b, m), NaN where a score is missing.
 

@@ -188,6 +188,7 @@ def leading(
     covariance: FloatArray,
     component: IntArray,
     *,
+    spread: float | None = None,
     n_draws: int = 20_000,
     rng: np.random.Generator,
 ) -> Leading:
@@ -197,6 +198,8 @@ def leading(
     normal with mean S (S + C)⁻¹ scores and covariance S - S (S + C)⁻¹ S over contrasts; the share
     of draws in which an item is largest is its probability. A share of bootstrap resamples is the
     limit s -> ∞, and too sure of itself where s is not large against the errors.
+    spread : s, estimated where None; infinite where the scores and their covariance come from a fit
+    that has a prior of its own (``ties.fit.covariance``).
     """
     member = np.flatnonzero((component == 0) & np.isfinite(scores))
     out, share = np.zeros(scores.shape[0]), np.zeros(scores.shape[0])
@@ -212,8 +215,10 @@ def leading(
         values, vectors = eigh(cov + np.full((n, n), -1.0))  # the constant goes to -n, first
         values, vectors = np.maximum(values[1:], 0.0), vectors[:, 1:]
         found = vectors.T @ scores[member]
-        spread2 = _spread(found, values)
-        shrink = spread2 / (spread2 + values) if spread2 > 0 else np.zeros_like(values)
+        spread2 = _spread(found, values) if spread is None else spread**2
+        shrink = np.ones_like(values)
+        if np.isfinite(spread2):
+            shrink = spread2 / (spread2 + values) if spread2 > 0 else np.zeros_like(values)
         noise = rng.standard_normal((n_draws, n - 1))
         posterior = (shrink * found + noise * np.sqrt(shrink * values)) @ vectors.T
         # The tie of equal items with no error at all is a tie in every draw.

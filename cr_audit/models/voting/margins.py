@@ -1,7 +1,7 @@
 """Who beats whom by how much: margin matrices of the data and of resamples.
 
-margin(x, y) = p(x≻y) - p(y≻x) in [-1, 1], a tie counting half each way; 0 where x and y were not
-compared. Margins are shares, not counts: a pair that was compared more often does not count more,
+margin(x, y) = p(x≻y) - p(y≻x) in [-1, 1], a tie counting half each way; NaN where x and y were not
+compared, 0 on the diagonal. Margins are shares, not counts: a pair that was compared more often does not count more,
 so that over-sampled pairs decide nothing by their number.
 """
 
@@ -32,9 +32,10 @@ def margins_of(rows: Battles, counts: FloatArray) -> FloatArray:
         start = np.searchsorted(inverse[order], np.arange(pair.shape[0]))
         ahead = np.add.reduceat(ahead[order], start, axis=0)
         total = np.add.reduceat(total[order], start, axis=0)
-    share = np.divide(ahead, total, out=np.zeros_like(total), where=total > 0)
+    share = np.divide(ahead, total, out=np.full_like(total, np.nan), where=total > 0)
     share = np.round(share, DIGITS) + 0.0
-    out = np.zeros((b, m, m))
+    out = np.full((b, m, m), np.nan)
+    out[:, np.arange(m), np.arange(m)] = 0.0
     first, second = pair // m, pair % m
     out[:, first, second] = share.T
     out[:, second, first] = -share.T
@@ -64,7 +65,7 @@ def drawn_margins(
     """Blocks (b, m, m) of margins of resampled battles (or clusters), ``n_replicates`` in all.
 
     The draws do not depend on the size of a block. A pair all of whose battles were left out of a
-    resample has margin 0 there: the resample knows nothing of it.
+    resample has margin NaN there: the resample knows nothing of it.
     """
     member = None if clusters is None else rows.membership(clusters)
     n_units = round(rows.total) if member is None else int(member.shape[1])

@@ -1,6 +1,8 @@
 """Six rules on margins, each for many margin matrices at once.
 
-``borda``, ``copeland`` : mean margin; pairs won, a margin of 0 counting half.
+A pair that was not compared (NaN) is a margin of 0 to the rules that follow paths.
+
+``borda``, ``copeland`` : mean margin over observed opponents and itself; the same of its sign.
 ``ranked_pairs`` : pairs are locked in from the widest margin down unless they close a circle.
 ``schulze`` : x is above y if the widest path of wins from x to y is wider than the one back; a path
 is as wide as its narrowest margin.
@@ -49,19 +51,24 @@ Rule = Callable[[FloatArray], Order]
 
 
 def borda(margins: FloatArray) -> Order:
-    return _by_score(margins.mean(axis=2))
+    return _by_score(_mean(margins))
 
 
 def copeland(margins: FloatArray) -> Order:
-    return _by_score(np.sign(margins).mean(axis=2))
+    return _by_score(_mean(np.sign(margins)))
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    known = np.isfinite(values)
+    out: FloatArray = np.where(known, values, 0.0).sum(axis=2) / known.sum(axis=2)
+    return out
 
 
 def schulze(margins: FloatArray) -> Order:
     wide = widest_paths(margin_order(margins))
-    above = (wide > wide.transpose(0, 2, 1)).sum(axis=2)
-    # The relation is a strict weak order (Schulze 2011), so counting who is below is ranking.
-    below = (wide < wide.transpose(0, 2, 1)).sum(axis=2)
-    return Order(below + 1, below == 0) if above.size else Order(below, below == 0)
+    # The relation is a strict weak order (Schulze 2011), so counting who is above is ranking.
+    above = (wide < wide.transpose(0, 2, 1)).sum(axis=2)
+    return Order(above + 1, above == 0)
 
 
 def split_cycle(margins: FloatArray) -> Order:
@@ -112,7 +119,7 @@ def _unsettled(
     margins: FloatArray, reach: BoolArray, first: IntArray, second: IntArray
 ) -> tuple[IntArray, IntArray, IntArray]:
     """Winners and losers of the pairs without an order yet, widest first, (b, k), and how many."""
-    upper = margins[:, first, second]
+    upper = np.nan_to_num(margins[:, first, second])
     open_pairs = (upper != 0) & ~reach[:, first, second] & ~reach[:, second, first]
     left = open_pairs.sum(axis=1)
     width = int(left.max(initial=0))
@@ -159,7 +166,7 @@ def margin_order(margins: FloatArray) -> IntArray:
     Only the order of margins matters to paths, and small integers are four times as fast.
     """
     b, m, _ = margins.shape
-    flat = np.maximum(margins, 0.0).reshape(b, -1)
+    flat = np.maximum(np.nan_to_num(margins), 0.0).reshape(b, -1)
     order = np.argsort(flat, axis=1)
     value = np.take_along_axis(flat, order, axis=1)
     step = np.zeros(value.shape, np.int32)
@@ -191,6 +198,7 @@ def widest_paths(place: IntArray) -> IntArray:
 def smith_sets(margins: FloatArray) -> BoolArray:
     """The smallest set whose members all beat everybody outside; bool (b, m)."""
     b, m, _ = margins.shape
+    margins = np.nan_to_num(margins)
     beats = margins > 0
     score = np.sign(margins).sum(axis=2)
     order = np.argsort(-score, axis=1, kind="stable")
@@ -213,6 +221,7 @@ def lottery(margins: FloatArray) -> FloatArray:
     linear programme of the size of that set is solved, and none for a single winner or a circle of
     three. Where several lotteries are optimal the solver's vertex is one of them.
     """
+    margins = np.nan_to_num(margins)
     sets = smith_sets(margins)
     out = np.zeros(sets.shape)
     for i, inside in enumerate(sets):
