@@ -7,9 +7,10 @@ from them, adds the settings that every command has, and hands a ``Run`` to ``re
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Command:
     files : "required"; "last" where the last files read serve if none is named; "batch" for new
     rows that may be left out. fits : whether it has the settings of a fit. judged : whether
     findings can fail it (``--fail-on``). plots : whether it draws. known_formats : () for all.
-    report : makes the report, or "module:function" that does, imported when it runs.
+    report : makes the report, or "module:function" that does, imported when it runs. instead :
+    called first with the command's own options and the file after -o; a line that it returns is
+    all that is printed, and no report is made.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Command:
     fits: bool = False
     judged: bool = False
     plots: str = ""
+    instead: Callable[[Mapping[str, Any], Path | None], str | None] | None = None
 
     def make(self, run: Run) -> Report:
         """The report of one run."""

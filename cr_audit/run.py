@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -198,6 +198,17 @@ class Run:
             cache=self.cache,
             progress=self.progress,
         )
+
+    def on(self, analysis: Analysis, sources: Mapping[str, str]) -> Run:
+        """The same run on other data, whose base facts are known. sources : of its settings."""
+        other = replace(
+            self,
+            given=Given(analysis.settings, self.reading, sources),
+            dataset_given=analysis.dataset,
+            _made={},
+        )
+        other.once("analysis", lambda: analysis)
+        return other
 
     def facts(self, family: str) -> Any:
         """The facts of one family, computed once."""

@@ -234,6 +234,9 @@ def _tidied(value: Any, definitions: Mapping[str, Any]) -> Any:
         if key == "properties":
             out[key] = {k.rstrip("_"): _tidied(v, definitions) for k, v in inside.items()}
             continue
+        if key == "required":
+            out[key] = [k.rstrip("_") for k in inside]
+            continue
         out[key] = _tidied(inside, definitions)
     choices = out.get("anyOf")
     if isinstance(choices, list):

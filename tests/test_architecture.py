@@ -20,7 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"analysis", "simulate"}),
     frozenset({"run", "heads", "wire", "reports", "commands"}),
     frozenset({"families", "gate"}),
-    frozenset({"write"}),
+    frozenset({"write", "contract"}),
     frozenset({"cli"}),
 )
 FLOOR = {room: k for k, rooms in enumerate(FLOORS) for room in rooms}

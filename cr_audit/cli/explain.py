@@ -46,9 +46,9 @@ def explain(
 def known_rules() -> tuple[Rule, ...]:
     """Every rule, of families and of the gate, by id."""
     from cr_audit.families import all_rules
-    from cr_audit.gate.rules import GATE_RULES
+    from cr_audit.gate.rules import gate_rules
 
-    return tuple(sorted((*all_rules(), *GATE_RULES), key=lambda r: r.id))
+    return tuple(sorted((*all_rules(), *gate_rules()), key=lambda r: r.id))
 
 
 def _about(name: str) -> list[Block]:

@@ -13,7 +13,7 @@ from cr_audit.cli.config import Config, read_config
 from cr_audit.cli.outputs import Outputs, outputs_of, refuse_inputs
 from cr_audit.cli.progress import progress_bar
 from cr_audit.commands import Command
-from cr_audit.files import write_stderr
+from cr_audit.files import write_stderr, write_stdout
 from cr_audit.run import Run
 from cr_audit.settings import SETTINGS, Given, parse_map, parse_penalty, resolve
 
@@ -23,6 +23,11 @@ def execute(command: Command, **given: Any) -> None:
     given = {
         name: value.value if isinstance(value, Enum) else value for name, value in given.items()
     }
+    if command.instead is not None:
+        said = command.instead({o.name: given[o.name] for o in command.options}, given["output"])
+        if said is not None:
+            write_stdout(said + "\n")
+            raise typer.Exit
     outputs = outputs_of(
         given.pop("format_"),
         given.pop("output"),
@@ -89,6 +94,9 @@ def _check_outputs(run: Run, config: Config, outputs: Outputs) -> None:
     inputs: list[str | Path] = [*run.files, *(run.options.get("baseline") or [])]
     inputs += [p for p in (config.path, run.embeddings, run.options.get("known")) if p]
     refuse_inputs(outputs.files, inputs)
+    known = run.options.get("write_baseline")
+    if known is not None:
+        refuse_inputs([known], [*run.files, *(run.options.get("baseline") or [])])
 
 
 def _find_files(run: Run) -> None:

@@ -92,6 +92,11 @@ class Growth:
     spread: CloneRate | NotApplicable
     n_tests: int
 
+    @property
+    def rates(self) -> dict[Scope, CloneRate | NotApplicable]:
+        """Both rates, by the scope of the clusters whose members they count."""
+        return {"response": self.rate, "boilerplate": self.spread}
+
 
 def growth(
     before: Analysis, after: Analysis, old: IntArray, new: BoolArray, n_rows: IntArray

@@ -63,5 +63,5 @@ def _finding(suite: ET.Element, prefix: str, told: Told) -> None:
     elif told.bin == "below_threshold":
         ET.SubElement(case, "system-out").text = body
     else:
-        why = f"waived by {told.waived_by}" if told.waived_by else "known"
+        why = f"waived: {told.waived_by}" if told.waived_by else "known"
         ET.SubElement(case, "skipped", {"message": visible(why)})

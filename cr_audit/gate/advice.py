@@ -5,36 +5,32 @@ from __future__ import annotations
 import shlex
 from itertools import groupby
 
-from cr_audit.arrays import NotApplicable
-from cr_audit.gate.finding import cluster_subject, rows_holding
+from cr_audit.findings import Finding
+from cr_audit.gate.decision import Decision
 from cr_audit.gate.growth import ClusterGain, copies_in
-from cr_audit.report.gate import GateReport
+from cr_audit.gate.rules import BY_ID
+from cr_audit.gate.subjects import cluster_subject, rows_holding
 from cr_audit.wording import plural, verb
-from cr_audit.write.escape import visible
 
 MAX_RANGES = 8
-OF_ONE_CLUSTER = {"CR604", "CR605", "CR607"}
-OF_ALL_COPIES = {"CR606", "CR608", "CR610"}
 
 
-def advice(report: GateReport) -> list[str]:
+def advice(decision: Decision) -> list[str]:
     """Sentences, the most urgent first; unescaped. Empty for a batch that passes."""
-    failing = [j.finding for j in report.verdict.of("failing")]
-    if not failing:
-        return []
-    clusters = clusters_at_fault(report)
-    out = [_about_copies(report, clusters)] if clusters else []
+    failing = _failing(decision)
+    clusters = clusters_at_fault(decision)
+    out = [_about_copies(decision, clusters)] if clusters else []
     for rule, text in {f.rule: f.advice for f in failing}.items():
-        if rule not in OF_ONE_CLUSTER | OF_ALL_COPIES or not clusters:
+        if not clusters or not BY_ID[rule].copies:
             out.append(f"{rule}: {text}")
     return out
 
 
-def acceptance(report: GateReport) -> str:
+def acceptance(decision: Decision) -> str:
     """How to let a failing finding pass; empty for a batch that passes."""
-    if report.verdict.passed:
+    if decision.verdict.passed:
         return ""
-    policy = report.policy
+    policy = decision.policy
     new = "" if policy.file == policy.source else " (cr-audit gate --init writes one)"
     return (
         "To accept a finding until a day, name its rule or fingerprint under"
@@ -42,37 +38,40 @@ def acceptance(report: GateReport) -> str:
     )
 
 
-def commands(report: GateReport) -> list[tuple[str, str]]:
-    """(command, what it shows) for a batch that fails; file names are quoted and escaped."""
-    failing = report.verdict.of("failing")
+def commands(decision: Decision) -> list[tuple[str, str]]:
+    """(command, what it shows) for a batch that fails; file names are quoted."""
+    failing = _failing(decision)
     if not failing:
         return []
     out = []
-    if clusters_at_fault(report):
-        files = [shlex.quote(visible(f)) for f in (*report.baseline_files, *report.batch_files)]
-        option = ""
-        if report.sources.get("radius", "default") != "default":
-            option = f" --radius {report.effect.after.settings.radius:g}"
-        out.append((f"cr-audit clones {' '.join(files)}{option}", "the copies, word by word"))
-    rule = failing[0].finding.rule
+    if clusters_at_fault(decision):
+        files = (*decision.baseline_files, *decision.batch_files)
+        names = [shlex.quote(f) for f in files]
+        radius = decision.effect.after.settings.radius
+        option = f" --radius {radius:g}" if decision.radius_chosen and radius is not None else ""
+        out.append((f"cr-audit clones {' '.join(names)}{option}", "the copies, word by word"))
+    rule = failing[0].rule
     return [*out, (f"cr-audit explain {rule}", f"what {rule} means, and how it is computed")]
 
 
-def clusters_at_fault(report: GateReport) -> tuple[ClusterGain, ...]:
+def clusters_at_fault(decision: Decision) -> tuple[ClusterGain, ...]:
     """The clusters that the failing findings are about."""
-    growth = report.effect.growth
-    failing = [j.finding for j in report.verdict.of("failing")]
-    if isinstance(growth, NotApplicable):
+    about = {f.rule: BY_ID[f.rule].copies for f in _failing(decision)}
+    if "all" in about.values():
+        return decision.gains
+    subjects = {f.subject for f in _failing(decision) if about[f.rule] == "cluster"}
+    if not subjects:
         return ()
-    if {f.rule for f in failing} & OF_ALL_COPIES:
-        return growth.gains
-    subjects = {f.subject for f in failing if f.rule in OF_ONE_CLUSTER}
-    return tuple(g for g in growth.gains if cluster_subject(report.effect, g) in subjects)
+    return tuple(g for g in decision.gains if cluster_subject(decision.effect, g) in subjects)
 
 
-def _about_copies(report: GateReport, clusters: tuple[ClusterGain, ...]) -> str:
+def _failing(decision: Decision) -> list[Finding]:
+    return [j.finding for j in decision.verdict.of("failing")]
+
+
+def _about_copies(decision: Decision, clusters: tuple[ClusterGain, ...]) -> str:
     copies = copies_in(clusters)
-    rows = rows_holding(report.effect, copies)
+    rows = rows_holding(decision.effect, copies)
     files = [
         f"{file}: {_ranges([line for _, line in of_file])}"
         for file, of_file in groupby(rows, key=lambda row: row[0])
@@ -84,7 +83,7 @@ def _about_copies(report: GateReport, clusters: tuple[ClusterGain, ...]) -> str:
     # Under other prompts the same text is another response.
     if any(c.scope == "boilerplate" for c in clusters):
         return f"{drop} Then run the gate again."
-    named = "text and model name" if report.effect.after.dataset.models()[1] else "text"
+    named = "text and model name" if decision.effect.after.dataset.models()[1] else "text"
     return (
         f"{drop} Or give each copy the {named} of the response it repeats, and drop rows that"
         " compare two copies of it. Then run the gate again."

@@ -1,4 +1,4 @@
-"""What every judge of a batch needs: a finding of a gate rule, its subject, and its rows."""
+"""What findings of the gate are about, by content identifier, and the rows they name."""
 
 from __future__ import annotations
 
@@ -9,44 +9,14 @@ import numpy as np
 from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import IntArray
 from cr_audit.data.identity import digest
-from cr_audit.findings import Finding
 from cr_audit.gate.compare import BatchEffect
 from cr_audit.gate.growth import ClusterGain
-from cr_audit.gate.policy import Policy
-from cr_audit.gate.rules import GATE_RULES
 
 MAX_ROWS = 5
-TELLING = ("CR608", "CR609", "CR602", "CR607", "CR606", "CR610")
-"""Who reads one finding should read the first of these: what the batch does, then how."""
-_RULES = {rule.id: rule for rule in GATE_RULES}
-Evidence = dict[str, float | int | str | bool | None]
-
-
-def finding(
-    policy: Policy,
-    rule_id: str,
-    message: str,
-    subject: str,
-    evidence: Evidence,
-    rows: tuple[str, ...] = (),
-) -> Finding:
-    """One finding of a gate rule with the policy's severity."""
-    return _RULES[rule_id].finding(message, subject, evidence, rows, policy.severities[rule_id])
-
-
-def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The most severe first, then what says most, then by rule; within a rule as given (the
-    largest first)."""
-    worst = {"error": 0, "warning": 1, "note": 2}
-    telling = {rule: k for k, rule in enumerate(TELLING)}
-    return tuple(
-        sorted(
-            findings, key=lambda f: (worst[f.severity], telling.get(f.rule, len(telling)), f.rule)
-        )
-    )
 
 
 def subject_of(kind: str, ids: Iterable[str]) -> str:
+    """One identifier of all these together, whatever their order."""
     return f"{kind}:{digest('gate', *sorted(set(ids)))}"
 
 
