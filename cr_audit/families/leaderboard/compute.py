@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,12 @@ from cr_audit.models.ties.links import LOSS, TIE, WIN
 from cr_audit.models.vendors import best_of_n, one_place_each, owned
 from cr_audit.models.voting.bootstrap import bootstrap_rules
 from cr_audit.models.voting.independence import (
+    CloneSet,
+    Dependence,
+    Independence,
     RankRule,
     check_independence,
     clone_sets,
-    groups_as_sets,
 )
 from cr_audit.models.voting.margins import margin_matrix, observed
 from cr_audit.models.voting.rules import RULES, lottery
@@ -68,6 +71,11 @@ PRIOR_SDS = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 MAX_RULE_ITEMS = 200
 """Items up to which the voting rules are run; paths take m³ operations a resample."""
 RULE_REPLICATES = 500
+ORDERS = ("borda", "copeland")
+"""Rules whose ranks are a complete order on any margins; the others leave pairs open where margins
+are level, and promise something of their winners."""
+MAX_COPIES = 20
+"""Items of which a copy is entered to see whether others move."""
 MIN_BY_BATTLES = 30
 """Battles below which a value of --by has no board of its own."""
 MAX_BOARDS = 30
@@ -565,33 +573,71 @@ def _voting(
         cells, n_replicates=n, clusters=clusters, level=make.level, rng=make.stream("voting")
     )
     margins = margin_matrix(cells)
-    sets, how = clone_sets(margins), "equal margins against everybody else"
-    if not sets:
-        # Nobody has the very margins of another: ask of models that the data cannot tell apart.
-        alike = _alike(board)
-        sets, how = groups_as_sets(alike), "groups that the data cannot tell apart"
-    checks = {}
+    sets, how = clone_sets(margins), "items with equal margins against everybody else"
+    checks: dict[str, Independence] = {}
     if sets:
         for name in RULES:
             checks[name] = check_independence(_rule(margins, name), m, sets)
         checks["board"] = check_independence(_board_rule(cells, board.fit), m, sets)
+    else:
+        how = "a copy of each of the best items, entered one by one"
+        best = board.places.order[:MAX_COPIES].tolist()
+        copies = [_with_copy(margins, i) for i in best]
+        for name in RULES:
+            each = [_rule(c, name) for c in copies]
+            checks[name] = _copied(best, each, m, ordered=name in ORDERS)
+        again = [_board_rule(_cells_with_copy(cells, i), board.fit) for i in best]
+        checks["board"] = _copied(best, again, m, ordered=True)
     return Voting(
         rules=results,
         lottery=lottery(margins[None])[0],
         sets_from=how,
-        independence=checks or NotApplicable("no two items could stand for each other"),
+        independence=checks,
     )
 
 
-def _alike(board: Board) -> IntArray:
-    """Labels of disjoint groups that cannot be told apart, from the top; -1 alone."""
-    out = np.full(board.fit.rewards.shape[0], -1, np.int64)
-    last = -1
-    for k, (a, b) in enumerate(board.places.groups.tolist()):
-        if a > last and b > a:
-            out[board.places.order[a : b + 1]] = k
-            last = b
+def _with_copy(margins: FloatArray, item: int) -> FloatArray:
+    """One more item, right after ``item``, that stands to everybody as it does, level with it."""
+    at = np.insert(np.arange(margins.shape[0]), item + 1, item)
+    out: FloatArray = margins[np.ix_(at, at)].copy()
+    out[item, item + 1] = out[item + 1, item] = 0.0
     return out
+
+
+def _cells_with_copy(cells: Battles, item: int) -> Battles:
+    """The same of battles: the copy fights whom ``item`` fought, as often, with the same end."""
+    up = np.arange(cells.n_items) + (np.arange(cells.n_items) > item)
+    first, second = up[cells.first], up[cells.second]
+    mine = (cells.first == item) | (cells.second == item)
+    one = np.where(first[mine] == item, item + 1, first[mine])
+    two = np.where(second[mine] == item, item + 1, second[mine])
+    return Battles(
+        n_items=cells.n_items + 1,
+        first=np.concatenate([first, one]),
+        second=np.concatenate([second, two]),
+        covariates=np.concatenate([cells.covariates, cells.covariates[mine]]),
+        counts=np.concatenate([cells.counts, cells.counts[:, mine]], axis=1),
+        cell=np.zeros(0, np.int64),
+        outcome=np.zeros(0, np.int64),
+        mass=np.zeros(0),
+    )
+
+
+def _copied(items: list[int], rules: list[RankRule], m: int, *, ordered: bool) -> Independence:
+    """What a copy of each item changes for the others. ordered : whether ranks are an order."""
+    winners: list[Dependence] = []
+    order: list[Dependence] = []
+    for item, rule in zip(items, rules, strict=True):
+        pair = (item, item + 1)
+        found = check_independence(rule, m + 1, (CloneSet(pair, pair),))
+
+        def named(d: Dependence, item: int = item) -> Dependence:
+            others = tuple(i - (i > item) for i in d.items)
+            return replace(d, removed=item, clones=(item,), items=others)
+
+        winners += [named(d) for d in found.winners[:1]]
+        order += [named(d) for d in found.order[:1] if ordered]
+    return Independence((), tuple(winners), tuple(order), 3 * len(items))
 
 
 def _rule(margins: FloatArray, name: str) -> RankRule:

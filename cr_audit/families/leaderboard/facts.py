@@ -131,14 +131,15 @@ class Vendors:
 class Voting:
     """Rules on margins, and whether each depends on clones of this board.
 
-    sets_from : how clone sets were found. independence : rule -> what changed; also for the board's
-    own fit, under "board".
+    sets_from : how clone sets were found; without any, a copy of each of the best items was entered
+    and taken out again. independence : rule -> what changed; also for the board's own fit, under
+    "board". lottery : float64 (m,), probabilities of the maximal lottery.
     """
 
     rules: tuple[RuleResult, ...]
     lottery: FloatArray
     sets_from: str
-    independence: dict[str, Independence] | NotApplicable
+    independence: dict[str, Independence]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

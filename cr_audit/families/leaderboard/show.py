@@ -10,6 +10,7 @@ from cr_audit.families.leaderboard.facts import Board, LeaderboardFacts
 from cr_audit.families.leaderboard.rules import contenders
 from cr_audit.heads import named
 from cr_audit.models.ties.fit import ELO_PER_LOG_ODDS
+from cr_audit.models.voting.independence import Independence
 from cr_audit.models.voting.rules import INDEPENDENT_OF_CLONES
 from cr_audit.wording import percent, plural
 
@@ -445,12 +446,11 @@ def _voting(facts: LeaderboardFacts) -> Section | None:
     v = facts.voting
     if isinstance(v, NotApplicable):
         return Section("Rules", v.reason)
-    checks = {} if isinstance(v.independence, NotApplicable) else v.independence
+    checks = v.independence
     rows = []
     for r in v.rules:
         best = tuple(r.winners.tolist())
-        check = checks.get(r.rule)
-        here = "" if check is None else _dependence(facts, check)
+        here = _dependence(facts, checks[r.rule])
         always = "always" if r.rule in INDEPENDENT_OF_CLONES else "no"
         rows.append(
             (
@@ -474,26 +474,20 @@ def _voting(facts: LeaderboardFacts) -> Section | None:
         ),
         rows,
         name="rules",
-        legend=f"clone sets: {v.sets_from}",
+        legend=f"on this board: {v.sets_from}",
     )
-    board = checks.get("board")
-    blocks: list[Block] = [table]
-    if board is not None:
-        blocks.append(Prose((f"the board's own fit: {_dependence(facts, board)}",), "dim"))
+    own = Prose((f"the board's own fit: {_dependence(facts, checks['board'])}",), "dim")
     return Section(
-        "Rules on margins", "independent of clones by construction, or not", tuple(blocks)
+        "Rules on margins", "independent of clones by construction, or not", (table, own)
     )
 
 
-def _dependence(facts: LeaderboardFacts, check: object) -> str:
-    from cr_audit.models.voting.independence import Independence
-
-    assert isinstance(check, Independence)
+def _dependence(facts: LeaderboardFacts, check: Independence) -> str:
     if check.winners:
-        return f"without {_name(facts, check.winners[0].removed, 20)} another wins"
+        return f"a copy of {_name(facts, check.winners[0].removed, 24)} changes who wins"
     if check.order:
-        return f"without {_name(facts, check.order[0].removed, 20)} others change order"
-    return "no clone changes anything"
+        return f"a copy of {_name(facts, check.order[0].removed, 24)} changes the order of others"
+    return "no copy changes anything"
 
 
 def _unseen(facts: LeaderboardFacts) -> Section | None:

@@ -161,8 +161,8 @@ class RuleOutcome:
     winners: list[ItemId]
     share_winning: dict[str, Share]
     ranks: dict[str, Rank]
-    winners_depend: list[Dependence] | NotApplicable
-    order_depends: list[Dependence] | NotApplicable
+    winners_depend: list[Dependence]
+    order_depends: list[Dependence]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +172,8 @@ class Voting:
     rules: list[RuleOutcome]
     lottery: dict[str, Share]
     clone_sets_from: str
-    board_winners_depend: list[Dependence] | NotApplicable
-    board_order_depends: list[Dependence] | NotApplicable
+    board_winners_depend: list[Dependence]
+    board_order_depends: list[Dependence]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -451,9 +451,7 @@ def _vendors(v: of.Vendors, ids: tuple[str, ...]) -> Vendors:
 def _voting(v: of.Voting, ids: tuple[str, ...]) -> Voting:
     checks = v.independence
 
-    def changed(name: str, part: str) -> list[Dependence] | NotApplicable:
-        if isinstance(checks, NotApplicable):
-            return checks
+    def changed(name: str, part: str) -> list[Dependence]:
         check: Independence = checks[name]
         return [
             Dependence(

@@ -1,9 +1,11 @@
 """Bradley-Terry fits with ties: maximum likelihood with a prior that vanishes with the data.
 
-    maximise  ℓ(θ, β, η) - (ρ/2) Σ_x θ(x)²,      δ = θ(first) - θ(second) + z β,
+    maximise  ℓ(θ, β, η) - (ρ/2)(Σ_x θ(x)² + Σ β²) + ρ h(η),    δ = θ(first) - θ(second) + z β,
 
 ℓ is the log-likelihood *summed* over all battles by their mass (see ``links`` for P(win | δ, η)).
-θ : log-odds of the items, Σ θ = 0 in each connected component. β : covariates, not penalised.
+θ : log-odds of the items, Σ θ = 0 in each connected component. β : effects of covariates, which
+come scaled to one. h : the log-likelihood of one battle between equals that was won, tied and lost
+by a third each; it keeps η finite in a resample without a tie (ρ = 1/9: a ninth of a battle).
 
 The prior precision ρ is 1/s² of a normal prior of standard deviation s. Because ℓ grows with the
 number of battles and ρ does not, the fit is consistent: let θ* maximise E[log P] (its Hessian along
@@ -134,7 +136,8 @@ class Problem:
         same = self.component[:, None] == self.component[None, :]
         self.gauge: FloatArray = np.where(same & inside[:, None], 1.0, 0.0)
         self.gauge[~inside, ~inside] = 1.0
-        self.prior = self.rho * inside.astype(np.float64)
+        self.prior = self.rho * np.concatenate([inside, np.ones(self.q)])
+        self.equals = np.full((3, 1), self.rho / 3.0)
 
     def parts(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """δ of every cell, and η."""
@@ -143,9 +146,12 @@ class Problem:
 
     def value(self, counts: FloatArray, x: FloatArray) -> float:
         delta, eta = self.parts(x)
-        theta = x[: self.m]
+        inner = x[: self.m + self.q]
         log_l = self.link.log_likelihood(counts, delta, eta).sum()
-        return float(log_l - 0.5 * (self.prior * theta**2).sum())
+        if self.link.has_eta and self.rho > 0:
+            zero = np.zeros(1)
+            log_l += self.link.log_likelihood(self.equals, zero, np.full(1, eta)).sum()
+        return float(log_l - 0.5 * (self.prior * inner**2).sum())
 
     def gradient(self, counts: FloatArray, x: FloatArray) -> FloatArray:
         """∇ of the objective, (p,) or (p, b)."""
@@ -153,9 +159,13 @@ class Problem:
         by_delta, by_eta = self.link.gradient(counts, delta, eta)
         out = np.zeros_like(x)
         out[: self.m + self.q] = self.adjoint @ by_delta
-        out[: self.m] -= (self.prior * x[: self.m].T).T
+        out[: self.m + self.q] -= (self.prior * x[: self.m + self.q].T).T
         if self.link.has_eta:
             out[-1] = by_eta.sum(axis=0)
+            if self.rho > 0:
+                at = np.atleast_1d(eta)
+                more = self.link.gradient(self.equals, np.zeros(at.shape), at)[1]
+                out[-1] += more if x.ndim > 1 else more[0]
         return out
 
     def hessian(self, counts: FloatArray, x: FloatArray) -> FloatArray:
@@ -167,10 +177,12 @@ class Problem:
         inner = self.adjoint @ sp.csr_array(sp.diags_array(dd)) @ self.design
         out[:n, :n] = inner.toarray()
         out[: self.m, : self.m] += self.gauge
-        out[np.arange(self.m), np.arange(self.m)] += self.prior
+        out[np.arange(n), np.arange(n)] += self.prior
         if self.link.has_eta:
             out[:n, -1] = out[-1, :n] = self.adjoint @ de
             out[-1, -1] = ee.sum()
+            if self.rho > 0:
+                out[-1, -1] += self.link.curvature(self.equals, np.zeros(1), np.full(1, eta))[2][0]
         return out
 
     def start(self) -> FloatArray:

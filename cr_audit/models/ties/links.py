@@ -138,10 +138,9 @@ class Davidson:
         square = u * u
         n = counts[WIN] + counts[TIE]
         n += counts[LOSS]
-        n /= 1.0 + square + tie
-        slope = 0.5 * (counts[WIN] - counts[LOSS])
-        slope -= np.copysign(0.5 * n * (1.0 - square), delta)
-        return slope, counts[TIE] - n * tie
+        n = n / (1.0 + square + tie)  # η may be many where the counts are one
+        drift = np.copysign(n * (1.0 - square), delta)
+        return 0.5 * (counts[WIN] - counts[LOSS] - drift), counts[TIE] - n * tie
 
     def curvature(
         self, counts: FloatArray, delta: FloatArray, eta: FloatArray

@@ -1,8 +1,8 @@
 """Who beats whom by how much: margin matrices of the data and of resamples.
 
 margin(x, y) = p(x≻y) - p(y≻x) in [-1, 1], a tie counting half each way; NaN where x and y were not
-compared, 0 on the diagonal. Margins are shares, not counts: a pair that was compared more often does not count more,
-so that over-sampled pairs decide nothing by their number.
+compared, 0 on the diagonal. Margins are shares, not counts: a pair that was compared more often
+does not count more, so that over-sampled pairs decide nothing by their number.
 """
 
 from __future__ import annotations

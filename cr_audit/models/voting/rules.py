@@ -219,7 +219,9 @@ def lottery(margins: FloatArray) -> FloatArray:
 
     Its support lies in the Smith set (an outsider loses against an equilibrium inside), so that one
     linear programme of the size of that set is solved, and none for a single winner or a circle of
-    three. Where several lotteries are optimal the solver's vertex is one of them.
+    three. Where several lotteries are optimal, this is one that draws everybody whom any of them
+    draws (Goldman & Tucker 1956: p_i + what p wins against i is positive for all i at some
+    optimum), so that who may be drawn does not hang on the solver.
     """
     margins = np.nan_to_num(margins)
     sets = smith_sets(margins)
@@ -245,13 +247,15 @@ def _strategy(game: FloatArray) -> FloatArray:
         ):
             out: FloatArray = circle / circle.sum()
             return out
+    # max s with p + (what p wins against each) >= s: a strictly complementary optimum.
+    slack = np.full((n, 1), 1.0)
     found = linprog(
-        np.zeros(n),
-        A_ub=-game.T,
-        b_ub=np.zeros(n),
-        A_eq=np.ones((1, n)),
+        np.append(np.zeros(n), -1.0),
+        A_ub=np.block([[-game.T, np.zeros((n, 1))], [-game.T - np.eye(n), slack]]),
+        b_ub=np.zeros(2 * n),
+        A_eq=np.append(np.ones(n), 0.0)[None],
         b_eq=[1.0],
-        bounds=(0.0, 1.0),
+        bounds=[(0.0, 1.0)] * n + [(0.0, 2.0)],
         method="highs",
     )
     if found.x is None:
@@ -260,6 +264,6 @@ def _strategy(game: FloatArray) -> FloatArray:
             f"the maximal lottery over {n} items was not solved: {found.message}",
             next_step="leave the maximal lottery out, and report these data",
         )
-    p = np.where(found.x > SUPPORT, found.x, 0.0)
+    p = np.where(found.x[:n] > SUPPORT, found.x[:n], 0.0)
     answer: FloatArray = p / p.sum()
     return answer

@@ -274,7 +274,9 @@ def test_maximum_of_the_likelihood_beats_every_neighbour() -> None:
 
     def value(theta: FloatArray, eta: float) -> float:
         log_l = link.log_likelihood(rows.counts, design @ theta, np.asarray(eta)).sum()
-        return float(log_l - 0.1 * (theta**2).sum())
+        # A fifth of a battle between equals, a third of it won, tied and lost.
+        equal = link.log_likelihood(np.full((3, 1), 0.2 / 3), np.zeros(1), np.full(1, eta)).sum()
+        return float(log_l + equal - 0.1 * (theta**2).sum())
 
     best = value(fit.rewards, fit.eta)
     for _ in range(50):
@@ -287,3 +289,21 @@ def test_a_loss_of_the_first_named_is_a_win_of_the_other() -> None:
     one = battles(Comparisons.of(3, [0, 1, 2, 2], [1, 2, 0, 1], [0.0, 1.0, 0.0, 0.5]))
     two = battles(Comparisons.of(3, [1, 1, 0, 1], [0, 2, 2, 2], [1.0, 1.0, 1.0, 0.5]))
     assert (one.counts == two.counts).all()
+
+
+@pytest.mark.parametrize("name", ["davidson", "rao-kupper"])
+def test_a_resample_without_a_tie_or_without_a_feature_still_has_a_fit(name: str) -> None:
+    """One tie and one battle with the feature among sixty: a third of the resamples lack it."""
+    rng = np.random.default_rng(13)
+    c = draw(np.array([0.5, 0.0, -0.5]), "bradley-terry", 0.0, 60, rng)
+    outcome = np.ones(60)
+    outcome[7] = 0.5
+    z = np.zeros((60, 1))
+    z[11] = 1.0
+    c = Comparisons.of(3, c.winner, c.loser, outcome)
+    rows = battles(c, z)
+    fit = fit_ties(rows, name, prior_precision=1 / 9)
+    drawn = bootstrap_ties(rows, fit, n_replicates=100, rng=rng)
+    assert drawn.n_not_converged == 0
+    assert np.isfinite(drawn.rewards).all()
+    assert np.isfinite(drawn.eta).all()
