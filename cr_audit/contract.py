@@ -14,4 +14,6 @@ def schema() -> dict[str, Any]:
 
     modules = [part for _, part in with_role("wire")] + [of_gate]
     parts = {key: kind for module in modules for key, kind in module.PARTS.items()}
-    return json_schema(parts, tuple(key for module in modules for key in module.REQUIRED))
+    return json_schema(
+        parts, tuple(key for module in modules for key in getattr(module, "REQUIRED", ()))
+    )

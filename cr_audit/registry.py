@@ -38,6 +38,7 @@ class Registry(Generic[T]):
 
     @property
     def names(self) -> tuple[str, ...]:
+        """In the order of registration; nothing is loaded."""
         return tuple(self._entries)
 
     def get(self, name: str) -> T:

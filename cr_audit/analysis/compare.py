@@ -1,4 +1,4 @@
-"""The table of weighting schemes (METHODS section 3), measured on the user's own data."""
+"""The table of weighting schemes (docs/methods.md, "Weights"), measured on the user's own data."""
 
 from __future__ import annotations
 

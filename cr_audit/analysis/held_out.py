@@ -7,16 +7,9 @@ from scipy.stats import rankdata
 
 from cr_audit.analysis.fitting import Fitting
 from cr_audit.analysis.reward_facts import Decisions, HeldOut, Share, WinCounts
-from cr_audit.arrays import (
-    BoolArray,
-    Comparisons,
-    FloatArray,
-    IntArray,
-    NotApplicable,
-    cluster_labels,
-)
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.models.rewards.model import Fitted
-from cr_audit.models.rewards.selection import subset
+from cr_audit.models.rewards.selection import folds
 
 N_FOLDS = 5
 MAX_PAIRS = 20_000
@@ -24,13 +17,6 @@ N_NOISE = 100
 """Replicates behind the noise of decisions."""
 UNDECIDED = 1e-6
 """A difference of log-odds below this predicts no winner: fits are not converged much further."""
-
-
-def folds(n: int, clusters: IntArray | None, n_folds: int, rng: np.random.Generator) -> IntArray:
-    """Fold of each comparison, int64 (n,); a cluster stays together, a negative label is alone."""
-    unit = cluster_labels(clusters, n)
-    n_units = int(unit.max(initial=-1)) + 1
-    return np.asarray((rng.permutation(n_units) % n_folds)[unit], dtype=np.int64)
 
 
 def held_out_decisions(
@@ -55,7 +41,7 @@ def held_out_decisions(
     warm: list[FloatArray | None] = [None, None]
     for f in range(N_FOLDS):
         test = np.flatnonzero(fold == f)
-        training = subset(rows, np.flatnonzero(fold != f))
+        training = rows.take(np.flatnonzero(fold != f))
         for k, weights in enumerate((problem.uniform, weighted)):
             rewards, warm[k] = model.refit(problem, training, weights, problem.penalty, warm[k])
             delta[k, test] = rewards[rows.winner[test]] - rewards[rows.loser[test]]

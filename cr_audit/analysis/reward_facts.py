@@ -74,6 +74,7 @@ class Subjects:
 
     @property
     def n_components(self) -> int:
+        """Groups within which rewards are comparable."""
         return int(self.components.max(initial=-1)) + 1
 
 
@@ -238,6 +239,7 @@ class Rewards:
 
     @property
     def reward_model(self) -> str:
+        """The name of the reward model that was fitted."""
         return self.reward_choice.value
 
     def cause_of(self, subject: int) -> Cause | None:

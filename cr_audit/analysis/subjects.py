@@ -14,8 +14,8 @@ from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import IntArray, NotApplicable
 from cr_audit.data.identity import digest
 from cr_audit.labels import contiguous
+from cr_audit.models.graph import components_of
 from cr_audit.models.rewards.model import Means, Problem
-from cr_audit.models.rewards.tabular import components_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,9 @@ class SetIndex(DistanceIndex, Protocol):
     comparable: BoolArray
 
     @property
-    def n(self) -> int: ...
+    def n(self) -> int:
+        """Sets."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -162,6 +162,7 @@ class Shingles:
 
     @property
     def n(self) -> int:
+        """Texts."""
         return int(self.sizes.shape[0])
 
     @classmethod

@@ -37,6 +37,7 @@ class PrecomputedVectors:
 
     @property
     def name(self) -> str:
+        """As reports name it: precomputed:FILE."""
         return f"precomputed:{self.path.name}"
 
     @property

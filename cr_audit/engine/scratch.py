@@ -21,6 +21,7 @@ class PerWorker(Generic[T]):
         self._own = threading.local()
 
     def get(self) -> T:
+        """This worker's own."""
         if not hasattr(self._own, "value"):
             self._own.value = self._make()
         return cast(T, self._own.value)

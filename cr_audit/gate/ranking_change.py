@@ -15,7 +15,7 @@ from cr_audit.analysis.units import choose_resampling
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.gate.growth import Growth, new_copies
 from cr_audit.models.rankings import win_rates
-from cr_audit.models.rankings.added import AddedRows, Flips, effect_of_added_rows, subset
+from cr_audit.models.rankings.added import AddedRows, Flips, effect_of_added_rows
 from cr_audit.streams import stream
 
 MAX_CAUSES = 20
@@ -212,7 +212,7 @@ def what_undoes(
     def gap_without(taken: IntArray) -> float:
         out = np.zeros(n_alternatives, np.bool_)
         out[taken] = True
-        left = subset(comparisons, ~(out[sides[0]] | out[sides[1]]))
+        left = comparisons.take(~(out[sides[0]] | out[sides[1]]))
         average = win_rates(left, np.ones(comparisons.n_items)).average
         return float(average[pair[0]] - average[pair[1]])
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from cr_audit.readers import lists, pairs, ratings, threads
 from cr_audit.readers.fields import Binding, Row, unpacked
-from cr_audit.readers.transcripts import MARKERS, is_messages
+from cr_audit.readers.parsing import messages_in
+from cr_audit.readers.records import BadRow
+from cr_audit.readers.transcripts import has_marker, is_messages, shared_prefix
 
 Shape = Callable[[Binding], pairs.Parser]
 
@@ -23,7 +26,8 @@ class Schema:
 
     needs : roles without which a row is not of this schema. also : fields that must be there but
     carry no role. without : fields that must not be there. test : looks at the sampled rows.
-    generic : considered only where no specific schema fits.
+    generic : considered only where no specific schema fits. prompting : whether a row's prompt
+    stands in columns of its own, so that the names of ``PROMPTS`` are looked for too.
     """
 
     name: str
@@ -37,6 +41,13 @@ class Schema:
     options: Mapping[str, Any] = field(default_factory=dict)
     test: Callable[[Sequence[Row]], bool] | None = None
     generic: bool = False
+    prompting: bool = True
+
+    @property
+    def by_name(self) -> bool:
+        """Whether the alternatives are known by names, so that one global prompt is natural."""
+        texts = {"left", "chosen", "text", "items", "ordered", "left_key"}
+        return not texts & set(self.needs) or self.shape is lists.named_choice
 
     @property
     def judges(self) -> bool:
@@ -46,7 +57,7 @@ class Schema:
             ratings.thumbs,
             ratings.last_turn,
             lists.rated_completions,
-        )
+        ) and not (self.shape is lists.parallel and "item_scores" in self.needs)
 
 
 def _roles(text: str) -> dict[str, tuple[str, ...]]:
@@ -58,46 +69,130 @@ def _any(rows: Sequence[Row], test: Callable[[Row], bool]) -> bool:
     return any(test(row) for row in rows)
 
 
+def _sides_of(row: Row) -> tuple[Any, Any]:
+    try:
+        return messages_in(row.get("chosen")), messages_in(row.get("rejected"))
+    except BadRow:
+        return None, None
+
+
+def _list_in(value: Any) -> list[Any] | None:
+    """The list that a value is, or holds as text."""
+    try:
+        value = unpacked(value)
+    except BadRow:
+        return None
+    return value if isinstance(value, list) else None
+
+
 def _lists_of_text(rows: Sequence[Row]) -> bool:
     def both(row: Row) -> bool:
-        values = (unpacked(row.get("chosen")), unpacked(row.get("rejected")))
-        return all(isinstance(v, list) and v and not is_messages(v) for v in values)
+        return all(
+            isinstance(v, list) and v and all(isinstance(t, str) for t in v)
+            for v in (_list_in(row.get("chosen")), _list_in(row.get("rejected")))
+        )
 
     return _any(rows, both)
 
 
 def _message_lists(rows: Sequence[Row]) -> bool:
-    return _any(rows, lambda r: is_messages(unpacked(r.get("chosen"))))
+    return _any(rows, lambda r: is_messages(_sides_of(r)[0]))
 
 
 def _transcripts(rows: Sequence[Row]) -> bool:
     def marked(row: Row) -> bool:
-        values = (row.get("chosen"), row.get("rejected"))
-        return any(all(isinstance(v, str) and m in v for v in values) for m in MARKERS)
+        return all(isinstance(v, str) and has_marker(v) for v in _sides_of(row))
 
     return _any(rows, marked)
 
 
+SHARING = 0.95
+"""Share of the sampled pairs of bare texts that must begin alike before that is their prompt."""
+
+
+def begins_alike(rows: Sequence[Row]) -> bool:
+    """Whether pairs without a prompt, as bare texts, share their beginnings throughout."""
+    if _transcripts(rows):
+        return False
+    found = []
+    for row in rows:
+        left, right = _sides_of(row)
+        if isinstance(left, str) and isinstance(right, str):
+            found.append(shared_prefix(left, right) > 0)
+    return bool(found) and sum(found) >= SHARING * len(found)
+
+
+def _ranked_responses(rows: Sequence[Row]) -> bool:
+    return _parallel_lists(rows) and _any(
+        rows, lambda r: any(k in r for k in ("ranks", "rank", "ranking", "rankings"))
+    )
+
+
+def _never(rows: Sequence[Row]) -> bool:
+    """Only by ``--schema`` or ``--map``."""
+    return False
+
+
+def _parallel_lists(rows: Sequence[Row]) -> bool:
+    """Whether a row holds two lists of equal length, one of them of plain values."""
+
+    def fits(row: Row) -> bool:
+        found = [v for v in map(_list_in, row.values()) if v is not None and len(v) > 1]
+        plain = [v for v in found if not any(isinstance(e, dict | list) for e in v)]
+        return any(len(a) == len(b) and a is not b for a in found for b in plain)
+
+    return _any(rows, fits)
+
+
 def _two_scores(rows: Sequence[Row]) -> bool:
-    return _any(rows, lambda r: isinstance(v := unpacked(r.get("score")), list) and len(v) == 2)
+    return _any(rows, lambda r: len(_list_in(r.get("score")) or ()) == 2)
 
 
+PROMPTS: dict[str, tuple[str, ...]] = _roles(
+    "prompt=prompt|instruction|question|query|problem|task|post|request|user_prompt|user_query|"
+    "user_question|user_input|user_message|user_request|user_instruction|prompt_text|input_text|"
+    "input_prompt|full_prompt|raw_prompt|original_prompt|formatted_prompt|system_user_prompt|"
+    "prompt_messages|conversation|conversations|messages|dialogue|dialog|chat|thread|turns|"
+    "history|context|input|inputs|input.messages|problem_statement|question_text|query_text|"
+    "instruction_text|instructions|questions|query_string|search_query|ask|human|user|q|stem|goal|"
+    "scenario|situation|utterance|statement|caption|source_text|passage|article|document|"
+    "paragraph|post_text|selftext|body|topic|title|text "
+    "system=system|system_prompt|system_message|system_instruction "
+    "context=context|contexts|passage|article|document|background|premise|paragraph|history|"
+    "chat_history|dialogue_history|dialog_history|conversation_history|previous_turns|"
+    "reference_text|knowledge|evidence "
+    "input=input|inputs|user_input|input_text"
+)
+"""Where a prompt may stand, best first: what is looked for beside a schema's own candidates. All
+of system, context and input that are found are part of the prompt."""
 _HELPSTEER = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
 _MAYBE = "prompt_key=prompt_id|question_id annotator=annotator|annotator_id|worker|judge|user_id"
 _PAIR = (
     "prompt=prompt|instruction|question|query|context|messages|conversation|post "
     "system=system|system_prompt prompt_key=prompt_id|question_id|conversation_id|session_id "
-    "annotator=annotator|annotator_id|annotator_index|worker|worker_id|judge|rater|reviewer|"
-    "user_id "
-    "mass=weight "
+    "annotator=annotator|annotator_id|annotator_index|worker|worker_id|judge|rater|rater_id|"
+    "reviewer|labeler|labeller|evaluator|user_id "
+    "mass=weight|sample_weight|mass tie_flag=is_tie anony=anony dedup_tag=dedup_tag "
 )
 _SIDES = (
-    "left=response_a|response_1|response1|answer_a|answer_1|output_1|output_a|completion_a|"
-    "completion_1|text_a|left_text|a right=response_b|response_2|response2|answer_b|answer_2|"
-    "output_2|output_b|completion_b|completion_2|text_b|right_text|b "
-    "left_model=model_a|model_1|left_model right_model=model_b|model_2|right_model "
+    "left=response_a|response_1|response1|answer_a|answer_1|answer1|output_1|output_a|output1|"
+    "completion_a|completion_1|completion1|text_a|text1|left_text|left_response|response_left|"
+    "summary_a|summary_1|generation_a|generation_1|candidate_a|candidate_1|reply_a|reply_1|"
+    "assistant_a|conversation_a|conversation_1|messages_a|option_a|translation_a|image_a|"
+    "response_0|answer_0|completion_0|output_0|image_0|jpg_0|a|left "
+    "right=response_b|response_2|response2|answer_b|answer_2|answer2|output_2|output_b|output2|"
+    "completion_b|completion_2|completion2|text_b|text2|right_text|right_response|response_right|"
+    "summary_b|summary_2|generation_b|generation_2|candidate_b|candidate_2|reply_b|reply_2|"
+    "assistant_b|conversation_b|conversation_2|messages_b|option_b|translation_b|image_b|"
+    "response_1|answer_1|completion_1|output_1|image_1|jpg_1|b|right "
+    "left_model=model_a|model_1|left_model|model1|response_a_model|response_1_model "
+    "right_model=model_b|model_2|right_model|model2|response_b_model|response_2_model "
 )
-_LABEL = "label=winner|label|preference|preferred|choice|vote|verdict|decision "
+_LABEL = (
+    "label=winner|label|preference|preferred|choice|vote|verdict|decision|preferred_response|"
+    "preference_label|human_preference|overall_preference|better|judgment|judgement|annotation|"
+    "rating_label|result|outcome|selected|gold_label "
+)
 
 
 def _schema(
@@ -117,6 +212,11 @@ def _schema(
     )
 
 
+_NO_PROMPTS = " ".join(
+    name
+    for name in dict.fromkeys(chain(*PROMPTS.values()))
+    if name not in ("text", "input.messages")
+)
 _CR = "chosen=chosen rejected=rejected "
 _TAGS = (
     "chosen_model=chosen_model|chosen_model_name rejected_model=rejected_model|rejected_model_name "
@@ -136,7 +236,8 @@ TABLE: tuple[Schema, ...] = (
         "TRL preference (explicit, conversational), OpenRLHF, axolotl, RewardBench, RM-Bench",
         "one comparison; message lists are cut at their last common turn",
         pairs.chosen_rejected,
-        f"prompt=prompt|question|query system=system mass=weight {_CR}{_TAGS}{_MAYBE}",
+        f"prompt=prompt|question|query system=system mass=weight tie_flag=is_tie "
+        f"{_CR}{_TAGS}{_MAYBE}",
         "prompt chosen rejected",
     ),
     _schema(
@@ -144,7 +245,7 @@ TABLE: tuple[Schema, ...] = (
         "Anthropic hh-rlhf, TRL implicit prompt",
         "one comparison; the prompt is the common prefix up to the last open assistant turn",
         pairs.chosen_rejected,
-        f"{_CR}{_TAGS}{_MAYBE}",
+        f"{_CR}{_TAGS}{_MAYBE} mass=weight",
         "chosen rejected",
         without="prompt instruction question",
         test=_transcripts,
@@ -154,10 +255,21 @@ TABLE: tuple[Schema, ...] = (
         "TRL implicit conversational, Skywork, axolotl argilla_chat",
         "one comparison; the prompt is the common turns",
         pairs.chosen_rejected,
-        f"{_CR}{_TAGS}{_MAYBE}",
+        f"{_CR}{_TAGS}{_MAYBE} mass=weight",
         "chosen rejected",
         without="prompt instruction question conversations messages",
         test=_message_lists,
+    ),
+    _schema(
+        "chosen_rejected_prefix",
+        "TRL implicit prompt as bare texts",
+        "one comparison; the prompt is what both texts begin with, where nearly all pairs do",
+        pairs.chosen_rejected,
+        f"{_CR}{_TAGS}{_MAYBE} mass=weight",
+        "chosen rejected",
+        without=_NO_PROMPTS,
+        test=begins_alike,
+        options={"bare_prefix": True},
     ),
     _schema(
         "chosen_rejected_lists",
@@ -179,12 +291,21 @@ TABLE: tuple[Schema, ...] = (
     ),
     _schema(
         "alpaca_preference",
-        "LLaMA-Factory alpaca, axolotl icr and argilla",
+        "LLaMA-Factory alpaca, axolotl argilla",
         "one comparison; instruction and input together are the prompt",
         pairs.chosen_rejected,
-        "prompt=instruction input=input system=system "
+        "prompt=instruction input=input system=system context=history mass=weight "
         "chosen=chosen|chosen_response rejected=rejected|rejected_response " + _TAGS,
         "prompt chosen rejected",
+    ),
+    _schema(
+        "icr_preference",
+        "axolotl icr, distilabel Orca pairs",
+        "one comparison; system and input together are the prompt",
+        pairs.chosen_rejected,
+        f"prompt=input system=system mass=weight {_CR}{_TAGS}",
+        "prompt system chosen rejected",
+        without="prompt instruction question messages conversations",
     ),
     _schema(
         "sharegpt_preference",
@@ -379,7 +500,8 @@ TABLE: tuple[Schema, ...] = (
         "one comparison; the prompt is the common turns; model A was shown first",
         pairs.labelled_pair,
         "prompt_key=question_id left=conversation_a right=conversation_b left_model=model_a "
-        "right_model=model_b label=winner annotator=judge|annotator|user_id",
+        "right_model=model_b label=winner annotator=judge|annotator|user_id turn=turn "
+        "tie_flag=is_tie anony=anony dedup_tag=dedup_tag",
         "left right left_model right_model label",
         options={"conversations": True, "left_first": True},
     ),
@@ -389,7 +511,7 @@ TABLE: tuple[Schema, ...] = (
         "one comparison of two models under the prompt's key, or under one global prompt",
         pairs.labelled_pair,
         "prompt_key=question_id left_model=model_a right_model=model_b label=winner "
-        "annotator=judge|annotator|user_id",
+        "annotator=judge|annotator|user_id tie_flag=is_tie anony=anony dedup_tag=dedup_tag",
         "left_model right_model label",
         without="conversation_a response_a prompt answer_a output_a",
         options={"left_first": True},
@@ -422,6 +544,36 @@ TABLE: tuple[Schema, ...] = (
         "prompt=context left=response1 right=response2 label=overall_preference",
         "prompt left right label",
         options={"sign": "negative"},
+    ),
+    _schema(
+        "helpsteer2_preference",
+        "HelpSteer2 preference",
+        "one comparison; a negative strength means response 1, 0 is a tie",
+        pairs.labelled_pair,
+        "prompt=prompt left=response_1 right=response_2 label=preference_strength",
+        "prompt left right label",
+        options={"sign": "negative"},
+    ),
+    _schema(
+        "pku_saferlhf",
+        "PKU-SafeRLHF",
+        "one comparison by the better response; which one is safer is left out",
+        pairs.labelled_pair,
+        "prompt=prompt left=response_0 right=response_1 label=better_response_id",
+        "prompt left right label",
+        options={"words": {"0": 1.0, "1": 0.0}, "exact": True},
+    ),
+    _schema(
+        "argilla_responses",
+        "Argilla 2 exports of a label question",
+        "one comparison per submitted response, each by its annotator",
+        pairs.submitted_responses,
+        "prompt=instruction|prompt|question left=response1|response_1|response_a|response-1 "
+        "right=response2|response_2|response_b|response-2 "
+        "label=preference.responses|label.responses|choice.responses "
+        "annotator=preference.responses.users|label.responses.users|choice.responses.users "
+        "status=preference.responses.status|label.responses.status|choice.responses.status",
+        "prompt left right label",
     ),
     _schema(
         "helpsteer2",
@@ -488,6 +640,26 @@ TABLE: tuple[Schema, ...] = (
         "prompt items",
     ),
     _schema(
+        "distilabel",
+        "distilabel UltraFeedback tasks",
+        "one rating per generation",
+        lists.parallel,
+        "prompt=instruction|prompt items=generations|responses models=generation_models|models "
+        "item_scores=ratings|scores|generation_scores",
+        "prompt items item_scores",
+        test=_parallel_lists,
+    ),
+    _schema(
+        "ranked_responses",
+        "rows with a list of responses beside a list of their ranks",
+        "one ranked choice set; a ranking that may be read in two ways is refused",
+        lists.parallel,
+        _PAIR + "items=responses|generations|completions|answers|outputs|candidates "
+        "models=models|generation_models item_ranks=ranks|rank ranking=ranking|rankings",
+        "items",
+        test=_ranked_responses,
+    ),
+    _schema(
         "oasst_ranked_sets",
         "OpenAssistant sibling replies",
         "one ranked choice set; message ids are the responses' keys",
@@ -504,6 +676,7 @@ TABLE: tuple[Schema, ...] = (
         "tree=prompt",
         "tree",
         also="message_tree_id tree_state",
+        prompting=False,
     ),
     _schema(
         "squality",
@@ -521,6 +694,7 @@ TABLE: tuple[Schema, ...] = (
         threads.chosen_turns,
         "items=conversation_history annotator=user_id",
         "items annotator",
+        prompting=False,
     ),
     _schema(
         "choice_sets",
@@ -530,6 +704,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt_key=case|obs|situation items=alternatives label=choice annotator=ID|person_id",
         "items label",
         options={"item_name": ("alt", "name", "alternative")},
+        prompting=False,
     ),
     _schema(
         "ballots",
@@ -538,6 +713,7 @@ TABLE: tuple[Schema, ...] = (
         lists.ballot,
         "ranking=ranking annotator=ballot|voter|voter_id prompt=prompt mass=weight",
         "ranking",
+        without="responses generations completions answers outputs",
     ),
     _schema(
         "rank_tables",
@@ -563,6 +739,7 @@ TABLE: tuple[Schema, ...] = (
         ratings.last_turn,
         "items=conversations|messages label=kto_tag|label",
         "items label",
+        prompting=False,
     ),
     _schema(
         "scored_items",
@@ -577,9 +754,10 @@ TABLE: tuple[Schema, ...] = (
         "evalica CSV: left, right, winner",
         "one comparison of two named items under one global prompt",
         pairs.labelled_pair,
-        "left_model=left right_model=right label=winner annotator=annotator|worker mass=weight",
+        "left_model=left right_model=right label=winner annotator=annotator|worker mass=weight "
+        "tie_flag=is_tie",
         "left_model right_model label",
-        without="prompt text result_x",
+        without="prompt text result_x question instruction query",
     ),
     _schema(
         "labelled_pair",
@@ -595,7 +773,8 @@ TABLE: tuple[Schema, ...] = (
         "any two responses with two scores",
         "one comparison by the higher score, equal scores are a tie",
         pairs.scored_pair,
-        _PAIR + _SIDES + "left_score=score_a|score_1 right_score=score_b|score_2 scores=scores",
+        _PAIR + _SIDES + "left_score=score_a|score_1|score_0|rating_a|rating_1|label_0 "
+        "right_score=score_b|score_2|score_1|rating_b|rating_2|label_1 scores=scores",
         "left right left_score right_score",
         generic=True,
     ),
@@ -604,8 +783,12 @@ TABLE: tuple[Schema, ...] = (
         "any preferred and dispreferred response",
         "one comparison",
         pairs.chosen_rejected,
-        _PAIR + "chosen=chosen|preferred|better|accepted|positive|response_w|winner_text "
-        "rejected=rejected|dispreferred|worse|refused|negative|response_l|loser_text " + _TAGS,
+        _PAIR + "chosen=chosen|chosen_response|chosen_text|preferred|preferred_response|better|"
+        "better_response|accepted|positive|pos|response_w|winner_text|response_chosen|winning|"
+        "good|best "
+        "rejected=rejected|rejected_response|rejected_text|dispreferred|dispreferred_response|"
+        "worse|worse_response|refused|negative|neg|response_l|loser_text|response_rejected|losing|"
+        "bad|worst " + _TAGS,
         "chosen rejected",
         generic=True,
     ),
@@ -620,8 +803,29 @@ TABLE: tuple[Schema, ...] = (
             "item_text": ("text", "answer", "response", "completion", "content", "output"),
             "item_model": ("model", "model_name", "system", "generator"),
             "item_rank": ("rank", "ranking"),
-            "item_score": ("score", "rating", "reward"),
+            "item_score": ("score", "rating", "reward", "pm_score"),
         },
+        generic=True,
+    ),
+    _schema(
+        "parallel_lists",
+        "any list of responses beside a list of scores, ranks or an order (--map)",
+        "one rating per response, or one ranked choice set",
+        lists.parallel,
+        _PAIR + "items=responses|generations|completions|answers|outputs|candidates "
+        "models=models|generation_models item_scores=ratings|scores|rewards "
+        "item_ranks=ranks item_order=order",
+        "items",
+        test=_never,
+        generic=True,
+    ),
+    _schema(
+        "ordered_list",
+        "any list of responses that stands best first (--map ordered=FIELD)",
+        "one comparison of two responses, or one ranked choice set",
+        lists.ordered,
+        _PAIR + "ordered=ordered",
+        "ordered",
         generic=True,
     ),
     _schema(

@@ -66,6 +66,7 @@ class Texts:
     added: Mapping[str, BoolArray]
 
     def used(self, clones: str | None) -> BoolArray:
+        """The texts with one kind of clones, or without any: bool (n,)."""
         return self.base if clones is None else self.base | self.added[clones]
 
 
@@ -237,7 +238,8 @@ def case_study(
     """
     model = REWARD_MODELS.get(reward)
     if not model.from_contexts:
-        raise ValueError(f"rewards must be a function of the contexts, {reward} ones are not")
+        possible = " or ".join(m.name for m in REWARD_MODELS.all() if m.from_contexts)
+        raise ValueError(f"reward must be {possible}, not {reward!r}")
     n_draws = default_draws(reward) if n_draws is None else n_draws
     text_stream, weight_stream, draw_stream, fit_stream = rng.spawn(4)
     data = paris(per_topic=per_topic, rng=text_stream)

@@ -141,6 +141,7 @@ class Models:
         return max(1, min(copies.n, N_VARIANTS, MAX_EDITED_TEXTS // max(answers, 1)))
 
     def weights(self, scheme: Variant, copies: Copies | None, seed: int) -> FloatArray:
+        """As ``Geometry.weights``; edited copies of a model are new models, exact ones the same."""
         way = scheme.scheme
         if not (way.uses_clones or way.needs_vectors):
             return _by_number(scheme, self.n_items, copies)

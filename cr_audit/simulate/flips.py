@@ -10,7 +10,6 @@ from scipy.sparse.linalg import spsolve
 
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.models.rewards.objective import kappa, moment_jacobian, pair_terms
-from cr_audit.models.rewards.selection import subset
 from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.simulate.clone_weights import STANDARD, Copies, Geometry, Variant
 from cr_audit.simulate.injection import (
@@ -203,7 +202,7 @@ def _without(contest: Contest, weights: FloatArray, leader: int, gone: IntArray)
     """Refit without some rows. Items that are no longer linked to the old leader are out of the
     race (-inf); should the leader itself be cut off from all others, it keeps its place."""
     stay = np.setdiff1d(np.arange(contest.comparisons.n), gone)
-    fit = contest.fit(subset(contest.comparisons, stay).proportions(), weights)
+    fit = contest.fit(contest.comparisons.take(stay).proportions(), weights)
     linked = (fit.components == fit.components[leader]) & fit.has_data
     linked[leader] = True
     return np.where(linked, np.nan_to_num(fit.rewards), -np.inf)

@@ -15,9 +15,10 @@ from cr_audit.analysis.compose import stream
 from cr_audit.analysis.facts import Analysis
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
+from cr_audit.models.graph import components_of
 from cr_audit.models.rewards.kinds.tabular import TABULAR
 from cr_audit.models.rewards.selection import cross_validate_penalty
-from cr_audit.models.rewards.tabular import components_of, fit_tabular
+from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.simulate.clone_weights import (
     STANDARD,
     Copies,

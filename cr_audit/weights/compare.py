@@ -1,4 +1,4 @@
-"""The schemes of weights beside each other on one data set (docs/weights.md, "Schemes")."""
+"""The schemes of weights beside each other on one data set (docs/methods.md, "Weights")."""
 
 from __future__ import annotations
 
@@ -67,10 +67,12 @@ class SchemeTable:
 
     @property
     def sharing_width(self) -> float:
+        """The width that ``sharing`` found, 0 where clones alone share."""
         return self.found["sharing"]["width"]
 
     @property
     def sharing_strength(self) -> float:
+        """How much neighbours within it count, in [0, 1]."""
         return self.found["sharing"]["strength"]
 
 

@@ -1,4 +1,4 @@
-"""What stands for an alternative in the space of contexts (METHODS section 1).
+"""What stands for an alternative in the space of contexts (docs/methods.md, "Weights").
 
 A response to one of many prompts is the pair (prompt, response), a model is its answers.
 """
@@ -31,6 +31,7 @@ class Contexts:
 
     @property
     def m(self) -> int:
+        """Responses."""
         return int(self.responses.shape[0])
 
     def matrix(self) -> Float32Array:

@@ -30,6 +30,7 @@ class Distinct:
 
     @property
     def n(self) -> int:
+        """u, the distinct items."""
         return self.norms.size
 
     def distances(self, rows: IntArray) -> Float32Array:

@@ -14,6 +14,7 @@ import numpy as np
 
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.errors import ComputeError
+from cr_audit.labels import connected, contiguous
 from cr_audit.weights.contexts import Contexts
 from cr_audit.weights.spaces import Block, Blocks, Vectors
 
@@ -75,6 +76,7 @@ class Weights:
 
     @property
     def m(self) -> int:
+        """Items."""
         return int(self.weights.shape[0])
 
     def resample(self, n: int, rng: np.random.Generator) -> FloatArray:
@@ -161,11 +163,8 @@ def joined_cells(cells: IntArray, *labels: IntArray | None) -> tuple[IntArray, I
         if known.shape != cells.shape:
             raise ValueError(f"labels have shape {known.shape}, expected {cells.shape}")
         cells = _join(cells, known)
-    _, first, inverse = np.unique(cells, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(order.size)
-    return rank[inverse].astype(np.int64), first[order].astype(np.int64)
+    cells = contiguous(cells)
+    return cells, np.unique(cells, return_index=True)[1].astype(np.int64)
 
 
 def _equal_rows(rows: Vectors) -> IntArray:
@@ -177,17 +176,10 @@ def _equal_rows(rows: Vectors) -> IntArray:
 
 def _join(a: IntArray, b: IntArray) -> IntArray:
     """Components of the bipartite graph of the labels a and b (b = -1 is no label)."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     known = b >= 0
     _, b_index = np.unique(b[known], return_inverse=True)
     n_a, n_b = int(a.max()) + 1, int(b_index.max(initial=-1)) + 1
-    graph = coo_array(
-        (np.ones(int(known.sum()), np.int8), (a[known], n_a + b_index)), shape=(n_a + n_b,) * 2
-    )
-    component = connected_components(graph, directed=False)[1]
-    out: IntArray = component[a].astype(np.int64)
+    out: IntArray = connected(n_a + n_b, a[known], n_a + b_index)[a]
     return out
 
 

@@ -147,6 +147,7 @@ def growing_weights(
 
 
 def on_grid(blocks: Blocks) -> Blocks:
+    """Coordinates rounded to multiples of 2^-26, float32: see the module."""
     return tuple(
         Block(np.rint(b.rows.astype(np.float32) * _POINT_GRID) / _POINT_GRID, b.of) for b in blocks
     )

@@ -29,6 +29,7 @@ class Plan:
 
     @property
     def n_blocks(self) -> int:
+        """Blocks of ``rows`` products, the last one shorter."""
         return -(-self.n_products // self.rows)
 
 

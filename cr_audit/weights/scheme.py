@@ -124,12 +124,14 @@ class Variant:
 
     @property
     def name(self) -> str:
+        """As tables name it: "voronoi sphere"; "standard" for uniform weights."""
         if self == STANDARD:
             return "standard"
         return f"{self.method} {self.space}" if self.space else self.method
 
     @property
     def scheme(self) -> Scheme:
+        """The scheme itself; UsageError where it is not registered."""
         return SCHEMES.get(self.method)
 
     def options(self, options: Options) -> Options:

@@ -44,6 +44,7 @@ class Block:
         return per_row if self.of is None else per_row[self.of]
 
     def take(self, points: IntArray) -> Block:
+        """The block of some points, in the order given; rows that none of them has are dropped."""
         if self.of is None:
             return Block(self.rows[points])
         used, of = np.unique(self.of[points], return_inverse=True)
@@ -131,11 +132,13 @@ class Scores:
 
     @property
     def n_points(self) -> int:
+        """Alternatives that are scored."""
         b = self.directions[0]
         return int(b.rows.shape[0] if b.of is None else b.of.shape[0])
 
     @property
     def n_coordinates(self) -> int:
+        """Numbers of one draw s."""
         return sum(b.rows.shape[1] for b in self.directions)
 
     @property

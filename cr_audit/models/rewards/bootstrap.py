@@ -16,16 +16,10 @@ from scipy.special import expit
 from scipy.stats import norm, t
 
 from cr_audit import engine
-from cr_audit.arrays import (
-    Comparisons,
-    FloatArray,
-    IntArray,
-    NotApplicable,
-    Proportions,
-    cluster_labels,
-)
+from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
 from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError
+from cr_audit.labels import cluster_labels
 from cr_audit.models.rewards.moments import FitStatus, MomentSystem
 from cr_audit.models.rewards.objective import kappa, moment_jacobian, pair_terms
 from cr_audit.models.rewards.tabular import Fit

@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from cr_audit.arrays import Comparisons, FloatArray, IntArray, cluster_labels
+from cr_audit.arrays import Comparisons, FloatArray, IntArray
+from cr_audit.labels import cluster_labels
 from cr_audit.models.rewards.bootstrap import rows_of_pairs
 from cr_audit.models.rewards.mlp import MlpFit, centred, seeds_of
 from cr_audit.models.rewards.model import FitRewards, Means, Problem, Tick

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from cr_audit import engine
 from cr_audit.arrays import FloatArray, IntArray, Proportions
 from cr_audit.engine import one_blas_thread
+from cr_audit.models.rewards.descent import backtracked, conjugate_gradients
 from cr_audit.models.rewards.moments import FitStatus
 from cr_audit.models.rewards.objective import (
     PairTerms,
@@ -28,6 +29,7 @@ from cr_audit.models.rewards.objective import (
 
 TOLERANCE = 1e-8
 MAX_ITERATIONS = 50
+MAX_HALVINGS = 34
 # Rows per BLAS call. Fixed, so that sums have one order whatever the number of workers.
 BLOCK_ROWS = 4096
 
@@ -235,21 +237,27 @@ def _newton(
     for iteration in range(max_iterations):
         step = _step(problem, rewards, gradient, precondition, max(min(0.1, norm), 1e-6))
         moved = problem.rows.times(step)
-        slope = float(np.einsum("i,i->", gradient, step))
-        t = 1.0
-        while True:
-            new_theta, new_rewards = theta + t * step, rewards + t * moved
+        slope = _dot(gradient, step)
+
+        def attempt(
+            t: float,
+            at: tuple[FloatArray, FloatArray, float, float] = (theta, rewards, value, norm),
+            along: tuple[FloatArray, FloatArray, float] = (step, moved, slope),
+        ) -> tuple[FloatArray, FloatArray, float, FloatArray, float] | None:
+            new_theta, new_rewards = at[0] + t * along[0], at[1] + t * along[1]
             new_value = problem.value(new_theta, new_rewards)
             new_gradient = problem.gradient(new_theta, new_rewards)
             new_norm = float(np.abs(new_gradient).max())
             # Near the minimum f no longer shows its decrease; the gradient does.
-            if new_value <= value + 1e-4 * t * slope or new_norm <= 0.5 * norm:
-                break
-            t *= 0.5
-            if t < 1e-10:
-                return theta, iteration, norm, True
-        theta, rewards, value = new_theta, new_rewards, new_value
-        gradient, norm = new_gradient, new_norm
+            falls = new_value <= at[2] + 1e-4 * t * along[2]
+            if falls or new_norm <= 0.5 * at[3]:
+                return new_theta, new_rewards, new_value, new_gradient, new_norm
+            return None
+
+        found = backtracked(attempt, 1.0, MAX_HALVINGS)
+        if found is None:
+            return theta, iteration, norm, True
+        theta, rewards, value, gradient, norm = found
         if norm <= tolerance:
             return theta, iteration + 1, norm, False
     return theta, max_iterations, norm, False
@@ -264,27 +272,27 @@ def _step(
 ) -> FloatArray:
     """-H⁻¹ g by preconditioned conjugate gradients, to ``accuracy`` in the norm of H₀⁻¹."""
     curvature, rows = problem.curvature(rewards), problem.rows
-    step = np.zeros_like(gradient)
-    rest = -gradient
-    z = precondition(rest)
-    direction = z
-    rho = goal = float(np.einsum("i,i->", rest, z))
-    for _ in range(gradient.shape[0]):
-        image = rows.transposed(np.asarray(curvature @ rows.times(direction)))
-        image += problem.ridge * direction
-        bend = float(np.einsum("i,i->", direction, image))
-        if not (rho > 0.0 and bend > 0.0):
-            break
-        alpha = rho / bend
-        step = step + alpha * direction
-        rest = rest - alpha * image
-        z = precondition(rest)
-        new_rho = float(np.einsum("i,i->", rest, z))
-        if new_rho <= accuracy**2 * goal:
-            break
-        direction = z + (new_rho / rho) * direction
-        rho = new_rho
+
+    def image(direction: FloatArray) -> FloatArray:
+        out = rows.transposed(np.asarray(curvature @ rows.times(direction)))
+        out += problem.ridge * direction
+        return out
+
+    goal = _dot(gradient, precondition(gradient))
+    step, _ = conjugate_gradients(
+        image,
+        precondition,
+        _dot,
+        -gradient,
+        done=lambda rest, rho: rho <= accuracy**2 * goal,
+        limit=gradient.shape[0],
+    )
     return step
+
+
+def _dot(u: FloatArray, v: FloatArray) -> float:
+    # Not BLAS: its threads would change the last bits with the number of cores.
+    return float(np.einsum("i,i->", u, v))
 
 
 def linear_hessian(rows: Rows, proportions: Proportions, fit: LinearFit) -> FloatArray:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from cr_audit import engine
-from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions, cluster_labels
+from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions
 from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError
+from cr_audit.labels import cluster_labels
 from cr_audit.models.rewards.bootstrap import WeightDraw, rows_of_pairs
 from cr_audit.models.rewards.linear import LinearFit, Rows, factor, linear_hessian
 

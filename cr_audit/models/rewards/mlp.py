@@ -44,6 +44,7 @@ class MlpFit:
 
     @property
     def iterations(self) -> int:
+        """Steps of each network's training."""
         return self.n_steps
 
     @property
@@ -53,6 +54,7 @@ class MlpFit:
 
     @property
     def n_runs(self) -> int:
+        """Networks of the ensemble."""
         return int(self.by_run.shape[0])
 
 
