@@ -33,7 +33,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.stats import t
 
-from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, cluster_labels
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray
+from cr_audit.labels import cluster_labels
 from cr_audit.models.rewards.changes import discordant_pairs
 
 MAX_PAIRS = 500_000

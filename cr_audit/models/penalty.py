@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm, t
 
-from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, cluster_labels
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray
 from cr_audit.errors import ComputeError
+from cr_audit.labels import cluster_labels
 from cr_audit.models.places import competition_ranks
-from cr_audit.models.rewards.selection import subset
 
 FitAtPenalty = Callable[[Comparisons, float, FloatArray | None], tuple[FloatArray, FloatArray]]
 """(comparisons, penalty, warm start) -> rewards float64 (m,), NaN without data, next warm start."""
@@ -96,7 +96,7 @@ def choose_penalty(
     scores = np.empty((grid.size, n))
     for f in range(n_folds):
         test = np.flatnonzero(fold == f)
-        training = subset(comparisons, np.flatnonzero(fold != f))
+        training = comparisons.take(np.flatnonzero(fold != f))
         warm: FloatArray | None = None
         for g in range(grid.size - 1, -1, -1):
             rewards, warm = fit(training, float(grid[g]), warm)

@@ -25,6 +25,7 @@ from scipy.stats import norm, t
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.engine import one_blas_thread
+from cr_audit.models.ranks import ranks
 
 TIE = 1e-9
 """Scores closer than this are one place: rounding is not an order."""
@@ -60,26 +61,9 @@ class Places:
 def competition_ranks(scores: FloatArray, component: IntArray, *, tie: float = TIE) -> IntArray:
     """1 = best within each component; a score within ``tie`` of the one before it shares its rank.
 
-    scores : float64 (..., m), one ranking per row; NaN, or component -1: rank 0.
+    scores : float64 (m,) or (b, m), one ranking per row; NaN, or component -1: rank 0.
     """
-    flat = np.reshape(scores, (-1, scores.shape[-1]))
-    known = np.isfinite(flat) & (component >= 0)
-    value = np.where(known, flat, -np.inf)
-    key = np.broadcast_to(np.where(component < 0, np.iinfo(np.int64).max, component), flat.shape)
-    order = np.lexsort((-value, np.where(known, key, np.iinfo(np.int64).max)), axis=-1)
-    part = np.take_along_axis(np.where(known, key, -1), order, axis=1)
-    value = np.take_along_axis(value, order, axis=1)
-    span = np.arange(flat.shape[1])
-    first = np.ones(flat.shape, np.bool_)
-    first[:, 1:] = part[:, 1:] != part[:, :-1]
-    new = first.copy()
-    with np.errstate(invalid="ignore"):
-        new[:, 1:] |= value[:, :-1] - value[:, 1:] > tie
-    start = np.maximum.accumulate(np.where(first, span, 0), axis=1)
-    rank = np.maximum.accumulate(np.where(new, span, 0), axis=1) - start + 1
-    out = np.zeros(flat.shape, np.int64)
-    np.put_along_axis(out, order, np.where(part >= 0, rank, 0), axis=1)
-    return out.reshape(np.shape(scores))
+    return ranks(scores, component, tie=tie, missing=0)
 
 
 def leaders(rank: IntArray, component: IntArray) -> IntArray:

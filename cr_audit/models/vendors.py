@@ -66,11 +66,6 @@ def best_of_n(
     n_battles = np.rint(
         np.bincount(at, weights=rows.counts[:, mine].sum(axis=0), minlength=opponent.size)
     ).astype(np.int64)
-    if not link.has_eta:  # ties are no battles of this model
-        decided = rows.counts[[WIN, LOSS]][:, mine].sum(axis=0)
-        n_battles = np.rint(np.bincount(at, weights=decided, minlength=opponent.size)).astype(
-            np.int64
-        )
     most = max(n_variants)
     true = fit.rewards[item] + spread * rng.standard_normal((n_simulations, most))
     delta = true[:, :, None] - fit.rewards[opponent]

@@ -12,7 +12,7 @@ import numpy as np
 
 from cr_audit.analysis.facts import UnitResult
 from cr_audit.analysis.units import choose_resampling
-from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, cluster_labels
+from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.errors import ComputeError, InputError, UsageError
 from cr_audit.families.leaderboard.facts import (
@@ -26,12 +26,12 @@ from cr_audit.families.leaderboard.facts import (
     Vendors,
     Voting,
 )
+from cr_audit.labels import cluster_labels
 from cr_audit.models.competence import Competence, fit_competence
 from cr_audit.models.marks import CovarianceGaps, ReplicateGaps, mark_changes
 from cr_audit.models.penalty import penalty_path, vanishing_penalty
 from cr_audit.models.places import competition_ranks, leading, places
 from cr_audit.models.rewards.bootstrap import bootstrap_tabular, effective_units
-from cr_audit.models.rewards.selection import subset
 from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.models.style import (
     Covariates,
@@ -296,7 +296,7 @@ def _position_by_judge(
 
 
 def _competence(rows: Comparisons, board: Board) -> Competence | NotApplicable:
-    decided = subset(rows, np.flatnonzero(rows.annotator >= 0))
+    decided = rows.take(np.flatnonzero(rows.annotator >= 0))
     if decided.n < rows.n / 2:
         return NotApplicable("most rows do not name their judge")
     return fit_competence(decided, prior_precision=board.fit.prior_precision)
@@ -350,7 +350,7 @@ def _controlled(
         & (labels[all_rows.winner] >= 0)
         & (labels[all_rows.loser] >= 0)
     )
-    answers = subset(all_rows, np.flatnonzero(kept))
+    answers = all_rows.take(np.flatnonzero(kept))
     has = np.array([t is not None for t in texts], dtype=np.bool_)
     both = np.flatnonzero(has[answers.winner] & has[answers.loser])
     if both.size < MIN_BY_BATTLES:
@@ -360,7 +360,7 @@ def _controlled(
     of = style_covariates(texts, answers.winner[both], answers.loser[both], asked)
     if not of.names:
         return NotApplicable("the two answers never differ in what was asked for")
-    mine = subset(rows, both)
+    mine = rows.take(both)
     group = None if clusters is None else clusters[both]
     cells = battles(mine, of.values)
     made = make.board("controlled", cells, group, "controlled")
@@ -706,5 +706,5 @@ def _by(
         part = None if clusters is None else clusters[at_value]
         if part is not None and np.unique(part).size < 2:
             part = None
-        boards.append(make.board(names[i], battles(subset(rows, at_value)), part, f"by {names[i]}"))
+        boards.append(make.board(names[i], battles(rows.take(at_value)), part, f"by {names[i]}"))
     return tuple(boards), len(names) - len(large)

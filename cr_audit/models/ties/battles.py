@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from cr_audit.arrays import Comparisons, FloatArray, IntArray, cluster_labels
+from cr_audit.arrays import Comparisons, FloatArray, IntArray
+from cr_audit.labels import cluster_labels
 from cr_audit.models.ties.links import LOSS, TIE, WIN
 
 

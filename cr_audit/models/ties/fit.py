@@ -259,7 +259,7 @@ def fit_ties(
     prior_precision: float,
     warm_start: TieFit | None = None,
 ) -> TieFit:
-    """One fit. link : a name of ``links.LINKS``; "bradley-terry" leaves ties out of ℓ.
+    """One fit. link : a name of ``links.LINKS``; "bradley-terry" halves ties.
 
     A fit that has no maximum (ρ = 0 and an item that only won) is returned with the status that
     says so and rewards of ±inf replaced by where the iteration stood; do not rank it.
@@ -343,8 +343,6 @@ def score_matrix(rows: Battles, fit: TieFit) -> sp.csr_array:
     design = rows.design()
     delta = np.asarray(design @ fit.parameters[: design.shape[1]])
     by_delta, by_eta = link.scores(delta, np.asarray(fit.eta))
-    if not link.has_eta:  # a tie says nothing about a model without ties
-        by_delta[TIE] = 0.0
     stacked = sp.vstack([sp.csr_array(sp.diags_array(g)) @ design for g in by_delta])
     if not link.has_eta:
         return sp.csr_array(stacked)

@@ -2,7 +2,7 @@
 
 Three links, all log-concave in (δ, η) together, so that a fit has one maximum:
 
-* ``BradleyTerry``: P(win) = σ(δ); ties have probability 0 and there is no η.
+* ``BradleyTerry``: P(win) = σ(δ); there is no η, and a tie counts as half a win and half a loss.
 * ``Davidson``: (win, tie, loss) ∝ (exp(δ/2), exp(η), exp(-δ/2)); exp(η) = ν is the propensity to
   tie. Given that a battle is decided, its log-odds are δ whatever ν is.
 * ``RaoKupper``: P(win) = σ(δ - τ), P(loss) = σ(-δ - τ), the rest is a tie; τ = η > 0 is the
@@ -75,27 +75,29 @@ class BradleyTerry:
         return out
 
     def log_likelihood(self, counts: FloatArray, delta: FloatArray, eta: FloatArray) -> FloatArray:
-        out: FloatArray = counts[WIN] * log_expit(delta) + counts[LOSS] * log_expit(-delta)
+        won, lost = counts[WIN] + 0.5 * counts[TIE], counts[LOSS] + 0.5 * counts[TIE]
+        out: FloatArray = won * log_expit(delta) + lost * log_expit(-delta)
         return out
 
     def scores(self, delta: FloatArray, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
         win = expit(delta)
         zero = np.zeros_like(win)
-        return np.stack([1.0 - win, zero, -win]), np.stack([zero, zero, zero])
+        return np.stack([1.0 - win, 0.5 - win, -win]), np.stack([zero, zero, zero])
 
     def gradient(
         self, counts: FloatArray, delta: FloatArray, eta: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        # Decided battles times (share won - chance of winning): one exponential per entry.
+        # Battles times (share won - chance of winning): one exponential per entry.
         win = expit(delta)
-        return counts[WIN] - (counts[WIN] + counts[LOSS]) * win, np.zeros_like(win)
+        won = counts[WIN] + 0.5 * counts[TIE]
+        return won - counts.sum(axis=0) * win, np.zeros_like(win)
 
     def curvature(
         self, counts: FloatArray, delta: FloatArray, eta: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         win = expit(delta)
         zero = np.zeros_like(win)
-        return (counts[WIN] + counts[LOSS]) * win * (1.0 - win), zero, zero
+        return counts.sum(axis=0) * win * (1.0 - win), zero, zero
 
 
 @dataclass(frozen=True, slots=True)
