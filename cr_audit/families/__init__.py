@@ -103,6 +103,11 @@ for _family in (
         in_scan=True,
     ),
     Family("comparisons", f"{_HERE}.comparisons", ("rules",), in_scan=True),
+    Family(
+        "leaderboard",
+        f"{_HERE}.leaderboard",
+        ("compute", "rules", "show", "wire", "command"),
+    ),
     Family("rows", f"{_HERE}.rows", ("rules", "show", "wire"), in_scan=True),
     Family(
         "rewards",
