@@ -79,7 +79,10 @@ def test_counts_are_those_of_the_lists() -> None:
 def test_the_network_gradient_by_finite_differences() -> None:
     rng = np.random.default_rng(5)
     net = _Network(
-        rng.normal(size=(3, FEATURES)), rng.normal(size=3), rng.normal(size=3), rng.normal(size=FEATURES)
+        rng.normal(size=(3, FEATURES)),
+        rng.normal(size=3),
+        rng.normal(size=3),
+        rng.normal(size=FEATURES),
     )  # fmt: skip
     x, slope = rng.normal(size=(4, FEATURES)), rng.normal(size=4)
     for parameter, gradient in zip(
