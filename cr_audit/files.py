@@ -71,7 +71,10 @@ def write_stdout(text: str) -> None:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         rest = memoryview(text.encode(encoding, "backslashreplace"))
         sys.stdout.flush()
-        out = sys.stdout.buffer
+        out = getattr(sys.stdout, "buffer", None)
+        if out is None:  # a stream of texts that somebody put in its place
+            sys.stdout.write(text)
+            return
         while rest:
             written = out.write(rest)
             rest = rest[len(rest) if written is None else written :]

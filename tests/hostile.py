@@ -76,7 +76,8 @@ def check_markdown(out: str) -> None:
     assert not suspects(out)
     columns = 0
     for line in out.split("\n"):
-        assert not RAW_MARKUP.search(line), line
+        written_here = re.sub(r"</?sub>|<br>", "", line)  # the writer's own; data's are escaped
+        assert not RAW_MARKUP.search(written_here), line
         pipes = line.count("|")
         if not pipes:
             columns = 0

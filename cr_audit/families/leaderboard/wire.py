@@ -97,7 +97,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clones:
+class BoardClones:
     """Places by clone-robust weights beside equal ones."""
 
     scheme: str
@@ -238,7 +238,7 @@ class Leaderboard:
     position_by_judge: list[Effect] | NotApplicable
     competence: Competence | NotApplicable
     controlled: Controlled | NotApplicable
-    clones: Clones | NotApplicable
+    clones: BoardClones | NotApplicable
     vendors: Vendors | NotApplicable
     voting: Voting | NotApplicable
     by_field: str
@@ -390,8 +390,8 @@ def _competence(c: Any, facts: of.LeaderboardFacts, texts: Texts) -> Competence:
     )
 
 
-def _clones(c: of.CloneRobust, ids: tuple[str, ...]) -> Clones:
-    return Clones(
+def _clones(c: of.CloneRobust, ids: tuple[str, ...]) -> BoardClones:
+    return BoardClones(
         scheme=c.scheme,
         penalty=c.penalty,
         items=[

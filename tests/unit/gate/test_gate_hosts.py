@@ -178,11 +178,15 @@ def test_the_action_reports_no_file_of_an_earlier_run(tmp_path: Path) -> None:
 def test_the_workflow_runs_what_contributors_run() -> None:
     workflow: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert {"push", "pull_request"} <= workflow[True].keys(), "YAML reads `on` as true"
-    (job,) = workflow["jobs"].values()
+    test, job = (workflow["jobs"][name] for name in ("test", "gate"))
     local = [
         line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")
     ]
-    assert [step["run"] for step in job["steps"] if "run" in step] == local
+    steps = [*test["steps"], *job["steps"]]
+    assert [step["run"] for step in steps if "run" in step] == local
+    assert test["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+    pinned = [step["uses"] for step in steps if "uses" in step]
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", use) for use in pinned)
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {line.removeprefix("make ") for line in local} <= targets
     assert workflow["permissions"] == {"contents": "read"}
@@ -198,10 +202,10 @@ def test_the_workflow_runs_what_contributors_run() -> None:
 def test_hosts_install_a_torch_without_cuda() -> None:
     """The pinned version, from an index that has it without CUDA as well."""
     assert re.search(r"^torch==[\d.]+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
-    (job,) = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
     steps = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
     (install,) = [s for s in steps if "pip install" in s.get("run", "")]
-    for env in (job["env"], install["env"]):
+    for env in (*(job["env"] for job in jobs), install["env"]):
         assert env["PIP_EXTRA_INDEX_URL"] == "https://download.pytorch.org/whl/cpu"
     assert '-c "$ACTION_PATH/constraints.txt" "$ACTION_PATH"' in install["run"]
     assert "-c constraints.txt" in (ROOT / "Makefile").read_text()

@@ -103,11 +103,11 @@ def test_the_network_gradient_by_finite_differences() -> None:
 def test_the_format_turns_the_reward_round() -> None:
     found = section_6(n_seeds=1, rng=np.random.default_rng(6))
     by = {(r.format, r.model): r for r in found.rows}
-    assert by["lists of 2", "linear"].informative_first > 0.9
+    assert by["lists of 2", "linear"].informative_first > 0.8
     assert by["lists of 4", "linear"].informative_first < 0.5
     assert by["lists of 4", "linear"].accuracy < 0.5 < by["lists of 2", "linear"].accuracy
     shared = by["lists of 4, a kind sharing one weight", "linear"]
-    assert shared.informative_first > 0.9
+    assert shared.informative_first > 0.8
     for _, share in found.chosen_informative:
         assert share == pytest.approx(0.7, abs=0.06)
 
