@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
 
 from cr_audit.models.listwise.theory import mixed_reward
+from cr_audit.simulate.formats import (
+    FEATURES,
+    INFORMATIVE,
+    _Network,
+    answers,
+    drawn_lists,
+    features,
+    sample,
+    section_6,
+)
 from cr_audit.simulate.perverse_incentives import (
     drawn_counts,
     makeups,
@@ -67,3 +78,48 @@ def test_counts_are_those_of_the_lists() -> None:
 
 def test_the_network_gradient_by_finite_differences() -> None:
     rng = np.random.default_rng(5)
+    shapes = ((3, FEATURES), (3,), (3,), (FEATURES,))
+    net = _Network(*(rng.normal(size=shape) for shape in shapes))
+    x, slope = rng.normal(size=(4, FEATURES)), rng.normal(size=4)
+    for parameter, gradient in zip(
+        (net.w, net.b, net.v, net.u), net.gradient(x, slope), strict=True
+    ):
+        flat, at = parameter.ravel(), 1
+        before = flat[at]
+        values = []
+        for step in (1e-6, -1e-6):
+            flat[at] = before + step
+            parameter[...] = flat.reshape(parameter.shape)
+            values.append(float(slope @ net.reward(x)))
+        flat[at] = before
+        parameter[...] = flat.reshape(parameter.shape)
+        assert gradient.ravel()[at] == pytest.approx((values[0] - values[1]) / 2e-6, abs=1e-5)
+
+
+def test_the_format_turns_the_reward_round() -> None:
+    found = section_6(n_seeds=1, rng=np.random.default_rng(6))
+    by = {(r.format, r.model): r for r in found.rows}
+    assert by["lists of 2", "linear"].informative_first > 0.75
+    assert by["lists of 4", "linear"].informative_first < 0.5
+    assert by["lists of 4", "linear"].accuracy < 0.5 < by["lists of 2", "linear"].accuracy
+    shared = by["lists of 4, a kind sharing one weight", "linear"]
+    assert shared.informative_first > 0.75
+    for _, share in found.chosen_informative:
+        assert share == pytest.approx(0.7, abs=0.06)
+
+
+def test_answers_features_and_the_sample() -> None:
+    rng = np.random.default_rng(7)
+    texts = answers(INFORMATIVE, 50, rng)
+    assert len(set(texts)) == 50
+    vectors = features(texts)
+    assert vectors.shape == (50, FEATURES)
+    assert features([texts[0]])[0].tolist() == vectors[0].tolist()
+    kind, which, chosen = drawn_lists(100, 1, 3, rng)
+    assert (kind.sum(axis=1) == 3).all()
+    assert all(len(set(row)) == 4 for row in which.tolist())
+    assert chosen.shape == (100,)
+    rows = [json.loads(line) for line in sample(20, 4, 0).splitlines()]
+    assert len(rows) == 20
+    assert all(sorted(a["rank"] for a in r["answers"]) == [1, 2, 2, 2] for r in rows)
+    assert sample(20, 4, 0) == sample(20, 4, 0) != sample(20, 4, 1)
