@@ -11,10 +11,10 @@ import pytest
 from list_rows import data_of, dichotomy, facts_of, judged_of, logit, nectar
 
 from cr_audit.arrays import Groups, NotApplicable
+from cr_audit.families.choices.compute import Judged
 from cr_audit.families.choices.compute.lists import lists_of
 from cr_audit.families.choices.compute.pairs import MAX_SIZE, reward_of_plan
 from cr_audit.families.choices.facts import (
-    IiaTest,
     Method,
     PositionFacts,
     RankingFacts,
@@ -322,16 +322,16 @@ def test_errors_are_over_annotators_where_there_are_many() -> None:
 
 
 def test_the_same_seed_gives_the_same_facts() -> None:
-    data = data_of(dichotomy(np.random.default_rng(10), 200, 4, 0.6, 0.6))
+    data = data_of(dichotomy(np.random.default_rng(10), 80, 4, 0.6, 0.6))
     assert repr(facts_of(data, plan=5)) == repr(facts_of(data, plan=5))
 
 
 def test_the_order_of_rows_leaves_no_trace_in_the_tests() -> None:
     rows = dichotomy(np.random.default_rng(11), 200, 4, 0.6, 0.6)
-    one, two = (facts_of(data_of(r)) for r in (rows, rows[::-1]))
+    one, two = (judged_of(data_of(r)) for r in (rows, rows[::-1]))
 
-    def effects(facts: object) -> list[tuple[str, float]]:
-        return [(t.subject, round(t.effect, 6)) for t in facts.tests() if isinstance(t, IiaTest)]
+    def effects(judged: Judged) -> list[tuple[str, float]]:
+        return [(t.subject, round(t.effect, 6)) for t in judged.made]
 
     assert effects(one) == effects(two)
 

@@ -48,7 +48,7 @@ def test_every_format_carries_the_family(lists: str, tmp_path: Path) -> None:
     assert all("\x1b[31m" not in text for text in out.values())
     assert "<b>" not in out["html"]
     assert all("CR702" in out[f] for f in FORMATS if f != "csv")
-    assert "slope" in out["csv"]
+    assert "rho_chosen" in out["csv"]
     part = json.loads(out["json"])["choices"]
     assert part["verdict"] == "cannot-tell"
     assert part["groupings"][0]["pairs"][0]["flagged"] is True
