@@ -269,7 +269,8 @@ def _grouping(facts: ChoicesFacts, g: Grouping) -> Section:
     if g.categories:
         blocks.append(_categories(g))
     if g.pairs:
-        blocks.append(_pairs(g))
+        # A CSV file holds the tests; where none was made, the pairs.
+        blocks.append(_pairs(g, main=facts.n_tests == 0))
     if g.tests:
         blocks += _tests(facts, g)
     if g.planned:
@@ -309,7 +310,7 @@ def _categories(g: Grouping) -> Table:
     )
 
 
-def _pairs(g: Grouping) -> Table:
+def _pairs(g: Grouping, *, main: bool) -> Table:
     def row(k: int) -> tuple[Cell, ...]:
         p = g.pairs[k]
         low, high = p.margin.low, p.margin.high
@@ -345,6 +346,7 @@ def _pairs(g: Grouping) -> Table:
         limit=MAX_PAIRS,
         more="more pairs",
         order="lists that offer both",
+        main=main,
         legend="a logit prefers the first kind where the margin, chosen minus offered, is positive;"
         " turned = the majority prefers the other one",
     )

@@ -78,12 +78,8 @@ def test_counts_are_those_of_the_lists() -> None:
 
 def test_the_network_gradient_by_finite_differences() -> None:
     rng = np.random.default_rng(5)
-    net = _Network(
-        rng.normal(size=(3, FEATURES)),
-        rng.normal(size=3),
-        rng.normal(size=3),
-        rng.normal(size=FEATURES),
-    )  # fmt: skip
+    shapes = ((3, FEATURES), (3,), (3,), (FEATURES,))
+    net = _Network(*(rng.normal(size=shape) for shape in shapes))
     x, slope = rng.normal(size=(4, FEATURES)), rng.normal(size=4)
     for parameter, gradient in zip(
         (net.w, net.b, net.v, net.u), net.gradient(x, slope), strict=True
@@ -103,11 +99,11 @@ def test_the_network_gradient_by_finite_differences() -> None:
 def test_the_format_turns_the_reward_round() -> None:
     found = section_6(n_seeds=1, rng=np.random.default_rng(6))
     by = {(r.format, r.model): r for r in found.rows}
-    assert by["lists of 2", "linear"].informative_first > 0.8
+    assert by["lists of 2", "linear"].informative_first > 0.75
     assert by["lists of 4", "linear"].informative_first < 0.5
     assert by["lists of 4", "linear"].accuracy < 0.5 < by["lists of 2", "linear"].accuracy
     shared = by["lists of 4, a kind sharing one weight", "linear"]
-    assert shared.informative_first > 0.8
+    assert shared.informative_first > 0.75
     for _, share in found.chosen_informative:
         assert share == pytest.approx(0.7, abs=0.06)
 

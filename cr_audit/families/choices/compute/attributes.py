@@ -62,9 +62,13 @@ def read_attributes(
 
 def _rows(path: str) -> Iterator[tuple[int, Any]]:
     raw, _ = open_raw(path, None)
-    for line, value, *_ in Container(path, raw, None).rows():
-        if not isinstance(value, Unparsed):
-            yield line, value
+    container = Container(path, raw, None)
+    try:
+        for line, value, *_ in container.rows():
+            if not isinstance(value, Unparsed):
+                yield line, value
+    finally:
+        container.close()
 
 
 def _names(data: PreferenceDataset) -> list[tuple[str | None, str | None, str | None]]:

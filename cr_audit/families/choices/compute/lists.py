@@ -271,7 +271,7 @@ def _joined(data: PreferenceDataset, parts: list[_Part]) -> Lists:
     sizes = put("sizes", np.int64)
     n = sizes.size
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    rank = put("rank", np.int64)
+    rank = _without_rest(put("rank", np.int64), offsets)
     share, tells = _chosen(rank, offsets)
     sets = ChoiceSets(
         n_items=data.n_alternatives,
@@ -297,6 +297,18 @@ def _joined(data: PreferenceDataset, parts: list[_Part]) -> Lists:
         n_all_tied=0,
     )
     return replace(lists.only(tells), n_all_tied=int(n - tells.sum()))
+
+
+def _without_rest(rank: IntArray, offsets: IntArray) -> IntArray:
+    """Of lists of two places, best and rest, the rest as not ranked: that it was not chosen is all
+    that is known of it, and a tie among it is no judgement."""
+    if rank.size == 0:
+        return rank
+    sizes = np.diff(offsets)
+    last = np.maximum.reduceat(rank, offsets[:-1])
+    n_rest = np.add.reduceat((rank == 1).astype(np.int64), offsets[:-1])
+    rest = np.repeat((last == 1) & (n_rest >= 2), sizes) & (rank == 1)
+    return np.where(rest, -1, rank)
 
 
 def _chosen(rank: IntArray, offsets: IntArray) -> tuple[FloatArray, BoolArray]:
@@ -347,8 +359,7 @@ def list_facts(data: PreferenceDataset, lists: Lists) -> ListFacts:
     distinct = np.bincount(tiers, minlength=n)
     chosen = np.bincount(owner, lists.share > 0, minlength=n)
     values, counts = np.unique(sizes, return_counts=True)
-    single = (ranked == 1) | ((distinct <= 2) & (chosen == 1) & (sizes > 2) & (ranked == sizes))
-    single |= sizes == 2
+    single = (ranked == 1) | (sizes == 2)
     offered = np.bincount(owner, lists.outside, minlength=n) > 0
     return ListFacts(
         n=n,

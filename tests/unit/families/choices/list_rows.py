@@ -11,7 +11,7 @@ import numpy as np
 
 from cr_audit.arrays import Groups
 from cr_audit.data.dataset import PreferenceDataset
-from cr_audit.families.choices.compute import ChoiceSettings, audit_lists
+from cr_audit.families.choices.compute import ChoiceSettings, Judged, audit_lists, judge_lists
 from cr_audit.families.choices.facts import ChoicesFacts
 from cr_audit.readers import read
 from cr_audit.streams import stream
@@ -31,6 +31,11 @@ def facts_of(
     return audit_lists(
         data, ChoiceSettings(**given), clones=clones, stream=lambda name: stream(0, name)
     )
+
+
+def judged_of(data: PreferenceDataset) -> Judged:
+    """The tests alone."""
+    return judge_lists(data, ChoiceSettings(), stream=lambda name: stream(0, name))
 
 
 def nectar(

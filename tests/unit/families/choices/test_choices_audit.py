@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from list_rows import data_of, dichotomy, facts_of, logit, nectar
+from list_rows import data_of, dichotomy, facts_of, judged_of, logit, nectar
 
 from cr_audit.arrays import Groups, NotApplicable
+from cr_audit.families.choices.compute import Judged
 from cr_audit.families.choices.compute.lists import lists_of
 from cr_audit.families.choices.compute.pairs import MAX_SIZE, reward_of_plan
 from cr_audit.families.choices.facts import (
-    IiaTest,
     Method,
     PositionFacts,
     RankingFacts,
@@ -41,9 +41,8 @@ def found(facts: object) -> set[str]:
     return {f.rule for rule in RULES for f in rule.judge(facts)}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_planted_dichotomy_is_found_by_the_slope(seed: int) -> None:
-    facts = facts_of(data_of(dichotomy(np.random.default_rng(seed), 800, 4, 0.5, 0.6)))
+def test_a_planted_dichotomy_is_found_by_the_slope() -> None:
+    facts = facts_of(data_of(dichotomy(np.random.default_rng(1), 600, 4, 0.5, 0.6)))
     assert facts.verdict is Verdict.VIOLATED
     slopes = [t for t in facts.tests() if t.kind is TestKind.SLOPE]
     assert len(slopes) == 1
@@ -54,9 +53,9 @@ def test_a_planted_dichotomy_is_found_by_the_slope(seed: int) -> None:
     assert "CR701" in found(facts)
 
 
-@pytest.mark.parametrize("first", [0.0, 0.48])
+@pytest.mark.parametrize("first", [0.0, 0.6])
 def test_logit_lists_are_not_called_a_violation_with_or_without_a_place(first: float) -> None:
-    facts = facts_of(data_of(logit(np.random.default_rng(3), 800, 4, 0.5, first)))
+    facts = facts_of(data_of(logit(np.random.default_rng(3), 500, 4, 0.5, first)))
     assert facts.verdict is Verdict.NOT_REJECTED
     positions = facts.positions
     assert isinstance(positions, PositionFacts)
@@ -299,7 +298,9 @@ def test_clones_share_a_weight_in_the_ranking() -> None:
     assert ranking.items[0].name == "rival"
     rival = next(i for i in ranking.items if i.name == "rival")
     copy = next(i for i in ranking.items if i.name == "copy 1")
-    assert rival.reward - copy.reward == pytest.approx(math.log(0.45 / (0.55 / 3)), abs=0.25)
+    won = [a["model"] for r in rows for a in r["answers"] if a["rank"] == 1]
+    expected = math.log(won.count("rival") / won.count("copy 1"))
+    assert rival.reward - copy.reward == pytest.approx(expected, abs=1e-6)
     gap = copy.clone_weighted - rival.clone_weighted
     assert gap == pytest.approx(copy.reward - rival.reward + math.log(3), abs=1e-6)
     schemes = {g.scheme: g for g in facts.groupings}
@@ -307,24 +308,30 @@ def test_clones_share_a_weight_in_the_ranking() -> None:
 
 
 def test_errors_are_over_annotators_where_there_are_many() -> None:
-    rows = dichotomy(np.random.default_rng(9), 100, 3, 0.5, 0.6)
-    data = data_of([{**r, "annotator": f"a{i % 25}"} for i, r in enumerate(rows)])
-    if not data.annotators:
-        pytest.skip("this shape has no annotators")
+    rows = [
+        {
+            "ID": i % 25,
+            "case": i,
+            "alternatives": [{"alt": "x"}, {"alt": "y"}],
+            "choice": "xy"[i % 2],
+        }
+        for i in range(100)
+    ]
+    data = data_of(rows)
     assert lists_of(data).resample is Resample.ANNOTATOR
 
 
 def test_the_same_seed_gives_the_same_facts() -> None:
-    data = data_of(dichotomy(np.random.default_rng(10), 200, 4, 0.6, 0.6))
+    data = data_of(dichotomy(np.random.default_rng(10), 80, 4, 0.6, 0.6))
     assert repr(facts_of(data, plan=5)) == repr(facts_of(data, plan=5))
 
 
 def test_the_order_of_rows_leaves_no_trace_in_the_tests() -> None:
     rows = dichotomy(np.random.default_rng(11), 200, 4, 0.6, 0.6)
-    one, two = (facts_of(data_of(r)) for r in (rows, rows[::-1]))
+    one, two = (judged_of(data_of(r)) for r in (rows, rows[::-1]))
 
-    def effects(facts: object) -> list[tuple[str, float]]:
-        return [(t.subject, round(t.effect, 6)) for t in facts.tests() if isinstance(t, IiaTest)]
+    def effects(judged: Judged) -> list[tuple[str, float]]:
+        return [(t.subject, round(t.effect, 6)) for t in judged.made]
 
     assert effects(one) == effects(two)
 
@@ -343,18 +350,18 @@ def test_a_data_set_without_lists_says_so() -> None:
 )
 def test_classic_sets_are_judged_right(shared_data: Path, name: str, verdict: Verdict) -> None:
     path = shared_data / "choice_sets" / f"{name}.shared.jsonl.gz"
-    facts = facts_of(read([str(path)], max_skipped=1.0))
-    assert facts.verdict is verdict
+    judged = judged_of(read([str(path)], max_skipped=1.0))
+    assert judged.verdict(0.01) is verdict
     if name == "swissmetro":
-        nests = {t.subject: t for t in facts.tests() if t.kind is TestKind.NESTED}
+        nests = {t.subject: t for t in judged.made if t.kind is TestKind.NESTED}
         assert 0.3 < nests["TRAIN + CAR"].effect < 0.5
 
 
 def test_the_negative_control_of_mode_canada(shared_data: Path) -> None:
     """Dropping air moves the rest; dropping the few bus riders does not."""
     path = shared_data / "choice_sets" / "mode_canada.shared.jsonl.gz"
-    facts = facts_of(read([str(path)], max_skipped=1.0))
-    dropped = {t.subject: t for t in facts.tests() if t.kind is TestKind.HAUSMAN}
+    judged = judged_of(read([str(path)], max_skipped=1.0))
+    dropped = {t.subject: t for t in judged.made if t.kind is TestKind.HAUSMAN}
     assert dropped["air"].adjusted < 1e-6
     assert dropped["bus"].adjusted > 0.05
-    assert facts.verdict is Verdict.VIOLATED
+    assert judged.verdict(0.01) is Verdict.VIOLATED
