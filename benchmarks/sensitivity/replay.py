@@ -4,7 +4,7 @@
 
 A share of the votes is kept (the start), the others are in a drawer. A rule names pairs; one of the
 pair's hidden votes is drawn (a pair without any is passed over). Counted is how many votes it takes
-until the leader of all votes leads, and goes on leading for 150 votes more (800 at most). Rules:
+until the leader of all votes leads, and goes on leading for 300 votes more. Rules:
 advice (expected fall of the probability of error per vote), random, A (largest fall of the trace of
 the covariance), D (largest fall of its determinant).
 """
@@ -24,7 +24,7 @@ from cr_audit.models.sensitivity.advice import Posterior, advise, order_errors, 
 RULES = ("advice", "random", "A", "D")
 BATCH = 20
 RIVALS = 6
-SETTLED, MOST = 150, 800
+SETTLED = 300
 MAX_ITEMS = 80
 
 
@@ -63,7 +63,7 @@ def replay(rows: Comparisons, rule: str, start: float, seed: int) -> int:
         elif settled < 0:
             settled = collected
         left = [k for k, v in drawer.items() if v]
-        if not left or (collected - max(settled, 0) > 300 and settled >= 0):
+        if not left or (collected - max(settled, 0) > SETTLED and settled >= 0):
             break
         some = np.array(left)
         if rule == "random":
