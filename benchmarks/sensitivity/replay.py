@@ -4,7 +4,7 @@
 
 A share of the votes is kept (the start), the others are in a drawer. A rule names pairs; one of the
 pair's hidden votes is drawn (a pair without any is passed over). Counted is how many votes it takes
-until the leader of the full data leads, and goes on leading, in the votes that are known. Rules:
+until the leader of all votes leads, and goes on leading for 300 votes more. Rules:
 advice (expected fall of the probability of error per vote), random, A (largest fall of the trace of
 the covariance), D (largest fall of its determinant).
 """
@@ -19,10 +19,12 @@ from real_sets import sets
 
 from cr_audit.arrays import Comparisons, FloatArray
 from cr_audit.models.rewards.bootstrap import rows_of_pairs
-from cr_audit.models.sensitivity.advice import Posterior, advise, posterior
+from cr_audit.models.sensitivity.advice import Posterior, advise, order_errors, posterior
 
 RULES = ("advice", "random", "A", "D")
-BATCH = 10
+BATCH = 20
+RIVALS = 6
+SETTLED = 300
 MAX_ITEMS = 80
 
 
@@ -61,7 +63,7 @@ def replay(rows: Comparisons, rule: str, start: float, seed: int) -> int:
         elif settled < 0:
             settled = collected
         left = [k for k, v in drawer.items() if v]
-        if not left or (collected - max(settled, 0) > 300 and settled >= 0):
+        if not left or (collected - max(settled, 0) > SETTLED and settled >= 0):
             break
         some = np.array(left)
         if rule == "random":
@@ -70,7 +72,9 @@ def replay(rows: Comparisons, rule: str, start: float, seed: int) -> int:
             chosen = draws.choice(some, size=BATCH, p=mass / mass.sum()).tolist()
         elif rule == "advice":
             below = np.array([x for x in range(m) if x != leader])
-            plan = advise(now, np.full(m - 1, leader), below, 4 * BATCH)
+            wrong = order_errors(now.mean, now.covariance, np.full(m - 1, leader), below)
+            below = below[np.argsort(-wrong, kind="stable")[:RIVALS]]
+            plan = advise(now, np.full(below.size, leader), below, BATCH)
             keys = [
                 index.get((min(a, b), max(a, b)), -1)
                 for a, b in zip(plan.first.tolist(), plan.second.tolist(), strict=True)
