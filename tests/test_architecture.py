@@ -46,7 +46,17 @@ ROLES: dict[str, set[str]] = {
     "rules": EVERYWHERE | NUMERICS | {"heads"},
     "show": EVERYWHERE | NUMERICS | {"blocks", "heads", "diff", "simulate", "readers"},
     "wire": EVERYWHERE | NUMERICS | {"wire", "simulate"},
-    "command": {"commands", "run", "reports", "heads", "blocks", "errors", "findings", "analysis"},
+    "command": {
+        "arrays",
+        "commands",
+        "run",
+        "reports",
+        "heads",
+        "blocks",
+        "errors",
+        "findings",
+        "analysis",
+    },
     "simulate": EVERYWHERE
     | NUMERICS
     | {"blocks", "commands", "simulate", "embed", "streams", "heads", "run", "files"},
