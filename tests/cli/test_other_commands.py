@@ -132,10 +132,10 @@ def test_explain_lists_all_rules(run: Any) -> None:
 def test_explain_a_typo(run: Any, typo: str, meant: str | None) -> None:
     done = run("explain", typo)
     assert done.code == 2
-    assert f"there is no rule {typo!r}" in done.err
+    assert f"there is no rule or word {typo!r}" in done.err
     if meant:
         assert f"did you mean {meant}?" in done.err
-    assert "lists all rules" in done.err
+    assert "lists all of them" in done.err
 
 
 # --- simulate ----------------------------------------------------------------------------------

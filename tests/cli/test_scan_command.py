@@ -249,10 +249,10 @@ def test_output_to_a_file_is_whole_or_not_there(
     assert out.read_text().startswith("cr-audit scan  prefs.jsonl")
     before = out.read_text()
 
-    def broken(self: Path, target: Path) -> Path:
+    def broken(source: str, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", broken)
+    monkeypatch.setattr("os.replace", broken)
     done = run("scan", prefs, *QUICK, "--no-cache", "-o", str(out), "--format", "json")
     assert done.code == 4
     assert out.read_text() == before
