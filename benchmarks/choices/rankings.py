@@ -1,9 +1,10 @@
+# ruff: noqa: B023 - each lambda is called before its loop goes on
 """Plackett–Luce on rankings of published size, beside choix on the same rows.
 
     python -m benchmarks.choices.rankings
 
-5,000 rankings of 10 (R PlackettLuce 0.4: 1.4 s on its Sushi data of that size) and 40,000 ballots of
-up to 6 of 17. Times are of this process alone (``time.process_time``), the best of three.
+5,000 rankings of 10 (R PlackettLuce 0.4: 1.4 s on its Sushi data of that size) and 40,000 ballots
+of up to 6 of 17. Times are of this process alone (``time.process_time``), the best of three.
 """
 
 from __future__ import annotations

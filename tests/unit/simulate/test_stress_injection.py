@@ -174,7 +174,7 @@ def test_a_removal_changes_the_leader_and_one_row_less_does_not_in_that_order(se
         rows = Comparisons.of(4, r.winner[stay], r.loser[stay])
         fit = c.fit(rows.proportions(), w)
         if not fit.has_data[leader]:
-            return False
+            return True  # who was not compared leads nothing
         # Who is no longer linked to the old leader is out of the race.
         linked = fit.components == fit.components[leader]
         return bool(leader_changes(leader, np.where(linked, fit.rewards, -1e9)))
