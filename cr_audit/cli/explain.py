@@ -109,7 +109,12 @@ def list_blocks() -> list[Block]:
     from cr_audit.glossary import WORDS
 
     table = Table.of(
-        (Column("rule", "id"), Column("name"), Column("severity", "id"), Column("finds", share=1)),
+        (
+            Column("rule", "id"),
+            Column("name", "id"),
+            Column("severity", "id"),
+            Column("finds", share=1),
+        ),
         [
             (
                 Cell(r.id),
