@@ -163,10 +163,10 @@ def removal_flip(contest: Contest, scheme: Variant, weights: FloatArray) -> Remo
         contest.penalty,
         count_weighted=contest.count_weighted,
     )
-    leader = leader_of(audit.rewards)
-    orders = audit.leader(leader)
+    orders = audit.leader()
     if isinstance(orders, NotApplicable):
         raise ValueError(f"a contest of three items has a leader: {orders.reason}")
+    leader = int(orders.above[0])
     found = audit.interval(orders, Change.REMOVAL)
     none = isinstance(found.upper, NotApplicable)
     return RemovalFlip(

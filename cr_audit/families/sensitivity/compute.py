@@ -28,7 +28,12 @@ from cr_audit.models.rewards.kinds.tabular import TABULAR
 from cr_audit.models.rewards.objective import PairTerms, pair_terms
 from cr_audit.models.rewards.selection import cross_validate_penalty
 from cr_audit.models.rewards.tabular import fit_tabular
-from cr_audit.models.sensitivity.advice import advise, posterior
+from cr_audit.models.sensitivity.advice import (
+    advise,
+    order_errors,
+    posterior,
+    votes_until,
+)
 from cr_audit.models.sensitivity.chains import Chains, Support, fragile_chains, holders, support_of
 from cr_audit.models.sensitivity.flips import FlipAudit, Orders
 from cr_audit.models.sensitivity.influence import FittedInfluence, share_variance
@@ -48,9 +53,9 @@ TOPS = (3, 5, 10)
 # Separate rankings whose leader is looked at, the largest first.
 MAX_RANKINGS = 10
 # The posterior of the advice is a dense matrix: of the best so many items.
-MAX_ADVISED = 300
+MAX_ADVISED = 200
 N_NEXT = 5
-LOOK_AHEAD = 200
+LOOK_AHEAD = 1000
 WIDTH = 1.0
 
 
@@ -332,6 +337,7 @@ class _Question:
     k: int
     items: tuple[int, ...]
     component: int
+    n_comparisons: int
     orders: Orders
 
 
@@ -363,7 +369,8 @@ def _flips(
                 units=units,
             )
             alone = unit == "comparison" and fitted.name == "standard"
-            questions = _questions(run, audit, label, sizes, more=everything and alone)
+            counts = np.bincount(label[votes.rows.winner], minlength=sizes.shape[0])
+            questions = _questions(run, audit, label, counts, more=everything and alone)
             for question in questions:
                 for change in Change:
                     run.progress("flips", len(out), 0)
@@ -392,24 +399,26 @@ def _units(run: Run, votes: _Votes, everything: bool) -> dict[ChangedUnit, IntAr
 
 
 def _questions(
-    run: Run, audit: FlipAudit, label: IntArray, sizes: IntArray, *, more: bool
+    run: Run, audit: FlipAudit, label: IntArray, counts: IntArray, *, more: bool
 ) -> list[_Question]:
     out = []
-    for component in range(min(sizes.shape[0], MAX_RANKINGS)):
+    for component in range(min(counts.shape[0], MAX_RANKINGS)):
         members = np.flatnonzero(label == component)
         if members.size < 3:
             break
         best = int(members[np.argmax(audit.rewards[members])])
         leader = audit.leader(best)
         if not isinstance(leader, NotApplicable):
-            out.append(_Question("leader", 1, (best,), component, leader))
+            out.append(_Question("leader", 1, (best,), component, int(counts[component]), leader))
     if not more:
         return out
     best = int(np.argmax(np.where(label == 0, audit.rewards, -np.inf)))
     for k in TOPS:
         top = audit.top(k, best)
         if not isinstance(top, NotApplicable):
-            out.append(_Question("top", k, tuple(np.unique(top.above).tolist()), 0, top))
+            out.append(
+                _Question("top", k, tuple(np.unique(top.above).tolist()), 0, int(counts[0]), top)
+            )
     named = run.options.get("pair") or ()
     if named:
         a, b = _named_pair(run, tuple(named))
@@ -420,8 +429,8 @@ def _questions(
                 f"{pair.reason}: {named[0]} and {named[1]}",
                 next_step="collect a comparison between their two groups",
             )
-        items = (int(pair.above[0]), int(pair.below[0]))
-        out.append(_Question("pair", 1, items, int(label[a]), pair))
+        two = (int(pair.above[0]), int(pair.below[0]))
+        out.append(_Question("pair", 1, two, int(label[a]), int(counts[label[a]]), pair))
     return out
 
 
@@ -468,6 +477,7 @@ def _flip(
         k=question.k,
         items=question.items,
         component=question.component,
+        n_comparisons=question.n_comparisons,
         fit=fit,
         unit=unit,
         interval=interval,
@@ -499,11 +509,12 @@ def _next(run: Run, votes: _Votes, label: IntArray) -> NextVotes | NotApplicable
     above = np.full(below.size, leader)
     level = run.settings.confidence_level
     soon = advise(everyone, above, below, n, level=level, rng=run.stream("advice"))
-    ahead = soon
-    if n < LOOK_AHEAD:
-        ahead = advise(everyone, above, below, LOOK_AHEAD, level=level, stop_at=wanted)
-    until = ahead.n_until(wanted)
+    errors = order_errors(everyone.mean, everyone.covariance, above, below)
+    rival = int(below[int(np.argmax(errors))])
+    until = votes_until(everyone, leader, rival, wanted, level=level, limit=LOOK_AHEAD)
     return NextVotes(
+        leader=int(everyone.items[leader]),
+        rival=int(everyone.items[rival]),
         first=everyone.items[soon.first],
         second=everyone.items[soon.second],
         fall=soon.fall,
@@ -511,9 +522,7 @@ def _next(run: Run, votes: _Votes, label: IntArray) -> NextVotes | NotApplicable
         probability_wrong_after=soon.error_after,
         width=float(soon.width[0]),
         wanted=wanted,
-        n_until=until
-        if until >= 0
-        else NotApplicable(f"more than the {ahead.first.size} votes that were looked ahead"),
+        n_until=until if until <= LOOK_AHEAD else NotApplicable(f"more than {LOOK_AHEAD:,} votes"),
     )
 
 

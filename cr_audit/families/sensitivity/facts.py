@@ -76,14 +76,15 @@ class StrongPreference:
 class Flip:
     """One answer, one way to change votes. k : of "top"; items : of "pair", or the answer's own.
 
-    component : of the ranking, 0 the largest. rows : the comparisons of the set as "file:line",
-    at most MAX_ROWS; names : of the units where these have names (annotators).
+    component : of the ranking, 0 the largest; n_comparisons : in it. rows : the comparisons of the
+    set as "file:line", at most MAX_ROWS; names : of the units where these have names (annotators).
     """
 
     question: Question
     k: int
     items: tuple[int, ...]
     component: int
+    n_comparisons: int
     fit: FitName
     unit: ChangedUnit
     interval: FlipInterval
@@ -93,11 +94,14 @@ class Flip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NextVotes:
-    """Comparisons to collect, in order. first, second : items; fall : of the expected probability
-    that the answer is wrong, by each. probability_wrong : before, and expected after all of them.
-    width : of the interval of the least certain gap now; n_until : votes until it is at most
-    ``wanted``, or why there is no such number among those that were tried."""
+    """Comparisons to collect, in order. leader, rival : by the votes alone (count-weighted, a wide
+    prior), and who is the most likely to be better. first, second : items; fall : of the expected
+    probability that the answer is wrong, by each. probability_wrong : before, and expected after
+    all of them. width : of the interval of the gap of the two now; n_until : votes until it is
+    expected to be at most ``wanted``, or why there is no such number."""
 
+    leader: int
+    rival: int
     first: IntArray
     second: IntArray
     fall: FloatArray

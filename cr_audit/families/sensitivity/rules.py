@@ -87,15 +87,15 @@ def leader_flips(facts: SensitivityFacts, unit: str) -> list[Flip]:
     ]
 
 
-def few(facts: SensitivityFacts) -> int:
-    """How many comparisons are few on this data."""
-    return max(FEW_COMPARISONS, int(FEW_SHARE * facts.n_comparisons))
+def few(flip: Flip) -> int:
+    """How many comparisons are few in this ranking."""
+    return max(FEW_COMPARISONS, int(FEW_SHARE * flip.n_comparisons))
 
 
 def _hangs(facts: SensitivityFacts) -> Iterator[Finding]:
     for flip in leader_flips(facts, "comparison"):
         upper = flip.interval.upper
-        if isinstance(upper, NotApplicable) or upper > few(facts):
+        if isinstance(upper, NotApplicable) or upper > few(flip):
             continue
         leader, other = flip.interval.above, flip.interval.below
         done = "left out" if flip.interval.change is Change.REMOVAL else "turned round"
@@ -105,14 +105,14 @@ def _hangs(facts: SensitivityFacts) -> Iterator[Finding]:
             else f"at least {flip.interval.lower:,} are needed"
         )
         yield RULES[3].finding(
-            message=f"with {plural(upper, 'comparison')} of {facts.n_comparisons:,} {done},"
+            message=f"with {plural(upper, 'comparison')} of {flip.n_comparisons:,} {done},"
             f" {name_of(facts, other)} leads instead of {name_of(facts, leader)} ({proved})",
             subject=f"{flip.interval.change.value}:{facts.ids[leader]}",
             evidence={
                 "lower": flip.interval.lower,
                 "upper": upper,
                 "gap": flip.interval.gap,
-                "n_comparisons": facts.n_comparisons,
+                "n_comparisons": flip.n_comparisons,
             },
             rows=flip.rows,
         )

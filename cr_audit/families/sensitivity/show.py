@@ -36,10 +36,10 @@ def answer(facts: SensitivityFacts) -> list[str]:
     if len(removal) == 1:
         out.append(_leader_sentence(facts, removal[0]))
     elif removal:
-        hanging = [f for f in removal if _upper(f) <= few(facts)]
+        hanging = [f for f in removal if _upper(f) <= few(f)]
         out.append(
             f"{len(hanging):,} of {plural(len(removal), 'leader')} looked at hang on"
-            f" {few(facts):,} comparisons or fewer."
+            f" {max(few(f) for f in removal):,} comparisons or fewer."
         )
     if facts.n_sensitive:
         out.append(
@@ -66,7 +66,7 @@ def _leader_sentence(facts: SensitivityFacts, flip: Flip) -> str:
             f" (fewer than {lower:,} cannot)."
         )
     other = name_of(facts, flip.interval.below)
-    many = f"{upper:,} of {facts.n_comparisons:,} comparisons"
+    many = f"{upper:,} of {flip.n_comparisons:,} comparisons"
     ends = "and no fewer" if flip.interval.exact else f"at least {lower:,} are needed"
     return f"{leader} leads; without {many} {other} would ({ends})."
 
@@ -273,9 +273,10 @@ def next_section(facts: SensitivityFacts) -> Section:
         else plural(votes.n_until, "vote")
     )
     line = (
-        f"expected probability that the leader is not the best: {votes.probability_wrong:.3f} now,"
-        f" {votes.probability_wrong_after:.3f} after these; the interval of the closest gap is"
-        f" {votes.width:.2f} wide, {votes.wanted:g} after: {until}"
+        f"by the votes alone {name_of(facts, votes.leader)} leads, and is expected not to be the"
+        f" best with probability {votes.probability_wrong:.3f} now,"
+        f" {votes.probability_wrong_after:.3f} after these; the interval of its gap to"
+        f" {name_of(facts, votes.rival)} is {votes.width:.2f} wide, {votes.wanted:g} after {until}"
     )
     table = Table.of(
         (

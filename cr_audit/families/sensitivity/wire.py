@@ -75,6 +75,7 @@ class Flip:
     k: Rank
     items: list[ItemId]
     component: Count
+    n_comparisons: Count
     fit: str
     unit: str
     change: str
@@ -103,9 +104,11 @@ class NextVote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextVotes:
-    """Comparisons to collect, in order; width: of the interval of the least certain gap now, and
-    after how many of them it is at most wanted_width."""
+    """Comparisons to collect, in order, to know the leader by the votes alone; width: of the
+    interval of its gap to the rival now, and after how many votes it is at most wanted_width."""
 
+    leader: ItemId
+    rival: ItemId
     votes: list[NextVote]
     probability_wrong: NotNegative
     probability_wrong_after: NotNegative
@@ -253,6 +256,7 @@ def _flip(f: of.Flip, ids: tuple[str, ...]) -> Flip:
         k=f.k,
         items=[ids[x] for x in f.items],
         component=f.component,
+        n_comparisons=f.n_comparisons,
         fit=f.fit,
         unit=f.unit,
         change=i.change.value,
@@ -276,6 +280,8 @@ def _next(facts: of.SensitivityFacts) -> NextVotes | NotApplicable:
     if isinstance(votes, NotApplicable):
         return votes
     return NextVotes(
+        leader=facts.ids[votes.leader],
+        rival=facts.ids[votes.rival],
         votes=[
             NextVote(first=facts.ids[int(i)], second=facts.ids[int(j)], fall=float(fall))
             for i, j, fall in zip(votes.first, votes.second, votes.fall, strict=True)

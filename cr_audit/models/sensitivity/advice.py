@@ -33,7 +33,7 @@ from cr_audit.models.rewards.tabular import fit_tabular
 MAX_ITEMS = 2000
 # Orders of an answer that count: those of the highest probability of error.
 MAX_ORDERS = 20
-NODES = 16
+NODES = 10
 # How many votes on one pair are thought of at once.
 AHEAD = (1.0, 4.0, 16.0, 64.0)
 N_DRAWS = 4000
@@ -55,11 +55,6 @@ class Advice:
     error: float
     error_after: float
     width: FloatArray
-
-    def n_until(self, width: float) -> int:
-        """How many of the advised votes until the interval is at most so wide; -1: more."""
-        enough = np.flatnonzero(self.width <= width)
-        return int(enough[0]) if enough.size else -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,15 +122,13 @@ def advise(
     *,
     level: float = 0.95,
     allowed: IntArray | None = None,
-    stop_at: float = 0.0,
     rng: np.random.Generator | None = None,
 ) -> Advice:
     """The next ``n`` comparisons for the answer r(above) > r(below) of every order.
 
     above, below, allowed : positions in ``known.items``; allowed : items that may be compared
-    (None: all). Candidates have an item of the orders that count on at least one side. stop_at :
-    width of the interval at which to stop. rng : for the two probabilities of error; without it
-    they are NaN.
+    (None: all). Candidates have an item of the orders that count on at least one side. rng : for
+    the two probabilities of error; without it they are NaN.
     """
     from scipy.stats import norm
 
@@ -151,8 +144,6 @@ def advise(
     slope = slope * (1.0 - slope)
     moves = []
     for _ in range(n if x.size else 0):
-        if widths[-1] <= stop_at:
-            break
         fall = _falls(mean, cov, above, below, x, y, slope)
         best = int(np.argmax(fall))
         i, j = int(x[best]), int(y[best])
@@ -174,6 +165,32 @@ def advise(
         error_after=errors_of[1],
         width=np.array(widths),
     )
+
+
+def votes_until(
+    known: Posterior, above: int, below: int, width: float, *, level: float, limit: int
+) -> int:
+    """The fewest votes after which the interval of r(above) - r(below) is expected to be at most
+    ``width`` wide, each vote on the pair that narrows it most; limit + 1 where that many do not
+    suffice. above, below : positions in ``known.items``.
+    """
+    from scipy.stats import norm
+
+    mean, cov = known.mean, known.covariance.copy()
+    a, b = np.array([above]), np.array([below])
+    x, y = _candidates(np.array([above, below]), mean.shape[0], None)
+    slope = expit(mean[x] - mean[y])
+    slope = slope * (1.0 - slope)
+    goal = (width / (2.0 * float(norm.ppf(0.5 + level / 2.0)))) ** 2
+    for n in range(limit + 1):
+        if float(_variance(cov, a, b)[0]) <= goal:
+            return n
+        along = cov[above, x] - cov[above, y] - cov[below, x] + cov[below, y]
+        best = int(np.argmax(slope * along**2 / (1.0 + slope * _variance(cov, x, y))))
+        column = cov[:, x[best]] - cov[:, y[best]]
+        scale = slope[best] / (1.0 + slope[best] * (column[x[best]] - column[y[best]]))
+        cov -= np.multiply.outer(column, column) * scale
+    return limit + 1
 
 
 def _variance(covariance: FloatArray, a: IntArray, b: IntArray) -> FloatArray:

@@ -101,7 +101,8 @@ class FlipAudit:
         members = np.flatnonzero(self.refits.linked(self.refits.base, item))
         if members.shape[0] <= k:
             return NotApplicable(f"there are {members.shape[0]} connected items, no more than {k}")
-        order = members[np.argsort(-r[members], kind="stable")]
+        # Rewards within TIE are one rank, in which the first item stands first.
+        order = members[np.argsort(-np.round(r[members] / TIE), kind="stable")]
         above, below = np.meshgrid(order[:k], order[k:], indexing="ij")
         return Orders(above.ravel(), below.ravel())
 

@@ -85,4 +85,4 @@ def test_two_runs_are_the_same_bytes(tmp_path: Path) -> None:
     one, two = (run(tmp_path, str(path), "--format", "json")[1] for _ in range(2))
     assert one == two
     scan = run(tmp_path, str(path), "--format", "json", command="scan")[1]
-    assert json.loads(scan)["choices"] == {"not_applicable": "cr-audit choices looks at lists"}
+    assert "choices" not in json.loads(scan), "lists are looked at by their own command"

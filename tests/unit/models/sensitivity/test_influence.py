@@ -9,7 +9,7 @@ from cr_audit.arrays import Comparisons, FloatArray, Proportions
 from cr_audit.models.rewards.bootstrap import rows_of_pairs
 from cr_audit.models.rewards.objective import pair_terms
 from cr_audit.models.rewards.tabular import fit_tabular
-from cr_audit.models.sensitivity.advice import advise, order_errors, posterior
+from cr_audit.models.sensitivity.advice import advise, order_errors, posterior, votes_until
 from cr_audit.models.sensitivity.certificate import bend_range, curvature_range, top_sums
 from cr_audit.models.sensitivity.chains import fragile_chains, holders
 from cr_audit.models.sensitivity.influence import FittedInfluence, share_variance
@@ -189,8 +189,15 @@ def test_the_advice_is_about_the_contenders_and_narrows_the_interval() -> None:
     assert np.all(np.diff(found.width) < 0)
     assert np.all(found.fall >= 0)
     assert 0 < found.error_after < found.error < 1
-    assert found.n_until(float(found.width[5])) == 5
-    assert found.n_until(0.0) == -1
+    now = float(found.width[0])
+    needed = [
+        votes_until(known, leader, int(rival), share * now, level=0.95, limit=500)
+        for share in (1.0, 0.9, 0.7, 0.5, 0.01)
+    ]
+    assert needed[0] == 0
+    assert needed == sorted(needed)
+    assert 1 < needed[1] < needed[3] < 500
+    assert needed[4] == 501
 
 
 def test_share_variance_is_never_zero() -> None:
