@@ -153,7 +153,7 @@ def coverage(n_runs: int) -> None:
             error = np.sqrt(cov[i, i] + cov[j, j] - 2 * cov[i, j])
             gap = fit.rewards[i] - fit.rewards[j] - (theta[i] - theta[j])
             held.append(float(np.mean(np.abs(gap) <= 1.6449 * error)))
-            lead = leading(fit.rewards, cov, fit.component, spread=np.inf, n_draws=2_000, rng=rng)
+            lead = leading(fit.rewards, cov, fit.component, n_draws=2_000, rng=rng)
             best = int(np.argmax(lead.probability))
             chance.append(float(lead.probability[best]))
             hit.append(float(theta[best] == theta.max()))

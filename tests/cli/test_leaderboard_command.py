@@ -127,7 +127,9 @@ def test_the_same_votes_for_two_are_a_tie(run: Run, tmp_path: Path) -> None:
     made = document(run, str(path), "--unit", "model")["leaderboard"]
     assert len(made["leaders"]) == 2
     assert [e["tied"] for e in made["board"]["entries"][:2]] == [True, True]
-    assert made["board"]["entries"][0]["probability_first"] == pytest.approx(0.5, abs=0.03)
+    first, second = (e["probability_first"] for e in made["board"]["entries"][:2])
+    assert first == pytest.approx(second, abs=0.03)
+    assert first + second > 0.85
 
 
 def test_one_strong_model_leads(run: Run, tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ class _Maker:
             high=fit.rewards + z * error,
             elo=ELO_CENTRE + ELO_PER_LOG_ODDS * fit.rewards,
             places=found,
-            leading=leading(fit.rewards, cov, fit.component, spread=np.inf, rng=draws),
+            leading=leading(fit.rewards, cov, fit.component, rng=draws),
             n_wins=wins,
             n_ties=ties,
             n_losses=losses,
