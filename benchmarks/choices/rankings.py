@@ -1,16 +1,18 @@
-# ruff: noqa: B023 - each lambda is called before its loop goes on
 """Plackett–Luce on rankings of published size, beside choix on the same rows.
 
     python -m benchmarks.choices.rankings
 
-5,000 rankings of 10 (R PlackettLuce 0.4: 1.4 s on its Sushi data of that size) and 40,000 ballots
-of up to 6 of 17. Times are of this process alone (``time.process_time``), the best of three.
+5,000 rankings of 10 (R PlackettLuce publishes 1.4 s for data of that size) and 40,000 ballots of
+up to 6 of 17. Times are of this process alone (``time.process_time``), the best of three.
+Measured 2026-11-27 on a busy core:
+0.10 and 0.29 s, choix 0.53 and 1.33 s, rewards equal to 1e-10.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import choix
 import numpy as np
@@ -59,11 +61,13 @@ def main() -> None:
         ours = fit_rankings(rankings_of(sets)).rewards
         theirs = choix.ilsr_rankings(m, rankings, tol=1e-8)
         off = float(np.abs(ours - (theirs - theirs.mean())).max())
-        print(
-            f"{name}: cr-audit with errors {best(lambda: fit_rankings(rankings_of(sets))):.2f} s,"
-            f" choix {best(lambda: choix.ilsr_rankings(m, rankings, tol=1e-8)):.2f} s,"
-            f" largest difference {off:.1e}"
-        )
+        mine = best(partial(_fitted, sets))
+        choixs = best(partial(choix.ilsr_rankings, m, rankings, tol=1e-8))
+        print(f"{name}: cr-audit {mine:.2f} s (errors too), choix {choixs:.2f} s, off {off:.1e}")
+
+
+def _fitted(sets: ChoiceSets) -> object:
+    return fit_rankings(rankings_of(sets))
 
 
 if __name__ == "__main__":
