@@ -115,6 +115,18 @@ _EMBEDDING: dict[str, Hint] = {
         ],
         None,
     ),
+    "allow_model_folder": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--allow-model-folder",
+                help="Let a settings file name a model inside the checkout, which a batch may have"
+                " brought.",
+                rich_help_panel=CLONES,
+            ),
+        ],
+        False,
+    ),
     "no_cache": (
         Annotated[
             bool,

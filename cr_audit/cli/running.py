@@ -13,8 +13,9 @@ from cr_audit.cli.config import Config, read_config
 from cr_audit.cli.outputs import Outputs, outputs_of, refuse_inputs
 from cr_audit.cli.progress import progress_bar
 from cr_audit.commands import Command
+from cr_audit.errors import InputError
 from cr_audit.files import write_stderr, write_stdout
-from cr_audit.run import Run
+from cr_audit.run import Judging, Run
 from cr_audit.settings import SETTINGS, Given, parse_map, parse_penalty, resolve
 
 
@@ -36,8 +37,9 @@ def execute(command: Command, **given: Any) -> None:
         full_text=given.pop("full_text"),
     )
     given.pop("debug")  # read by cr_audit.cli.app before anything runs
-    config = read_config(given.pop("config"))
+    config, judging = _settings(given.pop("config"), given)
     run = _start(command, config, given)
+    run.judging = judging
     _check_outputs(run, config, outputs)
     with progress_bar(enabled=not given["quiet"]) as progress:
         run.progress = progress
@@ -50,6 +52,31 @@ def execute(command: Command, **given: Any) -> None:
     if report.said:
         run.say(report.said)
     raise typer.Exit(report.exit_code)
+
+
+def _settings(named: Path | None, given: dict[str, Any]) -> tuple[Config, Judging | None]:
+    """The settings that count, and what is said of them where --policy-from names a branch."""
+    reference = given.get("policy_from")
+    if not reference:
+        return read_config(named), None
+    from cr_audit.cli.protected import read_protected
+
+    protected = read_protected(reference, named, given.get("known"))
+    config, own, unreadable = protected.config, Config(), ""
+    try:
+        if named is None or named.exists():
+            own = read_config(named)
+    except InputError as error:
+        unreadable = error.message
+    return config, Judging(
+        reference=config.where or reference,
+        commit=protected.commit,
+        own=own.policy or {},
+        own_settings=own.values or {},
+        settings=config.values or {},
+        unreadable=unreadable,
+        known=protected.known,
+    )
 
 
 def _start(command: Command, config: Config, given: dict[str, Any]) -> Run:
@@ -66,6 +93,8 @@ def _start(command: Command, config: Config, given: dict[str, Any]) -> Run:
         options={o.name: given[o.name] for o in command.options},
         config=config.path,
         policy=config.policy or {},
+        policy_where=config.where,
+        own_models=given["allow_model_folder"],
         embeddings=given["embeddings"],
         use_cache=not given["no_cache"],
         fail_on=given.get("fail_on"),
@@ -96,7 +125,10 @@ def _check_outputs(run: Run, config: Config, outputs: Outputs) -> None:
     refuse_inputs(outputs.files, inputs)
     known = run.options.get("write_baseline")
     if known is not None:
-        refuse_inputs([known], [*run.files, *(run.options.get("baseline") or [])])
+        # What is known now may be replaced by what is known then; nothing else that is read.
+        read = [*run.files, *(run.options.get("baseline") or [])]
+        refuse_inputs([known], [*read, *(p for p in (config.path, run.embeddings) if p)])
+        refuse_inputs([known], outputs.files)
 
 
 def _find_files(run: Run) -> None:

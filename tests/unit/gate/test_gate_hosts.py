@@ -79,6 +79,8 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "ARGUMENTS": str(folder / "arguments"),
         "CONFIG": "",
         "KNOWN": "",
+        "POLICY_FROM": "",
+        "BASE_SHA": "",
         "SARIF": "cr-audit.sarif",
         **more,
     }
@@ -89,7 +91,8 @@ def act(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
     action = yaml.safe_load((ROOT / "action.yml").read_text())
     (step,) = [s for s in action["runs"]["steps"] if s.get("id") == "gate"]
     assert "${{" not in step["run"], "inputs must not become part of the script"
-    assert set(step["env"]) == {"BASELINE", "BATCH", "CONFIG", "KNOWN", "SARIF"}
+    own = {"BASELINE", "BATCH", "CONFIG", "KNOWN", "SARIF", "POLICY_FROM", "BASE_SHA"}
+    assert set(step["env"]) == own
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
         cwd=folder,
@@ -154,6 +157,31 @@ def test_inputs_of_the_action_stay_inputs(name: str, tmp_path: Path) -> None:
         "two.jsonl",
     ]
     assert lines_of(tmp_path / "output") == [f"sarif={name}"]
+    assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize(
+    ("policy_from", "base", "passed"),
+    [
+        ("", "", None),
+        ("", "0123abc", "0123abc"),
+        ("origin/main", "0123abc", "origin/main"),
+        ("policy.toml", "", "policy.toml"),
+        ("checkout", "0123abc", None),
+        ("--upload-pack=touch owned", "", "--upload-pack=touch owned"),
+        ("$(touch owned)", "", "$(touch owned)"),
+    ],
+)
+def test_a_pull_request_is_judged_by_its_base(
+    policy_from: str, base: str, passed: str | None, tmp_path: Path
+) -> None:
+    command_on(tmp_path, STUB)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    run = act(tmp_path, BASELINE="a", BATCH="b", POLICY_FROM=policy_from, BASE_SHA=base)
+    assert run.returncode == 0, run.stderr
+    words = (tmp_path / "arguments").read_bytes().decode().split("\0")[:-1]
+    found = [w.partition("=")[2] for w in words if w.startswith("--policy-from=")]
+    assert found == ([] if passed is None else [passed])
     assert not (tmp_path / "owned").exists()
 
 
