@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"readers", "embed"}),
     frozenset({"analysis", "simulate"}),
     frozenset({"run", "heads", "wire", "reports", "commands"}),
-    frozenset({"families", "gate"}),
+    frozenset({"families", "gate", "export"}),
     frozenset({"write", "contract"}),
     frozenset({"cli"}),
 )
@@ -63,7 +63,7 @@ ONLY_IN = {
     "fontpkg_noto_sans": {"write.png"},
     "torch": {"embed", "models.rewards"},
     "sentence_transformers": {"embed"},
-    "polars": {"data", "readers", "embed", "analysis", "simulate", "families", "gate"},
+    "polars": {"data", "readers", "embed", "analysis", "simulate", "families", "gate", "export"},
 }
 LAZY = {"torch", "sentence_transformers", "transformers", "pydantic"}
 

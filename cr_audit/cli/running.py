@@ -28,9 +28,10 @@ def execute(command: Command, **given: Any) -> None:
         if said is not None:
             write_stdout(said + "\n")
             raise typer.Exit
+    output = given.pop("output")
     outputs = outputs_of(
         given.pop("format_"),
-        given.pop("output"),
+        None if command.makes else output,
         given.pop("report") or [],
         given.pop("plot", None) or [],
         full_text=given.pop("full_text"),
@@ -38,6 +39,8 @@ def execute(command: Command, **given: Any) -> None:
     given.pop("debug")  # read by cr_audit.cli.app before anything runs
     config = read_config(given.pop("config"))
     run = _start(command, config, given)
+    if command.makes:
+        run.options = {**run.options, "output": output}
     _check_outputs(run, config, outputs)
     with progress_bar(enabled=not given["quiet"]) as progress:
         run.progress = progress
@@ -93,6 +96,7 @@ def _silent(line: str) -> None:
 def _check_outputs(run: Run, config: Config, outputs: Outputs) -> None:
     inputs: list[str | Path] = [*run.files, *(run.options.get("baseline") or [])]
     inputs += [p for p in (config.path, run.embeddings, run.options.get("known")) if p]
+    inputs += [p for p in (run.options.get("output"), run.options.get("dropped")) if p]
     refuse_inputs(outputs.files, inputs)
     known = run.options.get("write_baseline")
     if known is not None:
