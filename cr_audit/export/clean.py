@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cr_audit.arrays import IntArray, NotApplicable
-from cr_audit.clones.find import CloneReport, find_clones
+from cr_audit.clones.find import DEFAULT_RADIUS, CloneReport, find_clones
 from cr_audit.errors import ComputeError
 from cr_audit.export.outcome import Exported, Reason
 from cr_audit.export.plan import FindClones, Plan, Planner, Wanted
@@ -192,25 +192,28 @@ class _Cleaning:
 
 def finder(run: Run) -> FindClones:
     """Clones of a part of the run's alternatives, as a scan of that part alone finds them."""
-    data, first = run.dataset, run.analysis.clones
+    data = run.dataset
     every = np.arange(data.n_alternatives, dtype=np.int64)
+    if not data.has_text:
+        # Vectors alone have no text that a second reading could find anew: they are asked once.
+        return lambda alive: (
+            run.analysis.clones if alive.size == every.size else NotApplicable("asked once"),
+            every,
+        )
     texts = data.alternatives["text"].to_list()
     prompts, prompt_of = data.prompts["text"].to_list(), data.prompt_of
+    radius = run.settings.radius
 
-    def find(alive: IntArray) -> tuple[CloneReport | NotApplicable, IntArray, IntArray]:
+    def find(alive: IntArray) -> tuple[CloneReport | NotApplicable, IntArray]:
         asked = np.unique(prompt_of[alive])
-        if isinstance(first, NotApplicable) or not data.has_text:
-            # Vectors alone have no text that a second reading could find anew.
-            return (first if alive.size == every.size else NotApplicable("seen once")), every, asked
-        if alive.size == every.size:
-            return first, every, np.arange(data.n_prompts, dtype=np.int64)
+        run.progress("finding clones", 0, 0)
         found = find_clones(
             response_texts=[texts[i] for i in alive.tolist()],
             prompt_of=np.searchsorted(asked, prompt_of[alive]).astype(np.int64),
             prompt_texts=[prompts[i] for i in asked.tolist()],
-            radius=first.radius,
+            radius=DEFAULT_RADIUS if radius is None else radius,
             rng=run.stream("clones of a clean set"),
         )
-        return found, alive, asked
+        return found, alive
 
     return find

@@ -22,8 +22,8 @@ from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.export.annotate import RowTable, keys
 from cr_audit.readers.implied import judgements
 
-FindClones = Callable[[IntArray], tuple[CloneReport | NotApplicable, IntArray, IntArray]]
-"""Alternatives (ascending) -> their clones, and the numbers of alternatives and prompts in them."""
+FindClones = Callable[[IntArray], tuple[CloneReport | NotApplicable, IntArray]]
+"""Alternatives (ascending) -> their clones, and the numbers of the alternatives in these."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +60,9 @@ class Planner:
     wanted: Wanted
     find: FindClones
     refused: set[int] = field(default_factory=set)
+    _at: IntArray = field(init=False)
+    _who: IntArray = field(init=False)
+    _author: IntArray = field(init=False)
 
     def __post_init__(self) -> None:
         m = self.data.mentions
@@ -78,7 +81,7 @@ class Planner:
         plan = Plan([""] * self.table.n, np.arange(self.data.n_alternatives, dtype=np.int64))
         while True:
             plan.n_rounds += 1
-            clones, numbers, _ = self.find(self._alive(plan))
+            clones, numbers = self.find(self._alive(plan))
             removed = False
             if not isinstance(clones, NotApplicable):
                 removed = self._boilerplate(plan, clones, numbers)
