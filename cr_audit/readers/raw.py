@@ -6,6 +6,7 @@ them: no number is written anew, no escape is undone. Rows of tables come as val
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
@@ -40,7 +41,8 @@ class _Raw(Container):
 
     def _jsonl(self, stream: BinaryIO, end: bytes) -> Iterator[Row]:
         for number, raw, ended in lines(stream, end):
-            rows = list(super()._jsonl(_Once(raw + (end if ended else b"")), end))
+            piece = io.BytesIO(raw + (end if ended else b""))
+            rows = list(super()._jsonl(piece, end))
             alone = len(rows) == 1 and raw.strip()[:1] == b"{" and raw.strip()[-1:] == b"}"
             for row in rows:
                 self.raw = raw.strip() if alone else None
@@ -59,22 +61,12 @@ class _Raw(Container):
         return self._all if isinstance(self._all, pl.DataFrame) else None
 
 
-class _Once:
-    """A stream of one block."""
-
-    def __init__(self, block: bytes) -> None:
-        self._block = block
-
-    def read(self, n: int = -1) -> bytes:
-        block, self._block = self._block, b""
-        return block
-
-
 def _elements(data: bytes) -> list[bytes]:
     """The elements of a JSON array as they stand, line breaks between tokens made spaces (inside a
     string there are none). Empty for another document."""
     text = data.decode("utf-8", "replace").removeprefix("\ufeff")
-    at, end, out = len(text) - len(text.lstrip()), len(text), []
+    at, end = len(text) - len(text.lstrip()), len(text)
+    out: list[bytes] = []
     if text[at : at + 1] != "[":
         return []
     decoder = json.JSONDecoder()
