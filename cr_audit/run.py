@@ -110,7 +110,7 @@ class Run:
         from cr_audit.readers import read
 
         most = self.reading["max_skipped"] if max_skipped is None else max_skipped
-        asked = (self.reading["schema"], self.reading["map"])
+        asked = (self.reading["schema"], self.reading["map"], self.reading["container"])
         switches = (self.reading["expand_choices"], self.reading["ratings_to_pairs"])
 
         def fresh() -> PreferenceDataset:
@@ -118,6 +118,7 @@ class Run:
                 list(files),
                 schema=asked[0],
                 mapping=asked[1],
+                container=asked[2],
                 max_skipped=most,
                 limit_name=limit_name,
                 expand_choices=switches[0],

@@ -18,6 +18,7 @@ from cr_audit.errors import UsageError
 Kind = Literal["choice", "number", "whole", "switch", "text", "map", "penalty", "files"]
 Affects = Literal["reading", "analysis"]
 
+CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet")
 UNITS = ("auto", "response", "model", "cluster")
 SPACES = ("sphere", "unit-cube", "factor-2", "data-box")
 SCOPES = ("auto", "prompt", "dataset")
@@ -109,6 +110,16 @@ SETTINGS: dict[str, Setting] = {
             "Which field plays which role, e.g. prompt=question,chosen=better,rejected=worse.",
             DATA,
             "reading",
+        ),
+        Setting(
+            "container",
+            "choice",
+            None,
+            "What the files are, whatever their suffix says: {choices}.",
+            DATA,
+            "reading",
+            choices=CONTAINERS,
+            shown_default="by suffix and content",
         ),
         Setting(
             "max_skipped",

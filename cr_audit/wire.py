@@ -223,7 +223,7 @@ def _tidied(value: Any, definitions: Mapping[str, Any]) -> Any:
         return [_tidied(v, definitions) for v in value]
     if not isinstance(value, dict):
         return value
-    out = {}
+    out: dict[str, Any] = {}
     for key, inside in value.items():
         if key == "title" and isinstance(inside, str) and "$schema" not in value:
             continue

@@ -44,12 +44,12 @@ ROLES: dict[str, set[str]] = {
     "facts": EVERYWHERE | NUMERICS,
     "compute": EVERYWHERE | NUMERICS | {"run", "embed", "readers", "streams", "simulate"},
     "rules": EVERYWHERE | NUMERICS | {"heads"},
-    "show": EVERYWHERE | NUMERICS | {"blocks", "heads", "diff", "simulate"},
+    "show": EVERYWHERE | NUMERICS | {"blocks", "heads", "diff", "simulate", "readers"},
     "wire": EVERYWHERE | NUMERICS | {"wire", "simulate"},
     "command": {"commands", "run", "reports", "heads", "blocks", "errors", "findings", "analysis"},
     "simulate": EVERYWHERE
     | NUMERICS
-    | {"blocks", "commands", "simulate", "embed", "streams", "heads", "run"},
+    | {"blocks", "commands", "simulate", "embed", "streams", "heads", "run", "files"},
 }
 SHARED_BY_FAMILIES = {"families.reporting"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,8 +50,8 @@ def refit(
     scheme: str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
-) -> Analysis:
-    """The analysis with ``rewards``: fits of its main unit, their changes and the causes of these.
+) -> Rewards:
+    """Both fits of the analysis' main unit, their changes and the causes of these.
 
     fits : "standard" leaves the weighted fit out; "weighted" makes both, and raises ComputeError
     ``no-weights`` where there are no weights (with "both" that is a fact with a reason).
@@ -73,8 +73,7 @@ def refit(
     report("penalty", 0, 0)
     penalty_choice, curves = run.choose_penalty()
     run.fitting = fitting.at(float(penalty_choice.value))
-    made = run.rewards(fits, choice, weights_choice, penalty_choice, curves)
-    return replace(given, rewards=made)
+    return run.rewards(fits, choice, weights_choice, penalty_choice, curves)
 
 
 def _weights(fitting: Fitting, fits: Fits) -> FloatArray | NotApplicable:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cr_audit import __version__
-from cr_audit.cli import embed, scan
+from cr_audit.cli import embed, scan, simulate
 from cr_audit.cli.build import as_function
 from cr_audit.cli.explain import explain
 from cr_audit.cli.running import execute
@@ -67,6 +67,7 @@ def make_app() -> typer.Typer:
     app.callback()(_root)
     for command in commands():
         app.command(command.name)(as_function(command, execute))
+    app.command("simulate")(simulate.command())
     app.command("explain")(explain)
     return app
 

@@ -90,9 +90,26 @@ def all_rules() -> tuple[Rule, ...]:
 _HERE = "cr_audit.families"
 for _family in (
     Family("clones", f"{_HERE}.clones", ("rules", "show", "wire", "command"), in_scan=True),
-    Family("weights", f"{_HERE}.weights", ("rules", "show", "wire", "command"), in_scan=True),
-    Family("rankings", f"{_HERE}.rankings", ("rules", "show", "wire", "command"), in_scan=True),
+    Family(
+        "weights",
+        f"{_HERE}.weights",
+        ("rules", "show", "wire", "command", "simulate"),
+        in_scan=True,
+    ),
+    Family(
+        "rankings",
+        f"{_HERE}.rankings",
+        ("rules", "show", "wire", "command", "simulate"),
+        in_scan=True,
+    ),
     Family("comparisons", f"{_HERE}.comparisons", ("rules",), in_scan=True),
     Family("rows", f"{_HERE}.rows", ("rules", "show", "wire"), in_scan=True),
+    Family(
+        "rewards",
+        f"{_HERE}.rewards",
+        ("compute", "rules", "show", "wire", "command", "simulate"),
+        not_run=(("rewards", "cr-audit refit computes rewards"),),
+    ),
+    Family("stress", f"{_HERE}.stress", ("compute", "show", "wire", "command")),
 ):
     register(_family)

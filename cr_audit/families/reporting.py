@@ -82,7 +82,9 @@ def report(
         command=run.command,
         blocks=lambda: blocks(findings),
         document=lambda full: run_document(run, run.dataset, families, facts_of, findings, full),
-        outcome=outcome_of(findings, rules_of(families), run.fail_on or "never", place),
+        outcome=outcome_of(
+            findings, rules_of(families) if judged else (), run.fail_on or "never", place
+        ),
         pictures=pictures or (lambda: NotApplicable("this command draws nothing")),
         exit_zero=run.exit_zero,
     )

@@ -45,6 +45,7 @@ def decide_on(run: Run) -> Decision:
     from cr_audit.gate.judge import judge
     from cr_audit.gate.known import MadeBy, read_known, write_known
     from cr_audit.gate.verdict import decide
+    from cr_audit.readers import reading_mismatch
 
     kept = run.kept
     baseline = run.read(tuple(run.options["baseline"]), kept=kept)
@@ -53,6 +54,9 @@ def decide_on(run: Run) -> Decision:
     else:
         limit = f"max-unreadable ([{policy.table}] in {policy.file})"
         batch = run.read(run.files, max_skipped=policy.max_unreadable, limit_name=limit)
+    unlike = reading_mismatch(baseline.report, batch.report)
+    if unlike is not None:
+        raise unlike
     effect = compare(
         baseline,
         batch,

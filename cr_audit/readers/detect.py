@@ -428,7 +428,7 @@ _SHOWN = 5
 def _candidates(sample: Sequence[Row], given: Mapping[str, str]) -> list[_Candidate]:
     known = set(fields_of(sample))
     out = []
-    for schema in TABLE:
+    for schema in SCHEMAS.values():
         if known & set(schema.without) or not set(schema.also) <= known:
             continue
         if not given.keys() <= schema.roles.keys() | PROMPTS.keys() | _WORD_ROLES.keys():
@@ -688,7 +688,7 @@ def _unrecognised(
         if c.first_bad is not None and c.first_bad.reason == "ambiguous_ranking":
             return ambiguous_ranking(where, c.fields, c.first_bad)
     near: list[tuple[float, str]] = []
-    for schema in TABLE:
+    for schema in SCHEMAS.values():
         fields = _bind(schema, sample, {}, own=True)
         lacking = [r for r in schema.needs if r not in fields]
         share = 1 - len(lacking) / len(schema.needs)

@@ -195,7 +195,7 @@ _LABEL = (
 )
 
 
-def _schema(
+def schema_of(
     name: str,
     seen_in: str,
     becomes: str,
@@ -204,6 +204,7 @@ def _schema(
     needs: str,
     **rest: Any,
 ) -> Schema:
+    """A schema, its fields as texts: roles "prompt=question|query left=a", needs "prompt left"."""
     options = rest.pop("options", {})
     for key in ("also", "without"):
         rest[key] = tuple(rest.get(key, "").split())
@@ -231,7 +232,7 @@ _SQUALITY = {
 }
 
 TABLE: tuple[Schema, ...] = (
-    _schema(
+    schema_of(
         "chosen_rejected",
         "TRL preference (explicit, conversational), OpenRLHF, axolotl, RewardBench, RM-Bench",
         "one comparison; message lists are cut at their last common turn",
@@ -240,7 +241,7 @@ TABLE: tuple[Schema, ...] = (
         f"{_CR}{_TAGS}{_MAYBE}",
         "prompt chosen rejected",
     ),
-    _schema(
+    schema_of(
         "chosen_rejected_transcripts",
         "Anthropic hh-rlhf, TRL implicit prompt",
         "one comparison; the prompt is the common prefix up to the last open assistant turn",
@@ -250,7 +251,7 @@ TABLE: tuple[Schema, ...] = (
         without="prompt instruction question",
         test=_transcripts,
     ),
-    _schema(
+    schema_of(
         "chosen_rejected_messages",
         "TRL implicit conversational, Skywork, axolotl argilla_chat",
         "one comparison; the prompt is the common turns",
@@ -260,7 +261,7 @@ TABLE: tuple[Schema, ...] = (
         without="prompt instruction question conversations messages",
         test=_message_lists,
     ),
-    _schema(
+    schema_of(
         "chosen_rejected_prefix",
         "TRL implicit prompt as bare texts",
         "one comparison; the prompt is what both texts begin with, where nearly all pairs do",
@@ -271,7 +272,7 @@ TABLE: tuple[Schema, ...] = (
         test=begins_alike,
         options={"bare_prefix": True},
     ),
-    _schema(
+    schema_of(
         "chosen_rejected_lists",
         "RewardBench 2, RM-Bench items",
         "one choice set of two tied tiers: all chosen at rank 0, all rejected at rank 1",
@@ -280,7 +281,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt chosen rejected",
         test=_lists_of_text,
     ),
-    _schema(
+    schema_of(
         "ultrafeedback_binarized",
         "UltraFeedback binarized, Tulu 3 preference mixes",
         "one comparison and the two scores as ratings",
@@ -289,7 +290,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt chosen rejected chosen_score rejected_score",
         test=_message_lists,
     ),
-    _schema(
+    schema_of(
         "alpaca_preference",
         "LLaMA-Factory alpaca, axolotl argilla",
         "one comparison; instruction and input together are the prompt",
@@ -298,7 +299,7 @@ TABLE: tuple[Schema, ...] = (
         "chosen=chosen|chosen_response rejected=rejected|rejected_response " + _TAGS,
         "prompt chosen rejected",
     ),
-    _schema(
+    schema_of(
         "icr_preference",
         "axolotl icr, distilabel Orca pairs",
         "one comparison; system and input together are the prompt",
@@ -307,7 +308,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt system chosen rejected",
         without="prompt instruction question messages conversations",
     ),
-    _schema(
+    schema_of(
         "sharegpt_preference",
         "LLaMA-Factory sharegpt, axolotl chat_template",
         "one comparison under the conversation",
@@ -316,7 +317,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt chosen rejected",
         without="prompt",
     ),
-    _schema(
+    schema_of(
         "together",
         "Together AI preference tuning, OpenAI preference format",
         "one comparison under the messages",
@@ -324,7 +325,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt=input.messages chosen=preferred_output rejected=non_preferred_output",
         "prompt chosen rejected",
     ),
-    _schema(
+    schema_of(
         "winner_loser",
         "humour pairs (UKP GPPL)",
         "one comparison under one global prompt (or the row's); the ids are the responses' keys",
@@ -333,7 +334,7 @@ TABLE: tuple[Schema, ...] = (
         "annotator=annotator|worker|user_id",
         "chosen rejected",
     ),
-    _schema(
+    schema_of(
         "llmfao",
         "llmfao crowd and judge comparisons",
         "one comparison; left was shown first",
@@ -343,7 +344,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt left left_model right right_model label",
         options={"left_first": True},
     ),
-    _schema(
+    schema_of(
         "ukp_convarg_votes",
         "UKPConvArg1 votes",
         "one comparison per vote; argument ids are the responses' keys",
@@ -352,7 +353,7 @@ TABLE: tuple[Schema, ...] = (
         "right_key=arg2_id label=value annotator=turkID",
         "left right left_key right_key label annotator",
     ),
-    _schema(
+    schema_of(
         "ukp_convarg_gold",
         "UKPConvArg1 gold pairs",
         "one comparison by the gold label; rows without one are skipped as missing_label",
@@ -361,7 +362,7 @@ TABLE: tuple[Schema, ...] = (
         "right_key=arg2_id label=goldLabel",
         "left right left_key right_key label",
     ),
-    _schema(
+    schema_of(
         "wmt_comparisons",
         "WMT23 side-by-side MQM, derived pairs",
         "one comparison per rater",
@@ -370,7 +371,7 @@ TABLE: tuple[Schema, ...] = (
         "label=preferred annotator=rater",
         "prompt left right left_model right_model label",
     ),
-    _schema(
+    schema_of(
         "wmt_ratings",
         "WMT23 side-by-side MQM, segment penalties",
         "one rating, the penalty with its sign changed",
@@ -379,7 +380,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt text text_model score",
         options={"negate": True},
     ),
-    _schema(
+    schema_of(
         "wildbench_pairs",
         "WildBench model pairs per judge, with or without text",
         "one comparison per judge",
@@ -388,7 +389,7 @@ TABLE: tuple[Schema, ...] = (
         "right_model=model_2 label=winner annotator=judge",
         "prompt_key left_model right_model label annotator",
     ),
-    _schema(
+    schema_of(
         "wildbench_responses",
         "WildBench scored outputs",
         "one rating per judge",
@@ -396,7 +397,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt_key=session_id text=model_output text_model=generator score=scores",
         "prompt_key text text_model score",
     ),
-    _schema(
+    schema_of(
         "qlora_ids",
         "QLoRA OA judgements, ids only",
         "one comparison; answer 1 was shown first",
@@ -406,7 +407,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt_key left_model right_model label annotator",
         options={"left_first": True},
     ),
-    _schema(
+    schema_of(
         "qlora_threeclass",
         "QLoRA Vicuna judgements with a winner",
         "one comparison; answer 1 was shown first",
@@ -416,7 +417,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt left right left_model right_model label annotator",
         options={"left_first": True},
     ),
-    _schema(
+    schema_of(
         "qlora_scores",
         "QLoRA Vicuna judgements with two scores",
         "one comparison by the higher score; answer 1 was shown first; -1 is a missing label",
@@ -428,7 +429,7 @@ TABLE: tuple[Schema, ...] = (
         options={"left_first": True, "no_score": -1.0},
         test=_two_scores,
     ),
-    _schema(
+    schema_of(
         "pandalm",
         "PandaLM test set",
         "one comparison per annotator; models from cmp_key",
@@ -442,7 +443,7 @@ TABLE: tuple[Schema, ...] = (
             "votes": tuple((f"annotator{i}", f"annotator{i}", None) for i in (1, 2, 3)),
         },
     ),
-    _schema(
+    schema_of(
         "llmbar_votes",
         "LLMBar evaluator votes in both orders",
         "two comparisons, one per presentation order",
@@ -457,7 +458,7 @@ TABLE: tuple[Schema, ...] = (
             "votes": (("winner_swap_false", None, True), ("winner_swap_true", None, False)),
         },
     ),
-    _schema(
+    schema_of(
         "alpaca_eval",
         "AlpacaEval, AlpacaFarm human preferences",
         "one comparison; a preference between 1 and 2 is rounded, with a note",
@@ -467,7 +468,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt left right label",
         options={"threshold": True},
     ),
-    _schema(
+    schema_of(
         "llmbar_instances",
         "LLMBar instances",
         "one comparison by the agreed label",
@@ -475,7 +476,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt=input left=output_1 right=output_2 label=label",
         "prompt left right label",
     ),
-    _schema(
+    schema_of(
         "judgebench_pairs",
         "JudgeBench pairs",
         "one comparison by the objective label; both responses are of one model",
@@ -484,7 +485,7 @@ TABLE: tuple[Schema, ...] = (
         "left_model=response_model right_model=response_model label=label",
         "prompt left right left_model label",
     ),
-    _schema(
+    schema_of(
         "judgebench_votes",
         "JudgeBench judge outputs in both orders",
         "one comparison per judge and order; decisions speak of the shown order",
@@ -494,7 +495,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt_key annotator order label",
         options={"left_name": "response_A", "right_name": "response_B", "relative": True},
     ),
-    _schema(
+    schema_of(
         "arena_conversations",
         "LMArena, Chatbot Arena, MT-bench human judgments",
         "one comparison; the prompt is the common turns; model A was shown first",
@@ -505,7 +506,7 @@ TABLE: tuple[Schema, ...] = (
         "left right left_model right_model label",
         options={"conversations": True, "left_first": True},
     ),
-    _schema(
+    schema_of(
         "arena_votes",
         "LMArena votes without text",
         "one comparison of two models under the prompt's key, or under one global prompt",
@@ -516,7 +517,7 @@ TABLE: tuple[Schema, ...] = (
         without="conversation_a response_a prompt answer_a output_a",
         options={"left_first": True},
     ),
-    _schema(
+    schema_of(
         "lmsys_kaggle",
         "LMSYS 55k (Kaggle)",
         "one comparison from three one-hot columns; model A was shown first",
@@ -526,7 +527,7 @@ TABLE: tuple[Schema, ...] = (
         "left right left_won right_won tie_won",
         options={"left_first": True},
     ),
-    _schema(
+    schema_of(
         "shp",
         "Stanford Human Preferences (SHP, SHP-2)",
         "one comparison of two comments; labels 1 means A",
@@ -536,7 +537,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt left right label",
         options={"words": {"1": 1.0, "0": 0.0}, "exact": True},
     ),
-    _schema(
+    schema_of(
         "helpsteer3",
         "HelpSteer3 preference",
         "one comparison; negative means response 1, 0 is a tie",
@@ -545,7 +546,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt left right label",
         options={"sign": "negative"},
     ),
-    _schema(
+    schema_of(
         "helpsteer2_preference",
         "HelpSteer2 preference",
         "one comparison; a negative strength means response 1, 0 is a tie",
@@ -554,7 +555,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt left right label",
         options={"sign": "negative"},
     ),
-    _schema(
+    schema_of(
         "pku_saferlhf",
         "PKU-SafeRLHF",
         "one comparison by the better response; which one is safer is left out",
@@ -563,7 +564,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt left right label",
         options={"words": {"0": 1.0, "1": 0.0}, "exact": True},
     ),
-    _schema(
+    schema_of(
         "argilla_responses",
         "Argilla 2 exports of a label question",
         "one comparison per submitted response, each by its annotator",
@@ -575,7 +576,7 @@ TABLE: tuple[Schema, ...] = (
         "status=preference.responses.status|label.responses.status|choice.responses.status",
         "prompt left right label",
     ),
-    _schema(
+    schema_of(
         "helpsteer2",
         "HelpSteer, HelpSteer2",
         "one rating per aspect",
@@ -585,7 +586,7 @@ TABLE: tuple[Schema, ...] = (
         also="correctness coherence complexity verbosity",
         options={"aspects": _HELPSTEER[1:]},
     ),
-    _schema(
+    schema_of(
         "webgpt",
         "webgpt_comparisons",
         "one comparison by the higher score, equal scores are a tie",
@@ -594,7 +595,7 @@ TABLE: tuple[Schema, ...] = (
         "right_score=score_1",
         "prompt left right left_score right_score",
     ),
-    _schema(
+    schema_of(
         "summarize_feedback",
         "summarize_from_feedback comparisons",
         "one comparison of the two summaries; policies are the models",
@@ -603,7 +604,7 @@ TABLE: tuple[Schema, ...] = (
         "annotator=worker",
         "items label",
     ),
-    _schema(
+    schema_of(
         "lm_human_preferences",
         "lm-human-preferences",
         "one choice set; token ids are kept as keys, not as text",
@@ -613,7 +614,7 @@ TABLE: tuple[Schema, ...] = (
         also="sample0 sample1",
         options={"samples": [f"sample{i}" for i in range(10)]},
     ),
-    _schema(
+    schema_of(
         "nectar",
         "Nectar, axolotl zephyr.nectar",
         "one ranked choice set",
@@ -622,7 +623,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt items",
         options={"item_text": ("answer", "text"), "item_model": ("model",), "item_rank": ("rank",)},
     ),
-    _schema(
+    schema_of(
         "nemo_rl",
         "NeMo-RL preference format",
         "one ranked choice set under the context",
@@ -631,7 +632,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt items",
         options={"item_text": ("completion",), "item_rank": ("rank",), "ratings": ("reward",)},
     ),
-    _schema(
+    schema_of(
         "ultrafeedback",
         "UltraFeedback raw",
         "one rating per completion and aspect",
@@ -639,7 +640,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt=instruction items=completions models=models",
         "prompt items",
     ),
-    _schema(
+    schema_of(
         "distilabel",
         "distilabel UltraFeedback tasks",
         "one rating per generation",
@@ -649,7 +650,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt items item_scores",
         test=_parallel_lists,
     ),
-    _schema(
+    schema_of(
         "ranked_responses",
         "rows with a list of responses beside a list of their ranks",
         "one ranked choice set; a ranking that may be read in two ways is refused",
@@ -659,7 +660,7 @@ TABLE: tuple[Schema, ...] = (
         "items",
         test=_ranked_responses,
     ),
-    _schema(
+    schema_of(
         "oasst_ranked_sets",
         "OpenAssistant sibling replies",
         "one ranked choice set; message ids are the responses' keys",
@@ -668,7 +669,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt items",
         options={"item_text": ("text",), "item_key": ("message_id",), "item_rank": ("rank",)},
     ),
-    _schema(
+    schema_of(
         "oasst_trees",
         "OpenAssistant export",
         "one ranked choice set per prompter message with two or more ranked replies",
@@ -678,7 +679,7 @@ TABLE: tuple[Schema, ...] = (
         also="message_tree_id tree_state",
         prompting=False,
     ),
-    _schema(
+    schema_of(
         "squality",
         "SQuALITY human evaluation",
         "one ranked choice set of summaries, and their ratings per aspect",
@@ -687,7 +688,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt_key prompt_key_2 annotator items",
         options=_SQUALITY,
     ),
-    _schema(
+    schema_of(
         "prism",
         "PRISM conversations",
         "one choice set per turn with several models, and every score as a rating",
@@ -696,7 +697,7 @@ TABLE: tuple[Schema, ...] = (
         "items annotator",
         prompting=False,
     ),
-    _schema(
+    schema_of(
         "choice_sets",
         "discrete-choice data: named alternatives with attributes",
         "one choice set; the case is the prompt, the name is the model",
@@ -706,7 +707,7 @@ TABLE: tuple[Schema, ...] = (
         options={"item_name": ("alt", "name", "alternative")},
         prompting=False,
     ),
-    _schema(
+    schema_of(
         "ballots",
         "ranked-choice elections",
         "one ranked choice set of the candidates that the ballot names",
@@ -715,7 +716,7 @@ TABLE: tuple[Schema, ...] = (
         "ranking",
         without="responses generations completions answers outputs",
     ),
-    _schema(
+    schema_of(
         "rank_tables",
         "survey rankings: an object name -> rank (Star Wars)",
         "one ranked choice set; null ranks are not ranked",
@@ -723,7 +724,7 @@ TABLE: tuple[Schema, ...] = (
         "ranks=ranks annotator=RespondentID|respondent|annotator prompt=prompt mass=weight",
         "ranks",
     ),
-    _schema(
+    schema_of(
         "kto",
         "TRL unpaired preference, LLaMA-Factory KTO",
         "one rating of 1 or 0, aspect label",
@@ -732,7 +733,7 @@ TABLE: tuple[Schema, ...] = (
         "label=label|kto_tag",
         "prompt text label",
     ),
-    _schema(
+    schema_of(
         "kto_conversations",
         "LLaMA-Factory sharegpt KTO",
         "one rating of 1 or 0 of the last turn",
@@ -741,7 +742,7 @@ TABLE: tuple[Schema, ...] = (
         "items label",
         prompting=False,
     ),
-    _schema(
+    schema_of(
         "scored_items",
         "humour items (best-worst scores) and similar",
         "one rating under one global prompt; the id is the response's key",
@@ -749,7 +750,7 @@ TABLE: tuple[Schema, ...] = (
         "text=text text_key=id score=bws_score",
         "text text_key score",
     ),
-    _schema(
+    schema_of(
         "evalica",
         "evalica CSV: left, right, winner",
         "one comparison of two named items under one global prompt",
@@ -759,7 +760,7 @@ TABLE: tuple[Schema, ...] = (
         "left_model right_model label",
         without="prompt text result_x question instruction query",
     ),
-    _schema(
+    schema_of(
         "labelled_pair",
         "any two responses and a label",
         "one comparison; label words as in the common list",
@@ -768,7 +769,7 @@ TABLE: tuple[Schema, ...] = (
         "left right label",
         generic=True,
     ),
-    _schema(
+    schema_of(
         "scored_pair",
         "any two responses with two scores",
         "one comparison by the higher score, equal scores are a tie",
@@ -778,7 +779,7 @@ TABLE: tuple[Schema, ...] = (
         "left right left_score right_score",
         generic=True,
     ),
-    _schema(
+    schema_of(
         "preferred_pair",
         "any preferred and dispreferred response",
         "one comparison",
@@ -792,7 +793,7 @@ TABLE: tuple[Schema, ...] = (
         "chosen rejected",
         generic=True,
     ),
-    _schema(
+    schema_of(
         "ranked_list",
         "any list of answers with ranks or scores",
         "one ranked choice set",
@@ -807,7 +808,7 @@ TABLE: tuple[Schema, ...] = (
         },
         generic=True,
     ),
-    _schema(
+    schema_of(
         "parallel_lists",
         "any list of responses beside a list of scores, ranks or an order (--map)",
         "one rating per response, or one ranked choice set",
@@ -819,7 +820,7 @@ TABLE: tuple[Schema, ...] = (
         test=_never,
         generic=True,
     ),
-    _schema(
+    schema_of(
         "ordered_list",
         "any list of responses that stands best first (--map ordered=FIELD)",
         "one comparison of two responses, or one ranked choice set",
@@ -828,7 +829,7 @@ TABLE: tuple[Schema, ...] = (
         "ordered",
         generic=True,
     ),
-    _schema(
+    schema_of(
         "rated_response",
         "any single response with a score",
         "one rating",
@@ -842,3 +843,10 @@ TABLE: tuple[Schema, ...] = (
 )
 
 SCHEMAS: dict[str, Schema] = {schema.name: schema for schema in TABLE}
+
+
+def register(schema: Schema) -> None:
+    """Add a schema. Raises ValueError for a name that is taken."""
+    if schema.name in SCHEMAS:
+        raise ValueError(f"there is a schema {schema.name!r} already")
+    SCHEMAS[schema.name] = schema

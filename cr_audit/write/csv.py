@@ -1,5 +1,7 @@
 """The main table of a report as CSV: every row, every value as a number where it is one.
 
+A main table that people see in parts, tables of one name, is one file.
+
 A cell that a spreadsheet would take for a formula (``=``, ``+``, ``-``, ``@``, a tab or a carriage
 return before a text from the data) gets an apostrophe before it, as OWASP recommends against
 injected formulas; numbers stay numbers.
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 
 from cr_audit.blocks import Cell, Column, Table, Value, plain_text, tables_of
 from cr_audit.errors import UsageError
@@ -30,19 +33,20 @@ def write(report: Report, target: Target) -> str:
             found=report.command,
             next_step="use --format json for everything that was found",
         )
-    return write_table(next((t for t in tables if t.main), tables[0]))
+    first = next((t for t in tables if t.main), tables[0])
+    parts = [t for t in tables if t.main and t.name == first.name]
+    return write_tables(parts or [first])
 
 
-def write_table(table: Table) -> str:
-    """One table with a header row; fields of the columns, or their titles."""
+def write_tables(parts: Sequence[Table]) -> str:
+    """Tables of the same columns under one header row; fields of the columns, or their titles."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow([_safe(name) for c in table.columns for name in _names(c)])
-    for i in range(table.n):
-        cells = table.row(i)
-        rows.writerow(
-            [v for c, cell in zip(table.columns, cells, strict=True) for v in _values(c, cell)]
-        )
+    rows.writerow([_safe(name) for c in parts[0].columns for name in _names(c)])
+    for table in parts:
+        for i in range(table.n):
+            cells = zip(table.columns, table.row(i), strict=True)
+            rows.writerow([v for c, cell in cells for v in _values(c, cell)])
     return out.getvalue()
 
 

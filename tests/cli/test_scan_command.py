@@ -13,10 +13,10 @@ from typing import Any
 import jsonschema
 import pytest
 from cases import DISTINCT, SAMPLES, jsonl, labelled, round_robin
-
 from cr_audit.cli.checks import RANGES
 from cr_audit.cli.options import SHARED
-from cr_audit.report.json_v1 import json_schema
+
+from cr_audit.contract import schema
 
 QUICK = ("--model", "none", "--replicates", "10")
 NEAR = "the quick brown fox jumps over the lazy dog near the old stone bridge"
@@ -48,7 +48,7 @@ def warned() -> str:
 
 def parsed(text: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(text)
-    jsonschema.Draft202012Validator(json_schema()).validate(document)
+    jsonschema.Draft202012Validator(schema()).validate(document)
     return document
 
 

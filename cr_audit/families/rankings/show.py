@@ -69,8 +69,8 @@ def brief(analysis: Analysis) -> list[Block]:
     ]
 
 
-def section(unit: UnitResult, *, limit: int) -> Section:
-    """Rank and win rate before and after, with the error of the shift."""
+def section(unit: UnitResult, *, limit: int, main: bool = True) -> Section:
+    """Rank and win rate before and after, with the error of the shift. main : as of its table."""
     title = f"Win rates by {unit.unit}"
     if unit.comparisons.n == 0:
         return Section(title, "there are no comparisons")
@@ -89,7 +89,7 @@ def section(unit: UnitResult, *, limit: int) -> Section:
         limit=limit,
         order="largest shifts" if many else "best",
         legend=_legend(unit, many),
-        main=True,
+        main=main,
     )
     blocks: list[Block] = [table]
     if not isinstance(unit.closest, NotApplicable) and unit.unit == "model":

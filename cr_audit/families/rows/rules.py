@@ -1,8 +1,9 @@
-"""CR401-CR405: rows that were skipped or kept with a remark."""
+"""CR401-CR408: rows that were skipped or kept with a remark."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from cr_audit.analysis import Analysis
 from cr_audit.findings import Finding, Rule, Severity
@@ -32,6 +33,23 @@ def _identical(analysis: Analysis) -> Iterator[Finding]:
 
 def _empty(analysis: Analysis) -> Iterator[Finding]:
     return _noted(analysis, RULES[4], "empty_answer")
+
+
+def _ratings(analysis: Analysis) -> Iterator[Finding]:
+    return _noted(analysis, RULES[5], "rating_contradicts")
+
+
+def _unseen(analysis: Analysis) -> Iterator[Finding]:
+    for reason in ("invisible_difference", "lookalike_difference"):
+        yield from _noted(analysis, RULES[6], reason)
+
+
+def _no_prompt(analysis: Analysis) -> Iterator[Finding]:
+    """A note where there is no other field that could hold the prompt: such data has just one."""
+    unused = any(s.unused for s in analysis.dataset.report.schemas)
+    for reason in ("no_prompt", "unused_text"):
+        for found in _noted(analysis, RULES[7], reason):
+            yield found if unused else replace(found, severity=Severity.NOTE)
 
 
 def _noted(analysis: Analysis, rule: Rule, reason: str) -> Iterator[Finding]:
@@ -104,5 +122,45 @@ RULES: tuple[Rule, ...] = (
         computed="Responses without a character besides white space.",
         advice="Check whether the answer was lost on the way.",
         judge=_empty,
+    ),
+    Rule(
+        id="CR406",
+        name="rating-contradicts-choice",
+        severity=Severity.WARNING,
+        summary="The chosen response has a lower rating than the rejected one.",
+        means="Either the sides were swapped on the way, or the ratings are of something else.",
+        computed="Rows that hold ratings beside a choice, and whose ratings say the opposite.",
+        advice="Look at the first rows: were the two sides swapped?",
+        judge=_ratings,
+    ),
+    Rule(
+        id="CR407",
+        name="differs-unseen",
+        severity=Severity.WARNING,
+        summary="Two responses differ only in characters that cannot be seen or told apart.",
+        means=(
+            "No reader sees a difference between them, so a preference between them says nothing;"
+            " somebody may have made copies look like different answers."
+        ),
+        computed=(
+            "Responses to one prompt that are equal once invisible characters (zero-width, soft"
+            " hyphens, variation selectors, tags, marks of direction) are taken out and look-alike"
+            " letters are written one way."
+        ),
+        advice="Look at the first rows; drop the copies, or give them the text that they repeat.",
+        judge=_unseen,
+    ),
+    Rule(
+        id="CR408",
+        name="no-prompt",
+        severity=Severity.WARNING,
+        summary="Rows have no prompt, or text beside the prompt that plays no role.",
+        means=(
+            "Rows without a prompt all stand under one, so that answers to different questions are"
+            " compared, and found to be copies, as if they were answers to the same."
+        ),
+        computed="Rows in which no field with a name that people use for a prompt has a text.",
+        advice="Say which field holds the prompt: --map prompt=FIELD (or input=FIELD).",
+        judge=_no_prompt,
     ),
 )

@@ -39,12 +39,16 @@ class Example:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaRead:
     """Which schema was used, how it was found ("detected", "named", "mapped") and from which
-    fields, role -> field."""
+    fields, role -> field. unused: fields that play no role; prompt_fields: those that make the
+    prompt; alternatives: the runners-up with their confidence."""
 
     name: str
     how: str
     confidence: Share
     fields: dict[str, str]
+    unused: list[str]
+    prompt_fields: list[str]
+    alternatives: dict[str, Share]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +144,15 @@ def _dataset(analysis: Analysis) -> Dataset:
             for e in report.examples
         ],
         schema=[
-            SchemaRead(name=s.name, how=s.how, confidence=s.confidence, fields=dict(s.fields))
+            SchemaRead(
+                name=s.name,
+                how=s.how,
+                confidence=s.confidence,
+                fields=dict(s.fields),
+                unused=list(s.unused),
+                prompt_fields=list(s.prompt_fields),
+                alternatives=dict(s.alternatives),
+            )
             for s in report.schemas
         ],
         n_prompts=data.n_prompts,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-
 from cr_audit.cli.settings import parse_map
+
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.errors import CrAuditError
 from cr_audit.readers import pairing_step, read, reading_mismatch
