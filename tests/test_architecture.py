@@ -21,7 +21,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"run", "heads", "wire", "reports", "commands"}),
     frozenset({"families", "gate", "export"}),
     frozenset({"write", "contract"}),
-    frozenset({"cli"}),
+    frozenset({"cli", "api"}),
 )
 FLOOR = {room: k for k, rooms in enumerate(FLOORS) for room in rooms}
 NUMERICS = {"engine", "clones", "weights", "models"}
@@ -63,7 +63,7 @@ ONLY_IN = {
     "fontpkg_noto_sans": {"write.png"},
     "torch": {"embed", "models.rewards"},
     "sentence_transformers": {"embed"},
-    "polars": {"data", "readers", "embed", "analysis", "simulate", "families", "gate", "export"},
+    "polars": {"data", "readers", "embed", "analysis", "simulate", "families", "gate", "export", "api"},
 }
 LAZY = {"torch", "sentence_transformers", "transformers", "pydantic"}
 

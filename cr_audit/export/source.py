@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
 def table_of(run: Run) -> RowTable:
     """The rows of the run's data, once. Raises UsageError where they cannot be read again."""
     for path in run.files:
-        refuse_stdin(path)
+        refuse_stdin(path, held(run))
     made: RowTable = run.once("rows of the export", lambda: row_table(run.dataset))
     return made
 
 
 def again(run: Run) -> Iterator[RawRow]:
     """Every row of the run's files."""
-    return reread(run.files, [f.sha256 for f in run.dataset.report.files])
+    return reread(run.files, [f.sha256 for f in run.dataset.report.files], held(run))
+
+
+def held(run: Run) -> bytes | None:
+    """Rows that were given in memory, None where "-" is a pipe."""
+    return run.stdin.getvalue() if isinstance(run.stdin, io.BytesIO) else None
 
 
 def placed(run: Run, table: RowTable) -> Iterator[tuple[RawRow, int]]:

@@ -86,16 +86,18 @@ def _elements(data: bytes) -> list[bytes]:
         return []
 
 
-def reread(paths: Sequence[str], digests: Sequence[str]) -> Iterator[RawRow]:
+def reread(
+    paths: Sequence[str], digests: Sequence[str], held: bytes | None = None
+) -> Iterator[RawRow]:
     """Every row of the files, in order.
 
-    digests : SHA-256 of each when it was read first. Raises UsageError for standard input, which
+    digests : SHA-256 of each when it was read first. held : what "-" stands for. Raises UsageError for standard input, which
     can be read once only, and for messages of a tree, which are no rows of their own; InputError
     where a file has changed since.
     """
     for number, path in enumerate(paths):
-        refuse_stdin(path)
-        raw, _ = open_raw(path, None)
+        refuse_stdin(path, held)
+        raw, _ = open_raw(path, None if held is None else io.BytesIO(held))
         container = _Raw(path, raw)
         try:
             yield from _of(number, container)
@@ -110,9 +112,9 @@ def reread(paths: Sequence[str], digests: Sequence[str]) -> Iterator[RawRow]:
             )
 
 
-def refuse_stdin(path: str) -> None:
-    """Raise UsageError for standard input."""
-    if path == STDIN:
+def refuse_stdin(path: str, held: bytes | None = None) -> None:
+    """Raise UsageError for standard input, unless what it gave is held."""
+    if path == STDIN and held is None:
         raise UsageError(
             "export-of-stdin",
             "an export reads its rows twice, and standard input can be read once",

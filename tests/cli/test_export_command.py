@@ -1,4 +1,4 @@
-"""``cr-audit export``: rows come back as they went in, a clean set stays clean, draws are honest."""
+"""``cr-audit export``: rows come back as they went in, and a clean set stays clean."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_rows_keep_their_bytes(run: Run) -> None:
     """Escapes, numbers, key order, spaces and doubled keys stand as they stood."""
     text = [
         '{"prompt":"a \\u00e9 q",  "chosen": "x\\/y one two three", "rejected":"b", "n": 1.50}',
-        '{"prompt": "c", "chosen": "d four five six", "rejected": "e", "n": 12345678901234567890123}',
-        '{"rejected": "\\ud800 lone", "chosen": "seven eight nine", "prompt": "z", "n": 1e2, "n": 3}',
+        '{"prompt": "c", "chosen": "d four five", "rejected": "e", "n": 12345678901234567890123}',
+        '{"rejected": "\\ud800 lone", "chosen": "seven eight", "prompt": "z", "n": 1e2, "n": 3}',
     ]
     Path("in.jsonl").write_text("\n".join(text) + "\n", encoding="utf-8")
     done = run("export", "in.jsonl", "-o", "out.jsonl", *QUICK)
@@ -131,7 +131,9 @@ def test_json_arrays_keep_the_text_of_each_row(run: Run) -> None:
 
 def test_weights_are_the_products_of_alternative_weights(run: Run) -> None:
     put("in.jsonl", some_pairs())
-    done = run("export", "in.jsonl", "-o", "out.jsonl", "--format", "json", *QUICK)
+    # Clusters alone: what else near neighbours would share depends on the encoder.
+    args = ("--weights", "cluster", "--format", "json", *QUICK)
+    done = run("export", "in.jsonl", "-o", "out.jsonl", *args)
     rows = lines("out.jsonl")
     weight = np.array([r["cr_weight"] for r in rows])
     product = np.array([r["cr_weight_chosen"] * r["cr_weight_rejected"] for r in rows])
