@@ -10,6 +10,9 @@ The names below are imported when they are used, so that ``import cr_audit`` is 
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,13 +38,31 @@ __all__ = [
 _ERRORS = {"ComputeError", "CrAuditError", "InputError", "UsageError"}
 
 
+_MODULES_TOO = {"export", "gate"}
+"""Functions with the name of a module below: ``cr_audit.gate`` is the function, and
+``from cr_audit.gate import ...`` looks into the module."""
+
+
+class _Package(ModuleType):
+    """A package whose functions keep their names when a module of that name is imported, which
+    would otherwise put itself in their place."""
+
+    def __getattribute__(self, name: str) -> Any:
+        return _named(name) if name in _MODULES_TOO else super().__getattribute__(name)
+
+
+def _named(name: str) -> Any:
+    return getattr(import_module("cr_audit.errors" if name in _ERRORS else "cr_audit.api"), name)
+
+
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'cr_audit' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module("cr_audit.errors" if name in _ERRORS else "cr_audit.api"), name)
+    return _named(name)
 
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -91,9 +91,9 @@ def reread(
 ) -> Iterator[RawRow]:
     """Every row of the files, in order.
 
-    digests : SHA-256 of each when it was read first. held : what "-" stands for. Raises UsageError for standard input, which
-    can be read once only, and for messages of a tree, which are no rows of their own; InputError
-    where a file has changed since.
+    digests : SHA-256 of each when it was read first. held : what "-" stands for. Raises UsageError
+    for standard input, which can be read once only, and for messages of a tree, which are no rows
+    of their own; InputError where a file has changed since.
     """
     for number, path in enumerate(paths):
         refuse_stdin(path, held)

@@ -31,8 +31,9 @@ def pair(prompt: int, chosen: str, rejected: str, **more: Any) -> dict[str, Any]
 
 
 def edited(text: str) -> str:
-    """The same text with one word of fourteen replaced: a near clone."""
-    return text.rsplit(" ", 1)[0] + " other"
+    """The same text with one word of fourteen replaced: a near clone, later in the alphabet, so
+    that of the two the text itself is the medoid."""
+    return text.rsplit(" ", 1)[0] + " zother"
 
 
 def put(path: str, rows: list[dict[str, Any]]) -> None:

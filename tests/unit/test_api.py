@@ -112,7 +112,7 @@ def test_importing_the_package_imports_no_library() -> None:
         "import cr_audit, sys; print([m for m in ('numpy','polars','typer') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "set()"
     assert set(cr.__all__) <= set(dir(cr))
     with pytest.raises(AttributeError):
         cr.nothing  # noqa: B018
