@@ -63,8 +63,10 @@ def _text(value: str, old: str, new: str) -> str | None:
     said = canonical(value)
     if said == old:
         return new
-    head = said[: len(said) - len(old)]
-    mark = head.rstrip()
-    if old and said.endswith(old) and "Human:" in head and mark.endswith("Assistant:"):
-        return head + new
+    whole = value.rstrip()
+    if not old or not whole.endswith(old):
+        return None
+    head = whole[: len(whole) - len(old)]
+    if "Human:" in head and head.rstrip().endswith("Assistant:"):
+        return head + new + value[len(whole) :]
     return None

@@ -33,18 +33,24 @@ def test_the_command_line_and_the_library_give_the_same_json(
     rows: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = {"model": "lexical", "seed": 3, "n_replicates": 200}
-    flags = ["--model", "lexical", "--seed", "3", "--replicates", "200", "--format", "json", "-q"]
+    flags = ["--model", "lexical", "--seed", "3", "--replicates", "200", "-q"]
     Path("b.jsonl").write_bytes(Path("p.jsonl").read_bytes())
-    assert cr.audit("p.jsonl", **settings).to_json() == called(["scan", "p.jsonl", *flags])[1]
+
+    def by_command(*args: str) -> tuple[int, str]:
+        code, _, err = called([*args, *flags, "--report", "json=cli.json"])
+        assert not err
+        return code, Path("cli.json").read_text(encoding="utf-8")
+
+    assert by_command("scan", "p.jsonl") == (0, cr.audit("p.jsonl", **settings).to_json())
     judged = cr.gate("p.jsonl", "b.jsonl", **settings)
-    code, out, _ = called(["gate", "--baseline", "p.jsonl", "b.jsonl", *flags])
+    code, out = by_command("gate", "--baseline", "p.jsonl", "b.jsonl")
     assert judged.to_json() == out
     assert judged.passed == (code == 0)
-    assert cr.refit("p.jsonl", **settings).to_json() == called(["refit", "p.jsonl", *flags])[1]
-    printed = called(["export", "p.jsonl", "-o", "a.jsonl", *flags])[1]
+    assert by_command("refit", "p.jsonl") == (0, cr.refit("p.jsonl", **settings).to_json())
+    _, out = by_command("export", "p.jsonl", "-o", "a.jsonl")
     done = cr.export("p.jsonl", "c.jsonl", **settings)
     assert Path("a.jsonl").read_bytes() == Path("c.jsonl").read_bytes()
-    assert orjson.loads(printed)["export"]["n_written"] == done.n_written == 150
+    assert orjson.loads(out)["export"]["n_written"] == done.n_written == 150
     assert capsys.readouterr() == ("", "")
 
 
@@ -108,9 +114,7 @@ def test_errors_are_those_of_the_command_line(rows: list[dict[str, Any]]) -> Non
 
 
 def test_importing_the_package_imports_no_library() -> None:
-    code = (
-        "import cr_audit, sys; print([m for m in ('numpy','polars','typer') if m in sys.modules])"
-    )
+    code = "import cr_audit, sys; print({'numpy', 'polars', 'typer'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
     assert set(cr.__all__) <= set(dir(cr))
