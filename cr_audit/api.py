@@ -385,7 +385,8 @@ def _clones(run: Run) -> pl.DataFrame:
             )
         )
     if parts:
-        return pl.concat(parts)
+        whole: pl.DataFrame = pl.concat(parts)
+        return whole
     kinds = {"cluster": pl.String, "scope": pl.String, "kind": pl.String, "medoid": pl.Boolean}
     return pl.DataFrame(schema=kinds | dict(tables["response"].schema))
 

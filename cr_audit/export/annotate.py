@@ -22,7 +22,7 @@ import polars as pl
 from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.fit_weights import weighed_by
 from cr_audit.analysis.units import cluster_id
-from cr_audit.arrays import FloatArray, IntArray, NotApplicable
+from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.data.lookalikes import has_no_visible_character
 from cr_audit.errors import ComputeError
@@ -38,7 +38,8 @@ SOURCE = "clone-robust weighted objective, term of a pair (docs/methods.md)"
 
 def keys(file: pl.Series, line: pl.Series) -> IntArray:
     """One number per row of the files, ascending in the order of reading: int64 (n,)."""
-    return file.to_numpy().astype(np.int64) << 44 | line.to_numpy().astype(np.int64)
+    out: IntArray = file.to_numpy().astype(np.int64) << 44 | line.to_numpy().astype(np.int64)
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +52,7 @@ class RowTable:
     key: IntArray
     winner: IntArray
     loser: IntArray
-    judged: FloatArray
+    judged: BoolArray
 
     @property
     def n(self) -> int:
@@ -128,7 +129,7 @@ def row_weights(analysis: Analysis, table: RowTable, *, chosen: bool) -> RowWeig
 
 def _raw(
     data: PreferenceDataset, table: RowTable, weights: Weights
-) -> tuple[FloatArray, FloatArray, str]:
+) -> tuple[FloatArray, BoolArray, str]:
     """Weights before they are scaled, which rows have one, and the formula."""
     w, n = weights.weights, table.n
     if not table.judged.any():
@@ -180,7 +181,7 @@ def flags_of(analysis: Analysis, table: RowTable) -> list[tuple[str, ...]]:
     m = data.mentions
     at, who = table.at(keys(m["file"], m["line"])), m["alternative"].to_numpy()
 
-    def rows(marked: FloatArray) -> IntArray:
+    def rows(marked: BoolArray) -> IntArray:
         return np.unique(at[marked[who]])
 
     found: dict[str, IntArray] = {}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -132,7 +132,8 @@ class _Cleaning:
     def _copies_in(self, at: int) -> list[int]:
         """Alternatives of a row that stand for another one."""
         who = self._who[self._start[at] : self._start[at + 1]]
-        return who[self.plan.stands_for[who] != who].tolist()
+        copies: list[int] = who[self.plan.stands_for[who] != who].tolist()
+        return copies
 
     def _not_replaceable(self, row: RawRow, at: int) -> list[int]:
         return [
@@ -141,7 +142,7 @@ class _Cleaning:
             if row.value is None or row.repaired or self._with(row.file, row.value, who) is None
         ]
 
-    def _with(self, file: int, value: dict[str, object], who: int) -> dict[str, object] | None:
+    def _with(self, file: int, value: dict[str, Any], who: int) -> dict[str, Any] | None:
         old, new = self._texts[who], self._texts[self.plan.stands_for[who]]
         if old is None or new is None:
             return None
@@ -170,10 +171,13 @@ class _Cleaning:
             if not copies:
                 yield as_it_was(row, place(self.run, row), {})
                 continue
-            value = row.value if row.raw is None else json.loads(row.raw)
+            value: dict[str, Any] = row.value or {}
+            if row.raw is not None:
+                value = json.loads(row.raw)
             for who in copies:
-                value = self._with(row.file, value, who)
-                assert value is not None, "the plan checked that the text can be replaced"
+                changed = self._with(row.file, value, who)
+                assert changed is not None, "the plan checked that the text can be replaced"
+                value = changed
             self.n_rewritten += 1
             yield OutRow(place(self.run, row), value, None, {})
 

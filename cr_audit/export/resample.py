@@ -39,7 +39,8 @@ def systematic(weights: FloatArray, n: int, u: float) -> IntArray:
     total = float(weights.sum())
     reached = np.concatenate([[0.0], np.cumsum(weights) * (n / total)])
     reached[-1] = n
-    return np.diff(np.floor(np.minimum(reached, n) + u)).astype(np.int64)
+    out: IntArray = np.diff(np.floor(np.minimum(reached, n) + u)).astype(np.int64)
+    return out
 
 
 def export(run: Run, path: Path) -> Exported:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import polars as pl
 import pytest
 
 import cr_audit as cr
-from tests.cli.in_process import called
+from tests.cli.conftest import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "sample_data" / "clone_robust.jsonl"
@@ -30,16 +31,16 @@ def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]
 
 
 def test_the_command_line_and_the_library_give_the_same_json(
-    rows: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+    rows: list[dict[str, Any]], run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = {"model": "lexical", "seed": 3, "n_replicates": 200}
     flags = ["--model", "lexical", "--seed", "3", "--replicates", "200", "-q"]
     Path("b.jsonl").write_bytes(Path("p.jsonl").read_bytes())
 
     def by_command(*args: str) -> tuple[int, str]:
-        code, _, err = called([*args, *flags, "--report", "json=cli.json"])
-        assert not err
-        return code, Path("cli.json").read_text(encoding="utf-8")
+        done = run(*args, *flags, "--format", "json")
+        assert not done.err
+        return done.code, done.out
 
     assert by_command("scan", "p.jsonl") == (0, cr.audit("p.jsonl", **settings).to_json())
     judged = cr.gate("p.jsonl", "b.jsonl", **settings)
@@ -51,6 +52,8 @@ def test_the_command_line_and_the_library_give_the_same_json(
     done = cr.export("p.jsonl", "c.jsonl", **settings)
     assert Path("a.jsonl").read_bytes() == Path("c.jsonl").read_bytes()
     assert orjson.loads(out)["export"]["n_written"] == done.n_written == 150
+    capsys.readouterr()
+    cr.export("p.jsonl", "c.jsonl", **settings)
     assert capsys.readouterr() == ("", "")
 
 
@@ -120,3 +123,16 @@ def test_importing_the_package_imports_no_library() -> None:
     assert set(cr.__all__) <= set(dir(cr))
     with pytest.raises(AttributeError):
         cr.nothing  # noqa: B018
+
+
+def test_the_examples_of_the_page_run(rows: list[dict[str, Any]]) -> None:
+    assert rows
+    Path("prefs.jsonl").write_bytes(Path("p.jsonl").read_bytes())
+    Path("batch.jsonl").write_bytes(SAMPLE.read_bytes().splitlines(keepends=True)[150])
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 4
+    names: dict[str, Any] = {}
+    for example in examples:
+        exec(compile(example, "docs/api.md", "exec"), names)
+    assert Path("clean.jsonl").stat().st_size
