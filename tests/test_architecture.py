@@ -19,9 +19,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"readers", "embed"}),
     frozenset({"analysis", "simulate"}),
     frozenset({"run", "heads", "wire", "reports", "commands"}),
-    frozenset({"families", "gate"}),
+    frozenset({"families", "gate", "export"}),
     frozenset({"write", "contract"}),
-    frozenset({"cli"}),
+    frozenset({"cli", "api"}),
 )
 FLOOR = {room: k for k, rooms in enumerate(FLOORS) for room in rooms}
 NUMERICS = {"engine", "clones", "weights", "models"}
@@ -75,7 +75,17 @@ ONLY_IN = {
     "fontpkg_noto_sans": {"write.png"},
     "torch": {"embed", "models.rewards"},
     "sentence_transformers": {"embed"},
-    "polars": {"data", "readers", "embed", "analysis", "simulate", "families", "gate"},
+    "polars": {
+        "data",
+        "readers",
+        "embed",
+        "analysis",
+        "simulate",
+        "families",
+        "gate",
+        "export",
+        "api",
+    },
 }
 LAZY = {"torch", "sentence_transformers", "transformers", "pydantic"}
 

@@ -37,7 +37,7 @@ def signature_of(command: Command) -> dict[str, Hint]:
         out[setting.name] = _setting(setting)
         if setting.name == "model":
             out |= _EMBEDDING
-    return out | outputs_hints(command.judged, command.plots) | _ENDING
+    return out | outputs_hints(command.judged, command.plots, command.makes) | _ENDING
 
 
 def _files(command: Command) -> Hint:
@@ -174,7 +174,7 @@ def one_of(name: str, values: tuple[str, ...]) -> Any:
     return StrEnum(name, {value: value for value in values})
 
 
-def outputs_hints(judged: bool, plots: str) -> dict[str, Hint]:
+def outputs_hints(judged: bool, plots: str, makes: str = "") -> dict[str, Hint]:
     """Formats and files; ``--fail-on`` where findings can fail the command; ``--plot``."""
     formats = one_of("format", tuple(WRITERS))
     out: dict[str, Hint] = {
@@ -183,7 +183,9 @@ def outputs_hints(judged: bool, plots: str) -> dict[str, Hint]:
                 formats | None,
                 typer.Option(
                     "--format",
-                    help="What to print. [default: by the suffix of -o, else table]",
+                    help="What to print. [default: table]"
+                    if makes
+                    else "What to print. [default: by the suffix of -o, else table]",
                     rich_help_panel=OUT,
                 ),
             ],
@@ -195,7 +197,9 @@ def outputs_hints(judged: bool, plots: str) -> dict[str, Hint]:
                 typer.Option(
                     "-o",
                     "--output",
-                    help="Write the report to a file instead of stdout.",
+                    help=f"The file for {makes}."
+                    if makes
+                    else "Write the report to a file instead of stdout.",
                     rich_help_panel=OUT,
                 ),
             ],

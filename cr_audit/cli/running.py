@@ -29,9 +29,10 @@ def execute(command: Command, **given: Any) -> None:
         if said is not None:
             write_stdout(said + "\n")
             raise typer.Exit
+    output = given.pop("output")
     outputs = outputs_of(
         given.pop("format_"),
-        given.pop("output"),
+        None if command.makes else output,
         given.pop("report") or [],
         given.pop("plot", None) or [],
         full_text=given.pop("full_text"),
@@ -40,6 +41,8 @@ def execute(command: Command, **given: Any) -> None:
     config, judging = _settings(given.pop("config"), given)
     run = _start(command, config, given)
     run.judging = judging
+    if command.makes:
+        run.options = {**run.options, "output": output}
     _check_outputs(run, config, outputs)
     with progress_bar(enabled=not given["quiet"]) as progress:
         run.progress = progress
@@ -122,6 +125,7 @@ def _silent(line: str) -> None:
 def _check_outputs(run: Run, config: Config, outputs: Outputs) -> None:
     inputs: list[str | Path] = [*run.files, *(run.options.get("baseline") or [])]
     inputs += [p for p in (config.path, run.embeddings, run.options.get("known")) if p]
+    inputs += [p for p in (run.options.get("output"), run.options.get("dropped")) if p]
     refuse_inputs(outputs.files, inputs)
     known = run.options.get("write_baseline")
     if known is not None:

@@ -36,6 +36,7 @@ from cr_audit.blocks import (
     Tone,
     Verdict,
     Words,
+    plain_text,
     spans,
 )
 from cr_audit.reports import Report
@@ -229,7 +230,8 @@ def _table(block: Table, target: Target) -> list[RenderableType]:
     shown = [k for k, c in enumerate(block.columns) if wide or not c.wide]
     grid = empty_grid()
     for k in shown:
-        longest = max((len(block.row(i)[k].text) for i in range(block.n_shown)), default=0)
+        texts = (plain_text(block.row(i)[k].text) for i in range(block.n_shown))
+        longest = max(map(len, texts), default=0)
         _add_column(grid, block.columns[k], one_line=target.width >= 60 or longest <= 10)
     for i in range(block.n_shown):
         cells = block.row(i)
