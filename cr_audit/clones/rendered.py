@@ -39,12 +39,15 @@ _EXTENSIONS = ("table", "strikethrough", "autolink")
 _MARKUP = tuple("<&]`~*\\")
 """A text with none of these has nothing that ``_MAY_HIDE`` finds."""
 _MAY_HIDE = re.compile(
-    r"<[A-Za-z/!?]"  # a tag, a comment
-    r"|&(?:#|[A-Za-z])"  # an entity
-    r"|\][(\[:]"  # a link, its target elsewhere, a definition
-    r"|[^\W_][*~`\\]+[^\W_]"  # marks inside a word
-    r"|(?:```|~~~)[^\n]*\S[ \t]+\S"  # words after a fence
+    r"[<&\]`~*\\](?:"
+    r"(?<=<)[A-Za-z/!?]"  # a tag, a comment
+    r"|(?<=&)(?:#|[A-Za-z])"  # an entity
+    r"|(?<=\])[(\[:]"  # a link, its target elsewhere, a definition
+    r"|(?<=[^\W_][*~`\\])[*~`\\]*[^\W_]"  # marks inside a word
+    r"|(?<=[`~])(?:``|~~)[^\n]*\S[ \t]+\S"  # words after a fence
+    r")"
 )
+"""One set of characters comes first: what does not start there is skipped at a glance."""
 _BREAKS = re.compile(
     r"<(?=/?(?:address|article|aside|blockquote|br|caption|dd|details|div|dl|dt|figure|footer|form"
     r"|h[1-6]|header|hr|img|input|li|main|nav|ol|option|p|pre|section|select|summary|table|tbody"
@@ -144,7 +147,7 @@ _COUNTED = re.compile(rf"[^\W_]|[{_IGNORABLE}]")
 
 
 def _n_counted(text: str) -> int:
-    return sum(1 for _ in _COUNTED.finditer(text))
+    return len(_COUNTED.findall(text))
 
 
 def _page(text: str) -> str:

@@ -1,0 +1,426 @@
+"""Copies that noise hides from the words: pairs of one group whose letters, order or parts agree.
+
+The distance of ``shingles`` counts whole words and neighbours. A typo in every word, digits, spaces
+or hyphens inside words, shuffled words, a fifth of the words replaced, or sentences put around a
+copy leave little of those. Four more measures see them, each for what it is:
+
+letters   r = share of letters in one order (Indel: 2 LCS / (m + n)), nothing but letters counted,
+          in the first ``MAX_LETTERS``. Digits inside words are dropped, or read as letters
+          (h3ll0): what agrees better. Answers that share words share letters too, so near is
+          r >= max(0.66, 0.5 + 0.75 w), w the larger of the Jaccard similarity of the words there,
+          numbers aside, and of their share in one order: letters agree far more than the words
+          that they spell.
+order     Jaccard similarity of the words >= 0.8: the same ones in any order.
+sequence  share of words in one order >= 0.78: every fifth replaced.
+part      |A n B| / min(|A|, |B|) >= 0.92 over the shingles: one text stands in the other, which is
+          at most three times as long.
+written   the distance of the texts as they are written, all that a page does not show included,
+          where one of two hides ``MIN_HIDDEN`` or more.
+
+Each is brought to the scale of the distance, so that its threshold is 0.4 there, and the smallest
+counts. Two texts that are both near a third one and share ``HUB_OVERLAP`` of their shingles or
+letters are as near as the farther of them is to it: noise falls on every copy anew, so that copies
+are less like each other than like their original.
+
+Candidates. Every text has two sketches: the smallest hashes of its triples of initials (typos
+inside words leave them) and of its runs of five letters (spaces and marks leave those). Pairs that
+share a sixth of a sketch are looked at, and pairs with the same words (prefix filter, exact). Where
+that would take more than ``MAX_WORK`` steps the most frequent entries lead nowhere: under one
+prompt with tens of thousands of answers the search is no longer complete.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from rapidfuzz.distance import Indel
+from rapidfuzz.process import cpdist
+
+from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.clones.rendered import hidden_share
+from cr_audit.geometry.shingles import (
+    CharClasses,
+    Shingles,
+    UInt64Array,
+    as_written,
+    blocks,
+    folded,
+    jaccard_distance,
+    mixed,
+    words_in_order,
+)
+from cr_audit.geometry.text_pairs import MIN_SHINGLES, TextIndex, text_pairs
+
+MIN_LETTERS, MAX_LETTERS = 40, 512
+MIN_WORDS, MAX_WORDS = 16, 512
+LETTERS_FLOOR = 0.66
+LETTERS_BASE, LETTERS_SLOPE = 0.5, 0.75
+SAME_WORDS, SAME_SEQUENCE, PART = 0.8, 0.78, 0.92
+MIN_PART, MAX_TIMES = 24, 3.0
+HUB_OVERLAP = 0.3
+MIN_HIDDEN = 0.02
+MAX_WORK = 5e7
+NEAR = 0.4
+"""The value of the distance on which the thresholds of all measures fall."""
+_SKETCH, _SHARED, _MIN_SHARED = 64, 0.18, 3
+_GRAM, _INITIALS = 5, 3
+_SKETCHED = 4096
+_LEET = str.maketrans("013457@$!|", "oieastasil")
+_LEET_CODES = np.array([ord(c) for c in "013457@$!|"], np.uint32)
+_LEET_TO = np.array([ord(c) for c in "oieastasil"], np.uint32)
+_MIN_LEET = 3
+_LETTER, _DIGIT = re.compile(r"[^\W\d_]"), re.compile(r"\d")
+_LEET_INSIDE = re.compile(r"[013457@$!|](?<=[^\W\d_].)(?=[^\W\d_])")
+_NUMBER = re.compile(r"(?<![^\W_])\d+(?![^\W_])")
+_ASCII_LETTERS = {c: None for c in range(128) if not chr(c).isalpha()}
+_BLOCK_CANDIDATES, _VERIFIED_AT_ONCE = 2_000_000, 200_000
+_OTHER, _GAP, _SPELLS = 0, 1, 2
+_MULTIPLIERS: UInt64Array = np.random.default_rng(0xC0FFEE).integers(
+    1, 2**63, 8, dtype=np.uint64
+) | np.uint64(1)
+
+
+def _class_of(code: int) -> int:
+    category = unicodedata.category(chr(code))
+    if category[0] == "L":
+        return _SPELLS
+    return _GAP if category[0] == "Z" or chr(code) in "\t\n\r\x0b\x0c\x85" else _OTHER
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoisePairs:
+    """Pairs first < second of units with a distance on the scale of ``shingles``, sorted by both.
+
+    measure : int8 (k,), which of ``MEASURES`` gave the distance.
+    """
+
+    first: IntArray
+    second: IntArray
+    distance: FloatArray
+    measure: IntArray
+
+
+MEASURES = ("letters", "order", "sequence", "part", "written")
+
+
+class _Texts:
+    """What the measures need of the texts, made for those that have a candidate."""
+
+    def __init__(self, forms: Sequence[str], shingles: Shingles, rows: IntArray) -> None:
+        self.place = np.full(len(forms), -1, np.int64)
+        self.place[rows] = np.arange(rows.size)
+        some = [forms[i] for i in rows.tolist()]
+        self.index = TextIndex(shingles.some(rows))
+        self.words = TextIndex(Shingles.of(some, form=str, pairs=False))
+        self.sequence = _as_letters(some)
+        self.n_words = np.array([len(s) for s in self.sequence])
+        heads = [f[: 2 * MAX_LETTERS] for f in some]
+        self.letters = [_letters(h) for h in heads]
+        self.leet = [
+            _letters(_read_as_letters(h)) if len(_LEET_INSIDE.findall(h)) >= _MIN_LEET else t
+            for h, t in zip(heads, self.letters, strict=True)
+        ]
+        plain = [_NUMBER.sub(" ", h) for h in heads]
+        self.head_words = TextIndex(Shingles.of(plain, form=str, pairs=False))
+        self.head_sequence = _as_letters(plain)
+        n = np.array([len(t) for t in self.letters])
+        digits = np.array([len(_DIGIT.findall(h)) for h in heads])
+        self.spelled = (n >= MIN_LETTERS) & (n >= digits)
+
+
+def _letters(head: str) -> str:
+    if head.isascii():
+        return head.translate(_ASCII_LETTERS)[:MAX_LETTERS]
+    return "".join(filter(str.isalpha, head))[:MAX_LETTERS]
+
+
+def _read_as_letters(head: str) -> str:
+    """Digits and signs read as letters, in words that hold a letter as well."""
+    return " ".join(w.translate(_LEET) if _LETTER.search(w) else w for w in head.split())
+
+
+def _as_letters(texts: Sequence[str]) -> list[str]:
+    """Each folded text's words in order, one character a word (of a million; two words seldom meet)."""
+    hashes, text = words_in_order(texts, form=str)
+    codes = (hashes % np.uint64(0xF0000)).astype("<u4") + np.uint32(0x10000)
+    ends = np.searchsorted(text, np.arange(len(texts) + 1))
+    spans = zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+    return [codes[a : min(b, a + MAX_WORDS)].tobytes().decode("utf-32-le") for a, b in spans]
+
+
+def measured(
+    forms: Sequence[str], shingles: Shingles, first: IntArray, second: IntArray
+) -> tuple[FloatArray, IntArray]:
+    """The smallest distance by the measures but "written", float64 (k,), and which gave it.
+
+    forms : the folded texts; shingles : their sets. inf where no measure has something to say.
+    """
+    rows = np.unique(np.concatenate([first, second]))
+    made = _Texts(forms, shingles, rows)
+    a, b = made.place[first], made.place[second]
+    all_of = (_by_letters, _by_order, _by_sequence, _by_part)
+    distances = np.full((len(all_of), a.size), np.inf)
+    for lo in range(0, a.size, _VERIFIED_AT_ONCE):
+        here = slice(lo, lo + _VERIFIED_AT_ONCE)
+        same = 1.0 - made.words.distances(a[here], b[here])
+        for row, measure in zip(distances, all_of, strict=True):
+            row[here] = measure(made, a[here], b[here], same)
+    comparable = made.index.comparable[a] & made.index.comparable[b]
+    comparable |= made.spelled[a] & made.spelled[b]
+    distances[:, ~comparable] = np.inf
+    best = np.argmin(distances, axis=0)
+    return distances[best, np.arange(a.size)], best
+
+
+def _scaled(similarity: FloatArray, threshold: FloatArray | float) -> FloatArray:
+    """NEAR at the threshold, 0 where all agrees, inf below the threshold."""
+    d = NEAR * (1.0 - similarity) / (1.0 - threshold)
+    out: FloatArray = np.where(similarity >= threshold - 1e-12, d, np.inf)
+    return out
+
+
+def _ratio(one: list[str], two: list[str], a: IntArray, b: IntArray, least: float) -> FloatArray:
+    """Indel similarity of pairs of strings, 0 below ``least``."""
+    out: FloatArray = cpdist(
+        [one[i] for i in a.tolist()],
+        [two[i] for i in b.tolist()],
+        scorer=Indel.normalized_similarity,
+        score_cutoff=least,
+        dtype=np.float64,
+        workers=1,
+    )
+    return out
+
+
+def _by_letters(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArray:
+    r = _ratio(t.letters, t.letters, a, b, LETTERS_FLOOR)
+    with_leet = np.array([x != y for x, y in zip(t.letters, t.leet, strict=True)])
+    at = np.flatnonzero(with_leet[a] | with_leet[b])
+    if at.size:
+        r[at] = np.maximum(r[at], _ratio(t.leet, t.leet, a[at], b[at], LETTERS_FLOOR))
+    out = np.full(a.size, np.inf)
+    at = np.flatnonzero((r >= LETTERS_FLOOR) & t.spelled[a] & t.spelled[b])
+    a, b, r = a[at], b[at], r[at]
+    in_order = _ratio(t.head_sequence, t.head_sequence, a, b, 0.0)
+    alike = np.maximum(1.0 - t.head_words.distances(a, b), in_order)
+    least = np.maximum(LETTERS_BASE + LETTERS_SLOPE * alike, LETTERS_FLOOR)
+    out[at] = np.where(r >= least, _scaled(r, np.minimum(least, 0.999)), np.inf)
+    return out
+
+
+def _by_order(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArray:
+    return _scaled(same, SAME_WORDS)
+
+
+def _by_sequence(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArray:
+    out = _scaled(_ratio(t.sequence, t.sequence, a, b, SAME_SEQUENCE), SAME_SEQUENCE)
+    out[np.minimum(t.n_words[a], t.n_words[b]) < MIN_WORDS] = np.inf
+    return out
+
+
+def _by_part(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArray:
+    size_a, size_b = t.index.sizes[a], t.index.sizes[b]
+    small, large = np.minimum(size_a, size_b), np.maximum(size_a, size_b)
+    j = 1.0 - t.index.distances(a, b)
+    share = j * (size_a + size_b) / (1.0 + j) / np.maximum(small, 1)
+    out = _scaled(share, PART)
+    out[(small < MIN_PART) | (large > MAX_TIMES * small)] = np.inf
+    return out
+
+
+def sketches(forms: Sequence[str]) -> tuple[Shingles, Shingles]:
+    """Of folded texts: the ``_SKETCH`` smallest hashes of each text's triples of initials, and of its runs of five
+    letters; where digits stand inside words, of what they spell as letters too."""
+    classes = CharClasses(_class_of)
+    found: tuple[list[tuple[UInt64Array, IntArray]], ...] = ([], [])
+    for first, block in blocks(forms, _start):
+        codes = np.frombuffer("\n".join(block).encode("utf-32-le", "surrogatepass"), "<u4")
+        lengths = np.fromiter((len(t) + 1 for t in block), np.int64, len(block))
+        text = np.repeat(np.arange(len(block)), lengths)[: codes.size]
+        kind = classes(codes)
+        parts = [_features(*reading, text) for reading in _readings(codes, kind, text)]
+        for kept, runs in zip(found, zip(*parts, strict=True), strict=True):
+            hashes = np.concatenate([h for h, _ in runs])
+            whose = np.concatenate([t for _, t in runs])
+            hashes, whose = _smallest(hashes, whose, len(block))
+            kept.append((hashes, whose + first))
+    n, empty = len(forms), (np.empty(0, np.uint64), np.empty(0, np.int64))
+    one, two = (
+        Shingles.of_hashes(
+            np.concatenate([h for h, _ in [*kept, empty]]),
+            np.concatenate([t for _, t in [*kept, empty]]),
+            n,
+        )
+        for kept in found
+    )
+    return one, two
+
+
+def _start(form: str) -> str:
+    return form[:_SKETCHED]
+
+
+def _readings(
+    codes: IntArray, kind: IntArray, text: IntArray
+) -> list[tuple[IntArray, IntArray]]:
+    """The characters as they stand; and, in texts with digits inside words, digits as letters."""
+    letter = kind == _SPELLS
+    inside = np.zeros(codes.size, bool)
+    inside[1:-1] = letter[:-2] & letter[2:]
+    digit = np.isin(codes, _LEET_CODES)
+    n = np.bincount(text[inside & digit], minlength=int(text[-1]) + 1 if text.size else 1)
+    readings = [(codes, kind)]
+    if (n >= _MIN_LEET).any():
+        order = np.argsort(_LEET_CODES)
+        read = codes.copy()
+        at = np.flatnonzero(digit)
+        read[at] = _LEET_TO[order[np.searchsorted(_LEET_CODES[order], codes[at])]]
+        kinds = np.where(n[text] >= _MIN_LEET, np.where(digit, _SPELLS, kind), _OTHER)
+        readings.append((read, kinds))
+    return readings
+
+
+def _features(
+    codes: IntArray, kind: IntArray, text: IntArray
+) -> tuple[tuple[UInt64Array, IntArray], tuple[UInt64Array, IntArray]]:
+    at = np.flatnonzero(kind == _SPELLS)
+    spaces = np.cumsum(kind == _GAP)[at]
+    starts = np.ones(at.size, bool)
+    starts[1:] = (spaces[1:] != spaces[:-1]) | (text[at[1:]] != text[at[:-1]])
+    return _runs(codes, text, at[starts], _INITIALS), _runs(codes, text, at, _GRAM)
+
+
+def _runs(
+    codes: IntArray, text: IntArray, at: IntArray, length: int
+) -> tuple[UInt64Array, IntArray]:
+    """Hash of every run of so many of these characters within a text."""
+    if at.size < length:
+        return np.empty(0, np.uint64), np.empty(0, np.int64)
+    n = at.size - length + 1
+    chars = codes[at].astype(np.uint64) + np.uint64(1)
+    value = np.zeros(n, np.uint64)
+    for k in range(length):
+        value += chars[k : k + n] * _MULTIPLIERS[k]
+    whole = text[at[:n]] == text[at[length - 1 :]]
+    return mixed(value[whole]), text[at[:n]][whole]
+
+
+def _smallest(
+    hashes: UInt64Array, text: IntArray, n: int
+) -> tuple[UInt64Array, IntArray]:
+    """Of each of n texts the ``_SKETCH`` smallest different hashes."""
+    # Of a text with many only the lower part is sorted, three times what is kept.
+    part = np.minimum(3.0 * _SKETCH / np.maximum(np.bincount(text, minlength=n), 1), 1.0)
+    low = hashes <= (part * (2.0**64 - 2.0**12)).astype(np.uint64)[text]
+    hashes, text = hashes[low], text[low]
+    order = np.lexsort((hashes, text))
+    hashes, text = hashes[order], text[order]
+    new = np.ones(hashes.size, bool)
+    new[1:] = (hashes[1:] != hashes[:-1]) | (text[1:] != text[:-1])
+    hashes, text = hashes[new], text[new]
+    rank = np.arange(text.size) - np.searchsorted(text, np.arange(n))[text]
+    return hashes[rank < _SKETCH], text[rank < _SKETCH]
+
+
+def _sharing(sets: Shingles, active: BoolArray) -> tuple[IntArray, IntArray]:
+    """Pairs first < second of active rows that share ``_SHARED`` of the smaller sketch."""
+    index = sets.matrix()
+    index = sp.diags_array(active.astype(np.float32)) @ index
+    index.eliminate_zeros()
+    frequency = np.bincount(index.indices, minlength=index.shape[1]).astype(np.float64)
+    order = np.argsort(frequency, kind="stable")
+    over = np.cumsum(frequency[order] ** 2) > MAX_WORK
+    if over.any():
+        # All of one frequency stay or go together, so that no order among them matters.
+        limit = frequency[order[np.argmax(over)]]
+        index.data[(frequency >= limit)[index.indices]] = 0.0
+        index.eliminate_zeros()
+        frequency[frequency >= limit] = 0.0
+    columns = index.T.tocsr()
+    work = np.concatenate([[0], np.cumsum(index @ frequency)])
+    n, lo = index.shape[0], 0
+    found: list[tuple[IntArray, IntArray]] = []
+    least = np.maximum(_MIN_SHARED, np.ceil(_SHARED * sets.sizes))
+    while lo < n:
+        hi = int(np.searchsorted(work, work[lo] + _BLOCK_CANDIDATES, side="right")) - 1
+        hi = min(max(hi, lo + 1), n)
+        shared = (index[lo:hi] @ columns).tocoo()
+        a, b = shared.coords[0].astype(np.int64) + lo, shared.coords[1].astype(np.int64)
+        keep = (a < b) & (shared.data >= np.minimum(least[a], least[b]))
+        found.append((a[keep], b[keep]))
+        lo = hi
+    empty = np.empty(0, np.int64)
+    return (
+        np.concatenate([f[0] for f in found] or [empty]),
+        np.concatenate([f[1] for f in found] or [empty]),
+    )
+
+
+def noise_pairs(
+    texts: Sequence[str],
+    shingles: Shingles,
+    text: IntArray,
+    group: IntArray,
+    active: BoolArray,
+) -> NoisePairs:
+    """Pairs of units of one group that one of the measures calls near.
+
+    texts : distinct canonical texts; shingles : their sets. text, group : int64 (units,), of each
+    unit (a distinct text in a group). active : bool (units,), which are searched. Memory is linear
+    in the sketches and in the candidates. Distances are at most NEAR.
+    """
+    n = text.size
+    forms = [folded(t) for t in texts]
+    keys: list[IntArray] = []
+    for sets in sketches(forms):
+        a, b = _sharing(sets.within(text, group + 1), active)
+        keys.append(a * n + b)
+    words = TextIndex(Shingles.of(forms, form=str, pairs=False).within(text, group + 1))
+    words.comparable &= active
+    same = text_pairs(words, 1.0 - SAME_WORDS)
+    keys.append(same.first * n + same.second)
+    key = np.unique(np.concatenate(keys))
+    first, second = key // max(n, 1), key % max(n, 1)
+    distance, measure = np.empty(0), np.empty(0, np.int64)
+    if key.size:
+        distance, measure = measured(forms, shingles, text[first], text[second])
+    hidden = _by_writing(texts, text, group, active)
+    first = np.concatenate([first, hidden[0]])
+    second = np.concatenate([second, hidden[1]])
+    distance = np.concatenate([distance, hidden[2]])
+    measure = np.concatenate([measure, np.full(hidden[0].size, len(MEASURES) - 1)])
+    near = distance <= NEAR + 1e-12
+    return _nearest(n, first[near], second[near], distance[near], measure[near])
+
+
+def _nearest(
+    n: int, first: IntArray, second: IntArray, distance: FloatArray, measure: IntArray
+) -> NoisePairs:
+    """Each pair once, with its smallest distance."""
+    order = np.lexsort((measure, distance, second, first))
+    key = (first * n + second)[order]
+    once = np.ones(key.size, bool)
+    once[1:] = key[1:] != key[:-1]
+    order = order[once]
+    return NoisePairs(first[order], second[order], distance[order], measure[order])
+
+
+def _by_writing(
+    texts: Sequence[str], text: IntArray, group: IntArray, active: BoolArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Pairs that are near as they are written, in groups where a text hides something."""
+    hides = hidden_share(texts) >= MIN_HIDDEN
+    some = np.flatnonzero(active & np.isin(group, np.unique(group[active & hides[text]])))
+    if not some.size:
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    used, place = np.unique(text[some], return_inverse=True)
+    written = Shingles.of([texts[i] for i in used.tolist()], form=as_written)
+    pairs = text_pairs(TextIndex(written.within(place, group[some] + 1)), NEAR)
+    a, b = some[pairs.first], some[pairs.second]
+    keep = hides[text[a]] | hides[text[b]]
+    return a[keep], b[keep], pairs.distance[keep]
