@@ -29,6 +29,7 @@ import polars as pl
 
 from cr_audit import __version__
 from cr_audit.arrays import Groups, NotApplicable
+from cr_audit.clones.noise import NoisePairs
 from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIssue, SchemaMatch
 from cr_audit.embed.backends import Notice
 from cr_audit.geometry.calibration import EncoderCosines
@@ -41,7 +42,7 @@ from cr_audit.geometry.weights import Weights
 
 T = TypeVar("T")
 
-FORMAT = 2
+FORMAT = 3
 MAX_BYTES = 1_000_000_000
 """Two baselines of 100,000 rows took 14 and 75 MB, each batch against them up to 2 MB."""
 _MAGIC = b"crAkept1"
@@ -58,6 +59,7 @@ _CLASSES: dict[str, type[Any]] = {
         KnownPairs,
         Nearest,
         Neighbours,
+        NoisePairs,
         NotApplicable,
         PreferenceDataset,
         ReadReport,

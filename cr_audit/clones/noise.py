@@ -17,10 +17,11 @@ part      |A n B| / min(|A|, |B|) >= 0.92 over the shingles: one text stands in 
 written   the distance of the texts as they are written, all that a page does not show included,
           where one of two hides ``MIN_HIDDEN`` or more.
 
-Each is brought to the scale of the distance, so that its threshold is 0.4 there, and the smallest
-counts. Two texts that are both near a third one and share ``HUB_OVERLAP`` of their shingles or
-letters are as near as the farther of them is to it: noise falls on every copy anew, so that copies
-are less like each other than like their original.
+Each is brought to the scale of the distance: 0.4 at its threshold, 0.1 where all agrees. The
+smallest counts, where the words alone do not call the two near. Two texts that are both near a
+third one and share ``HUB_OVERLAP`` of their shingles or letters are as near as the farther of them
+is to it (``overlay``): noise falls on every copy anew, so that copies are less like each other than
+like their original.
 
 Candidates. Every text has two sketches: the smallest hashes of its triples of initials (typos
 inside words leave them) and of its runs of five letters (spaces and marks leave those). Pairs that
@@ -37,7 +38,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
+from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 from rapidfuzz.process import cpdist
 
@@ -50,12 +51,13 @@ from cr_audit.geometry.shingles import (
     as_written,
     blocks,
     folded,
-    jaccard_distance,
     mixed,
     words_in_order,
 )
-from cr_audit.geometry.text_pairs import MIN_SHINGLES, TextIndex, text_pairs
+from cr_audit.geometry.text_pairs import TextIndex, text_pairs
 
+Codes = NDArray[np.uint32]
+Kinds = NDArray[np.uint8]
 MIN_LETTERS, MAX_LETTERS = 40, 512
 MIN_WORDS, MAX_WORDS = 16, 512
 LETTERS_FLOOR = 0.66
@@ -65,8 +67,8 @@ MIN_PART, MAX_TIMES = 24, 3.0
 HUB_OVERLAP = 0.3
 MIN_HIDDEN = 0.02
 MAX_WORK = 5e7
-NEAR = 0.4
-"""The value of the distance on which the thresholds of all measures fall."""
+NEAR, CLOSEST = 0.4, 0.1
+"""Where the thresholds of all measures fall on the distance, and full agreement."""
 _SKETCH, _SHARED, _MIN_SHARED = 64, 0.18, 3
 _GRAM, _INITIALS = 5, 3
 _SKETCHED = 4096
@@ -90,6 +92,9 @@ def _class_of(code: int) -> int:
     if category[0] == "L":
         return _SPELLS
     return _GAP if category[0] == "Z" or chr(code) in "\t\n\r\x0b\x0c\x85" else _OTHER
+
+
+_CLASSES = CharClasses(_class_of)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +150,7 @@ def _read_as_letters(head: str) -> str:
 
 
 def _as_letters(texts: Sequence[str]) -> list[str]:
-    """Each folded text's words in order, one character a word (of a million; two words seldom meet)."""
+    """Each folded text's words in order, a character a word (of a million: two seldom meet)."""
     hashes, text = words_in_order(texts, form=str)
     codes = (hashes % np.uint64(0xF0000)).astype("<u4") + np.uint32(0x10000)
     ends = np.searchsorted(text, np.arange(len(texts) + 1))
@@ -160,6 +165,8 @@ def measured(
 
     forms : the folded texts; shingles : their sets. inf where no measure has something to say.
     """
+    if first.size == 0:
+        return np.empty(0), np.empty(0, np.int64)
     rows = np.unique(np.concatenate([first, second]))
     made = _Texts(forms, shingles, rows)
     a, b = made.place[first], made.place[second]
@@ -178,14 +185,16 @@ def measured(
 
 
 def _scaled(similarity: FloatArray, threshold: FloatArray | float) -> FloatArray:
-    """NEAR at the threshold, 0 where all agrees, inf below the threshold."""
-    d = NEAR * (1.0 - similarity) / (1.0 - threshold)
+    """NEAR at the threshold, CLOSEST where all agrees, inf below the threshold."""
+    d = CLOSEST + (NEAR - CLOSEST) * (1.0 - similarity) / (1.0 - threshold)
     out: FloatArray = np.where(similarity >= threshold - 1e-12, d, np.inf)
     return out
 
 
 def _ratio(one: list[str], two: list[str], a: IntArray, b: IntArray, least: float) -> FloatArray:
     """Indel similarity of pairs of strings, 0 below ``least``."""
+    if a.size == 0:
+        return np.empty(0)
     out: FloatArray = cpdist(
         [one[i] for i in a.tolist()],
         [two[i] for i in b.tolist()],
@@ -234,15 +243,14 @@ def _by_part(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArra
 
 
 def sketches(forms: Sequence[str]) -> tuple[Shingles, Shingles]:
-    """Of folded texts: the ``_SKETCH`` smallest hashes of each text's triples of initials, and of its runs of five
-    letters; where digits stand inside words, of what they spell as letters too."""
-    classes = CharClasses(_class_of)
+    """Of folded texts: the ``_SKETCH`` smallest hashes of each text's triples of initials, and of
+    its runs of five letters; where digits stand inside words, of what they spell as letters too."""
     found: tuple[list[tuple[UInt64Array, IntArray]], ...] = ([], [])
     for first, block in blocks(forms, _start):
         codes = np.frombuffer("\n".join(block).encode("utf-32-le", "surrogatepass"), "<u4")
         lengths = np.fromiter((len(t) + 1 for t in block), np.int64, len(block))
         text = np.repeat(np.arange(len(block)), lengths)[: codes.size]
-        kind = classes(codes)
+        kind = _CLASSES(codes)
         parts = [_features(*reading, text) for reading in _readings(codes, kind, text)]
         for kept, runs in zip(found, zip(*parts, strict=True), strict=True):
             hashes = np.concatenate([h for h, _ in runs])
@@ -265,9 +273,7 @@ def _start(form: str) -> str:
     return form[:_SKETCHED]
 
 
-def _readings(
-    codes: IntArray, kind: IntArray, text: IntArray
-) -> list[tuple[IntArray, IntArray]]:
+def _readings(codes: Codes, kind: Kinds, text: IntArray) -> list[tuple[Codes, Kinds]]:
     """The characters as they stand; and, in texts with digits inside words, digits as letters."""
     letter = kind == _SPELLS
     inside = np.zeros(codes.size, bool)
@@ -286,7 +292,7 @@ def _readings(
 
 
 def _features(
-    codes: IntArray, kind: IntArray, text: IntArray
+    codes: Codes, kind: Kinds, text: IntArray
 ) -> tuple[tuple[UInt64Array, IntArray], tuple[UInt64Array, IntArray]]:
     at = np.flatnonzero(kind == _SPELLS)
     spaces = np.cumsum(kind == _GAP)[at]
@@ -295,9 +301,7 @@ def _features(
     return _runs(codes, text, at[starts], _INITIALS), _runs(codes, text, at, _GRAM)
 
 
-def _runs(
-    codes: IntArray, text: IntArray, at: IntArray, length: int
-) -> tuple[UInt64Array, IntArray]:
+def _runs(codes: Codes, text: IntArray, at: IntArray, length: int) -> tuple[UInt64Array, IntArray]:
     """Hash of every run of so many of these characters within a text."""
     if at.size < length:
         return np.empty(0, np.uint64), np.empty(0, np.int64)
@@ -310,9 +314,7 @@ def _runs(
     return mixed(value[whole]), text[at[:n]][whole]
 
 
-def _smallest(
-    hashes: UInt64Array, text: IntArray, n: int
-) -> tuple[UInt64Array, IntArray]:
+def _smallest(hashes: UInt64Array, text: IntArray, n: int) -> tuple[UInt64Array, IntArray]:
     """Of each of n texts the ``_SKETCH`` smallest different hashes."""
     # Of a text with many only the lower part is sorted, three times what is kept.
     part = np.minimum(3.0 * _SKETCH / np.maximum(np.bincount(text, minlength=n), 1), 1.0)
@@ -327,11 +329,9 @@ def _smallest(
     return hashes[rank < _SKETCH], text[rank < _SKETCH]
 
 
-def _sharing(sets: Shingles, active: BoolArray) -> tuple[IntArray, IntArray]:
-    """Pairs first < second of active rows that share ``_SHARED`` of the smaller sketch."""
+def _sharing(sets: Shingles) -> tuple[IntArray, IntArray]:
+    """Pairs first < second that share ``_SHARED`` of the smaller sketch."""
     index = sets.matrix()
-    index = sp.diags_array(active.astype(np.float32)) @ index
-    index.eliminate_zeros()
     frequency = np.bincount(index.indices, minlength=index.shape[1]).astype(np.float64)
     order = np.argsort(frequency, kind="stable")
     over = np.cumsum(frequency[order] ** 2) > MAX_WORK
@@ -374,53 +374,61 @@ def noise_pairs(
     unit (a distinct text in a group). active : bool (units,), which are searched. Memory is linear
     in the sketches and in the candidates. Distances are at most NEAR.
     """
-    n = text.size
-    forms = [folded(t) for t in texts]
+    units = np.flatnonzero(active)
+    used, place = np.unique(text[units], return_inverse=True)
+    some = [texts[i] for i in used.tolist()]
+    forms = [folded(t) for t in some]
+    salt = group[units] + 1
+    n = units.size
     keys: list[IntArray] = []
     for sets in sketches(forms):
-        a, b = _sharing(sets.within(text, group + 1), active)
+        a, b = _sharing(sets.within(place, salt))
         keys.append(a * n + b)
-    words = TextIndex(Shingles.of(forms, form=str, pairs=False).within(text, group + 1))
-    words.comparable &= active
+    words = TextIndex(Shingles.of(forms, form=str, pairs=False).within(place, salt))
     same = text_pairs(words, 1.0 - SAME_WORDS)
     keys.append(same.first * n + same.second)
     key = np.unique(np.concatenate(keys))
     first, second = key // max(n, 1), key % max(n, 1)
-    distance, measure = np.empty(0), np.empty(0, np.int64)
-    if key.size:
-        distance, measure = measured(forms, shingles, text[first], text[second])
-    hidden = _by_writing(texts, text, group, active)
-    first = np.concatenate([first, hidden[0]])
-    second = np.concatenate([second, hidden[1]])
-    distance = np.concatenate([distance, hidden[2]])
-    measure = np.concatenate([measure, np.full(hidden[0].size, len(MEASURES) - 1)])
+    distance, measure = measured(forms, shingles.some(used), place[first], place[second])
+    a, b, d = _by_writing(some, place, salt)
+    first, second = np.concatenate([first, a]), np.concatenate([second, b])
+    distance = np.concatenate([distance, d])
+    measure = np.concatenate([measure, np.full(d.size, len(MEASURES) - 1)])
     near = distance <= NEAR + 1e-12
-    return _nearest(n, first[near], second[near], distance[near], measure[near])
+    return _nearest(units, first[near], second[near], distance[near], measure[near])
 
 
 def _nearest(
-    n: int, first: IntArray, second: IntArray, distance: FloatArray, measure: IntArray
+    units: IntArray, first: IntArray, second: IntArray, distance: FloatArray, measure: IntArray
 ) -> NoisePairs:
-    """Each pair once, with its smallest distance."""
+    """Each pair once, with its smallest distance; numbered as ``units`` are."""
     order = np.lexsort((measure, distance, second, first))
-    key = (first * n + second)[order]
+    key = (first * units.size + second)[order]
     once = np.ones(key.size, bool)
     once[1:] = key[1:] != key[:-1]
     order = order[once]
-    return NoisePairs(first[order], second[order], distance[order], measure[order])
+    return NoisePairs(units[first[order]], units[second[order]], distance[order], measure[order])
 
 
 def _by_writing(
-    texts: Sequence[str], text: IntArray, group: IntArray, active: BoolArray
+    texts: Sequence[str], text: IntArray, group: IntArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Pairs that are near as they are written, in groups where a text hides something."""
     hides = hidden_share(texts) >= MIN_HIDDEN
-    some = np.flatnonzero(active & np.isin(group, np.unique(group[active & hides[text]])))
+    some = np.flatnonzero(np.isin(group, np.unique(group[hides[text]])))
     if not some.size:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
     used, place = np.unique(text[some], return_inverse=True)
     written = Shingles.of([texts[i] for i in used.tolist()], form=as_written)
-    pairs = text_pairs(TextIndex(written.within(place, group[some] + 1)), NEAR)
+    pairs = text_pairs(TextIndex(written.within(place, group[some])), NEAR)
     a, b = some[pairs.first], some[pairs.second]
     keep = hides[text[a]] | hides[text[b]]
     return a[keep], b[keep], pairs.distance[keep]
+
+
+def letters_agree(texts: Sequence[str], first: IntArray, second: IntArray) -> FloatArray:
+    """The share r of letters in one order, float64 (k,), as the first measure counts it."""
+    rows = np.unique(np.concatenate([first, second]))
+    letters = [_letters(folded(texts[i])[: 2 * MAX_LETTERS]) for i in rows.tolist()]
+    a, b = np.searchsorted(rows, first), np.searchsorted(rows, second)
+    return _ratio(letters, letters, a, b, 0.0)

@@ -161,7 +161,11 @@ def _page(text: str) -> str:
         return ""
     for node in chain(tree.css(_UNSHOWN), tree.css("[style]")):
         style = (node.attributes.get("style") or "").replace(" ", "").lower()
-        if "hidden" in node.attributes or node.tag in _UNSHOWN or _UNSHOWN_STYLE.search(style):
+        if (
+            "hidden" in node.attributes
+            or (node.tag or "") in _UNSHOWN
+            or _UNSHOWN_STYLE.search(style)
+        ):
             node.decompose()
     return tree.root.text(separator="").strip()
 
@@ -186,7 +190,9 @@ def _lookalikes() -> dict[int, str]:
     for char, options in like.items():
         if not char.isalnum() or _CONFUSABLE_SCRIPTS_LEFT_OUT.match(char):
             continue
-        lower = {b for b in like.get(char.lower(), set()) if b.lower() in {o.lower() for o in options}}
+        lower = {
+            b for b in like.get(char.lower(), set()) if b.lower() in {o.lower() for o in options}
+        }
         best = min(lower or options, key=lambda b: (not b.islower(), not b.isupper(), b))
         out[ord(char)] = best
     return out

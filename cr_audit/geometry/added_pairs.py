@@ -16,7 +16,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from cr_audit.arrays import FloatArray, IntArray
-from cr_audit.geometry.pair_searches import SetIndex, Units
+from cr_audit.geometry.clusters import SetIndex
+from cr_audit.geometry.pair_searches import Units
 from cr_audit.geometry.shingles import Shingles, jaccard_distance
 from cr_audit.geometry.text_pairs import (
     HEAVY,
@@ -85,7 +86,7 @@ def joined(
         index = TextIndex(sets.some(np.arange(n)))
         return index, text_pairs(index, radius, ball_diameter=ball_diameter)
     touched = np.unique(np.concatenate([found.first, found.second, *found.balls]))
-    return _GrowingIndex(sets, touched), found
+    return GrowingIndex(sets, touched), found
 
 
 def _moved(pairs: TextPairs, place: IntArray, n: int, balls: tuple[IntArray, ...]) -> TextPairs:
@@ -204,7 +205,7 @@ def _candidates(shingles: Shingles, rows: IntArray, radius: float) -> tuple[IntA
     return pairs // max(n, 1), pairs % max(n, 1)
 
 
-class _GrowingIndex:
+class GrowingIndex:
     """Exact distances: among ``touched`` rows at once, of others to all on demand."""
 
     def __init__(self, sets: Sets, touched: IntArray) -> None:
@@ -212,6 +213,10 @@ class _GrowingIndex:
         self._index = TextIndex(sets.some(touched)) if touched.size else None
         self.sizes = sets.sizes
         self.comparable = sets.sizes >= MIN_SHINGLES
+
+    def with_rows(self, rows: IntArray) -> GrowingIndex:
+        """The same, with distances among these rows too."""
+        return GrowingIndex(self._sets, np.union1d(self._touched, rows))
 
     @property
     def n(self) -> int:

@@ -19,8 +19,8 @@ import numpy as np
 
 from cr_audit.arrays import Float32Array, Groups, IntArray, NotApplicable
 from cr_audit.geometry.calibration import EncoderCosines, encoder_cosines
-from cr_audit.geometry.clusters import RowCluster, bounded_clusters
-from cr_audit.geometry.pair_searches import AllPairs, Searches, SetIndex, Units
+from cr_audit.geometry.clusters import RowCluster, SetIndex, bounded_clusters
+from cr_audit.geometry.pair_searches import AllPairs, Searches, Units
 from cr_audit.geometry.text_pairs import TextPairs
 
 DEFAULT_RADIUS = 0.4

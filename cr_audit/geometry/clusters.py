@@ -41,6 +41,16 @@ class DistanceIndex(Protocol):
     def to_all(self, rows: IntArray) -> FloatArray: ...
 
 
+class SetIndex(DistanceIndex, Protocol):
+    """Sets whose distances can be asked for; sizes int64 (n,), comparable bool (n,)."""
+
+    sizes: IntArray
+    comparable: BoolArray
+
+    @property
+    def n(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RowCluster:
     """Two or more rows, ascending. All distances exact.

@@ -90,6 +90,9 @@ class CharClasses:
         return out
 
 
+_CLASSES = CharClasses()
+
+
 def folded(text: str) -> str:
     """What is compared: the text as a reader sees it, without case."""
     return rendered(text).casefold()
@@ -167,7 +170,7 @@ def words_in_order(
     texts: Sequence[str], form: Callable[[str], str] = folded
 ) -> tuple[UInt64Array, IntArray]:
     """Hash of every word of every text, and which text it stands in, ascending."""
-    classes = CharClasses()
+    classes = _CLASSES
     found = [(first, *_words(block, classes)) for first, block in blocks(texts, form)]
     return (
         np.concatenate([h for _, h, _ in found] or [np.empty(0, np.uint64)]),
@@ -205,7 +208,7 @@ class Shingles:
         """
         n = len(texts)
         bits = _text_bits(n)
-        classes = CharClasses()
+        classes = _CLASSES
         packed: list[UInt64Array] = []
         wordless: list[int] = []
         join = _with_pairs if pairs else _alone
