@@ -54,7 +54,7 @@ from cr_audit.geometry.shingles import (
     mixed,
     words_in_order,
 )
-from cr_audit.geometry.text_pairs import TextIndex, text_pairs
+from cr_audit.geometry.text_pairs import ROUNDING, TextIndex, text_pairs
 
 Codes = NDArray[np.uint32]
 Kinds = NDArray[np.uint8]
@@ -394,7 +394,7 @@ def noise_pairs(
     first, second = np.concatenate([first, a]), np.concatenate([second, b])
     distance = np.concatenate([distance, d])
     measure = np.concatenate([measure, np.full(d.size, len(MEASURES) - 1)])
-    near = distance <= NEAR + 1e-12
+    near = distance <= NEAR + ROUNDING
     return _nearest(units, first[near], second[near], distance[near], measure[near])
 
 
@@ -432,3 +432,23 @@ def letters_agree(texts: Sequence[str], first: IntArray, second: IntArray) -> Fl
     letters = [_letters(folded(texts[i])[: 2 * MAX_LETTERS]) for i in rows.tolist()]
     a, b = np.searchsorted(rows, first), np.searchsorted(rows, second)
     return _ratio(letters, letters, a, b, 0.0)
+
+
+def pair_distances(texts: Sequence[str], first: IntArray, second: IntArray) -> FloatArray:
+    """The distance of each pair by which the clone test goes, hubs aside: of words, or of a noise
+    measure that calls near what words do not. float64 (k,); 1 for texts too short to compare."""
+    forms = [folded(t) for t in texts]
+    shingles = Shingles.of(forms, form=str)
+    index = TextIndex(shingles)
+    out = index.distances(first, second)
+    out[~(index.comparable[first] & index.comparable[second])] = 1.0
+    noise, _ = measured(forms, shingles, first, second)
+    hides = hidden_share(texts) >= MIN_HIDDEN
+    at = np.flatnonzero(hides[first] | hides[second])
+    written = TextIndex(Shingles.of(texts, form=as_written))
+    d = written.distances(first[at], second[at])
+    d[~(written.comparable[first[at]] & written.comparable[second[at]])] = 1.0
+    noise[at] = np.minimum(noise[at], d)
+    take = (out > NEAR + ROUNDING) & (noise <= NEAR + ROUNDING)
+    out[take] = noise[take]
+    return out
