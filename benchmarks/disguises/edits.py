@@ -121,7 +121,8 @@ _add(
 
 
 def _junk(kit: Kit, n: int = 12) -> str:
-    return " ".join(kit.rng.choice(kit.words) for _ in range(n))
+    words = (_WORD.search(kit.rng.choice(kit.words)) for _ in range(n))
+    return " ".join(m[0] for m in words if m)
 
 
 def _after_words(make: Callable[[Kit], str], every: int = 4) -> Edit:
@@ -148,30 +149,22 @@ _add("markup", "attributes", _after_words(lambda k: f'<span title="{_junk(k)}"><
 _add(
     "markup",
     "link targets",
-    _in_words(lambda w, k: f"[{w}](https://{'-'.join(_WORD.findall(_junk(k, 4))) or 'x'}.org)", 5),
+    _in_words(lambda w, k: f"[{w}](https://{'-'.join(_junk(k, 4).split()) or 'x'}.org)", 5),
 )
 _add(
     "markup",
     "link titles",
-    _in_words(lambda w, k: f'[{w}](/x "{" ".join(_WORD.findall(_junk(k, 4)))}")', 5),
+    _in_words(lambda w, k: f'[{w}](/x "{_junk(k, 4)}")', 5),
 )
 _add(
     "markup",
     "definitions",
-    lambda t, k: (
-        t
-        + "\n\n"
-        + "\n".join(f'[r{i}]: /x "{" ".join(_WORD.findall(_junk(k, 15)))}"' for i in range(8))
-    ),
+    lambda t, k: t + "\n\n" + "\n".join(f'[r{i}]: /x "{_junk(k, 15)}"' for i in range(8)),
 )
 _add(
     "markup",
     "Markdown comment",
-    lambda t, k: (
-        t
-        + "\n\n"
-        + "\n\n".join(f'[//]: # "{" ".join(_WORD.findall(_junk(k, 15)))}"' for _ in range(8))
-    ),
+    lambda t, k: t + "\n\n" + "\n\n".join(f'[//]: # "{_junk(k, 15)}"' for _ in range(8)),
 )
 _add("markup", "hidden element", _after_words(lambda k: f"<span hidden>{_junk(k)}</span>"))
 _add("markup", "unshown style", _after_words(lambda k: f'<i style="display: none">{_junk(k)}</i>'))
@@ -186,7 +179,7 @@ _add("markup", "escapes", lambda t, k: re.sub(r"([.,;:!?'-])", r"\\\1", t))
 _add(
     "markup",
     "pictures",
-    _after_words(lambda k: f'![](/p.png "{" ".join(_WORD.findall(_junk(k)))}")'),
+    _after_words(lambda k: f'![](/p.png "{_junk(k)}")'),
 )
 
 

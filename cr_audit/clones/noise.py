@@ -12,19 +12,20 @@ letters   r = share of letters in one order (Indel: 2 LCS / (m + n)), nothing bu
           that they spell.
 order     Jaccard similarity of the words >= 0.8: the same ones in any order.
 sequence  share of words in one order >= 0.78: every fifth replaced.
-part      |A n B| / min(|A|, |B|) >= 0.92 over the shingles: one text stands in the other, which is
-          at most three times as long.
+part      |A n B| / min(|A|, |B|) >= 0.92 over the shingles, or LCS / min(m, n) over the words: one
+          text stands in the other, which is at most ``MAX_TIMES`` as long.
 written   the distance of the texts as they are written, all that a page does not show included,
           where one of two hides ``MIN_HIDDEN`` or more.
 
 Each is brought to the scale of the distance: 0.4 at its threshold, 0.1 where all agrees. The
 smallest counts, where the words alone do not call the two near. Two texts that are both near a
-third one and share ``HUB_OVERLAP`` of their shingles or letters are as near as the farther of them
-is to it (``overlay``): noise falls on every copy anew, so that copies are less like each other than
-like their original.
+third one and share ``HUB_SHARE`` of its shingles, or most letters, are as near as the farther of
+them is to it (``overlay``): noise falls on every copy anew, so that copies are less like each other
+than like their original.
 
-Candidates. Every text has two sketches: the smallest hashes of its triples of initials (typos
-inside words leave them) and of its runs of five letters (spaces and marks leave those). Pairs that
+Candidates. Every text has three sketches: the smallest hashes of its triples of initials (typos
+inside words leave them), of its pairs of words with sorted letters (swapped letters leave those)
+and of its runs of five letters (spaces and marks leave those). Pairs that
 share a sixth of a sketch are looked at, and pairs with the same words (prefix filter, exact). Where
 that would take more than ``MAX_WORK`` steps the most frequent entries lead nowhere: under one
 prompt with tens of thousands of answers the search is no longer complete.
@@ -34,12 +35,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz.distance import Indel
+from rapidfuzz.distance import Indel, LCSseq
 from rapidfuzz.process import cpdist
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
@@ -63,8 +64,8 @@ MIN_WORDS, MAX_WORDS = 16, 512
 LETTERS_FLOOR = 0.66
 LETTERS_BASE, LETTERS_SLOPE = 0.5, 0.75
 SAME_WORDS, SAME_SEQUENCE, PART = 0.8, 0.78, 0.92
-MIN_PART, MAX_TIMES = 24, 3.0
-HUB_OVERLAP = 0.3
+MIN_PART, MAX_TIMES = 24, 5.0
+HUB_SHARE = 0.45
 MIN_HIDDEN = 0.02
 MAX_WORK = 5e7
 NEAR, CLOSEST = 0.4, 0.1
@@ -133,7 +134,7 @@ class _Texts:
         plain = [_NUMBER.sub(" ", h) for h in heads]
         self.head_words = TextIndex(Shingles.of(plain, form=str, pairs=False))
         self.head_sequence = _as_letters(plain)
-        n = np.array([len(t) for t in self.letters])
+        n = np.array([max(len(s), len(t)) for s, t in zip(self.letters, self.leet, strict=True)])
         digits = np.array([len(_DIGIT.findall(h)) for h in heads])
         self.spelled = (n >= MIN_LETTERS) & (n >= digits)
 
@@ -191,14 +192,21 @@ def _scaled(similarity: FloatArray, threshold: FloatArray | float) -> FloatArray
     return out
 
 
-def _ratio(one: list[str], two: list[str], a: IntArray, b: IntArray, least: float) -> FloatArray:
-    """Indel similarity of pairs of strings, 0 below ``least``."""
+def _ratio(
+    one: list[str],
+    two: list[str],
+    a: IntArray,
+    b: IntArray,
+    least: float,
+    scorer: Callable[..., float] = Indel.normalized_similarity,
+) -> FloatArray:
+    """Similarity of pairs of strings, 0 below ``least``."""
     if a.size == 0:
         return np.empty(0)
     out: FloatArray = cpdist(
         [one[i] for i in a.tolist()],
         [two[i] for i in b.tolist()],
-        scorer=Indel.normalized_similarity,
+        scorer=scorer,
         score_cutoff=least,
         dtype=np.float64,
         workers=1,
@@ -237,15 +245,19 @@ def _by_part(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArra
     small, large = np.minimum(size_a, size_b), np.maximum(size_a, size_b)
     j = 1.0 - t.index.distances(a, b)
     share = j * (size_a + size_b) / (1.0 + j) / np.maximum(small, 1)
-    out = _scaled(share, PART)
-    out[(small < MIN_PART) | (large > MAX_TIMES * small)] = np.inf
-    return out
+    share[(small < MIN_PART) | (large > MAX_TIMES * small)] = 0.0
+    short, long = np.minimum(t.n_words[a], t.n_words[b]), np.maximum(t.n_words[a], t.n_words[b])
+    at = np.flatnonzero((short >= MIN_WORDS) & (long <= MAX_TIMES * short))
+    common = _ratio(t.sequence, t.sequence, a[at], b[at], 0.0, LCSseq.similarity)
+    share[at] = np.maximum(share[at], common / short[at])
+    return _scaled(share, PART)
 
 
-def sketches(forms: Sequence[str]) -> tuple[Shingles, Shingles]:
-    """Of folded texts: the ``_SKETCH`` smallest hashes of each text's triples of initials, and of
-    its runs of five letters; where digits stand inside words, of what they spell as letters too."""
-    found: tuple[list[tuple[UInt64Array, IntArray]], ...] = ([], [])
+def sketches(forms: Sequence[str]) -> tuple[Shingles, ...]:
+    """Of folded texts: the ``_SKETCH`` smallest hashes of each text's triples of initials, of its
+    pairs of words with the letters of each in any order, and of its runs of five letters; where
+    digits stand inside words, of what they spell as letters too."""
+    found: tuple[list[tuple[UInt64Array, IntArray]], ...] = ([], [], [])
     for first, block in blocks(forms, _start):
         codes = np.frombuffer("\n".join(block).encode("utf-32-le", "surrogatepass"), "<u4")
         lengths = np.fromiter((len(t) + 1 for t in block), np.int64, len(block))
@@ -258,7 +270,7 @@ def sketches(forms: Sequence[str]) -> tuple[Shingles, Shingles]:
             hashes, whose = _smallest(hashes, whose, len(block))
             kept.append((hashes, whose + first))
     n, empty = len(forms), (np.empty(0, np.uint64), np.empty(0, np.int64))
-    one, two = (
+    return tuple(
         Shingles.of_hashes(
             np.concatenate([h for h, _ in [*kept, empty]]),
             np.concatenate([t for _, t in [*kept, empty]]),
@@ -266,7 +278,6 @@ def sketches(forms: Sequence[str]) -> tuple[Shingles, Shingles]:
         )
         for kept in found
     )
-    return one, two
 
 
 def _start(form: str) -> str:
@@ -293,25 +304,31 @@ def _readings(codes: Codes, kind: Kinds, text: IntArray) -> list[tuple[Codes, Ki
 
 def _features(
     codes: Codes, kind: Kinds, text: IntArray
-) -> tuple[tuple[UInt64Array, IntArray], tuple[UInt64Array, IntArray]]:
+) -> tuple[tuple[UInt64Array, IntArray], ...]:
     at = np.flatnonzero(kind == _SPELLS)
+    chars, text = codes[at].astype(np.uint64) + np.uint64(1), text[at]
     spaces = np.cumsum(kind == _GAP)[at]
     starts = np.ones(at.size, bool)
-    starts[1:] = (spaces[1:] != spaces[:-1]) | (text[at[1:]] != text[at[:-1]])
-    return _runs(codes, text, at[starts], _INITIALS), _runs(codes, text, at, _GRAM)
+    starts[1:] = (spaces[1:] != spaces[:-1]) | (text[1:] != text[:-1])
+    begins = np.flatnonzero(starts)
+    bags = np.add.reduceat(mixed(chars.copy()), begins) if begins.size else chars
+    return (
+        _runs(chars[begins], text[begins], _INITIALS),
+        _runs(bags, text[begins], 2),
+        _runs(chars, text, _GRAM),
+    )
 
 
-def _runs(codes: Codes, text: IntArray, at: IntArray, length: int) -> tuple[UInt64Array, IntArray]:
-    """Hash of every run of so many of these characters within a text."""
-    if at.size < length:
+def _runs(chars: UInt64Array, text: IntArray, length: int) -> tuple[UInt64Array, IntArray]:
+    """Hash of every run of so many of these within a text."""
+    if chars.size < length:
         return np.empty(0, np.uint64), np.empty(0, np.int64)
-    n = at.size - length + 1
-    chars = codes[at].astype(np.uint64) + np.uint64(1)
+    n = chars.size - length + 1
     value = np.zeros(n, np.uint64)
     for k in range(length):
         value += chars[k : k + n] * _MULTIPLIERS[k]
-    whole = text[at[:n]] == text[at[length - 1 :]]
-    return mixed(value[whole]), text[at[:n]][whole]
+    whole = text[:n] == text[length - 1 :]
+    return mixed(value[whole]), text[:n][whole]
 
 
 def _smallest(hashes: UInt64Array, text: IntArray, n: int) -> tuple[UInt64Array, IntArray]:

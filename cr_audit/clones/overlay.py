@@ -1,10 +1,10 @@
 """Distances of words with those that noise measures lay over them, as one index and its pairs.
 
-Where words alone call two units near, their distance stays. Where two units are both near a hub (a
-unit with an edge that only a noise measure sees) and still share ``noise.HUB_OVERLAP`` of their
-shingles, or ``HUB_LETTERS`` of their letters, their distance is that of the farther one to the hub.
-Noise falls on each copy anew: two copies with a typo in every word differ in two typos a word, and
-each in one from the original.
+Where words alone call two units near, their distance stays. Where two units are both near a third,
+their hub, and share ``HUB_SHARE`` of its shingles, or ``HUB_LETTERS`` of their letters in one
+order, their distance is that of the farther one to the hub. Noise falls on each copy anew: two
+copies with a typo in every word differ in two typos a word, and each in one from the original; two
+with a fifth of their words replaced share 0.64 of its words, and each 0.8.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from cr_audit.arrays import BoolArray, FloatArray, IntArray
-from cr_audit.clones.noise import HUB_OVERLAP, NoisePairs
+from cr_audit.arrays import FloatArray, IntArray
+from cr_audit.clones.noise import HUB_SHARE, NoisePairs
 from cr_audit.geometry.clusters import SetIndex
 from cr_audit.geometry.text_pairs import ROUNDING, TextPairs
 
@@ -68,28 +68,21 @@ def overlaid(
 
     radius : within it of its hub is what a hub joins. letters : shares of letters that agree.
     """
-    if not noise.first.size:
-        return index, pairs
     by_words = index.distances(noise.first, noise.second)
     closer = (by_words > radius + ROUNDING) & (noise.distance < by_words)
     closer &= noise.distance <= pairs.radius + ROUNDING
-    if not closer.any():
-        return index, pairs
-    n = pairs.n
-    listed = _Listed(n, noise.first[closer], noise.second[closer], noise.distance[closer])
-    index = OverlaidIndex(index, listed.key, listed.distance)
+    listed = _Listed(pairs.n, noise.first[closer], noise.second[closer], noise.distance[closer])
     pairs = _with(pairs, listed)
-    joined = _through_hubs(index, pairs, listed, radius, letters)
-    if joined.key.size:
-        both = _Listed(
-            n,
-            np.concatenate([listed.first, joined.first]),
-            np.concatenate([listed.second, joined.second]),
-            np.concatenate([listed.distance, joined.distance]),
-        )
-        index = OverlaidIndex(index, both.key, both.distance)
-        pairs = _with(pairs, joined)
-    return index, pairs
+    joined = _through_hubs(index, pairs, radius, letters)
+    both = _Listed(
+        pairs.n,
+        np.concatenate([listed.first, joined.first]),
+        np.concatenate([listed.second, joined.second]),
+        np.concatenate([listed.distance, joined.distance]),
+    )
+    if not both.key.size:
+        return index, pairs
+    return OverlaidIndex(index, both.key, both.distance), _with(pairs, joined)
 
 
 class _Listed:
@@ -116,51 +109,36 @@ def _with(pairs: TextPairs, more: _Listed) -> TextPairs:
     return replace(pairs, first=both.first, second=both.second, distance=both.distance)
 
 
-def _through_hubs(
-    index: OverlaidIndex, pairs: TextPairs, listed: _Listed, radius: float, letters: Agreement
-) -> _Listed:
-    near = pairs.limited(radius)
-    is_hub = np.zeros(pairs.n, bool)
-    within = listed.distance <= radius + ROUNDING
-    is_hub[listed.first[within]] = True
-    is_hub[listed.second[within]] = True
-    first, second, distance = _neighbours_of_hubs(near, is_hub)
-    key = first * pairs.n + second
-    known = np.isin(key, near.first * pairs.n + near.second)
-    first, second, distance = first[~known], second[~known], distance[~known]
-    if first.size:
-        alike = index.distances(first, second) <= 1.0 - HUB_OVERLAP
-        rest = np.flatnonzero(~alike)
-        alike[rest] = letters(first[rest], second[rest]) >= HUB_LETTERS
-        first, second, distance = first[alike], second[alike], distance[alike]
-    return _Listed(pairs.n, first, second, distance)
+def _through_hubs(index: SetIndex, pairs: TextPairs, radius: float, letters: Agreement) -> _Listed:
+    near, n = pairs.limited(radius), pairs.n
+    hub, first, second, distance = _neighbours(near)
+    far = ~np.isin(first * n + second, near.first * n + near.second)
+    hub, first, second, distance = hub[far], first[far], second[far], distance[far]
+    key, back = np.unique(first * n + second, return_inverse=True)
+    a, b = key // n, key % n
+    j = 1.0 - index.distances(a, b)
+    shared = j * (index.sizes[a] + index.sizes[b]) / (1.0 + j)
+    alike = shared[back] >= HUB_SHARE * index.sizes[hub]
+    rest = np.unique(back[~alike])
+    spelled = np.zeros(key.size, bool)
+    spelled[rest] = letters(a[rest], b[rest]) >= HUB_LETTERS
+    alike |= spelled[back]
+    return _Listed(n, first[alike], second[alike], distance[alike])
 
 
-def _neighbours_of_hubs(
-    near: TextPairs, is_hub: BoolArray
-) -> tuple[IntArray, IntArray, FloatArray]:
-    """Pairs first < second of neighbours of one hub, and the larger distance to it; the smallest of
-    several hubs."""
+def _neighbours(near: TextPairs) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """(hub, first < second, larger distance to the hub) of all two neighbours of one unit."""
     hub = np.concatenate([near.first, near.second])
     other = np.concatenate([near.second, near.first])
     d = np.concatenate([near.distance, near.distance])
-    keep = is_hub[hub]
-    order = np.lexsort((other[keep], hub[keep]))
-    hub, other, d = hub[keep][order], other[keep][order], d[keep][order]
+    order = np.lexsort((other, hub))
+    hub, other, d = hub[order], other[order], d[order]
     _, start, size = np.unique(hub, return_index=True, return_counts=True)
-    total = np.cumsum(size * (size - 1) // 2)
-    empty = np.empty(0, np.int64)
-    found: list[tuple[IntArray, IntArray, FloatArray]] = [(empty, empty, np.empty(0))]
-    for lo, k in zip(
-        start[total <= MAX_HUB_PAIRS].tolist(), size[total <= MAX_HUB_PAIRS].tolist(), strict=True
-    ):
-        i, j = np.triu_indices(k, 1)
-        i, j = i + lo, j + lo
-        found.append((other[i], other[j], np.maximum(d[i], d[j])))
-    pairs = _Listed(
-        near.n,
-        np.concatenate([f[0] for f in found]),
-        np.concatenate([f[1] for f in found]),
-        np.concatenate([f[2] for f in found]),
-    )
-    return pairs.first, pairs.second, pairs.distance
+    few = np.cumsum(size * (size - 1) // 2) <= MAX_HUB_PAIRS
+    found: list[tuple[IntArray, IntArray]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    for lo, k in zip(start[few].tolist(), size[few].tolist(), strict=True):
+        if k > 1:
+            i, j = np.triu_indices(k, 1)
+            found.append((i + lo, j + lo))
+    i, j = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+    return hub[i], other[i], other[j], np.maximum(d[i], d[j])

@@ -228,6 +228,8 @@ class GrowingIndex:
         return self._index, np.searchsorted(self._touched, rows)
 
     def distances(self, first: IntArray, second: IntArray) -> FloatArray:
+        if not first.size:
+            return np.empty(0)
         index, a = self._inner(first)
         return index.distances(a, self._inner(second)[1])
 
