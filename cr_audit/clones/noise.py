@@ -391,7 +391,8 @@ def noise_pairs(
     unit (a distinct text in a group). active : bool (units,), which are searched. Memory is linear
     in the sketches and in the candidates. Distances are at most NEAR.
     """
-    units = np.flatnonzero(active)
+    several = np.bincount(group[active] + 1, minlength=1) > 1
+    units = np.flatnonzero(active & np.append(several, False)[np.minimum(group + 1, several.size)])
     used, place = np.unique(text[units], return_inverse=True)
     some = [texts[i] for i in used.tolist()]
     forms = [folded(t) for t in some]

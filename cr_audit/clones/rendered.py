@@ -190,9 +190,8 @@ def _lookalikes() -> dict[int, str]:
     for char, options in like.items():
         if not char.isalnum() or _CONFUSABLE_SCRIPTS_LEFT_OUT.match(char):
             continue
-        lower = {
-            b for b in like.get(char.lower(), set()) if b.lower() in {o.lower() for o in options}
-        }
+        same = {o.lower() for o in options} | ({"i"} if "l" in options else set())  # l, I
+        lower = {b for b in like.get(char.lower(), set()) if b.lower() in same}
         best = min(lower or options, key=lambda b: (not b.islower(), not b.isupper(), b))
         out[ord(char)] = best
     return out
