@@ -15,12 +15,9 @@ LAYERS: dict[str, int] = {
     "arrays": 0,
     "wording": 0,
     "data": 1,
-    "geometry": 2,
-    "rankings": 2,
-    "graph": 2,
-    "rewards": 2,
-    "listwise": 2,
-    "sensitivity": 2,
+    "clones": 2,
+    "weights": 2,
+    "models": 2,
     "readers": 3,
     "embed": 3,
     "analysis": 4,
@@ -32,10 +29,10 @@ LAYERS: dict[str, int] = {
     "report": 7,
     "cli": 8,
 }
-NUMERICS = {"geometry", "rankings", "graph", "rewards", "listwise", "sensitivity"}
+NUMERICS = {"clones", "weights", "models"}
 # What each layer of numerics may not see, and where a library may live.
 ONLY_IN = {
-    "hnswlib": {"geometry.neighbours"},
+    "hnswlib": {"clones.neighbours"},
     "rich": {
         "report.terminal",
         "report.clone_tables",
@@ -53,7 +50,7 @@ ONLY_IN = {
     "typer": {"cli"},
     "resvg_py": {"report.png"},
     "fontpkg_noto_sans": {"report.png"},
-    "torch": {"embed", "rewards"},
+    "torch": {"embed", "models.rewards"},
     "sentence_transformers": {"embed"},
     "model2vec": {"embed"},
     "polars": {"data", "readers", "embed", "analysis", "simulate", "export", "cli"},

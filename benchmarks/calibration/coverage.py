@@ -10,15 +10,15 @@ from scipy.special import ndtri
 from benchmarks.calibration.designs import Design, Sample, sample
 from cr_audit.analysis.reward_problem import DEFAULT_PENALTY
 from cr_audit.arrays import Comparisons, FloatArray, NotApplicable
-from cr_audit.rankings import bootstrap_win_rates, win_rates
-from cr_audit.rewards.bootstrap import (
+from cr_audit.models.rankings import bootstrap_win_rates, win_rates
+from cr_audit.models.rewards.bootstrap import (
     bootstrap_tabular,
     expanded_level,
     normal_interval,
     percentile_interval,
     sandwich_covariance,
 )
-from cr_audit.rewards.tabular import fit_tabular
+from cr_audit.models.rewards.tabular import fit_tabular
 
 PENALTY = DEFAULT_PENALTY["tabular"]
 LEVEL = 0.9

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions
-from cr_audit.rewards.bootstrap import WeightDraw, multinomial_weights
+from cr_audit.models.rewards.bootstrap import WeightDraw, multinomial_weights
 
 Graph = Literal["complete", "star", "sparse", "once"]
 _NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(40)

@@ -15,12 +15,12 @@ from benchmarks.calibration.coverage import LEVEL, PENALTY
 from benchmarks.calibration.designs import Design, sample
 from cr_audit.analysis.units import MANY_GROUPS
 from cr_audit.arrays import Comparisons, FloatArray, IntArray
-from cr_audit.rankings import bootstrap_win_rates
-from cr_audit.rankings.shifts import RankShift
-from cr_audit.rewards.bootstrap import WeightDraw, bootstrap_tabular, multinomial_weights
-from cr_audit.rewards.changes import Changes, discordant_pairs, ranking_changes
-from cr_audit.rewards.selection import subset
-from cr_audit.rewards.tabular import fit_tabular
+from cr_audit.models.rankings import bootstrap_win_rates
+from cr_audit.models.rankings.shifts import RankShift
+from cr_audit.models.rewards.bootstrap import WeightDraw, bootstrap_tabular, multinomial_weights
+from cr_audit.models.rewards.changes import Changes, discordant_pairs, ranking_changes
+from cr_audit.models.rewards.selection import subset
+from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.simulate.populations import preference_matrix
 
 # [CR] Table 2: exp(reward) of a, b, c for the three types of annotators.

@@ -18,18 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cr_audit.clones.find import find_clones
 from cr_audit.embed import VectorCache, default_cache_dir, embed_texts, open_backend
-from cr_audit.geometry.clones import find_clones
-from cr_audit.geometry.sharing import sharing_weights
-from cr_audit.geometry.spaces import SPACES
-from cr_audit.geometry.weights import (
-    Weights,
-    cluster_weights,
-    known_weights,
-    uniform_weights,
-    voronoi_weights,
-)
-from cr_audit.rewards.linear import fit_linear
+from cr_audit.models.rewards.linear import fit_linear
 from cr_audit.simulate.case_study import (
     CLONED,
     CLONES,
@@ -40,6 +31,15 @@ from cr_audit.simulate.case_study import (
     topic_means,
 )
 from cr_audit.simulate.descriptions import PROMPT, SENTENCES
+from cr_audit.weights.estimates import (
+    Weights,
+    cluster_weights,
+    known_weights,
+    uniform_weights,
+    voronoi_weights,
+)
+from cr_audit.weights.schemes.sharing import sharing_weights
+from cr_audit.weights.spaces import SPACES
 
 PER_TOPIC = 300
 BUDGET = 2e10  # multiplications per Monte-Carlo estimate: 116,000 samples of 900 texts

@@ -18,9 +18,9 @@ import numpy as np
 
 from benchmarks.clones.rows import TUNED, UNSEEN, Pair, pairs
 from cr_audit.arrays import BoolArray, FloatArray
+from cr_audit.clones.find import DEFAULT_RADIUS
 from cr_audit.clones.noise import pair_distances
 from cr_audit.embed import open_backend
-from cr_audit.geometry.clones import DEFAULT_RADIUS
 
 PARTS = ("train", "held-out", "unseen")
 

@@ -23,8 +23,8 @@ import numpy as np
 
 from benchmarks.clones.rows import answers
 from benchmarks.disguises.edits import DISGUISES, Kit, disguised
+from cr_audit.clones.find import find_clones
 from cr_audit.data.identity import canonical
-from cr_audit.geometry.clones import find_clones
 
 SETS = ("ukp", "llmfao", "wildbench", "qlora", "humour", "sample")
 SAMPLE = Path(__file__).resolve().parent.parent.parent / "sample_data" / "gate" / "main.jsonl"

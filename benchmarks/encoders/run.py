@@ -15,8 +15,8 @@ import time
 import numpy as np
 
 from cr_audit.embed import default_cache_dir, embed_texts, open_backend
-from cr_audit.geometry.weights import uniform_weights, voronoi_weights
 from cr_audit.simulate.case_study import N_RANKED, paris, topic_preferences
+from cr_audit.weights.estimates import uniform_weights, voronoi_weights
 
 ENCODERS = ("static", "lexical", "all-MiniLM-L6-v2")
 

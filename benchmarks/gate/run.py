@@ -62,9 +62,9 @@ _BENCHES: dict[str, Any] = {}  # the data sets that this process has read
 
 def one_core() -> None:
     """Weighing takes all cores that it sees; the result does not depend on how many."""
-    from cr_audit.geometry import distinct, voronoi
+    from cr_audit.weights import distinct, sampling
 
-    for module in (voronoi, distinct):
+    for module in (sampling, distinct):
         vars(module)["available_workers"] = lambda: 1
 
 

@@ -17,8 +17,8 @@ from collections.abc import Callable
 import numpy as np
 
 from cr_audit.arrays import Comparisons
-from cr_audit.graph import graph_health
-from cr_audit.rankings import bootstrap_win_rates, win_rates
+from cr_audit.models.graph import graph_health
+from cr_audit.models.rankings import bootstrap_win_rates, win_rates
 
 
 def generated(m: int, n: int, seed: int = 0) -> tuple[Comparisons, np.ndarray]:

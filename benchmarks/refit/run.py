@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from cr_audit.arrays import Comparisons, FloatArray
-from cr_audit.rewards import moments
-from cr_audit.rewards.bootstrap import bootstrap_tabular, multinomial_weights
-from cr_audit.rewards.linear import fit_linear
-from cr_audit.rewards.linear_bootstrap import bootstrap_linear
-from cr_audit.rewards.mlp import fit_mlp
-from cr_audit.rewards.objective import moment_residual, pair_terms
-from cr_audit.rewards.tabular import fit_tabular
+from cr_audit.models.rewards import moments
+from cr_audit.models.rewards.bootstrap import bootstrap_tabular, multinomial_weights
+from cr_audit.models.rewards.linear import fit_linear
+from cr_audit.models.rewards.linear_bootstrap import bootstrap_linear
+from cr_audit.models.rewards.mlp import fit_mlp
+from cr_audit.models.rewards.objective import moment_residual, pair_terms
+from cr_audit.models.rewards.tabular import fit_tabular
 
 
 def has(name: str) -> bool:

@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cr_audit.geometry.sharing import sharing_weights
-from cr_audit.geometry.spaces import Block, sphere_scores
-from cr_audit.geometry.voronoi import Plan, available_workers, plan
-from cr_audit.geometry.weights import voronoi_weights
+from cr_audit.weights.estimates import voronoi_weights
+from cr_audit.weights.sampling import Plan, available_workers, plan
+from cr_audit.weights.schemes.sharing import sharing_weights
+from cr_audit.weights.spaces import Block, sphere_scores
 
 
 def bare_products(x: np.ndarray, schedule: Plan, workers: int) -> None:

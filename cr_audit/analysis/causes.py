@@ -10,9 +10,9 @@ from cr_audit.analysis.reward_facts import MOVED, Cause, CloneGroup, Effect
 from cr_audit.analysis.reward_problem import FitRewards
 from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
+from cr_audit.clones.models import model_clones
 from cr_audit.data.identity import digest
-from cr_audit.geometry.model_clones import model_clones
-from cr_audit.rewards.changes import restore_weights
+from cr_audit.models.rewards.changes import restore_weights
 
 MAX_GROUPS = 20
 """Groups of one component that are undone one by one, those whose weight changed most."""

@@ -8,8 +8,8 @@ from cr_audit.analysis.compose import duplicate_labels, stream, text_codes_of
 from cr_audit.analysis.facts import Analysis
 from cr_audit.arrays import IntArray, NotApplicable
 from cr_audit.errors import ComputeError
-from cr_audit.geometry.compare import SchemeTable, compare_weights
-from cr_audit.geometry.contexts import paired_contexts
+from cr_audit.weights.compare import SchemeTable, compare_weights
+from cr_audit.weights.contexts import paired_contexts
 
 
 def compare_schemes(analysis: Analysis) -> tuple[SchemeTable, str]:

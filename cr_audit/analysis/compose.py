@@ -14,23 +14,23 @@ from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.settings import Settings
 from cr_audit.analysis.units import rank_units
 from cr_audit.arrays import Comparisons, IntArray, NotApplicable
+from cr_audit.clones.find import DEFAULT_RADIUS, CloneReport, find_clones
+from cr_audit.clones.growing import find_growing_clones
+from cr_audit.clones.vectors import DEFAULT_VECTOR_RADIUS, find_vector_clones
+from cr_audit.clones.votes import Homogeneity, homogeneity, noise_floor
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.embed import PrecomputedVectors, VectorCache
 from cr_audit.embed.backends import Backend
-from cr_audit.geometry.clones import DEFAULT_RADIUS, CloneReport, find_clones
-from cr_audit.geometry.contexts import paired_contexts
-from cr_audit.geometry.growing_cells import growing_weights
-from cr_audit.geometry.growing_clones import find_growing_clones
-from cr_audit.geometry.homogeneity import Homogeneity, homogeneity, noise_floor
-from cr_audit.geometry.scope import (
+from cr_audit.weights.contexts import paired_contexts
+from cr_audit.weights.estimates import Weights, cluster_weights, uniform_weights, voronoi_weights
+from cr_audit.weights.growing import growing_weights
+from cr_audit.weights.schemes.sharing import sharing_weights
+from cr_audit.weights.scope import (
     MANY_ALTERNATIVES,
     median_compared_per_prompt,
     sharing_weights_by_prompt,
     voronoi_weights_by_prompt,
 )
-from cr_audit.geometry.sharing import sharing_weights
-from cr_audit.geometry.vector_clones import DEFAULT_VECTOR_RADIUS, find_vector_clones
-from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
 
 MAX_PERMUTATIONS = 100_000
 

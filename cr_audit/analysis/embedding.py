@@ -12,7 +12,7 @@ from cr_audit.arrays import Float32Array, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.embed import PrecomputedVectors, VectorCache, embed_texts
 from cr_audit.embed.backends import Backend
-from cr_audit.geometry.contexts import pseudo_prompt_vectors
+from cr_audit.weights.contexts import pseudo_prompt_vectors
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total) from time to time; total 0 means unknown."""

@@ -11,12 +11,12 @@ import numpy as np
 from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, Float32Array, FloatArray, IntArray, NotApplicable
+from cr_audit.clones.find import CloneReport
+from cr_audit.clones.votes import Homogeneity
 from cr_audit.data.dataset import PreferenceDataset
-from cr_audit.geometry.clones import CloneReport
-from cr_audit.geometry.homogeneity import Homogeneity
-from cr_audit.geometry.weights import Weights
-from cr_audit.graph import GraphHealth
-from cr_audit.rankings import RankShift, WinRates
+from cr_audit.models.graph import GraphHealth
+from cr_audit.models.rankings import RankShift, WinRates
+from cr_audit.weights.estimates import Weights
 
 if TYPE_CHECKING:
     from cr_audit.analysis.reward_facts import Rewards

@@ -18,7 +18,7 @@ from cr_audit.analysis.compose import alternative_weights, stream, text_codes_of
 from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.units import weighed_items
 from cr_audit.arrays import NotApplicable
-from cr_audit.geometry.weights import Weights
+from cr_audit.weights.estimates import Weights
 from cr_audit.wording import percent
 
 RECOMMENDED = "sharing"

@@ -15,11 +15,11 @@ from cr_audit.arrays import (
     NotApplicable,
     cluster_labels,
 )
-from cr_audit.rewards.bootstrap import bootstrap_tabular
-from cr_audit.rewards.linear import LinearFit
-from cr_audit.rewards.linear_bootstrap import bootstrap_linear
-from cr_audit.rewards.selection import subset
-from cr_audit.rewards.tabular import Fit
+from cr_audit.models.rewards.bootstrap import bootstrap_tabular
+from cr_audit.models.rewards.linear import LinearFit
+from cr_audit.models.rewards.linear_bootstrap import bootstrap_linear
+from cr_audit.models.rewards.selection import subset
+from cr_audit.models.rewards.tabular import Fit
 
 N_FOLDS = 5
 MAX_PAIRS = 20_000

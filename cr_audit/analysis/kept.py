@@ -29,16 +29,16 @@ import polars as pl
 
 from cr_audit import __version__
 from cr_audit.arrays import Groups, NotApplicable
+from cr_audit.clones.calibration import EncoderCosines
+from cr_audit.clones.find import CloneReport, Cluster, Neighbours
+from cr_audit.clones.growing import KnownPairs
 from cr_audit.clones.noise import NoisePairs
+from cr_audit.clones.pairs import TextPairs
 from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIssue, SchemaMatch
 from cr_audit.embed.backends import Notice
-from cr_audit.geometry.calibration import EncoderCosines
-from cr_audit.geometry.clones import CloneReport, Cluster, Neighbours
-from cr_audit.geometry.growing_cells import Nearest
-from cr_audit.geometry.growing_clones import KnownPairs
-from cr_audit.geometry.scope import WeightsByPrompt
-from cr_audit.geometry.text_pairs import TextPairs
-from cr_audit.geometry.weights import Weights
+from cr_audit.weights.estimates import Weights
+from cr_audit.weights.growing import Nearest
+from cr_audit.weights.scope import WeightsByPrompt
 
 T = TypeVar("T")
 

@@ -16,10 +16,10 @@ import numpy as np
 from cr_audit.analysis.reward_problem import FitRewards, Problem
 from cr_audit.analysis.subjects import Averages
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, cluster_labels
-from cr_audit.rewards.bootstrap import rows_of_pairs
-from cr_audit.rewards.mlp import centred, seeds_of
-from cr_audit.rewards.networks import Task, Training, train_networks
-from cr_audit.rewards.objective import pair_terms
+from cr_audit.models.rewards.bootstrap import rows_of_pairs
+from cr_audit.models.rewards.mlp import centred, seeds_of
+from cr_audit.models.rewards.networks import Task, Training, train_networks
+from cr_audit.models.rewards.objective import pair_terms
 
 ONE_IN = 10
 """An mlp is trained anew in one in ten of the replicates asked for: docs/refit.md, "Networks"."""

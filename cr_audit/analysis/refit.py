@@ -43,10 +43,10 @@ from cr_audit.analysis.subjects import Averages, subjects_of
 from cr_audit.analysis.units import choose_resampling
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError
-from cr_audit.rewards.bootstrap import effective_units
-from cr_audit.rewards.changes import Changes, ranking_changes
-from cr_audit.rewards.linear import LinearFit
-from cr_audit.rewards.objective import (
+from cr_audit.models.rewards.bootstrap import effective_units
+from cr_audit.models.rewards.changes import Changes, ranking_changes
+from cr_audit.models.rewards.linear import LinearFit
+from cr_audit.models.rewards.objective import (
     certificate,
     kappa,
     lambda_eq1,
@@ -54,8 +54,8 @@ from cr_audit.rewards.objective import (
     residual_certificate,
     shift_certificate,
 )
-from cr_audit.rewards.selection import PENALTIES, PenaltyCurve, cross_validate_penalty
-from cr_audit.rewards.tabular import Fit
+from cr_audit.models.rewards.selection import PENALTIES, PenaltyCurve, cross_validate_penalty
+from cr_audit.models.rewards.tabular import Fit
 
 Curves = tuple[PenaltyCurve, PenaltyCurve | NotApplicable] | NotApplicable
 

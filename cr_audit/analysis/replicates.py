@@ -13,14 +13,14 @@ from cr_audit.analysis.reward_facts import Errors
 from cr_audit.analysis.reward_problem import Problem
 from cr_audit.analysis.subjects import Averages
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
-from cr_audit.rewards.bootstrap import (
+from cr_audit.models.rewards.bootstrap import (
     bootstrap_tabular,
     normal_interval,
     sandwich_covariance,
 )
-from cr_audit.rewards.linear import LinearFit
-from cr_audit.rewards.linear_bootstrap import bootstrap_linear
-from cr_audit.rewards.tabular import Fit
+from cr_audit.models.rewards.linear import LinearFit
+from cr_audit.models.rewards.linear_bootstrap import bootstrap_linear
+from cr_audit.models.rewards.tabular import Fit
 
 MAX_DRAWN = 20_000_000
 """Replicates times subjects of one fit held at once: 160 MB of float64."""

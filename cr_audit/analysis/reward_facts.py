@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
-from cr_audit.rewards.changes import Changes
-from cr_audit.rewards.moments import FitStatus
-from cr_audit.rewards.selection import PenaltyCurve
+from cr_audit.models.rewards.changes import Changes
+from cr_audit.models.rewards.moments import FitStatus
+from cr_audit.models.rewards.selection import PenaltyCurve
 
 RewardModel = Literal["tabular", "linear", "mlp"]
 Fits = Literal["both", "standard", "weighted"]

@@ -19,12 +19,12 @@ from cr_audit.analysis.reward_facts import RewardFit, RewardModel
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
-from cr_audit.geometry.contexts import response_contexts
-from cr_audit.geometry.weights import Weights
-from cr_audit.rewards.bootstrap import WeightDraw
-from cr_audit.rewards.linear import LinearFit, fit_linear
-from cr_audit.rewards.moments import FitStatus
-from cr_audit.rewards.tabular import Fit, fit_tabular
+from cr_audit.models.rewards.bootstrap import WeightDraw
+from cr_audit.models.rewards.linear import LinearFit, fit_linear
+from cr_audit.models.rewards.moments import FitStatus
+from cr_audit.models.rewards.tabular import Fit, fit_tabular
+from cr_audit.weights.contexts import response_contexts
+from cr_audit.weights.estimates import Weights
 from cr_audit.wording import comparisons_in_median, percent
 
 # Chosen by cross-validation on real sets: docs/refit.md, "The penalty".
@@ -114,7 +114,7 @@ class Problem:
         self, rows: Comparisons, weights: FloatArray, penalty: float, n_runs: int = N_MLP_RUNS
     ) -> FloatArray:
         """Rewards of every run, float64 (n_runs, n_items); the seed is the same for both fits."""
-        from cr_audit.rewards.mlp import fit_mlp
+        from cr_audit.models.rewards.mlp import fit_mlp
 
         assert self.contexts is not None
         fit = fit_mlp(

@@ -13,7 +13,7 @@ from cr_audit.analysis.reward_problem import Problem, contiguous
 from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.data.identity import digest
-from cr_audit.rewards.tabular import components_of
+from cr_audit.models.rewards.tabular import components_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,15 +10,15 @@ from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.analysis.facts import ClosestModels, Embedding, Items, UnitResult
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.clones.find import CloneReport
+from cr_audit.clones.models import model_clones
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.data.identity import digest
 from cr_audit.errors import ComputeError
-from cr_audit.geometry.clones import CloneReport
-from cr_audit.geometry.contexts import ModelGram, model_gram, points_from_gram
-from cr_audit.geometry.model_clones import model_clones
-from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
-from cr_audit.graph import graph_health
-from cr_audit.rankings import RankShift, bootstrap_win_rates, win_rates
+from cr_audit.models.graph import graph_health
+from cr_audit.models.rankings import RankShift, bootstrap_win_rates, win_rates
+from cr_audit.weights.contexts import ModelGram, model_gram, points_from_gram
+from cr_audit.weights.estimates import Weights, cluster_weights, uniform_weights, voronoi_weights
 from cr_audit.wording import comparisons_in_median
 
 MANY_GROUPS = 20
@@ -171,7 +171,7 @@ def _model_weights(
     if settings.weights == "cluster":
         return cluster_weights(same if copies is None else copies)
     if settings.weights == "sharing":
-        from cr_audit.geometry.sharing import sharing_weights
+        from cr_audit.weights.schemes.sharing import sharing_weights
 
         return sharing_weights(points, duplicates=same, clusters=copies, rng=rng)
     return voronoi_weights(

@@ -8,8 +8,8 @@ from cr_audit.analysis import Analysis
 from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import NotApplicable
 from cr_audit.audits.rules import BY_ID
+from cr_audit.clones.find import Cluster
 from cr_audit.findings import Finding
-from cr_audit.geometry.clones import Cluster
 
 MAX_ROWS = 10
 VOTES_LEVEL = 0.01

@@ -9,7 +9,7 @@ from cr_audit.analysis.reward_facts import Rewards, Subjects
 from cr_audit.arrays import NotApplicable
 from cr_audit.audits.rules import BY_ID
 from cr_audit.findings import Finding
-from cr_audit.rewards.changes import Changes
+from cr_audit.models.rewards.changes import Changes
 
 WORSE = 0.01
 """A loss of held-out agreement below a percentage point is no finding, however sure."""

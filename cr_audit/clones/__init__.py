@@ -1,1 +1,1 @@
-"""Approximate clones: what a text looks like to a reader, and copies that noise tries to hide."""
+"""Near-copies: the search for them, clusters of bounded diameter, and how their votes agree."""

@@ -44,8 +44,9 @@ from rapidfuzz.distance import Indel, LCSseq
 from rapidfuzz.process import cpdist
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.clones.pairs import ROUNDING, TextIndex, text_pairs
 from cr_audit.clones.rendered import hidden_share
-from cr_audit.geometry.shingles import (
+from cr_audit.clones.shingles import (
     CharClasses,
     Shingles,
     UInt64Array,
@@ -55,7 +56,6 @@ from cr_audit.geometry.shingles import (
     mixed,
     words_in_order,
 )
-from cr_audit.geometry.text_pairs import ROUNDING, TextIndex, text_pairs
 
 Codes = NDArray[np.uint32]
 Kinds = NDArray[np.uint8]

@@ -15,9 +15,9 @@ from dataclasses import replace
 import numpy as np
 
 from cr_audit.arrays import FloatArray, IntArray
+from cr_audit.clones.clusters import SetIndex
 from cr_audit.clones.noise import HUB_SHARE, NoisePairs
-from cr_audit.geometry.clusters import SetIndex
-from cr_audit.geometry.text_pairs import ROUNDING, TextPairs
+from cr_audit.clones.pairs import ROUNDING, TextPairs
 
 HUB_LETTERS = 0.6
 MAX_HUB_PAIRS = 2_000_000

@@ -23,8 +23,8 @@ from cr_audit.embed.backends import Backend
 from cr_audit.gate.agreement import Contradictions, Repeats, contradictions, repeats
 from cr_audit.gate.growth import Growth, growth
 from cr_audit.gate.ranking_change import RankingChange, ranking_change
-from cr_audit.graph import Dominance
-from cr_audit.rankings.added import subset
+from cr_audit.models.graph import Dominance
+from cr_audit.models.rankings.added import subset
 
 MIN_REPLICATES = 10
 

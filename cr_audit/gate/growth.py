@@ -9,8 +9,8 @@ from scipy.stats import binom, hypergeom
 
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
+from cr_audit.clones.find import CloneReport, Cluster, Scope
 from cr_audit.gate.beta_binomial import Groups
-from cr_audit.geometry.clones import CloneReport, Cluster, Scope
 
 _MEANS = 1.0 / (1.0 + np.exp(-np.linspace(-9.0, 3.0, 61)))
 _CONCENTRATIONS = np.geomspace(0.3, 1000.0, 15)

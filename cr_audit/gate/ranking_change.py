@@ -15,8 +15,8 @@ from cr_audit.analysis.compose import stream
 from cr_audit.analysis.units import choose_resampling
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.gate.growth import Growth, new_copies
-from cr_audit.rankings import win_rates
-from cr_audit.rankings.added import AddedRows, Flips, effect_of_added_rows, subset
+from cr_audit.models.rankings import win_rates
+from cr_audit.models.rankings.added import AddedRows, Flips, effect_of_added_rows, subset
 
 MAX_CAUSES = 20
 """So many clusters, those in most rows of the batch, are taken out to see what a turn hangs on."""

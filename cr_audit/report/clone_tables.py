@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cr_audit.analysis.facts import Analysis
 from cr_audit.arrays import NotApplicable
-from cr_audit.geometry.clones import Cluster
+from cr_audit.clones.find import Cluster
 from cr_audit.report.diff import Run, word_diff
 from cr_audit.report.escape import shorten, visible
 from cr_audit.report.places import Place

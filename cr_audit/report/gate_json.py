@@ -11,8 +11,8 @@ import numpy as np
 from cr_audit.arrays import NotApplicable
 from cr_audit.gate.finding import cluster_subject
 from cr_audit.gate.verdict import BINS
-from cr_audit.graph import Dominance, GraphHealth
-from cr_audit.rankings.added import RateChange
+from cr_audit.models.graph import Dominance, GraphHealth
+from cr_audit.models.rankings.added import RateChange
 from cr_audit.report.gate import GateReport
 from cr_audit.report.indented import indented
 from cr_audit.report.json_v1 import to_document

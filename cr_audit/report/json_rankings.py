@@ -6,7 +6,7 @@ from typing import Any
 
 from cr_audit.analysis.facts import UnitResult
 from cr_audit.arrays import NotApplicable
-from cr_audit.graph import Dominance, Spread
+from cr_audit.models.graph import Dominance, Spread
 from cr_audit.report.json_values import Texts
 
 

@@ -16,8 +16,8 @@ from cr_audit.analysis.reward_facts import (
     Subjects,
 )
 from cr_audit.arrays import NotApplicable
-from cr_audit.rewards.changes import Changes
-from cr_audit.rewards.selection import PenaltyCurve
+from cr_audit.models.rewards.changes import Changes
+from cr_audit.models.rewards.selection import PenaltyCurve
 
 Cut = Callable[[str | None], str | None]
 

@@ -7,8 +7,8 @@ import numpy as np
 from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.reward_facts import HeldOut, RewardFit, Rewards, Subjects
 from cr_audit.arrays import IntArray, NotApplicable
+from cr_audit.models.rewards.changes import Changes
 from cr_audit.report.escape import shorten, visible
-from cr_audit.rewards.changes import Changes
 from cr_audit.wording import percent, plural
 
 

@@ -12,6 +12,7 @@ from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.reward_facts import MOVED, HeldOut, Rewards, Subjects
 from cr_audit.arrays import NotApplicable
 from cr_audit.findings import Finding
+from cr_audit.models.rewards.changes import Changes
 from cr_audit.report.escape import shorten, visible
 from cr_audit.report.reward_words import (
     chart_items,
@@ -32,7 +33,6 @@ from cr_audit.report.screen import (
 from cr_audit.report.slope_chart import Slope, braille_rows, svg
 from cr_audit.report.terminal import finding_section, report_header
 from cr_audit.report.win_rate_tables import win_rate_section
-from cr_audit.rewards.changes import Changes
 from cr_audit.wording import percent, plural
 
 MAX_ITEMS = 15

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from cr_audit.analysis.facts import Analysis
 from cr_audit.arrays import NotApplicable
-from cr_audit.geometry.compare import SchemeTable
 from cr_audit.report.escape import shorten, visible
 from cr_audit.report.screen import data_table, heading, number_columns, one_line
+from cr_audit.weights.compare import SchemeTable
 from cr_audit.wording import percent, plural
 
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
-from cr_audit.geometry.clones import find_clones
-from cr_audit.geometry.sharing import sharing_weights
-from cr_audit.geometry.spaces import SPACES
-from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
-from cr_audit.rewards.linear import fit_linear
-from cr_audit.rewards.mlp import fit_mlp
+from cr_audit.clones.find import find_clones
+from cr_audit.models.rewards.linear import fit_linear
+from cr_audit.models.rewards.mlp import fit_mlp
 from cr_audit.simulate.descriptions import PROMPT, SENTENCES, TOPICS, describe, edit
 from cr_audit.simulate.populations import preference_matrix
+from cr_audit.weights.estimates import Weights, cluster_weights, uniform_weights, voronoi_weights
+from cr_audit.weights.schemes.sharing import sharing_weights
+from cr_audit.weights.spaces import SPACES
 
 # Annotator types: share of the population, log-odds of (food, art, romance); food wins over art,
 # art over romance, romance over food. Restaurants are liked as food is.

@@ -9,13 +9,13 @@ from typing import Protocol
 import numpy as np
 
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
-from cr_audit.geometry.clones import find_clones
-from cr_audit.geometry.contexts import model_gram, paired_contexts, points_from_gram
-from cr_audit.geometry.model_clones import model_clones
-from cr_audit.geometry.sharing import sharing_weights
-from cr_audit.geometry.spaces import SPACES
-from cr_audit.geometry.weights import Weights, cluster_weights, uniform_weights, voronoi_weights
+from cr_audit.clones.find import find_clones
+from cr_audit.clones.models import model_clones
 from cr_audit.simulate.edits import N_VARIANTS, edited
+from cr_audit.weights.contexts import model_gram, paired_contexts, points_from_gram
+from cr_audit.weights.estimates import Weights, cluster_weights, uniform_weights, voronoi_weights
+from cr_audit.weights.schemes.sharing import sharing_weights
+from cr_audit.weights.spaces import SPACES
 
 MAX_PRODUCTS = 2e10
 """Sampling budget of one estimate: sums over groups of items need far fewer samples than items."""

@@ -9,9 +9,9 @@ import numpy as np
 from scipy.sparse.linalg import spsolve
 
 from cr_audit.arrays import FloatArray, IntArray
-from cr_audit.rewards.objective import kappa, moment_jacobian, pair_terms
-from cr_audit.rewards.selection import subset
-from cr_audit.rewards.tabular import fit_tabular
+from cr_audit.models.rewards.objective import kappa, moment_jacobian, pair_terms
+from cr_audit.models.rewards.selection import subset
+from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.simulate.clone_weights import STANDARD, Copies, Geometry, Scheme
 from cr_audit.simulate.injection import (
     Contest,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cr_audit.arrays import Comparisons, FloatArray, Proportions
-from cr_audit.rewards.changes import TIE
-from cr_audit.rewards.objective import kappa, pair_terms, shift_certificate
-from cr_audit.rewards.tabular import Fit, fit_tabular
+from cr_audit.models.rewards.changes import TIE
+from cr_audit.models.rewards.objective import kappa, pair_terms, shift_certificate
+from cr_audit.models.rewards.tabular import Fit, fit_tabular
 
 
 def with_copies(pairs: Proportions, target: int, n: int) -> Proportions:

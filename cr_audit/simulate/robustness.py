@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cr_audit.arrays import FloatArray, Proportions
-from cr_audit.rewards.objective import certificate
-from cr_audit.rewards.tabular import fit_tabular
+from cr_audit.models.rewards.objective import certificate
+from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.simulate.planar import planar_weights
 from cr_audit.simulate.populations import preference_matrix
 

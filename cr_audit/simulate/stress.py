@@ -16,8 +16,8 @@ from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.reward_problem import DEFAULT_PENALTY
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
-from cr_audit.rewards.selection import cross_validate_penalty
-from cr_audit.rewards.tabular import components_of, fit_tabular
+from cr_audit.models.rewards.selection import cross_validate_penalty
+from cr_audit.models.rewards.tabular import components_of, fit_tabular
 from cr_audit.simulate.clone_weights import (
     STANDARD,
     Copies,

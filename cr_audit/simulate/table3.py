@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cr_audit.arrays import FloatArray, Proportions
-from cr_audit.rewards.tabular import fit_tabular
+from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.simulate.populations import preference_matrix
 
 NAMES = ("a", "b", "c")

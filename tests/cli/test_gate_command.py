@@ -295,7 +295,7 @@ def test_a_batch_costs_the_batch(tmp_path: Path, gated: Any, monkeypatch: Any) -
     """Against a known baseline nothing of it is read, and its clones and weights are not found
     anew; rows in another order share all but the reading; --no-cache neither reads nor writes."""
     import cr_audit.analysis.compose
-    import cr_audit.geometry.growing_clones
+    import cr_audit.clones.growing
     import cr_audit.readers
 
     monkeypatch.setenv("CR_AUDIT_CACHE", str(tmp_path / "cache"))
@@ -313,7 +313,7 @@ def test_a_batch_costs_the_batch(tmp_path: Path, gated: Any, monkeypatch: Any) -
     counted(cr_audit.readers, "read")
     counted(cr_audit.analysis.compose, "find_growing_clones")
     counted(cr_audit.analysis.compose, "_from_vectors")
-    counted(cr_audit.geometry.growing_clones, "search_all")
+    counted(cr_audit.clones.growing, "search_all")
 
     def called(baseline: str, name: str, *more: str) -> tuple[int, ...]:
         calls.clear()

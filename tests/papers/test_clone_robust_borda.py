@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cr_audit.arrays import Comparisons
-from cr_audit.rankings import WinRates, win_rates
+from cr_audit.models.rankings import WinRates, win_rates
 from cr_audit.simulate import clone_robust
 
 SHARES = (Fraction(4, 10), Fraction(3, 10), Fraction(3, 10))

@@ -13,8 +13,14 @@ import numpy as np
 import pytest
 
 from cr_audit.arrays import FloatArray, Proportions
-from cr_audit.rewards.objective import certificate, hessian, lambda_eq1, objective, pair_terms
-from cr_audit.rewards.tabular import fit_tabular
+from cr_audit.models.rewards.objective import (
+    certificate,
+    hessian,
+    lambda_eq1,
+    objective,
+    pair_terms,
+)
+from cr_audit.models.rewards.tabular import fit_tabular
 
 TABLE_2 = np.array([[100.0, 10, 1], [10, 1, 100], [1, 100, 10]])  # e^reward: alternative x type
 SHARES = np.array([0.4, 0.3, 0.3])

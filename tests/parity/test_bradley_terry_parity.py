@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from cr_audit.arrays import Comparisons, FloatArray
-from cr_audit.rewards.linear import fit_linear
-from cr_audit.rewards.tabular import fit_tabular
+from cr_audit.models.rewards.linear import fit_linear
+from cr_audit.models.rewards.tabular import fit_tabular
 
 
 def draw(seed: int, m: int, n: int) -> Comparisons:

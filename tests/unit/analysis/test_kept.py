@@ -15,9 +15,9 @@ import cr_audit.analysis.kept as module
 from cr_audit.analysis.kept import Kept
 from cr_audit.arrays import Groups, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
-from cr_audit.geometry.scope import sharing_weights_by_prompt, voronoi_weights_by_prompt
-from cr_audit.geometry.weights import Weights
 from cr_audit.readers import read
+from cr_audit.weights.estimates import Weights
+from cr_audit.weights.scope import sharing_weights_by_prompt, voronoi_weights_by_prompt
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 

@@ -15,9 +15,9 @@ from cr_audit.analysis.reward_facts import Subjects
 from cr_audit.analysis.reward_problem import Problem
 from cr_audit.analysis.subjects import Averages
 from cr_audit.arrays import Comparisons, FloatArray
-from cr_audit.rewards import mlp
-from cr_audit.rewards.networks import Training
-from cr_audit.rewards.objective import pair_terms
+from cr_audit.models.rewards import mlp
+from cr_audit.models.rewards.networks import Training
+from cr_audit.models.rewards.objective import pair_terms
 
 M, RUNS = 30, 6
 FAST = Training(learning_rate=3e-3, batch_size=64, n_steps=150)

@@ -18,11 +18,11 @@ from cr_audit.analysis.reward_problem import MLP_PENALTIES
 from cr_audit.arrays import Comparisons, NotApplicable
 from cr_audit.audits import run_audits
 from cr_audit.errors import ComputeError, UsageError
-from cr_audit.rewards import mlp
-from cr_audit.rewards.changes import Changes, restore_weights
-from cr_audit.rewards.networks import Training
-from cr_audit.rewards.objective import moment_residual, pair_terms
-from cr_audit.rewards.tabular import fit_tabular
+from cr_audit.models.rewards import mlp
+from cr_audit.models.rewards.changes import Changes, restore_weights
+from cr_audit.models.rewards.networks import Training
+from cr_audit.models.rewards.objective import moment_residual, pair_terms
+from cr_audit.models.rewards.tabular import fit_tabular
 
 
 def rewards_of(analysis: Analysis, **options: object) -> Rewards:

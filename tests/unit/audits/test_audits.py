@@ -18,8 +18,8 @@ from cr_audit.audits import run_audits
 from cr_audit.audits.clones import VOTES_LEVEL
 from cr_audit.audits.comparisons import DOMINANT_SHARE, POSITION_SMALLEST, POSITION_Z
 from cr_audit.audits.rules import BY_ID, RULES
+from cr_audit.clones.votes import Homogeneity
 from cr_audit.findings import Finding, Severity
-from cr_audit.geometry.homogeneity import Homogeneity
 from cr_audit.report.words import answer
 
 BASE = "the quick brown fox jumps over the lazy dog near the old stone bridge every morning"

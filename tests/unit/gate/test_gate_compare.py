@@ -19,8 +19,8 @@ from cr_audit.data.merging import merged, restricted
 from cr_audit.errors import ComputeError
 from cr_audit.gate import beta_binomial
 from cr_audit.gate.agreement import contradictions, repeats
-from cr_audit.rankings import win_rates
-from cr_audit.rankings.added import effect_of_added_rows
+from cr_audit.models.rankings import win_rates
+from cr_audit.models.rankings.added import effect_of_added_rows
 from cr_audit.report.gate import GateReport
 from cr_audit.report.gate_json import gate_document
 

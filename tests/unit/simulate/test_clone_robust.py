@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from cr_audit.arrays import Comparisons
-from cr_audit.geometry.shingles import text_distance
-from cr_audit.geometry.weights import cluster_weights
-from cr_audit.rankings import RankShift, bootstrap_win_rates
+from cr_audit.clones.shingles import text_distance
+from cr_audit.models.rankings import RankShift, bootstrap_win_rates
 from cr_audit.simulate.clone_robust import (
     DEFAULT_CLONES,
     KINDS,
@@ -24,6 +23,7 @@ from cr_audit.simulate.clone_robust import (
     write,
 )
 from cr_audit.simulate.sample_texts import QUESTIONS
+from cr_audit.weights.estimates import cluster_weights
 
 SAMPLES = Path(__file__).resolve().parents[3] / "sample_data"
 

@@ -1,0 +1,243 @@
+"""All pairs of texts within a radius, by an inverted index that can miss none.
+
+Prefix filter (Chaudhuri, Ganti and Kaushik 2006; Bayardo, Ma and Srikant 2007). Let t = 1 - radius.
+If J(a, b) >= t then |A n B| >= t * max(|A|, |B|). Put every set in one common order, the rarest
+shingles first. The first |A| - ceil(t |A|) + 1 shingles of A, its prefix, and the prefix of B then
+share at least one; prefixes longer by q - 1 share at least q. So only texts whose prefixes share
+enough shingles are candidates, and the exact distance decides on each of them. Shingles that stand
+in one text only are rarest of all and lead nowhere, which empties most prefixes.
+
+Dense regions. Among m texts that are nearly the same (one refusal with small changes), pairs would
+be m^2. Where a prefix shingle is shared by more than ``HEAVY`` texts, whole balls are set aside
+first: all texts within half the ball's diameter of a pivot are within that diameter of each other,
+by the triangle inequality, so a ball is a certified group without a list of its pairs. Pivots are
+taken in the order of the rows, which the caller makes canonical. Pairs between a ball and texts
+outside it are not searched for. What is then still too much (the sum of squared numbers of texts
+per prefix shingle is above ``MAX_WORK``: tens of thousands of texts that share half their words and
+no ball) is searched without the most frequent shingles, and ``complete`` says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.clones.shingles import Shingles, jaccard_distance
+
+MIN_SHINGLES = 9
+"""Five words and their four pairs: a text with fewer distinct shingles pairs with no other. "Yes!"
+and "yes." are too short for their likeness to be evidence that one was made from the other; equal
+texts are clones at any length."""
+HEAVY = 2048
+MIN_BALL = 64
+ROUNDING = 1e-12
+PREFIX_DEMAND, PREFIX_SHARE = 3, 32
+"""Shared shingles demanded of two prefixes: 3, and one more for every 32 of the set. Demanding q
+and lengthening the prefixes by q - 1 loses no pair (of q more places one can be lost to each side)
+and removes most false candidates; the values are the fastest of those tried."""
+MAX_WORK = 2e9
+_MAX_FAILED_PIVOTS, _MAX_BARREN = 8, 8
+_BLOCK_CANDIDATES = 2_000_000
+_BLOCK_ENTRIES = 20_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextPairs:
+    """Pairs first < second with their exact distance <= radius, sorted by (first, second).
+
+    balls : int64 (b, n_members) groups set aside as dense (see the head of the module); the first
+    member is the pivot. n_candidates : pairs whose exact distance was computed. complete : False
+    if frequent shingles had to be left out of the search to keep its work within ``MAX_WORK``.
+    """
+
+    n: int
+    radius: float
+    first: IntArray
+    second: IntArray
+    distance: FloatArray
+    balls: tuple[IntArray, ...]
+    n_candidates: int
+    complete: bool
+
+    def limited(self, radius: float) -> TextPairs:
+        """The pairs within a smaller radius."""
+        near = self.distance <= radius + ROUNDING
+        return TextPairs(
+            n=self.n,
+            radius=radius,
+            first=self.first[near],
+            second=self.second[near],
+            distance=self.distance[near],
+            balls=self.balls,
+            n_candidates=self.n_candidates,
+            complete=self.complete,
+        )
+
+
+class TextIndex:
+    """The sets of n texts ready for exact distances: sparse rows and sizes."""
+
+    def __init__(self, shingles: Shingles) -> None:
+        self.sizes = shingles.sizes
+        self.rows = shingles.matrix()
+        self.lengths = np.diff(self.rows.indptr).astype(np.int64)
+        self.comparable = self.sizes >= MIN_SHINGLES
+
+    @property
+    def n(self) -> int:
+        return int(self.sizes.shape[0])
+
+    def distances(self, first: IntArray, second: IntArray) -> FloatArray:
+        """Exact distance of each pair, float64 (k,); memory flat in k."""
+        out = np.empty(first.size)
+        if not first.size:
+            return out
+        work = np.cumsum(self.lengths[first] + self.lengths[second])
+        cuts = np.searchsorted(work, np.arange(0, work[-1] + 1, _BLOCK_ENTRIES))
+        for lo, hi in zip(cuts, np.append(cuts[1:], first.size), strict=True):
+            a, b = first[lo:hi], second[lo:hi]
+            overlap = self.rows[a].multiply(self.rows[b]).sum(axis=1).astype(np.float64)
+            out[lo:hi] = jaccard_distance(overlap, self.sizes[a], self.sizes[b])
+        return out
+
+    def among(self, rows: IntArray) -> FloatArray:
+        """Exact distances of these rows, float64 (rows, rows), 0 on the diagonal."""
+        sets = self.rows[rows]
+        used, column = np.unique(sets.indices, return_inverse=True)
+        sets = sp.csr_array((sets.data, column, sets.indptr), shape=(rows.size, used.size))
+        sizes = self.sizes[rows]
+        overlap = (sets @ sets.T).toarray().astype(np.float64)
+        out = jaccard_distance(overlap, sizes[:, None], sizes[None, :])
+        np.fill_diagonal(out, 0.0)
+        return out
+
+    def to_all(self, rows: IntArray) -> FloatArray:
+        """Exact distances of a few rows to all, float64 (rows, n)."""
+        overlap = (self.rows @ self.rows[rows].toarray().T).T.astype(np.float64)
+        return jaccard_distance(overlap, self.sizes[rows][:, None], self.sizes[None, :])
+
+
+def demands(sizes: IntArray, radius: float) -> tuple[IntArray, IntArray]:
+    """(overlap that any partner within the radius has at least, how much of it is demanded of the
+    prefixes) per row, from the sizes of the sets."""
+    # The small number undoes rounding: 0.55 * 20 must not become 11.000000000000002 -> 12.
+    overlap = np.maximum(np.ceil((1.0 - radius) * sizes - 1e-9).astype(np.int64), 1)
+    return overlap, np.minimum(overlap, PREFIX_DEMAND + sizes // PREFIX_SHARE)
+
+
+def _prefixes(index: TextIndex, radius: float, active: BoolArray) -> sp.csr_array:
+    """Each active row's prefix, as far as it consists of shared shingles (float32 0/1)."""
+    overlap, demand = demands(index.sizes, radius)
+    keep = np.clip(index.lengths - overlap + demand, 0, index.lengths)
+    keep[~active] = 0
+    ends = np.concatenate([[0], np.cumsum(keep)])
+    entry = np.arange(ends[-1]) + np.repeat(index.rows.indptr[:-1] - ends[:-1], keep)
+    return sp.csr_array(
+        (np.ones(entry.size, np.float32), index.rows.indices[entry], ends), shape=index.rows.shape
+    )
+
+
+def _set_balls_aside(
+    index: TextIndex, radius: float, diameter: float
+) -> tuple[list[IntArray], BoolArray]:
+    """Balls of this diameter where a prefix shingle is heavy, and the rows that remain."""
+    active = index.comparable.copy()
+    balls: list[IntArray] = []
+    done: set[int] = set()
+    barren = 0
+    while True:
+        prefixes = _prefixes(index, radius, active).tocsc()
+        frequency = np.diff(prefixes.indptr)
+        frequency[list(done)] = 0
+        column = int(np.argmax(frequency)) if frequency.size else 0
+        if not frequency.size or frequency[column] <= HEAVY or barren >= _MAX_BARREN:
+            return balls, active
+        posting: IntArray = np.sort(
+            prefixes.indices[prefixes.indptr[column] : prefixes.indptr[column + 1]]
+        ).astype(np.int64)
+        failed = 0
+        while failed < _MAX_FAILED_PIVOTS and posting.size > HEAVY:
+            pivot, rows = posting[:1], np.flatnonzero(active)
+            ball = rows[index.to_all(pivot)[0, rows] <= diameter / 2]
+            if ball.size < MIN_BALL:
+                failed += 1
+                posting = posting[1:]
+                continue
+            balls.append(np.concatenate([pivot, ball[ball != pivot[0]]]).astype(np.int64))
+            active[ball] = False
+            posting = posting[active[posting]]
+        done.add(column)
+        barren += failed == _MAX_FAILED_PIVOTS
+
+
+def _within_budget(prefixes: sp.csr_array) -> tuple[sp.csr_array, bool]:
+    """Without the most frequent shingles, as many as make the work more than ``MAX_WORK``."""
+    frequency = np.bincount(prefixes.indices, minlength=prefixes.shape[1]).astype(np.float64)
+    order = np.argsort(frequency, kind="stable")
+    over = np.cumsum(frequency[order] ** 2) > MAX_WORK
+    if not over.any():
+        return prefixes, True
+    # All of one frequency stay or go together, so that no order among them matters.
+    dropped = frequency >= frequency[order[np.argmax(over)]]
+    kept = prefixes.copy()
+    kept.data[dropped[kept.indices]] = 0.0
+    kept.eliminate_zeros()
+    return kept, False
+
+
+def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None = None) -> TextPairs:
+    """Every pair of texts with distance <= ``radius`` (0 <= radius < 1), each distance exact.
+
+    None is missed unless ``complete`` is False in the result, except pairs that touch a ball (of
+    ``ball_diameter``, the radius where None; see ``TextPairs.balls``). Texts of fewer than
+    ``MIN_SHINGLES`` shingles pair with none. Raises ValueError for a radius outside [0, 1).
+    """
+    if not 0.0 <= radius < 1.0:
+        raise ValueError(f"radius is {radius}, expected 0 <= radius < 1")
+    balls, active = _set_balls_aside(
+        index, radius, radius if ball_diameter is None else ball_diameter
+    )
+    prefixes, demand = _prefixes(index, radius, active), demands(index.sizes, radius)[1]
+    prefixes, complete = _within_budget(prefixes)
+    postings = prefixes.T.tocsr()
+    frequency = np.diff(postings.indptr)
+    work = np.concatenate([[0], np.cumsum(prefixes @ frequency.astype(np.float64))])
+    found: list[tuple[IntArray, IntArray, FloatArray]] = []
+    n_candidates, lo = 0, 0
+    while lo < index.n:
+        hi = int(np.searchsorted(work, work[lo] + _BLOCK_CANDIDATES, side="right")) - 1
+        hi = min(max(hi, lo + 1), index.n)
+        shared = (prefixes[lo:hi] @ postings).tocoo()
+        a, b = shared.coords[0].astype(np.int64) + lo, shared.coords[1].astype(np.int64)
+        small, large = (
+            np.minimum(index.sizes[a], index.sizes[b]),
+            np.maximum(index.sizes[a], index.sizes[b]),
+        )
+        keep = (
+            (a < b)
+            & (shared.data >= np.minimum(demand[a], demand[b]))
+            & (small >= (1.0 - radius) * large - 1e-9)
+        )
+        a, b = a[keep], b[keep]
+        n_candidates += a.size
+        d = index.distances(a, b)
+        near = d <= radius + ROUNDING
+        found.append((a[near], b[near], d[near]))
+        lo = hi
+    first = np.concatenate([f[0] for f in found]) if found else np.empty(0, np.int64)
+    second = np.concatenate([f[1] for f in found]) if found else np.empty(0, np.int64)
+    distance = np.concatenate([f[2] for f in found]) if found else np.empty(0)
+    order = np.lexsort((second, first))
+    return TextPairs(
+        n=index.n,
+        radius=radius,
+        first=first[order],
+        second=second[order],
+        distance=distance[order],
+        balls=tuple(balls),
+        n_candidates=n_candidates,
+        complete=complete,
+    )

@@ -1,0 +1,84 @@
+"""Where ``clones.find_clones`` has its pairs from: every one searched for, or some known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.clones.clusters import SetIndex
+from cr_audit.clones.noise import letters_agree, noise_pairs
+from cr_audit.clones.overlay import Agreement, overlaid
+from cr_audit.clones.pairs import TextIndex, TextPairs, text_pairs
+from cr_audit.clones.shingles import Shingles
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """Distinct texts of one group. of : int64 (alternatives,), -1 = no text; text, group : int64
+    (units,), numbers of texts in sorted order, and of groups, -1 for no prompt."""
+
+    of: IntArray
+    text: IntArray
+    group: IntArray
+
+    def letters(self, texts: list[str]) -> Agreement:
+        """How many letters two units share in order."""
+
+        def agreement(first: IntArray, second: IntArray) -> FloatArray:
+            return letters_agree(texts, self.text[first], self.text[second])
+
+        return agreement
+
+
+class Searches(Protocol):
+    """Who finds the pairs of one level: all pairs anew, or those that are not known yet."""
+
+    def asked(
+        self, texts: list[str], text_of: IntArray, radius: float
+    ) -> tuple[SetIndex, TextPairs]:
+        """Pairs of texts of prompts; text_of : int64 (prompts,), -1 = none."""
+
+    def answered(
+        self, texts: list[str], units: Units, radius: float, loose: float
+    ) -> tuple[SetIndex, TextPairs]:
+        """Pairs of units within one group."""
+
+    def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
+        """Pairs of the same texts, whatever their groups."""
+
+
+def outside_balls(pairs: TextPairs) -> BoolArray:
+    """Which rows are in no dense ball."""
+    out = np.ones(pairs.n, bool)
+    for members in pairs.balls:
+        out[members] = False
+    return out
+
+
+class AllPairs:
+    """Every pair is searched for."""
+
+    def asked(
+        self, texts: list[str], text_of: IntArray, radius: float
+    ) -> tuple[SetIndex, TextPairs]:
+        self.prompts = Shingles.of(texts)
+        index = TextIndex(self.prompts)
+        return index, text_pairs(index, radius)
+
+    def answered(
+        self, texts: list[str], units: Units, radius: float, loose: float
+    ) -> tuple[SetIndex, TextPairs]:
+        self.shingles = Shingles.of(texts)
+        index = TextIndex(self.shingles.within(units.text, units.group + 1))
+        self.by_words = pairs = text_pairs(index, loose, ball_diameter=radius)
+        self.noise = noise_pairs(
+            texts, self.shingles, units.text, units.group, outside_balls(pairs)
+        )
+        return overlaid(index, pairs, self.noise, radius, units.letters(texts))
+
+    def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
+        index = TextIndex(self.shingles)
+        return index, text_pairs(index, radius)

@@ -1,1 +1,0 @@
-"""Where alternatives lie: neighbours, clone clusters, sampling spaces, and Voronoi weights."""

@@ -1,0 +1,75 @@
+"""The distinct items of a set, equal items and clones being one, and the distances between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cr_audit.arrays import Float32Array, FloatArray, IntArray
+from cr_audit.weights.estimates import checked_blocks, joined_cells, merge_duplicates
+from cr_audit.weights.sampling import available_workers
+from cr_audit.weights.spaces import Blocks, squared_norms
+
+_ROWS = 256  # rows of the distance matrix held at once by one worker
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distinct:
+    """u items that stand for m given ones.
+
+    blocks : their vectors; norms : float64 (u,), squared lengths; cells : int64 (m,), which of the
+    items each given one is.
+    """
+
+    blocks: Blocks
+    norms: FloatArray
+    cells: IntArray
+
+    @property
+    def n(self) -> int:
+        return self.norms.size
+
+    def distances(self, rows: IntArray) -> Float32Array:
+        """Distances from some items to all: float32 (len(rows), u); exactly 0 to themselves.
+
+        In float32 a squared distance is known to about 1e-7 of the squared lengths, so a distance
+        below 1e-3 of the lengths is not told from 0; no width that matters is near that.
+        """
+        chosen = tuple(b.take(rows) for b in self.blocks)
+        product: Any = 0.0
+        for some, b in zip(chosen, self.blocks, strict=True):
+            part = some.rows.astype(np.float32) @ b.rows.astype(np.float32, copy=False).T
+            if some.of is not None and b.of is not None:
+                part = part[np.ix_(some.of, b.of)]
+            product = part + product
+        squared = (self.norms[rows][:, None] + self.norms[None, :]).astype(np.float32) - 2 * product
+        out: Float32Array = np.sqrt(np.maximum(squared, 0.0))
+        out[np.arange(rows.size), rows] = 0.0
+        return out
+
+
+def distinct_items(
+    contexts: Any, duplicates: IntArray | None = None, clusters: IntArray | None = None
+) -> Distinct:
+    """One item per set of duplicates and clones, that of the first of them.
+
+    contexts : (m, d) or ``Contexts``; duplicates : see ``merge_duplicates``; clusters : int64 (m,),
+    equal label = clones, -1 = a clone of nobody. Raises ComputeError as ``voronoi_weights`` does.
+    """
+    blocks = checked_blocks(contexts)
+    cells, first = joined_cells(merge_duplicates(blocks, duplicates)[0], clusters)
+    kept = tuple(b.take(first) for b in blocks)
+    return Distinct(kept, squared_norms(kept), cells)
+
+
+def each_block(n: int, work: Callable[[slice], Any], workers: int | None) -> list[Any]:
+    """``work`` over blocks of rows, on one BLAS thread each, results in the order of the rows."""
+    blocks = [slice(i, min(i + _ROWS, n)) for i in range(0, n, _ROWS)]
+    n_workers = min(workers or available_workers(), len(blocks))
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(n_workers) as pool:
+        return list(pool.map(work, blocks))

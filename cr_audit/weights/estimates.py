@@ -1,0 +1,405 @@
+"""Weights of alternatives: Voronoi cells ([CR] Definition 4.1) and the simpler schemes beside it.
+
+Every scheme returns a :class:`Weights`, which sums to one and says how far it can be trusted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2
+
+from cr_audit.arrays import FloatArray, IntArray
+from cr_audit.errors import ComputeError
+from cr_audit.weights.contexts import Contexts, points_from_gram
+from cr_audit.weights.sampling import count_hits, plan
+from cr_audit.weights.spaces import (
+    Block,
+    Blocks,
+    Box,
+    Vectors,
+    box_named,
+    box_scores,
+    on_unit_sphere,
+    sphere_scores,
+)
+
+METHODS = ("voronoi", "cluster", "sharing", "uniform")
+
+DEFAULT_PRECISION = 0.1
+DEFAULT_MIN_SAMPLES = 100_000
+DEFAULT_MAX_PRODUCTS = 2.5e11
+
+CAUTIONS: Mapping[str, str] = {
+    "collapsed": "the effective number of items is below 10 % of the items: a few carry the rest",
+    "space-excludes-data": "some items lie outside the space, so their cells say little about them",
+    "equals-uniform": "the weights cannot be told from uniform ones: nothing was corrected",
+    "precision-not-reached": "the sampling budget ended before the stated precision was reached",
+}
+_COLLAPSED_BELOW = 0.1
+_UNIFORM_LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """Weights of ``m`` items and what is known about their error.
+
+    method : "voronoi", "cluster", "sharing" or "uniform"; space : the space, None but for voronoi.
+    weights : float64 (m,), >= 0, sum 1.
+    standard_error : float64 (m,), Monte-Carlo only: sqrt(W (1 - W) / N) / s for an item in a cell
+        of mass W shared by s equal items; 0 where nothing was sampled. On the sphere, where a draw
+        also counts for its mirror image, this is an upper bound (the exact one has 1 - 2W).
+    cells : int64 (m,), which merged cell an item belongs to; hits : int64 (n_cells,), None where
+        nothing was sampled; n_samples : N, 0 where nothing was sampled.
+    precision : the relative error that was asked for; max_relative_error : the one achieved, both
+        for a cell of the average mass 1/n_cells: sqrt((n_cells - 1) / N). Smaller cells are known
+        less well. reached : whether the second is no larger than the first.
+    effective_number : 1 / sum(w^2) of these weights. effective_number_corrected : the same with
+        the Monte-Carlo error taken out of sum(w^2), which sampling makes too large.
+    zero_share : share of the items with weight 0; zero_upper_bound : what the mass of a cell
+        without a hit may still be (95 %): 3 / N, 0 where nothing was sampled.
+    n_cells : distinct items; n_merged : m - n_cells, items merged into an equal earlier one.
+    outside_share : share of the items that lie outside the space.
+    cautions : slugs, the keys of ``CAUTIONS``; settings : what the caller chose.
+    """
+
+    method: str
+    space: str | None
+    weights: FloatArray
+    standard_error: FloatArray
+    cells: IntArray
+    hits: IntArray | None
+    n_samples: int
+    precision: float
+    max_relative_error: float
+    reached: bool
+    effective_number: float
+    effective_number_corrected: float
+    zero_share: float
+    zero_upper_bound: float
+    n_cells: int
+    n_merged: int
+    outside_share: float
+    cautions: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def m(self) -> int:
+        return int(self.weights.shape[0])
+
+    def resample(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """``n`` draws that carry the Monte-Carlo error: float64 (n, m), every row summing to 1.
+
+        The hits are drawn anew from a multinomial with the estimated cell masses, so that a draw
+        has mean ``weights`` and standard deviation ``standard_error``; a cell without a hit stays
+        at 0. Without sampling error every row is ``weights``.
+        """
+        if self.hits is None:
+            return np.tile(self.weights, (n, 1))
+        share = self.hits / self.n_samples
+        drawn = rng.multinomial(self.n_samples, share, size=n) / self.n_samples
+        size = np.bincount(self.cells, minlength=self.n_cells)
+        out: FloatArray = (drawn / size)[:, self.cells]
+        return out
+
+    def masses(self, labels: IntArray, n_groups: int) -> FloatArray:
+        """Weight of each group: float64 (n_groups,); items with label -1 belong to none."""
+        known = labels >= 0
+        return np.bincount(labels[known], weights=self.weights[known], minlength=n_groups).astype(
+            np.float64
+        )
+
+
+def checked_blocks(contexts: Any) -> Blocks:
+    """The coordinates of an (m, d) array or of ``Contexts``, with -0 turned into 0.
+
+    float32 stays float32, anything else becomes float64. Refuses what is empty or not finite.
+    """
+    if isinstance(contexts, Contexts) and contexts.prompts is not None:
+        half = np.float32(math.sqrt(0.5))
+        used, of = np.unique(np.asarray(contexts.prompt_of), return_inverse=True)
+        parts: list[tuple[Vectors, IntArray | None]] = [
+            (contexts.responses * half, None),
+            (contexts.prompts[used] * half, of.astype(np.int64)),
+        ]
+    else:
+        given = contexts.responses if isinstance(contexts, Contexts) else np.asarray(contexts)
+        if given.dtype != np.float32:
+            given = given.astype(np.float64)
+        parts = [(given, None)]
+    for rows, _ in parts:
+        if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] == 0:
+            raise ComputeError(
+                "no-contexts",
+                f"weights need a matrix of at least one context, not one of shape {rows.shape}",
+            )
+        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if bad.size:
+            raise ComputeError(
+                "contexts-not-finite",
+                f"{bad.size} of {rows.shape[0]} vectors hold NaN or infinity, first row {bad[0]}",
+                next_step="check the embedding file or clear the embedding cache",
+            )
+    return tuple(Block(rows + rows.dtype.type(0.0), of) for rows, of in parts)
+
+
+def merge_duplicates(
+    contexts: Blocks | Any, duplicates: IntArray | None
+) -> tuple[IntArray, IntArray]:
+    """Items that are one point: cells int64 (m,) and the first item of each cell int64 (n_cells,).
+
+    Two items are one if their float32 vectors are equal byte for byte or ``duplicates`` (int64
+    (m,), equal label = equal prompt and text; -1 = no label) says so; both relations are closed
+    transitively. Cells are numbered in the order of their first items.
+    """
+    blocks = contexts if isinstance(contexts, tuple) else checked_blocks(contexts)
+    joined = blocks[0].spread(_equal_rows(blocks[0].rows))
+    for b in blocks[1:]:
+        other = b.spread(_equal_rows(b.rows))
+        joined = np.unique(joined * (other.max() + 1) + other, return_inverse=True)[1]
+    return joined_cells(joined, duplicates)
+
+
+def joined_cells(cells: IntArray, *labels: IntArray | None) -> tuple[IntArray, IntArray]:
+    """``cells`` (int64 (m,)) coarsened: items of one cell, or with an equal label >= 0 of one of
+    the ``labels``, are in one cell, transitively. Returned as by ``merge_duplicates``.
+    """
+    for given in labels:
+        if given is None:
+            continue
+        known = np.asarray(given, dtype=np.int64)
+        if known.shape != cells.shape:
+            raise ValueError(f"labels have shape {known.shape}, expected {cells.shape}")
+        cells = _join(cells, known)
+    _, first, inverse = np.unique(cells, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(order.size)
+    return rank[inverse].astype(np.int64), first[order].astype(np.int64)
+
+
+def _equal_rows(rows: Vectors) -> IntArray:
+    """Labels of rows that are equal byte for byte in float32."""
+    same = np.ascontiguousarray(rows.astype(np.float32) + np.float32(0.0))
+    packed = same.view(np.dtype((np.void, same.shape[1] * same.itemsize)))[:, 0]
+    return np.unique(packed, return_inverse=True)[1].astype(np.int64)
+
+
+def _join(a: IntArray, b: IntArray) -> IntArray:
+    """Components of the bipartite graph of the labels a and b (b = -1 is no label)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    known = b >= 0
+    _, b_index = np.unique(b[known], return_inverse=True)
+    n_a, n_b = int(a.max()) + 1, int(b_index.max(initial=-1)) + 1
+    graph = coo_array(
+        (np.ones(int(known.sum()), np.int8), (a[known], n_a + b_index)), shape=(n_a + n_b,) * 2
+    )
+    component = connected_components(graph, directed=False)[1]
+    out: IntArray = component[a].astype(np.int64)
+    return out
+
+
+def voronoi_weights(
+    contexts: Any,
+    *,
+    space: str | Box = "sphere",
+    precision: float = DEFAULT_PRECISION,
+    min_samples: int = DEFAULT_MIN_SAMPLES,
+    max_products: float = DEFAULT_MAX_PRODUCTS,
+    duplicates: IntArray | None = None,
+    normalise: bool = True,
+    workers: int | None = None,
+    rng: np.random.Generator,
+) -> Weights:
+    """w(y) = vol({s in S : |s - y| <= |s - y'| for all y'}) / vol(S), ties split evenly.
+
+    contexts : (m, d), float32 or float64, or ``Contexts``. ``space`` : a name of ``spaces.SPACES``
+    or a ``Box``. N, the number of samples, is the larger of ``min_samples`` and
+    n_cells / precision^2, cut where draws * n_cells * d would exceed ``max_products`` (a count of
+    multiplications, so that the result depends on the input alone; for ``Contexts`` it is
+    draws * (n_cells * d_a + n_prompts * d_q)). ``duplicates`` : see ``merge_duplicates``.
+    ``normalise`` : for the sphere only, scale every context to unit length first (a zero vector
+    stays at the centre). ``workers`` changes the speed and nothing else.
+
+    Source: [CR] Definition 4.1, Appendix I.4 (100,000 samples). Deviations:
+
+    1. Default space: the sphere, P(argmax_y g.y) with g ~ N(0, I), not the unit cube, which does
+       not contain embeddings. One draw g serves two samples, g and -g. With ``normalise=False``
+       the vectors are taken as given; only then does a common shift of all of them not matter.
+    2. Equal items are merged before sampling and share their cell evenly, rather than by ties.
+    3. Contexts are rounded to float32; alternatives closer than about 1e-6 of their length share
+       their common cell arbitrarily (only its sum means anything, [CR] Figure 2).
+
+    Raises ComputeError where there is no context or one is not finite, UsageError for an unknown
+    space, ValueError for settings out of range.
+    """
+    if not (precision > 0 and min_samples >= 1 and max_products > 0):
+        raise ValueError("precision, min_samples and max_products must be positive")
+    blocks = checked_blocks(contexts)
+    on_sphere = isinstance(space, str) and space == "sphere"
+    if on_sphere and normalise:
+        blocks = on_unit_sphere(blocks)
+    cells, first = merge_duplicates(blocks, duplicates)
+    distinct = tuple(b.take(first) for b in blocks)
+    outside = 0.0
+    if on_sphere:
+        scores, name = sphere_scores(distinct), "sphere"
+    else:
+        box = space if isinstance(space, Box) else box_named(str(space), blocks)
+        scores, name, outside = box_scores(distinct, box), box.name, box.share_outside(blocks)
+    wanted = max(min_samples, math.ceil(first.size / precision**2))
+    schedule = plan(scores, wanted, max_products)
+    hits = count_hits(scores, schedule, workers=workers, rng=rng)
+    return weights_from_hits(
+        hits,
+        cells,
+        space=name,
+        precision=precision,
+        outside=outside,
+        settings={
+            "space": name,
+            "precision": precision,
+            "min_samples": min_samples,
+            "max_products": max_products,
+            "normalise": on_sphere and normalise,
+        },
+    )
+
+
+def weights_from_hits(
+    hits: IntArray,
+    cells: IntArray,
+    *,
+    space: str,
+    precision: float,
+    outside: float,
+    settings: Mapping[str, Any],
+) -> Weights:
+    """hits : int64 (n_cells,), samples in each cell; cells : int64 (m,)."""
+    m, u, n = cells.shape[0], hits.shape[0], int(hits.sum())
+    size = np.bincount(cells, minlength=u)
+    mass = hits / n
+    weights = (mass / size)[cells]
+    error = np.sqrt(mass * (1 - mass) / n) / size
+    achieved = math.sqrt((u - 1) / n)
+    # E[h (h - 1)] = N (N - 1) W^2 for independent draws; mirrored pairs have N (N - 2) W^2.
+    pairs = n * (n - (2 if space == "sphere" and u > 1 else 1))
+    squares = float(np.sum(hits * (hits - 1.0) / size)) / pairs if pairs > 0 and u > 1 else 1.0 / m
+    corrected = float(np.clip(1.0 / squares, 1.0, m)) if squares > 0 else float(m)
+    expected = n * size / m
+    statistic = float(np.sum((hits - expected) ** 2 / expected))
+    cautions = {
+        "collapsed": corrected < _COLLAPSED_BELOW * m,
+        "space-excludes-data": outside > 0,
+        "equals-uniform": m > 1 and (u == 1 or statistic <= float(chi2.ppf(_UNIFORM_LEVEL, u - 1))),
+        "precision-not-reached": achieved > precision,
+    }
+    return Weights(
+        method="voronoi",
+        space=space,
+        weights=weights,
+        standard_error=error[cells],
+        cells=cells,
+        hits=hits,
+        n_samples=n,
+        precision=precision,
+        max_relative_error=achieved,
+        reached=achieved <= precision,
+        effective_number=1.0 / float(np.sum(weights**2)),
+        effective_number_corrected=corrected,
+        zero_share=float(np.mean(weights == 0)),
+        zero_upper_bound=3.0 / n,
+        n_cells=u,
+        n_merged=m - u,
+        outside_share=outside,
+        cautions=tuple(slug for slug, holds in cautions.items() if holds),
+        settings=settings,
+    )
+
+
+def weights_from_gram(
+    gram: FloatArray,
+    *,
+    precision: float = DEFAULT_PRECISION,
+    min_samples: int = DEFAULT_MIN_SAMPLES,
+    max_products: float = DEFAULT_MAX_PRODUCTS,
+    workers: int | None = None,
+    rng: np.random.Generator,
+) -> Weights:
+    """Voronoi weights on the sphere of items known by their inner products, e.g. models.
+
+    gram : float64 (k, k), positive semi-definite (``contexts.model_gram``); it is factorised and
+    handed to ``voronoi_weights``, whose settings these are.
+    """
+    points, duplicates = points_from_gram(gram)
+    return voronoi_weights(
+        points,
+        precision=precision,
+        min_samples=min_samples,
+        max_products=max_products,
+        duplicates=duplicates,
+        workers=workers,
+        rng=rng,
+    )
+
+
+def known_weights(
+    method: str, values: FloatArray, cells: IntArray, settings: Mapping[str, Any]
+) -> Weights:
+    """Weights without sampling error, from unnormalised ``values`` >= 0 (m,)."""
+    weights = values / values.sum()
+    m = weights.shape[0]
+    n_cells = int(cells.max()) + 1
+    effective = 1.0 / float(np.sum(weights**2))
+    uniform = m > 1 and float(np.abs(weights - 1.0 / m).max()) <= 1e-9 / m
+    cautions = {"collapsed": effective < _COLLAPSED_BELOW * m, "equals-uniform": uniform}
+    return Weights(
+        method=method,
+        space=None,
+        weights=weights,
+        standard_error=np.zeros(m),
+        cells=cells,
+        hits=None,
+        n_samples=0,
+        precision=0.0,
+        max_relative_error=0.0,
+        reached=True,
+        effective_number=effective,
+        effective_number_corrected=effective,
+        zero_share=float(np.mean(weights == 0)),
+        zero_upper_bound=0.0,
+        n_cells=n_cells,
+        n_merged=m - n_cells,
+        outside_share=0.0,
+        cautions=tuple(slug for slug, holds in cautions.items() if holds),
+        settings=settings,
+    )
+
+
+def uniform_weights(m: int) -> Weights:
+    """1 / m each: the standard fit."""
+    if m < 1:
+        raise ComputeError("no-contexts", "weights need at least one item")
+    return known_weights("uniform", np.ones(m), np.arange(m, dtype=np.int64), {})
+
+
+def cluster_weights(labels: IntArray) -> Weights:
+    """w(x) = 1 / (number of clusters * size of x's cluster); a label of -1 is a cluster of one.
+
+    labels : int64 (m,). Source: the simplest of the alternatives that [CR] section 6 asks about.
+    """
+    given = np.asarray(labels, dtype=np.int64)
+    if given.ndim != 1 or given.size == 0:
+        raise ComputeError("no-contexts", "weights need at least one item")
+    alone = given < 0
+    own = np.where(alone, given.max(initial=-1) + 1 + np.cumsum(alone), given)
+    _, cells, size = np.unique(own, return_inverse=True, return_counts=True)
+    return known_weights(
+        "cluster", 1.0 / size[cells], np.arange(given.size), {"n_clusters": int(size.size)}
+    )

@@ -1,0 +1,149 @@
+"""Monte-Carlo sizes of Voronoi cells: a matrix product, an argmax, a count; in flat memory.
+
+Same seed, same counts, whatever the number of cores: samples come in blocks of a size that depends
+on the input alone, each with its own random stream, every product runs on one BLAS thread, and the
+blocks' counts are integers, whose sum has no order.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cr_audit.arrays import Float32Array, IntArray
+from cr_audit.weights.spaces import Scores
+
+_BLOCK_CELLS = 1 << 22  # scores held at once by one worker: 16 MiB of float32
+_TILE = 1 << 15  # alternatives scored at once
+
+
+def available_workers() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return max(1, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many products (draws of s), in blocks of how many rows, and the samples they yield."""
+
+    n_products: int
+    rows: int
+    n_samples: int
+
+    @property
+    def n_blocks(self) -> int:
+        return -(-self.n_products // self.rows)
+
+
+def plan(scores: Scores, wanted_samples: int, max_products: float) -> Plan:
+    """Blocks for ``wanted_samples``, cut so that draws * cost stays within ``max_products``.
+
+    At least one full draw is made whatever the budget. Depends on shapes alone, never on time.
+    """
+    per_product = 2 if scores.symmetric else 1
+    wanted = -(-wanted_samples // per_product)
+    affordable = int(max_products // max(1, scores.cost))
+    n = max(1, min(wanted, affordable))
+    return Plan(n_products=n, rows=min(block_rows(scores), n), n_samples=n * per_product)
+
+
+def block_rows(scores: Scores) -> int:
+    """Draws per block, each block with a random stream of its own."""
+    widest = max(min(scores.n_points, _TILE), scores.n_coordinates)
+    return int(np.clip(_BLOCK_CELLS // widest, 128, 8192))
+
+
+def count_hits(
+    scores: Scores, schedule: Plan, *, workers: int | None, rng: np.random.Generator
+) -> IntArray:
+    """How many samples fall into each cell: int64 (u,), summing to ``schedule.n_samples``.
+
+    Memory: the directions plus, per worker, one block of samples and two of scores (16 MiB each).
+    """
+    u = scores.n_points
+    if u == 1:
+        return np.array([schedule.n_samples], dtype=np.int64)
+    root = np.random.SeedSequence([int(x) for x in rng.integers(0, 1 << 32, size=4)])
+    n_workers = min(workers or available_workers(), schedule.n_blocks)
+    with threadpool_limits(limits=1, user_api="blas"):
+        if n_workers == 1:
+            return _count_blocks(scores, schedule, root, 0, 1)
+        with ThreadPoolExecutor(n_workers) as pool:
+            parts = pool.map(
+                lambda first: _count_blocks(scores, schedule, root, first, n_workers),
+                range(n_workers),
+            )
+            total: IntArray = np.sum(list(parts), axis=0, dtype=np.int64)
+            return total
+
+
+def _count_blocks(
+    scores: Scores, schedule: Plan, root: np.random.SeedSequence, first: int, step: int
+) -> IntArray:
+    """Blocks first, first + step, ...: the share of one worker, with its own buffers."""
+    u, k = scores.n_points, scores.n_coordinates
+    total = np.zeros(u, dtype=np.int64)
+    draws = np.empty((schedule.rows, k), dtype=np.float32)
+    values = np.empty(schedule.rows * min(u, _TILE), dtype=np.float32)
+    for block in range(first, schedule.n_blocks, step):
+        stream = np.random.SeedSequence(root.entropy, spawn_key=(block,))
+        generator = np.random.Generator(np.random.SFC64(stream))
+        n = min(schedule.rows, schedule.n_products - block * schedule.rows)
+        here = draws[:n]
+        if scores.gaussian:
+            generator.standard_normal(out=here, dtype=np.float32)
+        else:
+            generator.random(out=here, dtype=np.float32)
+            here -= np.float32(0.5)
+        for winners in _winners(scores, here, values):
+            total += np.bincount(winners, minlength=u)
+    return total
+
+
+def _winners(scores: Scores, draws: Float32Array, values: Float32Array) -> list[IntArray]:
+    """The nearest alternative of each draw and, for symmetric spaces, of its mirror image.
+
+    Alternatives are scored tile by tile, so that memory does not grow with their number.
+    """
+    n, u = draws.shape[0], scores.n_points
+    shared, start = [], 0
+    for b in scores.directions:
+        k = slice(start, start := start + b.rows.shape[1])
+        if b.of is None:
+            own, own_draws = b.rows, draws[:, k]
+        else:
+            shared.append((draws[:, k] @ b.rows.T, b.of))
+    best: list[tuple[IntArray, Float32Array]] = []
+    for first in range(0, u, _TILE):
+        width = min(_TILE, u - first)
+        tile = values[: n * width].reshape(n, width)
+        np.matmul(own_draws, own[first : first + width].T, out=tile)
+        for per_row, of in shared:
+            tile += np.take(per_row, of[first : first + width], axis=1)
+        if scores.offsets is not None:
+            tile += scores.offsets[first : first + width]
+        found = [_extreme(tile, tile.argmax(axis=1), first, 1.0)]
+        if scores.symmetric:
+            found.append(_extreme(tile, tile.argmin(axis=1), first, -1.0))
+        best = [_better(a, b) for a, b in zip(best, found, strict=True)] if best else found
+    return [index for index, _ in best]
+
+
+def _extreme(
+    tile: Float32Array, index: IntArray, start: int, sign: float
+) -> tuple[IntArray, Float32Array]:
+    value = np.take_along_axis(tile, index[:, None], axis=1)[:, 0] * np.float32(sign)
+    return index + start, value
+
+
+def _better(
+    a: tuple[IntArray, Float32Array], b: tuple[IntArray, Float32Array]
+) -> tuple[IntArray, Float32Array]:
+    later = b[1] > a[1]
+    return np.where(later, b[0], a[0]), np.where(later, b[1], a[1])

@@ -1,0 +1,1 @@
+"""The weighting schemes, one file each."""

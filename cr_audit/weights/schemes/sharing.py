@@ -1,0 +1,132 @@
+"""Weights by soft neighbour counts.
+
+w(x) is proportional to 1 / (1 + s sum_j K(d(x, j))), K(d) = max(0, 1 - d / width): an item shares
+its vote with everything near it. Clones count as one item, so the neighbourhood answers only for
+what is alike without being a copy. The width is found from the data (``sharing_width``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cr_audit.arrays import FloatArray, IntArray
+from cr_audit.weights.distinct import Distinct, distinct_items, each_block
+from cr_audit.weights.estimates import Weights, known_weights
+from cr_audit.weights.schemes.sharing_width import WidthSearch, find_width
+
+NOT_WORTH, WORTH = 0.25, 0.4
+"""What a width takes away of the effect of multiplied regions, for each part of the effective
+number that it costs: at NOT_WORTH and below neighbours do not count, at WORTH and above in full, in
+between in proportion, so that a little more data never turns neighbours on or off. Topics that are
+there give 0.33 and more, data without any 0.26 and less, and there weighted fits predict worse than
+standard ones (benchmarks/README.md, "Case study" and "Schemes on real data")."""
+
+
+def worth(expected_shift: float, effective_share: float) -> float:
+    """How much neighbours count: 0 up to NOT_WORTH, 1 from WORTH on, of gain / cost.
+
+    gain = 1 - expected_shift, of the width found, see ``WidthSearch``; cost = 1 - effective_share,
+    effective number of the distinct items under the weights at that width, as a share of them.
+    """
+    gain, cost = 1.0 - expected_shift, 1.0 - effective_share
+    if gain <= 0.0 or cost <= 0.0:
+        return float(gain > 0.0)
+    return float(np.clip((gain / cost - NOT_WORTH) / (WORTH - NOT_WORTH), 0.0, 1.0))
+
+
+def sharing_weights(
+    contexts: Any,
+    *,
+    width: float | None = None,
+    strength: float = 1.0,
+    duplicates: IntArray | None = None,
+    clusters: IntArray | None = None,
+    workers: int | None = None,
+    rng: np.random.Generator | None = None,
+) -> Weights:
+    """w(x) = (1 / D(x)) / sum_y 1 / D(y), D(x) = 1 + s sum_j max(0, 1 - d(x, j) / width).
+
+    The inner sum is over all distinct items j but x; s is the ``strength``, 0 to 1. Items that are
+    equal (``duplicates``, see ``merge_duplicates``) or clones of each other (``clusters``, int64
+    (m,), equal label = clones; -1 = a clone of nobody) are one item, that of the first of them,
+    and share its weight evenly: adding a clone to a cluster moves nobody else. contexts : (m, d)
+    or ``Contexts``; d is the Euclidean distance. ``width`` 0: D = 1, only clones share. ``width``
+    None: ``find_width``, which needs ``rng``, and the strength that what it finds is ``worth``;
+    width 0 where that is nothing. The settings of the result echo the width and strength used, and
+    where they were searched for the width found, the shift that the search expects of it and the
+    effective share that it leaves, both at strength 1.
+
+    Cost: m^2 d / 2 multiplications per core; memory: the contexts and 256 x m floats per worker.
+    Source: [CR] section 6 asks for such schemes. Deviation from [CR]: none of its theorems is about
+    this one; moving an item by eps changes D of any other by s eps / width at most.
+    Raises ComputeError as ``voronoi_weights`` does, ValueError for a negative width.
+    """
+    items = distinct_items(contexts, duplicates, clusters)
+    if width is not None:
+        settings = {"width": width, "strength": strength, "width_found": False}
+        return _shared(items, _densities(items, width, workers), settings)
+    if rng is None:
+        raise ValueError("a width can be found only with rng")
+    return sharing_weights_within([items], workers=workers, rng=rng)[0]
+
+
+def sharing_weights_within(
+    sets: Sequence[Distinct], *, workers: int | None = None, rng: np.random.Generator
+) -> list[Weights]:
+    """``sharing_weights`` of sets of items that do not see each other, at one width and strength,
+    found over all of them."""
+    search = find_width(sets, workers=workers, rng=rng)
+    densities = [_densities(s, search.width, workers) for s in sets]
+    several = [effective_share(d) for d in densities if d.size > 1]
+    settings = {"width_found": True} | _decided(search, several)
+    return [_shared(s, d, settings) for s, d in zip(sets, densities, strict=True)]
+
+
+def _decided(search: WidthSearch, effective: Sequence[float]) -> dict[str, Any]:
+    """The settings that follow from a search: the width found and how much neighbours within it
+    count, or 0 and 0 where that is not worth it, or where there was nothing to search.
+
+    effective : effective share under the width found, of every set of items that it was found for.
+    """
+    if search.widths.size == 1:
+        return {"width": 0.0, "strength": 0.0}
+    shift = float(search.shifts[np.flatnonzero(search.widths == search.width)[0]])
+    share = float(np.mean(effective))
+    strength = worth(shift, share)
+    return {
+        "width": search.width if strength > 0 else 0.0,
+        "strength": strength,
+        "width_searched": search.width,
+        "expected_shift": shift,
+        "effective_share": share,
+    }
+
+
+def effective_share(density: FloatArray) -> float:
+    """(sum v)^2 / (n sum v^2) of v = 1 / density: 1 where all are equal, else below."""
+    v = 1.0 / density
+    return float(v.sum() ** 2 / (v.size * np.sum(v**2)))
+
+
+def _densities(items: Distinct, width: float, workers: int | None) -> FloatArray:
+    """D at strength 1 of every distinct item: float64 (u,), at least 1."""
+    if width == 0:
+        return np.ones(items.n)
+    if not width > 0:
+        raise ValueError(f"the width must not be negative, as {width} is")
+    inverse = np.float32(1 / width)
+
+    def density(rows: slice) -> FloatArray:
+        d = items.distances(np.arange(rows.start, rows.stop))
+        out: FloatArray = np.maximum(1 - d * inverse, np.float32(0)).sum(axis=1, dtype=np.float64)
+        return out
+
+    return np.concatenate(each_block(items.n, density, workers))
+
+
+def _shared(items: Distinct, density: FloatArray, settings: dict[str, Any]) -> Weights:
+    share = 1.0 / ((1.0 + settings["strength"] * (density - 1.0)) * np.bincount(items.cells))
+    return known_weights("sharing", share[items.cells], items.cells, settings)
