@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from cr_audit.arrays import IntArray
+from cr_audit.arrays import BoolArray, IntArray
 from cr_audit.clones.added import GrowingIndex, TextSets, UnitSets, joined
 from cr_audit.clones.clusters import SetIndex
 from cr_audit.clones.find import CloneReport, find_clones
-from cr_audit.clones.noise import NoisePairs, noise_pairs
+from cr_audit.clones.noise import Forms, NoisePairs, noise_pairs
 from cr_audit.clones.overlay import overlaid
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.clones.searches import AllPairs, Units, outside_balls
@@ -146,11 +146,11 @@ class AddedPairs:
         """Known pairs of groups that no text was added to, and all pairs of the others."""
         known, free = self._known.noise, outside_balls(pairs)
         if pairs.balls or self._known.answered.balls:
-            return noise_pairs(texts, self._shingles, units.text, units.group, free)
+            return self._searched(texts, units, free)
         old = np.zeros(units.group.size, bool)
         old[place[place >= 0]] = True
         changed = np.isin(units.group, np.unique(units.group[~old]))
-        new = noise_pairs(texts, self._shingles, units.text, units.group, changed)
+        new = self._searched(texts, units, changed)
         a, b = place[known.first], place[known.second]
         stay = (a >= 0) & (b >= 0)
         stay[stay] &= ~changed[a[stay]]
@@ -163,6 +163,13 @@ class AddedPairs:
             np.concatenate([known.distance[stay], new.distance])[order],
             np.concatenate([known.measure[stay], new.measure])[order],
         )
+
+    def _searched(self, texts: list[str], units: Units, active: BoolArray) -> NoisePairs:
+        some = np.unique(units.text[active])
+        forms = Forms.of([texts[i] for i in some.tolist()], self._shingles.some(some))
+        place = np.zeros(len(texts), np.int64)
+        place[some] = np.arange(some.size)
+        return noise_pairs(forms, place[units.text], units.group, active)
 
     def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
         sets = TextSets(self._shingles)

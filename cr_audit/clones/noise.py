@@ -45,7 +45,7 @@ from rapidfuzz.process import cpdist
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.pairs import ROUNDING, TextIndex, text_pairs
-from cr_audit.clones.rendered import hidden_share
+from cr_audit.clones.rendered import rendered_with_hidden_share
 from cr_audit.clones.shingles import (
     CharClasses,
     Shingles,
@@ -61,6 +61,7 @@ Codes = NDArray[np.uint32]
 Kinds = NDArray[np.uint8]
 MIN_LETTERS, MAX_LETTERS = 40, 512
 MIN_WORDS, MAX_WORDS = 16, 512
+MIN_DIFFERENT = 8
 LETTERS_FLOOR = 0.66
 LETTERS_BASE, LETTERS_SLOPE = 0.5, 0.75
 SAME_WORDS, SAME_SEQUENCE, PART = 0.8, 0.78, 0.92
@@ -70,16 +71,19 @@ MIN_HIDDEN = 0.02
 MAX_WORK = 5e7
 NEAR, CLOSEST = 0.4, 0.1
 """Where the thresholds of all measures fall on the distance, and full agreement."""
-_SKETCH, _SHARED, _MIN_SHARED = 64, 0.18, 3
+_SKETCH, _MIN_SHARED = 64, 3
+_SHARED = (0.18, 0.18, 0.6, 0.18)
 _GRAM, _INITIALS = 5, 3
-_SKETCHED = 4096
+_LEAST_SAME, _LEAST_PART = 0.4, 0.75
+"""Of the words without their order: less than this, and the slower look at the order is spared."""
+_SKETCHED = 2048
 _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_CODES = np.array([ord(c) for c in "013457@$!|"], np.uint32)
 _LEET_TO = np.array([ord(c) for c in "oieastasil"], np.uint32)
 _MIN_LEET = 3
-_LETTER, _DIGIT = re.compile(r"[^\W\d_]"), re.compile(r"\d")
+_LETTER = re.compile(r"[^\W\d_]")
 _LEET_INSIDE = re.compile(r"[013457@$!|](?<=[^\W\d_].)(?=[^\W\d_])")
-_NUMBER = re.compile(r"(?<![^\W_])\d+(?![^\W_])")
+_NUMBER = re.compile(r"[0-9](?<![^\W_].)[0-9]*(?![^\W_])")
 _ASCII_LETTERS = {c: None for c in range(128) if not chr(c).isalpha()}
 _BLOCK_CANDIDATES, _VERIFIED_AT_ONCE = 2_000_000, 200_000
 _OTHER, _GAP, _SPELLS = 0, 1, 2
@@ -122,8 +126,9 @@ class _Texts:
         self.place[rows] = np.arange(rows.size)
         some = [forms[i] for i in rows.tolist()]
         self.index = TextIndex(shingles.some(rows))
-        self.words = TextIndex(Shingles.of(some, form=str, pairs=False))
-        self.sequence = _as_letters(some)
+        hashes, text = words_in_order(some, form=str)
+        self.words = TextIndex(Shingles.of_hashes(hashes, text, rows.size))
+        self.sequence = _as_letters(hashes, text, rows.size)
         self.n_words = np.array([len(s) for s in self.sequence])
         heads = [f[: 2 * MAX_LETTERS] for f in some]
         self.letters = [_letters(h) for h in heads]
@@ -132,10 +137,11 @@ class _Texts:
             for h, t in zip(heads, self.letters, strict=True)
         ]
         plain = [_NUMBER.sub(" ", h) for h in heads]
-        self.head_words = TextIndex(Shingles.of(plain, form=str, pairs=False))
-        self.head_sequence = _as_letters(plain)
+        hashes, text = words_in_order(plain, form=str)
+        self.head_words = TextIndex(Shingles.of_hashes(hashes, text, rows.size))
+        self.head_sequence = _as_letters(hashes, text, rows.size)
         n = np.array([max(len(s), len(t)) for s, t in zip(self.letters, self.leet, strict=True)])
-        digits = np.array([len(_DIGIT.findall(h)) for h in heads])
+        digits = np.array([sum(map(h.count, "0123456789")) for h in heads])
         self.spelled = (n >= MIN_LETTERS) & (n >= digits)
 
 
@@ -150,26 +156,25 @@ def _read_as_letters(head: str) -> str:
     return " ".join(w.translate(_LEET) if _LETTER.search(w) else w for w in head.split())
 
 
-def _as_letters(texts: Sequence[str]) -> list[str]:
-    """Each folded text's words in order, a character a word (of a million: two seldom meet)."""
-    hashes, text = words_in_order(texts, form=str)
+def _as_letters(hashes: UInt64Array, text: IntArray, n: int) -> list[str]:
+    """Each text's words in order, a character a word (of a million: two seldom meet)."""
     codes = (hashes % np.uint64(0xF0000)).astype("<u4") + np.uint32(0x10000)
-    ends = np.searchsorted(text, np.arange(len(texts) + 1))
+    ends = np.searchsorted(text, np.arange(n + 1))
     spans = zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
     return [codes[a : min(b, a + MAX_WORDS)].tobytes().decode("utf-32-le") for a, b in spans]
 
 
 def measured(
-    forms: Sequence[str], shingles: Shingles, first: IntArray, second: IntArray
+    seen: Sequence[str], shingles: Shingles, first: IntArray, second: IntArray
 ) -> tuple[FloatArray, IntArray]:
     """The smallest distance by the measures but "written", float64 (k,), and which gave it.
 
-    forms : the folded texts; shingles : their sets. inf where no measure has something to say.
+    seen : texts in ``folded`` form; shingles : their sets. inf where no measure says anything.
     """
     if first.size == 0:
         return np.empty(0), np.empty(0, np.int64)
     rows = np.unique(np.concatenate([first, second]))
-    made = _Texts(forms, shingles, rows)
+    made = _Texts(seen, shingles, rows)
     a, b = made.place[first], made.place[second]
     all_of = (_by_letters, _by_order, _by_sequence, _by_part)
     distances = np.full((len(all_of), a.size), np.inf)
@@ -231,12 +236,17 @@ def _by_letters(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatA
 
 
 def _by_order(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArray:
-    return _scaled(same, SAME_WORDS)
+    out = _scaled(same, SAME_WORDS)
+    out[np.minimum(t.words.sizes[a], t.words.sizes[b]) < MIN_DIFFERENT] = np.inf
+    return out
 
 
 def _by_sequence(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArray:
-    out = _scaled(_ratio(t.sequence, t.sequence, a, b, SAME_SEQUENCE), SAME_SEQUENCE)
-    out[np.minimum(t.n_words[a], t.n_words[b]) < MIN_WORDS] = np.inf
+    out = np.full(a.size, np.inf)
+    short = np.minimum(t.n_words[a], t.n_words[b])
+    at = np.flatnonzero((short >= MIN_WORDS) & (same >= _LEAST_SAME))
+    r = _ratio(t.sequence, t.sequence, a[at], b[at], SAME_SEQUENCE)
+    out[at] = _scaled(r, SAME_SEQUENCE)
     return out
 
 
@@ -247,7 +257,13 @@ def _by_part(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArra
     share = j * (size_a + size_b) / (1.0 + j) / np.maximum(small, 1)
     share[(small < MIN_PART) | (large > MAX_TIMES * small)] = 0.0
     short, long = np.minimum(t.n_words[a], t.n_words[b]), np.maximum(t.n_words[a], t.n_words[b])
-    at = np.flatnonzero((short >= MIN_WORDS) & (long <= MAX_TIMES * short))
+    kinds_a, kinds_b = t.words.sizes[a], t.words.sizes[b]
+    in_both = same * (kinds_a + kinds_b) / (1.0 + same)
+    at = np.flatnonzero(
+        (short >= MIN_WORDS)
+        & (long <= MAX_TIMES * short)
+        & (in_both >= _LEAST_PART * np.minimum(kinds_a, kinds_b))
+    )
     common = _ratio(t.sequence, t.sequence, a[at], b[at], 0.0, LCSseq.similarity)
     share[at] = np.maximum(share[at], common / short[at])
     return _scaled(share, PART)
@@ -255,9 +271,9 @@ def _by_part(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArra
 
 def sketches(forms: Sequence[str]) -> tuple[Shingles, ...]:
     """Of folded texts: the ``_SKETCH`` smallest hashes of each text's triples of initials, of its
-    pairs of words with the letters of each in any order, and of its runs of five letters; where
-    digits stand inside words, of what they spell as letters too."""
-    found: tuple[list[tuple[UInt64Array, IntArray]], ...] = ([], [], [])
+    pairs of words with the letters of each in any order, of such words alone, and of its runs of
+    five letters; where digits stand inside words, of what they spell as letters too."""
+    found: tuple[list[tuple[UInt64Array, IntArray]], ...] = ([], [], [], [])
     for first, block in blocks(forms, _start):
         codes = np.frombuffer("\n".join(block).encode("utf-32-le", "surrogatepass"), "<u4")
         lengths = np.fromiter((len(t) + 1 for t in block), np.int64, len(block))
@@ -315,6 +331,7 @@ def _features(
     return (
         _runs(chars[begins], text[begins], _INITIALS),
         _runs(bags, text[begins], 2),
+        _runs(bags, text[begins], 1),
         _runs(chars, text, _GRAM),
     )
 
@@ -337,17 +354,17 @@ def _smallest(hashes: UInt64Array, text: IntArray, n: int) -> tuple[UInt64Array,
     part = np.minimum(3.0 * _SKETCH / np.maximum(np.bincount(text, minlength=n), 1), 1.0)
     low = hashes <= (part * (2.0**64 - 2.0**12)).astype(np.uint64)[text]
     hashes, text = hashes[low], text[low]
-    order = np.lexsort((hashes, text))
-    hashes, text = hashes[order], text[order]
-    new = np.ones(hashes.size, bool)
-    new[1:] = (hashes[1:] != hashes[:-1]) | (text[1:] != text[:-1])
-    hashes, text = hashes[new], text[new]
+    entries = (text.astype(np.uint64) << np.uint64(40)) | (hashes >> np.uint64(24))
+    entries.sort()
+    entries = entries[np.append(True, entries[1:] != entries[:-1])[: entries.size]]
+    text = (entries >> np.uint64(40)).astype(np.int64)
     rank = np.arange(text.size) - np.searchsorted(text, np.arange(n))[text]
-    return hashes[rank < _SKETCH], text[rank < _SKETCH]
+    kept = rank < _SKETCH
+    return mixed(entries[kept] & np.uint64(2**40 - 1)), text[kept]
 
 
-def _sharing(sets: Shingles) -> tuple[IntArray, IntArray]:
-    """Pairs first < second that share ``_SHARED`` of the smaller sketch."""
+def _sharing(sets: Shingles, share: float) -> tuple[IntArray, IntArray]:
+    """Pairs first < second that share so much of the smaller sketch."""
     index = sets.matrix()
     frequency = np.bincount(index.indices, minlength=index.shape[1]).astype(np.float64)
     order = np.argsort(frequency, kind="stable")
@@ -362,7 +379,7 @@ def _sharing(sets: Shingles) -> tuple[IntArray, IntArray]:
     work = np.concatenate([[0], np.cumsum(index @ frequency)])
     n, lo = index.shape[0], 0
     found: list[tuple[IntArray, IntArray]] = []
-    least = np.maximum(_MIN_SHARED, np.ceil(_SHARED * sets.sizes))
+    least = np.maximum(_MIN_SHARED, np.ceil(share * sets.sizes))
     while lo < n:
         hi = int(np.searchsorted(work, work[lo] + _BLOCK_CANDIDATES, side="right")) - 1
         hi = min(max(hi, lo + 1), n)
@@ -378,37 +395,45 @@ def _sharing(sets: Shingles) -> tuple[IntArray, IntArray]:
     )
 
 
-def noise_pairs(
-    texts: Sequence[str],
-    shingles: Shingles,
-    text: IntArray,
-    group: IntArray,
-    active: BoolArray,
-) -> NoisePairs:
+@dataclass(frozen=True, slots=True, eq=False)
+class Forms:
+    """Distinct canonical texts and how they are compared. folded : as a reader sees them, without
+    case; shingles : their sets; hidden : float64 (n,), see ``rendered.hidden_share``."""
+
+    texts: Sequence[str]
+    folded: list[str]
+    shingles: Shingles
+    hidden: FloatArray
+
+    @classmethod
+    def of(cls, texts: Sequence[str], shingles: Shingles | None = None) -> Forms:
+        """shingles : where they are known already."""
+        seen, hidden = rendered_with_hidden_share(texts)
+        forms = [t.casefold() for t in seen]
+        return cls(texts, forms, shingles or Shingles.of(forms, form=str), hidden)
+
+
+def noise_pairs(forms: Forms, text: IntArray, group: IntArray, active: BoolArray) -> NoisePairs:
     """Pairs of units of one group that one of the measures calls near.
 
-    texts : distinct canonical texts; shingles : their sets. text, group : int64 (units,), of each
-    unit (a distinct text in a group). active : bool (units,), which are searched. Memory is linear
-    in the sketches and in the candidates. Distances are at most NEAR.
+    text, group : int64 (units,), of each unit (a distinct text in a group). active : bool (units,),
+    which are searched. Memory is linear in the sketches and in the candidates. Distances are at
+    most NEAR.
     """
-    several = np.bincount(group[active] + 1, minlength=1) > 1
-    units = np.flatnonzero(active & np.append(several, False)[np.minimum(group + 1, several.size)])
+    several = np.append(np.bincount(group[active] + 1, minlength=1) > 1, False)
+    units = np.flatnonzero(active & several[np.minimum(group + 1, several.size - 1)])
     used, place = np.unique(text[units], return_inverse=True)
-    some = [texts[i] for i in used.tolist()]
-    forms = [folded(t) for t in some]
-    salt = group[units] + 1
-    n = units.size
+    seen = [forms.folded[i] for i in used.tolist()]
+    salt, n = group[units] + 1, units.size
     keys: list[IntArray] = []
-    for sets in sketches(forms):
-        a, b = _sharing(sets.within(place, salt))
+    for sets, share in zip(sketches(seen), _SHARED, strict=True):
+        a, b = _sharing(sets.within(place, salt), share)
         keys.append(a * n + b)
-    words = TextIndex(Shingles.of(forms, form=str, pairs=False).within(place, salt))
-    same = text_pairs(words, 1.0 - SAME_WORDS)
-    keys.append(same.first * n + same.second)
     key = np.unique(np.concatenate(keys))
     first, second = key // max(n, 1), key % max(n, 1)
-    distance, measure = measured(forms, shingles.some(used), place[first], place[second])
-    a, b, d = _by_writing(some, place, salt)
+    distance, measure = measured(seen, forms.shingles.some(used), place[first], place[second])
+    written = [forms.texts[i] for i in used.tolist()]
+    a, b, d = _by_writing(written, forms.hidden[used] >= MIN_HIDDEN, place, salt)
     first, second = np.concatenate([first, a]), np.concatenate([second, b])
     distance = np.concatenate([distance, d])
     measure = np.concatenate([measure, np.full(d.size, len(MEASURES) - 1)])
@@ -429,10 +454,9 @@ def _nearest(
 
 
 def _by_writing(
-    texts: Sequence[str], text: IntArray, group: IntArray
+    texts: Sequence[str], hides: BoolArray, text: IntArray, group: IntArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Pairs that are near as they are written, in groups where a text hides something."""
-    hides = hidden_share(texts) >= MIN_HIDDEN
     some = np.flatnonzero(np.isin(group, np.unique(group[hides[text]])))
     if not some.size:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
@@ -455,18 +479,20 @@ def letters_agree(texts: Sequence[str], first: IntArray, second: IntArray) -> Fl
 def pair_distances(texts: Sequence[str], first: IntArray, second: IntArray) -> FloatArray:
     """The distance of each pair by which the clone test goes, hubs aside: of words, or of a noise
     measure that calls near what words do not. float64 (k,); 1 for texts too short to compare."""
-    forms = [folded(t) for t in texts]
-    shingles = Shingles.of(forms, form=str)
-    index = TextIndex(shingles)
-    out = index.distances(first, second)
-    out[~(index.comparable[first] & index.comparable[second])] = 1.0
-    noise, _ = measured(forms, shingles, first, second)
-    hides = hidden_share(texts) >= MIN_HIDDEN
+    forms = Forms.of(texts)
+    out = _by_sets(forms.shingles, first, second)
+    noise, _ = measured(forms.folded, forms.shingles, first, second)
+    hides = forms.hidden >= MIN_HIDDEN
     at = np.flatnonzero(hides[first] | hides[second])
-    written = TextIndex(Shingles.of(texts, form=as_written))
-    d = written.distances(first[at], second[at])
-    d[~(written.comparable[first[at]] & written.comparable[second[at]])] = 1.0
-    noise[at] = np.minimum(noise[at], d)
+    written = Shingles.of(texts, form=as_written)
+    noise[at] = np.minimum(noise[at], _by_sets(written, first[at], second[at]))
     take = (out > NEAR + ROUNDING) & (noise <= NEAR + ROUNDING)
     out[take] = noise[take]
     return out
+
+
+def _by_sets(sets: Shingles, first: IntArray, second: IntArray) -> FloatArray:
+    index = TextIndex(sets)
+    d = index.distances(first, second)
+    d[~(index.comparable[first] & index.comparable[second])] = 1.0
+    return d

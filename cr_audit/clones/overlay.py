@@ -1,10 +1,10 @@
 """Distances of words with those that noise measures lay over them, as one index and its pairs.
 
-Where words alone call two units near, their distance stays. Where two units are both near a third,
-their hub, and share ``HUB_SHARE`` of its shingles, or ``HUB_LETTERS`` of their letters in one
-order, their distance is that of the farther one to the hub. Noise falls on each copy anew: two
-copies with a typo in every word differ in two typos a word, and each in one from the original; two
-with a fifth of their words replaced share 0.64 of its words, and each 0.8.
+Where words alone call two units near, their distance stays. A unit with ``MIN_SPOKES`` near ones
+or more is a hub. Where two of these share ``HUB_SHARE`` of its shingles, or ``HUB_LETTERS`` of
+their letters in one order, their distance is that of the farther one to the hub. Noise falls on
+each copy anew: two copies with a typo in every word differ in two typos a word, and each in one
+from the original; two with a fifth of their words replaced share 0.64 of its words, and each 0.8.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from cr_audit.clones.noise import HUB_SHARE, NoisePairs
 from cr_audit.clones.pairs import ROUNDING, TextPairs
 
 HUB_LETTERS = 0.6
+MIN_SPOKES = 3
+"""Two texts near a third one make a chain, which is no cluster; three or more make a cloud."""
 MAX_HUB_PAIRS = 2_000_000
 """Pairs of neighbours of hubs that are looked at; hubs after that, in the order of the rows, join
 nobody."""
@@ -137,7 +139,7 @@ def _neighbours(near: TextPairs) -> tuple[IntArray, IntArray, IntArray, FloatArr
     few = np.cumsum(size * (size - 1) // 2) <= MAX_HUB_PAIRS
     found: list[tuple[IntArray, IntArray]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     for lo, k in zip(start[few].tolist(), size[few].tolist(), strict=True):
-        if k > 1:
+        if k >= MIN_SPOKES:
             i, j = np.triu_indices(k, 1)
             found.append((i + lo, j + lo))
     i, j = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])

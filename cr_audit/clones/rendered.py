@@ -84,7 +84,11 @@ like an ASCII letter is not one."""
 
 def rendered(text: str) -> str:
     """The text as a reader sees it, for comparing. Not escaped: never to be printed or stored."""
-    text = shown(text)
+    return _plain(shown(text))
+
+
+def _plain(text: str) -> str:
+    """Steps 3 and 4."""
     if text.isascii() or not any(map(_folds, set(_NOT_ASCII.findall(text)))):
         return text
     plain = unicodedata.normalize("NFKD", text)
@@ -133,21 +137,25 @@ def hidden_share(texts: Sequence[str]) -> FloatArray:
     Counted in letters, digits and characters that draw nothing: those of the text that are not in
     its ``shown`` form, over all of them. Marks of Markdown are neither. 0 for a text without any.
     """
-    out = np.zeros(len(texts))
+    return rendered_with_hidden_share(texts)[1]
+
+
+def rendered_with_hidden_share(texts: Sequence[str]) -> tuple[list[str], FloatArray]:
+    """``rendered`` and ``hidden_share`` of each text, at the price of the first."""
+    forms, hidden = [], np.zeros(len(texts))
     for i, text in enumerate(texts):
-        if not _may_hide(text) and not _may_be_invisible(text):
-            continue
-        n = _n_counted(text)
-        if n:
-            out[i] = max(0.0, 1.0 - _n_counted(shown(text)) / n)
-    return out
+        seen = shown(text)
+        forms.append(_plain(seen))
+        if seen is not text and (n := _n_counted(text)):
+            hidden[i] = max(0.0, 1.0 - _n_counted(seen) / n)
+    return forms, hidden
 
 
-_COUNTED = re.compile(rf"[^\W_]|[{_IGNORABLE}]")
+_UNCOUNTED = re.compile(rf"(?:[^\w{_IGNORABLE}]|_)+")
 
 
 def _n_counted(text: str) -> int:
-    return len(_COUNTED.findall(text))
+    return len(_UNCOUNTED.sub("", text))
 
 
 def _page(text: str) -> str:

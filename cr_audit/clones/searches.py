@@ -9,7 +9,7 @@ import numpy as np
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.clusters import SetIndex
-from cr_audit.clones.noise import letters_agree, noise_pairs
+from cr_audit.clones.noise import Forms, letters_agree, noise_pairs
 from cr_audit.clones.overlay import Agreement, overlaid
 from cr_audit.clones.pairs import TextIndex, TextPairs, text_pairs
 from cr_audit.clones.shingles import Shingles
@@ -71,12 +71,11 @@ class AllPairs:
     def answered(
         self, texts: list[str], units: Units, radius: float, loose: float
     ) -> tuple[SetIndex, TextPairs]:
-        self.shingles = Shingles.of(texts)
+        forms = Forms.of(texts)
+        self.shingles = forms.shingles
         index = TextIndex(self.shingles.within(units.text, units.group + 1))
         self.by_words = pairs = text_pairs(index, loose, ball_diameter=radius)
-        self.noise = noise_pairs(
-            texts, self.shingles, units.text, units.group, outside_balls(pairs)
-        )
+        self.noise = noise_pairs(forms, units.text, units.group, outside_balls(pairs))
         return overlaid(index, pairs, self.noise, radius, units.letters(texts))
 
     def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
