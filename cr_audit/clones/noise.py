@@ -465,7 +465,7 @@ def _by_writing(
     pairs = text_pairs(TextIndex(written.within(place, group[some])), NEAR)
     a, b = some[pairs.first], some[pairs.second]
     keep = hides[text[a]] | hides[text[b]]
-    return a[keep], b[keep], pairs.distance[keep]
+    return a[keep], b[keep], np.maximum(pairs.distance[keep], CLOSEST)
 
 
 def letters_agree(texts: Sequence[str], first: IntArray, second: IntArray) -> FloatArray:

@@ -71,6 +71,8 @@ def overlaid(
     radius : within it of its hub is what a hub joins. letters : shares of letters that agree.
     """
     by_words = index.distances(noise.first, noise.second)
+    compared = index.comparable[noise.first] & index.comparable[noise.second]
+    by_words[~compared] = np.inf
     closer = (by_words > radius + ROUNDING) & (noise.distance < by_words)
     closer &= noise.distance <= pairs.radius + ROUNDING
     listed = _Listed(pairs.n, noise.first[closer], noise.second[closer], noise.distance[closer])

@@ -26,7 +26,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib import resources
-from itertools import chain
+from itertools import accumulate
 
 import cmarkgfm
 import numpy as np
@@ -54,7 +54,21 @@ _BREAKS = re.compile(
     r"|td|textarea|tfoot|th|thead|tr|ul)\b)",
     re.IGNORECASE,
 )
-_UNSHOWN = "head, script, style, template, noscript, noembed, noframes, iframe, object, [hidden]"
+_TAG = re.compile(r"<(/?)(?!(?:br|hr|img|input|wbr|col|source)\b)[A-Za-z][^<>]*>")
+MAX_DEPTH = 500
+"""Elements nested deeper than this are taken out of their tags: parsing takes time by the square of
+the depth, and no page is written so."""
+_UNSHOWN = (
+    "head",
+    "script",
+    "style",
+    "template",
+    "noscript",
+    "noembed",
+    "noframes",
+    "iframe",
+    "object",
+)
 _UNSHOWN_STYLE = re.compile(
     r"display:none|visibility:(?:hidden|collapse)|(?:font-size|opacity):0(?:\.0*)?(?:[a-z%]*)(?:;|$)"
 )
@@ -164,18 +178,24 @@ def _page(text: str) -> str:
     html = cmarkgfm.markdown_to_html_with_extensions(
         text, options=Options.CMARK_OPT_UNSAFE, extensions=_EXTENSIONS
     )
-    tree = LexborHTMLParser(_BREAKS.sub(" <", html))
+    html = _BREAKS.sub(" <", html)
+    if html.count("<") > MAX_DEPTH and _depth(html) > MAX_DEPTH:
+        html = _TAG.sub(" ", html)
+    tree = LexborHTMLParser(html)
     if tree.root is None:
         return ""
-    for node in chain(tree.css(_UNSHOWN), tree.css("[style]")):
-        style = (node.attributes.get("style") or "").replace(" ", "").lower()
-        if (
-            "hidden" in node.attributes
-            or (node.tag or "") in _UNSHOWN
-            or _UNSHOWN_STYLE.search(style)
-        ):
+    for node in tree.css(", ".join(_UNSHOWN) + ", [hidden]"):
+        node.decompose()
+    for node in tree.css("[style]"):
+        if _UNSHOWN_STYLE.search((node.attributes.get("style") or "").replace(" ", "").lower()):
             node.decompose()
     return tree.root.text(separator="").strip()
+
+
+def _depth(html: str) -> int:
+    """How many tags are open at most, if each that is opened has to be closed."""
+    steps = [-1 if m[1] else 1 for m in _TAG.finditer(html) if not m[0].endswith("/>")]
+    return max(accumulate(steps), default=0)
 
 
 @cache
