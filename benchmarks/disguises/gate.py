@@ -1,7 +1,7 @@
 """Does the gate stop a batch of disguised copies that change the leader?
 
     python -m benchmarks.disguises.gate DATA --out FILE [--sets ukp,sample] [--copies 12]
-        [--disguises NAME,...] [--trials 1] [--mixed] [--quick]
+        [--disguises "NAME;..."] [--trials 1] [--mixed] [--quick]
 
 A trial: a real data set is the baseline. Of one of its answers n copies are made, each disguised
 anew and with all comparisons of the original, so that another answer leads than before. The batch
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", default="ukp,sample")
     parser.add_argument("--copies", default="12")
-    parser.add_argument("--disguises", default=",".join(DISGUISES))
+    parser.add_argument("--disguises", default=";".join(DISGUISES))
     parser.add_argument("--trials", type=int, default=1)
     parser.add_argument("--mixed", action="store_true")
     parser.add_argument("--quick", action="store_true", help="without weights and CR608 to CR612")
@@ -101,7 +101,7 @@ def main() -> None:
     if args.out.exists():
         lines = [json.loads(line) for line in args.out.read_text().splitlines()]
         done = {(r["set"], r["disguise"], r["copies"], r["seed"], r["mixed"]) for r in lines}
-    names = args.disguises.split(",")
+    names = args.disguises.split(";")
     with args.out.open("a") as out:
         for dataset in args.sets.split(","):
             cache = args.cache or Path(tempfile.mkdtemp())

@@ -87,7 +87,7 @@ def test_what_hides_nothing_stays(text: str) -> None:
 
 
 def test_the_page_keeps_code() -> None:
-    text = "Look:\n\n```python\nif a<b: print('<b>')\n```\n\n<!-- x -->and `<i>` here"
+    text = "Look:\n\n```python\nif a<b: print('<b>')\n```\n\n<!-- x -->\n\nand `<i>` here"
     assert "if a<b: print('<b>')" in rendered(text)
     assert "<i>" in rendered(text)
     assert "x" not in rendered(text).replace("text", "")
