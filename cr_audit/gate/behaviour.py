@@ -46,7 +46,8 @@ LEVELS = (1.0, 0.9, 0.8)
 """Shares of common opponents on which two items agree that are called alike. Copies with their
 votes agree on all; answers that are next to each other on many."""
 MIN_KNOWN = 3
-"""Results of the baseline against an opponent; with fewer, those of the batch count as well."""
+"""Results of the baseline against an opponent, for a result against it to count: what only the
+batch knows, a prompt of its own for instance, changes nobody's place in the baseline."""
 MIN_BASELINE = 20
 """Items of the baseline that must be there to compare with."""
 SHARPNESS = np.geomspace(0.25, 8.0, 21)
@@ -147,8 +148,6 @@ class _Cells:
         # Against each opponent, by the items of the baseline.
         of = self.opponent[old]
         self.sum, self.count = _total(of, n_opponents, known), _total(of, n_opponents)
-        self.sum_all = _total(self.opponent, n_opponents, self.result)
-        self.count_all = _total(self.opponent, n_opponents)
         self.old = old
         self.sharpness = self._likeliest(won, met)
 
@@ -190,6 +189,7 @@ def _agreements(cells: _Cells) -> _Pairs:
     total = np.cumsum(degree[by_degree] * (degree[by_degree] - 1) // 2)
     used = np.zeros(degree.size, np.bool_)
     used[by_degree[total <= MAX_ENTRIES]] = True
+    used &= cells.count[: used.size] >= MIN_KNOWN
     end = np.cumsum(degree)[opponent]
     later = np.where(used[opponent], end - np.arange(opponent.size) - 1, 0)
     a = np.repeat(np.arange(opponent.size), later)
@@ -198,9 +198,6 @@ def _agreements(cells: _Cells) -> _Pairs:
     # Without the two themselves: their own results say nothing of what others do.
     won = cells.sum[o] - np.where(old[a], result[a], 0.0) - np.where(old[b], result[b], 0.0)
     met = cells.count[o] - old[a] - old[b]
-    few = met < MIN_KNOWN
-    won = np.where(few, cells.sum_all[o] - result[a] - result[b], won)
-    met = np.where(few, cells.count_all[o] - 2.0, met)
     against = logit((won + 1.0) / (met + 2.0))
     p = expit(cells.sharpness * (logit(cells.own[item[a]]) + against))
     q = expit(cells.sharpness * (logit(cells.own[item[b]]) + against))
