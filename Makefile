@@ -1,9 +1,9 @@
 PYTHON ?= python3
 VENV   := .venv
-BIN    := $(VENV)/bin
+BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP  := $(VENV)/.installed
 
-.PHONY: scan test gate lint types check picture clean
+.PHONY: scan test quick gate lint types check pages picture clean
 
 ## scan: set up an environment and audit the sample data set
 scan: $(STAMP)
@@ -15,6 +15,13 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 -q
+
+## quick: lint, types and the tests that take no time, in under a minute
+quick: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2 -q -m "not slow" tests/unit tests/test_architecture.py tests/test_docs.py
 
 ## gate: judge the three sample batches; wrong exit codes fail, the SARIF reports stay in build/gate
 gate: $(STAMP)
@@ -41,6 +48,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,png,dev]'
 	touch $(STAMP)
+
+## pages: write the pages of docs/ that come from the code
+pages: $(STAMP)
+	$(BIN)/python docs/pages.py
 
 ## picture: draw docs/scan.svg anew
 picture: $(STAMP)

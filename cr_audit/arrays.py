@@ -6,7 +6,7 @@ is known only to the layers above.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -101,25 +101,30 @@ class Comparisons:
         because both sides share a label or one has none.
         """
         w, l = labels[self.winner], labels[self.loser]
-        keep = (w != l) & (w >= 0) & (l >= 0)
-        out = Comparisons(
-            n_items,
-            w[keep],
-            l[keep],
-            self.outcome[keep],
-            self.mass[keep],
-            self.annotator[keep],
-            self.prompt[keep],
-            self.winner_first[keep],
+        keep = np.flatnonzero((w != l) & (w >= 0) & (l >= 0))
+        out = replace(self.take(keep), n_items=n_items, winner=w[keep], loser=l[keep])
+        return out, int(self.n - keep.size)
+
+    def take(self, rows: IntArray | BoolArray) -> Comparisons:
+        """Some of the comparisons, of the same items. rows : positions, or a mask (n,)."""
+        return Comparisons(
+            n_items=self.n_items,
+            winner=self.winner[rows],
+            loser=self.loser[rows],
+            outcome=self.outcome[rows],
+            mass=self.mass[rows],
+            annotator=self.annotator[rows],
+            prompt=self.prompt[rows],
+            winner_first=self.winner_first[rows],
         )
-        return out, int(self.n - keep.sum())
 
     def proportions(self, mass: FloatArray | None = None) -> Proportions:
         """Collapse repeated comparisons to one proportion per unordered pair.
 
         p = sum(mass * share won by ``first``) / sum(mass), a tie counting 1/2 each way
-        ([CR] section 2; METHODS section 1). ``mass`` (float64 (n,), >= 0) replaces the rows' own
-        masses, e.g. by bootstrap counts; pairs whose mass is 0 are absent from the result.
+        ([CR] section 2; docs/methods.md, "What is counted"). ``mass`` (float64 (n,), >= 0) replaces
+        the rows' own masses, e.g. by bootstrap counts; pairs whose mass is 0 are absent from the
+        result.
         """
         m = self.mass if mass is None else mass
         swap = self.winner > self.loser
@@ -207,13 +212,11 @@ class Groups:
     n_groups: int
 
 
-def cluster_labels(clusters: IntArray | None, n: int) -> IntArray:
-    """Labels 0, 1, ... without gaps; one of its own for every row without a label."""
-    if clusters is None:
-        return np.arange(n, dtype=np.int64)
-    given = np.asarray(clusters, dtype=np.int64)
-    if given.shape != (n,):
-        raise ValueError(f"clusters has shape {given.shape}, expected ({n},)")
-    alone = given < 0
-    own = np.where(alone, given.max(initial=-1) + np.cumsum(alone), given)
-    return np.unique(own, return_inverse=True)[1].astype(np.int64)
+def checked_weights(weights: Any, n_items: int) -> FloatArray:
+    """As float64 (n_items,) or (s, n_items): finite and >= 0. ValueError otherwise."""
+    w = np.asarray(weights, dtype=np.float64)
+    if w.ndim == 0 or w.shape[-1] != n_items:
+        raise ValueError(f"weights have shape {w.shape}, expected {n_items} items")
+    if not np.all(np.isfinite(w)) or np.any(w < 0):
+        raise ValueError("weights must be finite and not negative")
+    return w

@@ -28,3 +28,8 @@ def verb(n: int, one: str, many: str) -> str:
 def comparisons_in_median(median: float, of: str) -> str:
     """1 comparison each (median), 2.5 comparisons per model (median)."""
     return f"{median:,.10g} {'comparison' if median == 1 else 'comparisons'} {of} (median)"
+
+
+def fixed(value: float, digits: int) -> str:
+    """Rounded, without a minus sign before a zero; a dash for NaN."""
+    return "—" if value != value else f"{round(float(value), digits) + 0.0:.{digits}f}"

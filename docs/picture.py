@@ -7,21 +7,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cr_audit.analysis import Settings, analyse
-from cr_audit.audits import run_audits
-from cr_audit.embed import open_backend
-from cr_audit.readers import read
-from cr_audit.report.screen import Screen
-from cr_audit.report.terminal import scan_report
+from cr_audit.cli.scan import COMMAND
+from cr_audit.run import Run
+from cr_audit.settings import resolve
+from cr_audit.write import Target
+from cr_audit.write.terminal import renderable
 
 SAMPLE = "sample_data/clone_robust.jsonl"
 WIDTH = 104
 
 
 def main() -> None:
-    """Read the sample, analyse it with the default settings, export what a terminal shows."""
+    """Scan the sample with the default settings, export what a terminal shows."""
     root = Path(__file__).resolve().parent.parent
-    analysis = analyse(read([SAMPLE]), Settings(), backend=open_backend("static"))
+    report = COMMAND.make(Run("scan", (SAMPLE,), resolve({}), use_cache=False))
     console = Console(
         record=True,
         width=WIDTH,
@@ -31,8 +30,7 @@ def main() -> None:
         highlight=False,
         markup=False,
     )
-    screen = Screen(WIDTH, True)
-    console.print(scan_report(analysis, run_audits(analysis), "scan", screen))
+    console.print(renderable(report.blocks(), Target(WIDTH, True)))
     svg = console.export_svg(title=f"cr-audit scan {SAMPLE}", unique_id="cr-audit")
     (root / "docs" / "scan.svg").write_text(svg, encoding="utf-8")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from cr_audit.analysis import Analysis, Settings, analyse
-from cr_audit.audits import run_audits
 from cr_audit.embed import open_backend
 from cr_audit.embed.backends import Backend
+from cr_audit.families.reporting import in_scan, judge
 from cr_audit.findings import Finding
 from cr_audit.readers import read
 
@@ -45,7 +45,7 @@ def analysed(
 
 def audited(rows: Iterable[Row] | Path, **options: Any) -> tuple[Analysis, tuple[Finding, ...]]:
     analysis = analysed(rows, **options)
-    return analysis, run_audits(analysis)
+    return analysis, judge(in_scan(), lambda family: analysis)
 
 
 def labelled(

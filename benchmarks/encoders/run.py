@@ -16,7 +16,8 @@ import numpy as np
 
 from cr_audit.embed import default_cache_dir, embed_texts, open_backend
 from cr_audit.simulate.case_study import N_RANKED, paris, topic_preferences
-from cr_audit.weights.estimates import uniform_weights, voronoi_weights
+from cr_audit.weights.schemes.uniform import uniform_weights
+from cr_audit.weights.voronoi import voronoi_weights
 
 ENCODERS = ("static", "lexical", "all-MiniLM-L6-v2")
 

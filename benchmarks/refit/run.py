@@ -126,7 +126,7 @@ def bootstrap(n: int, repeat: int) -> None:
         out = clock(
             f"cr-audit, {threads} thread(s)",
             lambda t=threads: bootstrap_tabular(
-                rows, [fit], n_threads=t, rng=np.random.default_rng(0)
+                rows, [fit], workers=t, rng=np.random.default_rng(0)
             ),
             repeat,
         )
@@ -164,7 +164,7 @@ def linear(n: int, repeat: int) -> None:
             fit = clock(
                 f"cr-audit, {threads} thread(s), penalty 0.01",
                 lambda t=threads: fit_linear(
-                    rows.proportions(), contexts, w, penalty=0.01, n_threads=t
+                    rows.proportions(), contexts, w, penalty=0.01, workers=t
                 ),
                 repeat,
             )
@@ -178,7 +178,7 @@ def linear(n: int, repeat: int) -> None:
                 penalty=1e-9,
                 ridge=ridge,
                 count_weighted=True,
-                n_threads=2,
+                workers=2,
             ),
             repeat,
         )
@@ -245,7 +245,7 @@ def mlp(n: int, repeat: int) -> None:
             clock(
                 f"cr-audit, {threads} thread(s)",
                 lambda t=threads: fit_mlp(
-                    pairs, contexts, w, penalty=0.1, n_threads=t, rng=np.random.default_rng(0)
+                    pairs, contexts, w, penalty=0.1, workers=t, rng=np.random.default_rng(0)
                 ),
                 repeat,
             )

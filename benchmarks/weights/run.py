@@ -16,10 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cr_audit.weights.estimates import voronoi_weights
-from cr_audit.weights.sampling import Plan, available_workers, plan
+from cr_audit import engine
+from cr_audit.weights.sampling import Plan, plan
 from cr_audit.weights.schemes.sharing import sharing_weights
 from cr_audit.weights.spaces import Block, sphere_scores
+from cr_audit.weights.voronoi import voronoi_weights
 
 
 def bare_products(x: np.ndarray, schedule: Plan, workers: int) -> None:
@@ -43,7 +44,7 @@ def seconds(what: Callable[[], object]) -> float:
 
 
 def speed() -> None:
-    workers = available_workers()
+    workers = engine.cores()
     print(f"{workers} threads, median of 5\n")
     print("| items | d | samples | relative error | estimate s | products s | ratio | sharing s |")
     print("|---|---|---|---|---|---|---|---|")

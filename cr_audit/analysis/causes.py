@@ -7,12 +7,12 @@ import numpy as np
 from cr_audit.analysis.choice import Unit
 from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.reward_facts import MOVED, Cause, CloneGroup, Effect
-from cr_audit.analysis.reward_problem import FitRewards
 from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.clones.models import model_clones
 from cr_audit.data.identity import digest
 from cr_audit.models.rewards.changes import restore_weights
+from cr_audit.models.rewards.model import FitRewards
 
 MAX_GROUPS = 20
 """Groups of one component that are undone one by one, those whose weight changed most."""
@@ -71,7 +71,7 @@ def _model_groups(
     """Groups of models that copy one another."""
     clones = analysis.clones
     assert not isinstance(clones, NotApplicable)
-    prompt = analysis.dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    prompt = analysis.dataset.prompt_of
     group = model_clones(labels, prompt, clones.labels, n_models).labels
     names = analysis.dataset.models()[1]
     out = []

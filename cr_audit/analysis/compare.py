@@ -1,8 +1,6 @@
-"""The table of weighting schemes (METHODS section 3), measured on the user's own data."""
+"""The table of weighting schemes (docs/methods.md, "Weights"), measured on the user's own data."""
 
 from __future__ import annotations
-
-import numpy as np
 
 from cr_audit.analysis.compose import duplicate_labels, stream, text_codes_of
 from cr_audit.analysis.facts import Analysis
@@ -25,7 +23,7 @@ def compare_schemes(analysis: Analysis) -> tuple[SchemeTable, str]:
             f"schemes cannot be compared without vectors: {embedding.reason}",
             next_step="choose an encoder with --model, or give --embeddings",
         )
-    prompt_of = data.alternatives["prompt"].to_numpy().astype(np.int64)
+    prompt_of = data.prompt_of
     clones: IntArray | None = None
     if not isinstance(analysis.clones, NotApplicable):
         clones = analysis.clones.labels.labels

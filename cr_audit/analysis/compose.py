@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from cr_audit.analysis.facts import Analysis, ChoiceSetFacts, ClusterVotes, Embe
 from cr_audit.analysis.growing import Growing
 from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.settings import Settings
-from cr_audit.analysis.units import rank_units
+from cr_audit.analysis.units import options_of, rank_units
 from cr_audit.arrays import Comparisons, IntArray, NotApplicable
 from cr_audit.clones.find import DEFAULT_RADIUS, CloneReport, find_clones
 from cr_audit.clones.growing import find_growing_clones
@@ -22,15 +23,10 @@ from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.embed import PrecomputedVectors, VectorCache
 from cr_audit.embed.backends import Backend
 from cr_audit.weights.contexts import paired_contexts
-from cr_audit.weights.estimates import Weights, cluster_weights, uniform_weights, voronoi_weights
-from cr_audit.weights.growing import growing_weights
-from cr_audit.weights.schemes.sharing import sharing_weights
-from cr_audit.weights.scope import (
-    MANY_ALTERNATIVES,
-    median_compared_per_prompt,
-    sharing_weights_by_prompt,
-    voronoi_weights_by_prompt,
-)
+from cr_audit.weights.estimates import Weights
+from cr_audit.weights.scheme import Growth, Weighed
+from cr_audit.weights.schemes import SCHEMES
+from cr_audit.weights.scope import MANY_ALTERNATIVES, median_compared_per_prompt
 
 MAX_PERMUTATIONS = 100_000
 
@@ -121,7 +117,7 @@ def _clones(
         return find_vector_clones(
             embedding.response_vectors,
             embedding.prompt_vectors,
-            dataset.alternatives["prompt"].to_numpy().astype(np.int64),
+            dataset.prompt_of,
             radius=DEFAULT_VECTOR_RADIUS if settings.radius is None else settings.radius,
             rng=stream(settings, 1),
         )
@@ -130,7 +126,7 @@ def _clones(
     vectors = None if isinstance(embedding, NotApplicable) else embedding.response_vectors
     responses = dataset.alternatives["text"].to_list()
     prompts = dataset.prompts["text"].to_list()
-    prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    prompt_of = dataset.prompt_of
     radius = DEFAULT_RADIUS if settings.radius is None else settings.radius
 
     def find() -> CloneReport:
@@ -195,7 +191,7 @@ def choose_scope(
         return Choice(settings.scope, "asked for with --scope")
     if dataset.n_prompts <= 1:
         return Choice("dataset", "there is one prompt")
-    prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    prompt_of = dataset.prompt_of
     compared = (
         np.concatenate([comparisons.winner, comparisons.loser])
         if comparisons.n
@@ -218,23 +214,37 @@ def alternative_weights(
     growing: Growing | None = None,
 ) -> Weights | NotApplicable:
     """Weights of all alternatives by ``settings.weights``, or why there are none."""
-    if settings.weights == "uniform":
-        return uniform_weights(dataset.n_alternatives)
-    if settings.weights == "cluster":
-        return (
-            clones if isinstance(clones, NotApplicable) else cluster_weights(clones.labels.labels)
-        )
+    scheme = SCHEMES.get(settings.weights)
+    if scheme.needs_clones and isinstance(clones, NotApplicable):
+        return clones
+    labels: IntArray | None = None
+    if scheme.uses_clones and not isinstance(clones, NotApplicable):
+        labels = clones.labels.labels
+    duplicates = duplicate_labels(dataset.prompt_of, text_codes)
+    items = Weighed(dataset.n_alternatives, duplicates=duplicates, clones=labels)
+    options = options_of(settings)
+    if not scheme.needs_vectors:
+        return scheme.weigh(items, options, stream(settings, 3))
     if isinstance(embedding, NotApplicable):
         return embedding
-    prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
-    duplicates = duplicate_labels(prompt_of, text_codes)
-    labels: IntArray | None = None
-    if settings.weights == "sharing" and not isinstance(clones, NotApplicable):
-        labels = clones.labels.labels
+    prompt_of = dataset.prompt_of
 
     def weigh() -> Weights:
-        return _from_vectors(
-            settings, embedding, prompt_of, duplicates, labels, scope.value, growing
+        within = scope.value == "prompt"
+        contexts = (
+            embedding.response_vectors
+            if within
+            else paired_contexts(embedding.prompt_vectors, embedding.response_vectors, prompt_of)
+        )
+        grown = None
+        if growing is not None:
+            grown = Growth(growing.alternatives, growing.memory.call, _earlier_weights(growing))
+        return scheme.weigh(
+            replace(
+                items, contexts=contexts, prompt_of=prompt_of if within else None, growth=grown
+            ),
+            options,
+            stream(settings, 3),
         )
 
     if kept is None:
@@ -243,56 +253,6 @@ def alternative_weights(
     vectors = (embedding.response_vectors, embedding.prompt_vectors)
     old = None if growing is None else growing.alternatives
     return kept.call("weights", (*asked, *vectors, prompt_of, duplicates, labels, old), weigh)
-
-
-def _from_vectors(
-    settings: Settings,
-    embedding: Embedding,
-    prompt_of: IntArray,
-    duplicates: IntArray,
-    labels: IntArray | None,
-    scope: str,
-    growing: Growing | None,
-) -> Weights:
-    rng = stream(settings, 3)
-    if settings.weights == "voronoi" and scope == "prompt":
-        return voronoi_weights_by_prompt(
-            embedding.response_vectors,
-            prompt_of,
-            space=settings.space,
-            precision=settings.precision,
-            duplicates=duplicates,
-            old=None if growing is None else growing.alternatives,
-            earlier=_earlier_weights(growing),
-            rng=rng,
-        )
-    if settings.weights == "sharing" and scope == "prompt":
-        return sharing_weights_by_prompt(
-            embedding.response_vectors,
-            prompt_of,
-            duplicates=duplicates,
-            clusters=labels,
-            rng=rng,
-        )
-    contexts = paired_contexts(embedding.prompt_vectors, embedding.response_vectors, prompt_of)
-    if settings.weights == "sharing":
-        return sharing_weights(contexts, duplicates=duplicates, clusters=labels, rng=rng)
-    if growing is not None and settings.space == "sphere":
-        return growing_weights(
-            contexts,
-            growing.alternatives,
-            precision=settings.precision,
-            duplicates=duplicates,
-            keep=growing.memory.call,
-            rng=rng,
-        )
-    return voronoi_weights(
-        contexts,
-        space=settings.space,
-        precision=settings.precision,
-        duplicates=duplicates,
-        rng=rng,
-    )
 
 
 def _earlier_weights(growing: Growing | None) -> Weights | None:

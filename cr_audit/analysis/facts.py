@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +17,6 @@ from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.models.graph import GraphHealth
 from cr_audit.models.rankings import RankShift, WinRates
 from cr_audit.weights.estimates import Weights
-
-if TYPE_CHECKING:
-    from cr_audit.analysis.reward_facts import Rewards
-
-NO_REWARDS = NotApplicable("cr-audit refit computes rewards")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,4 +131,3 @@ class Analysis:
     weights: Weights | NotApplicable
     units: tuple[UnitResult, ...]
     choice_sets: ChoiceSetFacts | NotApplicable
-    rewards: Rewards | NotApplicable = NO_REWARDS

@@ -1,17 +1,8 @@
-"""Which weights a weighted fit uses where nobody chose: not the ones that a scan reports.
-
-Voronoi weights (of [CR]) are reported by every command. As weights of a fit they have two faults on
-real data (benchmarks/README.md, "Case study" and "Schemes on real data"): they differ between items
-that are no clones of anything, so that the fit rests on fewer judgements and predicts worse; and
-they keep less of a region's mass where its items are multiplied. ``sharing`` with clones merged
-keeps more, and leaves data alone in which there is nothing to correct.
-"""
+"""The weights of a weighted fit, where they are not those that the win rates are reported by."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.compose import alternative_weights, stream, text_codes_of
@@ -19,9 +10,10 @@ from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.units import weighed_items
 from cr_audit.arrays import NotApplicable
 from cr_audit.weights.estimates import Weights
-from cr_audit.wording import percent
+from cr_audit.weights.scheme import RECOMMENDED
+from cr_audit.weights.schemes import SCHEMES
 
-RECOMMENDED = "sharing"
+__all__ = ["RECOMMENDED", "weighed_by"]
 
 
 def weighed_by(
@@ -59,27 +51,5 @@ def weighed_by(
     return fitted, Choice(
         scheme,
         f"{scheme}, recommended for fits (win rates are by {analysis.settings.weights}):"
-        f" {sharing_in_words(items.scheme)}",
+        f" {SCHEMES.get(scheme).deed(items.scheme)}",
     )
-
-
-def sharing_in_words(settings: Mapping[str, Any]) -> str:
-    """What sharing weights did: clones alone, or a neighbourhood as well, and why."""
-    if "expected_shift" not in settings:
-        return "clones share one vote"
-    gain = max(0.0, 1 - settings["expected_shift"])
-    saved = f"takes away {percent(gain)} of the effect of multiplied regions"
-    cost = f"costs {percent(1 - settings['effective_share'])} of the effective number"
-    width = f"{settings['width_searched']:.3g}"
-    if settings["width"] == 0:
-        return (
-            f"clones share one vote; neighbours do not, since the best width found ({width})"
-            f" {saved} and {cost}"
-        )
-    strength = settings["strength"]
-    if strength < 1:
-        return (
-            f"clones share one vote, and neighbours within {width} count {percent(strength)}:"
-            f" in full that {saved} and {cost}"
-        )
-    return f"clones share one vote, and neighbours within {width}: that {saved} and {cost}"

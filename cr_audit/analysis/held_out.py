@@ -5,21 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
+from cr_audit.analysis.fitting import Fitting
 from cr_audit.analysis.reward_facts import Decisions, HeldOut, Share, WinCounts
-from cr_audit.analysis.reward_problem import Problem
-from cr_audit.arrays import (
-    BoolArray,
-    Comparisons,
-    FloatArray,
-    IntArray,
-    NotApplicable,
-    cluster_labels,
-)
-from cr_audit.models.rewards.bootstrap import bootstrap_tabular
-from cr_audit.models.rewards.linear import LinearFit
-from cr_audit.models.rewards.linear_bootstrap import bootstrap_linear
-from cr_audit.models.rewards.selection import subset
-from cr_audit.models.rewards.tabular import Fit
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.models.rewards.model import Fitted
+from cr_audit.models.rewards.selection import folds
 
 N_FOLDS = 5
 MAX_PAIRS = 20_000
@@ -29,15 +19,8 @@ UNDECIDED = 1e-6
 """A difference of log-odds below this predicts no winner: fits are not converged much further."""
 
 
-def folds(n: int, clusters: IntArray | None, n_folds: int, rng: np.random.Generator) -> IntArray:
-    """Fold of each comparison, int64 (n,); a cluster stays together, a negative label is alone."""
-    unit = cluster_labels(clusters, n)
-    n_units = int(unit.max(initial=-1)) + 1
-    return np.asarray((rng.permutation(n_units) % n_folds)[unit], dtype=np.int64)
-
-
 def held_out_decisions(
-    problem: Problem,
+    fitting: Fitting,
     weighted: FloatArray,
     clusters: IntArray | None,
     what: str,
@@ -48,6 +31,7 @@ def held_out_decisions(
     clusters : int64 (n,), what stays together in a fold, called ``what``. Shares go by the
     comparisons' mass; standard errors are clustered: sqrt(Σ_c (Σ_{i in c} m_i (v_i - v̄))²) / Σ m.
     """
+    model, problem = fitting.model, fitting.problem
     rows = problem.comparisons
     units = rows.n if clusters is None else np.unique(clusters[clusters >= 0]).size
     if min(rows.n, units) < 2 * N_FOLDS:
@@ -57,16 +41,16 @@ def held_out_decisions(
     warm: list[FloatArray | None] = [None, None]
     for f in range(N_FOLDS):
         test = np.flatnonzero(fold == f)
-        training = subset(rows, np.flatnonzero(fold != f))
+        training = rows.take(np.flatnonzero(fold != f))
         for k, weights in enumerate((problem.uniform, weighted)):
-            rewards, warm[k] = problem.rewards(training, weights, problem.penalty, warm[k])
+            rewards, warm[k] = model.refit(problem, training, weights, problem.penalty, warm[k])
             delta[k, test] = rewards[rows.winner[test]] - rewards[rows.loser[test]]
     return _shares(rows, delta, clusters, what)
 
 
 def decisions(
-    problem: Problem,
-    fits: tuple[Fit | LinearFit | FloatArray, ...],
+    fitting: Fitting,
+    fits: tuple[Fitted, ...],
     clusters: IntArray | None,
     rng: np.random.Generator,
 ) -> Decisions | NotApplicable:
@@ -74,16 +58,19 @@ def decisions(
 
     Pairs that were compared, MAX_PAIRS of them drawn where there are more.
     """
-    if problem.model == "mlp" or len(fits) < 2:
+    if len(fits) < 2:
         return NotApplicable("needs two tabular or linear fits")
-    pairs = problem.comparisons.proportions()
+    pairs = fitting.problem.comparisons.proportions()
     chosen = np.arange(pairs.first.size)
     if chosen.size > MAX_PAIRS:
         chosen = np.sort(rng.choice(chosen.size, MAX_PAIRS, replace=False))
     first, second = pairs.first[chosen], pairs.second[chosen]
-    exact = [f.rewards for f in fits if isinstance(f, Fit | LinearFit)]
-    signs = [_sign(r[first] - r[second]) for r in exact]
-    drawn = _drawn_differences(problem, fits, clusters, first, second, rng)
+    drawn = fitting.model.drawn_differences(
+        fitting.problem, fits, first, second, clusters=clusters, n_replicates=N_NOISE, rng=rng
+    )
+    if isinstance(drawn, NotApplicable):
+        return drawn
+    signs = [_sign(f.rewards[first] - f.rewards[second]) for f in fits]
     noise = []
     for sign, difference in zip(signs, drawn, strict=True):
         known = np.isfinite(difference)
@@ -97,42 +84,6 @@ def decisions(
         noise_weighted=noise[1],
         n_replicates=N_NOISE,
     )
-
-
-def _drawn_differences(
-    problem: Problem,
-    fits: tuple[Fit | LinearFit | FloatArray, ...],
-    clusters: IntArray | None,
-    first: IntArray,
-    second: IntArray,
-    rng: np.random.Generator,
-) -> list[FloatArray]:
-    """Per fit the reward differences of the pairs in every replicate, float64 (N_NOISE, pairs)."""
-    rows, threads = problem.comparisons, problem.n_threads
-    if problem.model == "tabular":
-        drawn = bootstrap_tabular(
-            rows,
-            [f for f in fits if isinstance(f, Fit)],
-            n_replicates=N_NOISE,
-            clusters=clusters,
-            n_threads=threads,
-            rng=rng,
-        ).rewards
-        return [r[:, first] - r[:, second] for r in drawn]
-    assert problem.contexts is not None
-    contexts = problem.contexts.astype(np.float64)
-    theta = bootstrap_linear(
-        rows,
-        contexts,
-        [f for f in fits if isinstance(f, LinearFit)],
-        n_replicates=N_NOISE,
-        clusters=clusters,
-        n_threads=threads,
-        rng=rng,
-    ).theta
-    apart = contexts[first] - contexts[second]
-    # Not BLAS: its threads would change the last bits with the number of cores.
-    return [np.einsum("bd,pd->bp", t, apart) for t in theta]
 
 
 def _sign(difference: FloatArray) -> FloatArray:

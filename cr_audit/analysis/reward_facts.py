@@ -9,10 +9,10 @@ from typing import Any, Literal
 from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.models.rewards.changes import Changes
+from cr_audit.models.rewards.model import Certificate, Fitted
 from cr_audit.models.rewards.moments import FitStatus
 from cr_audit.models.rewards.selection import PenaltyCurve
 
-RewardModel = Literal["tabular", "linear", "mlp"]
 Fits = Literal["both", "standard", "weighted"]
 
 
@@ -32,6 +32,19 @@ class RewardFit:
     iterations: int
     gradient_norm: float
     kappa: float
+
+    @classmethod
+    def of(cls, fit: Fitted, scheme: str) -> RewardFit:
+        """What the report says of a fit."""
+        return cls(
+            scheme=scheme,
+            weights=fit.weights,
+            rewards=fit.rewards,
+            status=fit.status,
+            iterations=fit.iterations,
+            gradient_norm=fit.gradient_norm,
+            kappa=fit.kappa,
+        )
 
     @property
     def converged(self) -> bool:
@@ -61,6 +74,7 @@ class Subjects:
 
     @property
     def n_components(self) -> int:
+        """Groups within which rewards are comparable."""
         return int(self.components.max(initial=-1)) + 1
 
 
@@ -118,22 +132,6 @@ class Errors:
     ratio: float
     sandwich_interval: FloatArray
     width_ratio: float
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """Bounds on the largest reward shift, and the shift itself.
-
-    bound : from weights and pairs alone, before any fit (``shift_certificate``); residual_bound :
-    from the standard fit and the weights (``residual_certificate``); complete_data_bound :
-    ‖w - 1/m‖₁/λ, which holds where every pair was compared.
-    """
-
-    bound: float
-    residual_bound: float
-    complete_data_bound: float
-    weight_change_l1: float
-    measured: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +239,7 @@ class Rewards:
 
     @property
     def reward_model(self) -> str:
+        """The name of the reward model that was fitted."""
         return self.reward_choice.value
 
     def cause_of(self, subject: int) -> Cause | None:

@@ -8,40 +8,34 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cr_audit.analysis.facts import Analysis, UnitResult
+from cr_audit.analysis.fitting import Fitting
 from cr_audit.analysis.reward_facts import Subjects
-from cr_audit.analysis.reward_problem import Problem, contiguous
 from cr_audit.analysis.units import cluster_id
-from cr_audit.arrays import FloatArray, IntArray, NotApplicable
+from cr_audit.arrays import IntArray, NotApplicable
 from cr_audit.data.identity import digest
-from cr_audit.models.rewards.tabular import components_of
+from cr_audit.labels import contiguous
+from cr_audit.models.graph import components_of
+from cr_audit.models.rewards.model import Means, Problem
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Averages:
-    """Subjects, and how their rewards come from those of the fitted items.
-
-    matrix : float64 (n_subjects, n_fitted), rows sum to 1; None where they are the fitted items.
-    """
+    """Subjects, and how their rewards come from those of the fitted items."""
 
     subjects: Subjects
-    matrix: csr_array | None
-
-    def of(self, rewards: FloatArray) -> FloatArray:
-        """Rewards of the subjects, float64 (n_subjects,) or (b, n_subjects)."""
-        if self.matrix is None:
-            return rewards
-        out: FloatArray = np.ascontiguousarray(np.asarray(self.matrix @ rewards.T).T)
-        return out
+    means: Means
 
 
 def subjects_of(
-    analysis: Analysis, unit: UnitResult, problem: Problem, components: IntArray
+    analysis: Analysis, unit: UnitResult, fitting: Fitting, components: IntArray
 ) -> Averages | NotApplicable:
-    """Tabular: the unit's items. Linear, mlp: models where that is the unit, else clone clusters.
+    """Rewards of items' own: the items. Rewards of responses from their contexts: means over the
+    models where these are the unit, else over clone clusters.
 
-    components : int64 (n_fitted,), of a tabular fit.
+    components : int64 (n_fitted,), of the fit.
     """
-    if problem.model == "tabular":
+    problem = fitting.problem
+    if not fitting.model.from_contexts:
         rows = problem.comparisons
         counts = np.bincount(np.concatenate([rows.winner, rows.loser]), minlength=problem.n_items)
         subjects = Subjects(
@@ -53,7 +47,7 @@ def subjects_of(
             components=components,
             n_comparisons=counts.astype(np.int64),
         )
-        return Averages(subjects, None)
+        return Averages(subjects, Means(None))
     if unit.unit == "model":
         names = unit.items.names
         ids = tuple(f"model:{digest('model', name)}" for name in names)
@@ -126,9 +120,8 @@ def _clusters(analysis: Analysis, unit: UnitResult, problem: Problem) -> Average
     return Averages(subjects, _means(subject_of, kept.size))
 
 
-def _means(labels: IntArray, n: int) -> csr_array:
+def _means(labels: IntArray, n: int) -> Means:
     known = np.flatnonzero(labels >= 0)
     size = np.bincount(labels[known], minlength=n)
-    return csr_array(
-        (1.0 / size[labels[known]], (labels[known], known)), shape=(n, labels.shape[0])
-    )
+    share = 1.0 / size[labels[known]]
+    return Means(csr_array((share, (labels[known], known)), shape=(n, labels.shape[0])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -18,7 +19,9 @@ from cr_audit.errors import ComputeError
 from cr_audit.models.graph import graph_health
 from cr_audit.models.rankings import RankShift, bootstrap_win_rates, win_rates
 from cr_audit.weights.contexts import ModelGram, model_gram, points_from_gram
-from cr_audit.weights.estimates import Weights, cluster_weights, uniform_weights, voronoi_weights
+from cr_audit.weights.estimates import Weights
+from cr_audit.weights.scheme import Options, Weighed
+from cr_audit.weights.schemes import SCHEMES
 from cr_audit.wording import comparisons_in_median
 
 MANY_GROUPS = 20
@@ -27,6 +30,11 @@ MAX_DRAWS = 200
 """Draws of the weights: the replicates use them in turn, so more say nothing new."""
 MAX_DRAWN = 50_000_000
 """Replicates times items held at once by the bootstrap: 400 MB of float64."""
+
+
+def options_of(settings: Settings) -> Options:
+    """What a weighting scheme is told of the settings."""
+    return Options(space=settings.space, precision=settings.precision)
 
 
 def rank_units(
@@ -146,41 +154,24 @@ def _models(
     ids = tuple(f"model:{digest('model', name)}" for name in names)
     weights: Weights | NotApplicable
     closest: ClosestModels | NotApplicable
+    scheme, options = SCHEMES.get(settings.weights), options_of(settings)
+    items = Weighed(len(names))
     if isinstance(embedding, NotApplicable):
-        weights = uniform_weights(len(names)) if settings.weights == "uniform" else embedding
+        blind = not (scheme.needs_vectors or scheme.needs_clones)
+        weights = scheme.weigh(items, options, rng) if blind else embedding
         closest = embedding
     else:
-        prompt_of = dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+        prompt_of = dataset.prompt_of
         gram = model_gram(embedding.response_vectors, groups.labels, prompt_of, len(names))
-        copies = (
-            None
-            if isinstance(clones, NotApplicable)
-            else model_clones(groups.labels, prompt_of, clones.labels, len(names)).labels
-        )
-        weights = _model_weights(gram, copies, settings, rng)
+        points, same = points_from_gram(gram.gram)
+        # Where no texts say which models copy one another, equal points do.
+        copies = same if scheme.needs_clones else None
+        if not isinstance(clones, NotApplicable):
+            copies = model_clones(groups.labels, prompt_of, clones.labels, len(names)).labels
+        items = replace(items, contexts=points, duplicates=same, clones=copies)
+        weights = scheme.weigh(items, options, rng)
         closest = _closest(gram, names)
     return _weighed("model", ids, names, groups.labels, weights), closest
-
-
-def _model_weights(
-    gram: ModelGram, copies: IntArray | None, settings: Settings, rng: np.random.Generator
-) -> Weights:
-    points, same = points_from_gram(gram.gram)
-    if settings.weights == "uniform":
-        return uniform_weights(points.shape[0])
-    if settings.weights == "cluster":
-        return cluster_weights(same if copies is None else copies)
-    if settings.weights == "sharing":
-        from cr_audit.weights.schemes.sharing import sharing_weights
-
-        return sharing_weights(points, duplicates=same, clusters=copies, rng=rng)
-    return voronoi_weights(
-        points,
-        space=settings.space,
-        precision=settings.precision,
-        duplicates=same,
-        rng=rng,
-    )
 
 
 def _closest(gram: ModelGram, names: tuple[str, ...]) -> ClosestModels | NotApplicable:

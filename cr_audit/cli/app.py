@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated
 
 import typer
 
 from cr_audit import __version__
-from cr_audit.cli import explain, gate, parts, refit, scan, simulate, stress
-from cr_audit.errors import EXIT_BUG, CrAuditError
+from cr_audit.cli import embed, scan, simulate
+from cr_audit.cli.build import as_function
+from cr_audit.cli.explain import explain
+from cr_audit.cli.running import execute
+from cr_audit.commands import Command
+from cr_audit.errors import EXIT_BUG, EXIT_OK, CrAuditError
+from cr_audit.families import with_role
+from cr_audit.files import discard_stdout, write_stderr
 
-app = typer.Typer(
-    name="cr-audit",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help=(
-        "Audit preference data for approximate clones: find them, weigh them, and see which"
-        " rankings they bend.\n\n"
-        "Exit codes: 0 pass, 1 --fail-on met, 2 usage, 3 input unreadable, 4 could not compute,"
-        " 70 a bug."
-    ),
-    epilog="Start with: cr-audit scan prefs.jsonl",
+HELP = (
+    "Audit preference data for approximate clones: find them, weigh them, and see which"
+    " rankings they bend.\n\n"
+    "Exit codes: 0 pass, 1 --fail-on met, 2 usage, 3 input unreadable, 4 could not compute,"
+    " 70 a bug."
 )
 
 
@@ -34,7 +33,6 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool,
@@ -46,50 +44,84 @@ def _root(
     pass
 
 
-app.command("scan")(scan.scan)
-app.command("embed")(parts.embed)
-app.command("clones")(parts.clones)
-app.command("weights")(parts.weights)
-app.command("winrates")(parts.winrates)
-app.command("gate")(gate.gate)
-app.command("refit")(refit.refit)
-app.command("stress")(stress.stress)
-app.command("simulate")(simulate.simulate)
-app.command("explain")(explain.explain)
+def commands() -> list[Command]:
+    """Every command that makes a report: scan, those of the families, the gate."""
+    from cr_audit.gate.command import COMMANDS as OF_GATE
+
+    of_families = [c for _, part in with_role("command") for c in part.COMMANDS]
+    return [scan.COMMAND, embed.COMMAND, *of_families, *OF_GATE]
+
+
+def make_app() -> typer.Typer:
+    """typer's application, of all that is registered at this moment."""
+    app = typer.Typer(
+        name="cr-audit",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=HELP,
+        epilog="Start with: cr-audit scan prefs.jsonl",
+    )
+    app.callback()(_root)
+    for command in commands():
+        app.command(command.name)(as_function(command, execute))
+    app.command("simulate")(simulate.command())
+    app.command("explain")(explain)
+    return app
+
+
+class Stopped(BaseException):
+    """The process was asked to end, by Ctrl-C or by SIGTERM (typer would swallow the first)."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+def _stop(number: int, frame: object) -> None:
+    raise Stopped(number)
 
 
 def main() -> None:
     """Run the app; an error is one message on stderr and an exit code, never a traceback."""
     debug = "--debug" in sys.argv or os.environ.get("CR_AUDIT_DEBUG") == "1"
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
-        app(prog_name="cr-audit")
+        make_app()(prog_name="cr-audit")
     except CrAuditError as error:
         if debug:
             raise
-        from cr_audit.report.escape import plain
-
-        first, *rest = error.lines()
-        print(f"cr-audit: {plain(first)}", file=sys.stderr)
-        for line in rest:
-            print(f"  {plain(line)}", file=sys.stderr)
+        _complain(error.lines())
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("cr-audit: stopped; what was embedded so far is kept in the cache", file=sys.stderr)
-        sys.exit(130)
+    except Stopped as stop:
+        _complain(["stopped; what was embedded so far is kept in the cache"])
+        sys.exit(stop.exit_code)
     except BrokenPipeError:
-        # The reader of our pipe went away (| head): not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        # The reader of --help or of a list went away (| head): not an error of ours.
+        discard_stdout()
+        sys.exit(EXIT_OK)
     except Exception as error:
         if debug:
             raise
-        from cr_audit.report.escape import plain
-
-        print(
-            f"cr-audit: a bug: {type(error).__name__}: {plain(str(error))[:300]}", file=sys.stderr
+        _complain(
+            [
+                f"a bug: {type(error).__name__}: {str(error)[:300]}",
+                "next: run again with --debug and report the traceback",
+            ]
         )
-        print("  next: run again with --debug and report the traceback", file=sys.stderr)
         sys.exit(EXIT_BUG)
+
+
+def _complain(lines: list[str]) -> None:
+    """One message on stderr, where there is one."""
+    from cr_audit.write.escape import plain
+
+    first, *rest = lines
+    write_stderr(f"cr-audit: {plain(first)}")
+    for line in rest:
+        write_stderr(f"  {plain(line)}")
 
 
 if __name__ == "__main__":

@@ -1,41 +1,125 @@
-"""``cr-audit explain RULE``: what a rule means, how it is computed, what to do."""
+"""``cr-audit explain RULE|WORD``: what a rule or a word means, how it is computed, what to do."""
 
 from __future__ import annotations
 
 import difflib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cr_audit.errors import UsageError
 
+if TYPE_CHECKING:
+    from cr_audit.blocks import Block
+    from cr_audit.findings import Rule
+
 
 def explain(
-    rule: Annotated[
-        str | None, typer.Argument(help="A rule's id or name; without it, all rules are listed.")
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RULE|WORD",
+            help="A rule's id or name, or a word of the reports; without it, all are listed.",
+        ),
     ] = None,
 ) -> None:
-    """What a rule means, how it is computed, and what to do.
+    """What a rule or a word means, how it is computed, and what to do.
 
-    Examples: cr-audit explain CR101 · cr-audit explain leader-changes · cr-audit explain
+    Examples:
+
+      cr-audit explain CR101
+
+      cr-audit explain leader-changes
+
+      cr-audit explain sharing
     """
-    from cr_audit.audits.rules import BY_ID, RULES
-    from cr_audit.report.rule_pages import rule_list, rule_text
-    from cr_audit.report.screen import Screen
+    from cr_audit.files import write_stdout
+    from cr_audit.write import Target
+    from cr_audit.write.terminal import target_of_stdout, write_blocks
 
-    if rule is None:
-        typer.echo(rule_list(RULES, Screen.of_stdout()), nl=False)
-        return
-    found = BY_ID.get(rule.upper()) or next((r for r in RULES if r.name == rule.lower()), None)
-    if found is None:
-        digits = rule.upper().translate(str.maketrans("OIL", "011"))  # CR1O1 is CR101
-        near = difflib.get_close_matches(digits, BY_ID, n=1) or difflib.get_close_matches(
-            rule.lower(), [r.name for r in RULES], n=1
-        )
-        raise UsageError(
-            "unknown-rule",
-            f"there is no rule {rule!r}",
-            next_step=(f"did you mean {near[0]}? " if near else "")
-            + "`cr-audit explain` lists all rules",
-        )
-    typer.echo(rule_text(found, Screen.of_stdout()), nl=False)
+    target = target_of_stdout()
+    blocks = _list() if name is None else _about(name)
+    width = target.width if name is None else min(target.width, 88)
+    write_stdout(write_blocks(blocks, Target(width, target.colour)))
+
+
+def known_rules() -> tuple[Rule, ...]:
+    """Every rule, of families and of the gate, by id."""
+    from cr_audit.families import all_rules
+    from cr_audit.gate.rules import gate_rules
+
+    return tuple(sorted((*all_rules(), *gate_rules()), key=lambda r: r.id))
+
+
+def _about(name: str) -> list[Block]:
+    from cr_audit.glossary import WORDS
+
+    rules = known_rules()
+    by_id = {r.id: r for r in rules}
+    rule = by_id.get(name.upper()) or next((r for r in rules if r.name == name.lower()), None)
+    if rule is not None:
+        return rule_blocks(rule)
+    word = name.lower().replace("_", " ").replace("-", " ")
+    if word in WORDS:
+        return _word(word)
+    digits = name.upper().translate(str.maketrans("OIL", "011"))  # CR1O1 is CR101
+    near = difflib.get_close_matches(digits, by_id, n=1) or difflib.get_close_matches(
+        name.lower(), [*(r.name for r in rules), *WORDS], n=1
+    )
+    raise UsageError(
+        "unknown-rule",
+        f"there is no rule or word {name!r}",
+        next_step=(f"did you mean {near[0]}? " if near else "")
+        + "`cr-audit explain` lists all of them",
+    )
+
+
+def rule_blocks(rule: Rule) -> list[Block]:
+    """One rule in full."""
+    from cr_audit.blocks import Prose, Section, Span
+
+    head = (
+        Span(rule.id, "strong"),
+        "  ",
+        Span(rule.name, "strong"),
+        "  ",
+        Span(str(rule.severity), rule.severity.value),
+    )
+    out: list[Block] = [Prose((head, rule.summary))]
+    for title, body in (
+        ("What it means", rule.means),
+        ("How it is computed", rule.computed),
+        ("What to do", rule.advice),
+        ("Source", rule.source),
+    ):
+        if body:
+            out.append(Section(title, "", (Prose((body,), indent=2),)))
+    return out
+
+
+def _word(word: str) -> list[Block]:
+    from cr_audit.blocks import Prose, Span
+    from cr_audit.glossary import WORDS
+
+    return [Prose(((Span(word, "strong"), "  ", WORDS[word]),))]
+
+
+def _list() -> list[Block]:
+    from cr_audit.blocks import Cell, Column, Prose, Section, Table
+    from cr_audit.glossary import WORDS
+
+    table = Table.of(
+        (Column("rule", "id"), Column("name"), Column("severity", "id"), Column("finds", share=1)),
+        [
+            (
+                Cell(r.id),
+                Cell(r.name),
+                Cell(str(r.severity), tone=r.severity.value),
+                Cell(r.summary),
+            )
+            for r in known_rules()
+        ],
+        name="rules",
+        legend="cr-audit explain CR101 says more",
+    )
+    return [table, Section("Words", "", (Prose((", ".join(WORDS),), indent=2),))]

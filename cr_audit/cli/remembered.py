@@ -1,7 +1,8 @@
 """Which data set a command means when none is named: that of the settings file, or the last read.
 
-The last one stands in ``last_read.json`` in the cache folder: absolute paths, and the options that
-say how to read them (``--schema``, ``--map`` ...), so that they are read the same way again.
+The last one stands in ``last_read.json`` in the cache folder: absolute paths, the options that say
+how to read them (``--schema``, ``--map`` ...), and the folder that it was read from. It is recalled
+in that folder alone: elsewhere somebody who names no file means another one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from cr_audit.embed import default_cache_dir
 from cr_audit.errors import InputError, UsageError
+from cr_audit.files import replace_file
 
 NAME = "last_read.json"
 STDIN = "-"
@@ -36,12 +38,14 @@ def remember(files: list[str], options: dict[str, Any]) -> str | None:
     if STDIN in files:
         return None
     path = default_cache_dir() / NAME
-    record = {"files": [os.path.abspath(f) for f in files], "options": options}
+    record = {
+        "files": [os.path.abspath(f) for f in files],
+        "options": options,
+        "folder": os.getcwd(),
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{NAME}.{os.getpid()}.part")
-        temporary.write_text(json.dumps(record), encoding="utf-8")
-        temporary.replace(path)
+        replace_file(json.dumps(record).encode("ascii"), path)
     except OSError as error:
         return f"the files read are not remembered: {path}: {error.strerror}"
     return None
@@ -62,6 +66,7 @@ def recall() -> Remembered:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         files, options = [str(f) for f in record["files"]], dict(record["options"])
+        folder = str(record["folder"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             "bad-record",
@@ -69,6 +74,13 @@ def recall() -> Remembered:
             where=str(path),
             next_step="name a file, or delete the record",
         ) from error
+    if folder != os.getcwd():
+        raise UsageError(
+            "no-files",
+            "no FILE is given, and none was read in this folder before",
+            found=f"the last one read, in {folder}: {files[0]}",
+            next_step="name a file, or put files = [...] into cr-audit.toml",
+        )
     return Remembered([_short(f) for f in files], options, "the last one read")
 
 

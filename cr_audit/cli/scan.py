@@ -1,55 +1,82 @@
-"""``cr-audit scan``: everything in one pass."""
+"""``cr-audit scan``: every family that looks at a data set, in one pass."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import shlex
+from typing import TYPE_CHECKING
 
-import typer
-
-from cr_audit.cli import options as o
+from cr_audit.commands import Command
 
 if TYPE_CHECKING:
-    from cr_audit.cli.session import Session
+    from collections.abc import Sequence
+
+    from cr_audit.blocks import Block
+    from cr_audit.findings import Finding
+    from cr_audit.reports import Report
+    from cr_audit.run import Run
 
 
-@o.reads_data
-def scan(
-    session: Any,
-    output: Path | None,
-    format_: o.FormatOption = o.Format.TABLE,
-    full_text: o.FullText = False,
-    fail_on: o.FailOnOption = o.FailOn.NEVER,
-    exit_zero: o.ExitZero = False,
-) -> None:
-    """Find clones in preference data, weigh every alternative, and show how win rates shift.
+def report(run: Run) -> Report:
+    """Header, answer, what each family shows, findings, next steps."""
+    from cr_audit.families.reporting import finding_section, in_scan
+    from cr_audit.families.reporting import report as made
+    from cr_audit.heads import header
 
-    Examples:
+    def blocks(findings: tuple[Finding, ...]) -> list[Block]:
+        out: list[Block] = [header(run.dataset, run.command), _answer(run, findings)]
+        for family in in_scan():
+            show = family.part("show")
+            if show is not None:
+                out += show.brief(run.facts(family.name))
+        return [*out, finding_section(findings), _next(run)]
 
-      cr-audit scan prefs.jsonl
+    return made(run, blocks)
 
-      cr-audit scan train.jsonl.gz extra.csv --unit model
 
-      cr-audit scan prefs.jsonl --map prompt=question,chosen=better,rejected=worse
+def _answer(run: Run, findings: Sequence[Finding]) -> Block:
+    from cr_audit.blocks import Answer, Tone
+    from cr_audit.families.reporting import in_scan
 
-      cr-audit scan prefs.jsonl --format json -o report.json --fail-on error
-    """
-    from cr_audit.audits import run_audits
-    from cr_audit.cli.session import exit_code, write
-    from cr_audit.report.rendering import render
+    sentences: list[str] = []
+    for family in in_scan():
+        show = family.part("show")
+        if show is not None and hasattr(show, "answer"):
+            sentences += show.answer(run.facts(family.name))
+    worst = next((f.severity for f in findings if f.severity != "note"), None)
+    if worst is None:
+        sentences.append("Nothing to warn about.")
+    tone: Tone = "good" if worst is None else worst.value
+    return Answer(tuple(sentences), tone)
 
-    run: Session = session
-    analysis = run.analyse()
-    findings = run_audits(analysis)
-    text = render(
-        analysis,
-        findings,
-        format_,
-        run.command,
-        run.resolved.sources,
-        reading=run.resolved.read,
-        full_text=full_text,
-        to_file=output is not None,
-    )
-    write(text, output)
-    raise typer.Exit(exit_code(findings, fail_on, exit_zero))
+
+def _next(run: Run) -> Block:
+    """What to do now; the commands can be copied as they are."""
+    from cr_audit.arrays import NotApplicable
+    from cr_audit.blocks import Section, Steps
+    from cr_audit.write.escape import visible
+
+    analysis = run.analysis
+    files = " ".join(shlex.quote(visible(f.path)) for f in run.dataset.report.files[:3])
+    steps = []
+    if not isinstance(analysis.clones, NotApplicable) and analysis.clones.clusters:
+        steps.append((f"cr-audit clones {files}", "every cluster with its members"))
+    if not isinstance(analysis.weights, NotApplicable):
+        steps.append((f"cr-audit weights {files} --compare", "other schemes and spaces"))
+    if analysis.units and not isinstance(analysis.units[0].shift, NotApplicable):
+        steps.append((f"cr-audit winrates {files}", "all items with intervals"))
+    steps.append(("cr-audit explain RULE", "what a finding means"))
+    return Section("Next", "", (Steps(tuple(steps)),))
+
+
+COMMAND = Command(
+    "scan",
+    "Find clones in preference data, weigh every alternative, and show how win rates shift.",
+    report,
+    examples=(
+        "cr-audit scan prefs.jsonl",
+        "cr-audit scan train.jsonl.gz extra.csv --unit model",
+        "cr-audit scan prefs.jsonl --map prompt=question,chosen=better,rejected=worse",
+        "cr-audit scan prefs.jsonl -o report.json --fail-on error",
+    ),
+    judged=True,
+)

@@ -3,231 +3,259 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from enum import StrEnum
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cr_audit.cli.plots import HELP, check_plots, write_plots
-from cr_audit.errors import ComputeError, UsageError
+from cr_audit.cli.build import Hint, option_hint, outputs_hints
+from cr_audit.cli.outputs import Outputs, outputs_of
+from cr_audit.commands import Option
+from cr_audit.errors import UsageError
+from cr_audit.families import with_role
+from cr_audit.simulate.catalogue import SIMULATIONS, Simulation, by_name, register
 
 if TYPE_CHECKING:
-    from cr_audit.simulate.case_study import CaseStudy
-    from cr_audit.simulate.catalogue import Facts
+    from cr_audit.reports import Report
+
+HELP = """Reproduce the papers' examples and figures, or write an invented data set.
+
+Examples:
+
+cr-audit simulate --list
+
+cr-audit simulate table-3
+
+cr-audit simulate clone-robust --model all-MiniLM-L6-v2 --plot case.svg
+
+cr-audit simulate clone-robust --write demo.jsonl && cr-audit scan demo.jsonl"""
 
 
-class SimulationFormat(StrEnum):
-    TABLE = "table"
-    JSON = "json"
+def command() -> Callable[..., None]:
+    """A function that typer reads as the command, with the options of every simulation."""
+    for _, part in with_role("simulate"):
+        for simulation in part.SIMULATIONS:
+            register(simulation)
+    hints = _HEAD | {name: option_hint(o) for name, o in _options().items()} | _tail()
 
+    def simulate(**given: Any) -> None:
+        _run(**given)
 
-class Reward(StrEnum):
-    LINEAR = "linear"
-    MLP = "mlp"
-
-
-CASE = "Case study"
-
-
-def simulate(
-    name: Annotated[str | None, typer.Argument(help="Which simulation; --list shows them.")] = None,
-    list_: Annotated[bool, typer.Option("--list", help="List the simulations and stop.")] = False,
-    format_: Annotated[
-        SimulationFormat, typer.Option("--format", help="What to print.")
-    ] = SimulationFormat.TABLE,
-    plot: Annotated[
-        list[Path] | None,
-        typer.Option("--plot", help=f"Also draw the facts into this file ({HELP})."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the report to a file.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Random seed.")] = None,
-    clones: Annotated[
-        int | None,
-        typer.Option("--clones", min=0, help="clone-robust, table-3: how many clones."),
-    ] = None,
-    write: Annotated[
-        Path | None,
-        typer.Option(
-            "--write",
-            help="clone-robust: write a JSONL data set in which near-copies flip the winner, and"
-            " stop.",
-        ),
-    ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            help="Encoder of the contexts: static, all-MiniLM-L6-v2, lexical, or a folder.",
-            rich_help_panel=CASE,
-        ),
-    ] = "static",
-    reward: Annotated[
-        Reward,
-        typer.Option(
-            "--reward",
-            help="Reward model; mlp trains 124 ensembles of 20 networks, some seven minutes of"
-            " processor time.",
-            rich_help_panel=CASE,
-        ),
-    ] = Reward.LINEAR,
-    per_topic: Annotated[
-        int,
-        typer.Option("--per-topic", min=10, max=300, help="Texts per topic.", rich_help_panel=CASE),
-    ] = 100,
-    draws: Annotated[
-        int | None,
-        typer.Option(
-            "--draws",
-            min=2,
-            help="Draws of each number of comparisons. [default: 10 linear, 4 mlp]",
-            rich_help_panel=CASE,
-        ),
-    ] = None,
-) -> None:
-    """Reproduce the papers' examples and figures, or write an invented data set.
-
-    Examples:
-
-      cr-audit simulate --list
-
-      cr-audit simulate table-3
-
-      cr-audit simulate clone-robust --model all-MiniLM-L6-v2 --plot case.svg
-
-      cr-audit simulate clone-robust --write demo.jsonl && cr-audit scan demo.jsonl
-    """
-    from cr_audit.report.screen import Screen
-    from cr_audit.report.simulations import simulation_list
-
-    if list_:
-        typer.echo(simulation_list(Screen.of_stdout()), nl=False)
-        return
-    chosen = _known(name)
-    check_plots(plot or [], output)
-    if write is not None:
-        if chosen != "clone-robust":
-            raise UsageError(
-                "nothing-to-write",
-                "--write goes with clone-robust",
-                found=chosen,
-                next_step="cr-audit simulate clone-robust --write demo.jsonl",
+    simulate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default
             )
-        _write_data(write, seed, clones)
+            for name, (hint, default) in hints.items()
+        ]
+    )
+    simulate.__annotations__ = {name: hint for name, (hint, _) in hints.items()}
+    simulate.__doc__ = HELP
+    return simulate
+
+
+_HEAD: dict[str, Hint] = {
+    "name": (
+        Annotated[str | None, typer.Argument(help="Which simulation; --list shows them.")],
+        None,
+    ),
+    "list_": (
+        Annotated[bool, typer.Option("--list", help="List the simulations and stop.")],
+        False,
+    ),
+    "seed": (Annotated[int | None, typer.Option("--seed", min=0, help="Random seed.")], None),
+    "write": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--write", metavar="FILE", help="Write the simulation's data set and stop."
+            ),
+        ],
+        None,
+    ),
+}
+
+
+def _tail() -> dict[str, Hint]:
+    out = outputs_hints(judged=False, plots="the facts")
+    del out["full_text"]  # no texts from data
+    return out
+
+
+def _options() -> dict[str, Option]:
+    """One option per name, with the help of each simulation that has it; None = not given.
+
+    The ranges of simulations may differ, so that of the option is the widest.
+    """
+    out: dict[str, Option] = {}
+    for simulation in SIMULATIONS.values():
+        for option in simulation.options:
+            default = "" if option.default is None else f" [default: {option.default}]"
+            text = f"{simulation.name}: {option.help}{default}"
+            known = out.get(option.name)
+            if known is None:
+                out[option.name] = replace(option, default=None, help=text)
+            elif known.kind == option.kind and known.typed == option.typed:
+                out[option.name] = replace(
+                    known,
+                    help=f"{known.help} {text}",
+                    low=min(known.low, option.low),
+                    high=max(known.high, option.high),
+                    choices=tuple(dict.fromkeys((*known.choices, *option.choices))),
+                )
+            else:
+                raise ValueError(f"simulations disagree on the option {option.name!r}")
+    return out
+
+
+def _run(**given: Any) -> None:
+    given = {
+        name: value.value if isinstance(value, Enum) else value for name, value in given.items()
+    }
+    if given["list_"]:
+        _print_list()
         return
-    settings: dict[str, Any] = {"name": chosen, "seed": seed or 0}
-    if chosen == "table-3":
-        settings["clones"] = 3 if clones is None else clones
-    if chosen == "clone-robust":
-        from cr_audit.simulate.case_study import N_DRAWS
+    simulation = _known(given["name"])
+    outputs = outputs_of(
+        given["format_"], given["output"], given["report"] or [], given["plot"] or []
+    )
+    own = _own(simulation, given)
+    if given["write"] is not None:
+        _write_data(simulation, given["write"], own, given["seed"])
+        return
+    defaults = {o.name: o.default for o in simulation.options}
+    settings = {"name": simulation.name, "seed": given["seed"] or 0}
+    settings |= simulation.resolve(defaults | own)
+    outputs.write(_report(simulation, settings, outputs))
 
-        settings |= {
-            "model": model,
-            "reward": reward.value,
-            "per_topic": per_topic,
-            "draws": draws if draws is not None else N_DRAWS[reward.value],
-        }
-    _report(_facts(settings), settings, format_, plot or [], output)
 
-
-def _known(name: str | None) -> str:
-    from cr_audit.simulate.catalogue import BY_NAME
-
-    if name in BY_NAME:
-        return BY_NAME[str(name)].name
-    near = difflib.get_close_matches(name or "", BY_NAME, n=1)
+def _known(name: str | None) -> Simulation:
+    names = by_name()
+    if name in names:
+        return names[str(name)]
+    near = difflib.get_close_matches(name or "", names, n=1)
     raise UsageError(
         "unknown-simulation",
         f"there is no simulation {name!r}" if name else "simulate needs the name of a simulation",
         next_step=(f"did you mean {near[0]}? " if near else "")
-        + f"the simulations are {', '.join(BY_NAME)}",
+        + f"the simulations are {', '.join(names)}",
     )
 
 
-def _write_data(path: Path, seed: int | None, clones: int | None) -> None:
-    from cr_audit.simulate import clone_robust
+def _own(simulation: Simulation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given. Raises UsageError for another simulation's, and out of range."""
+    own = {o.name: o for o in simulation.options}
+    out: dict[str, Any] = {}
+    for name, option in _options().items():
+        value, flag = given[name], option.typed[0]
+        if value is None:
+            continue
+        if name not in own:
+            having = [s.name for s in SIMULATIONS.values() if name in {o.name for o in s.options}]
+            raise UsageError(
+                "other-option",
+                f"{flag} is no option of {simulation.name}",
+                next_step=f"leave it out; it goes with {', '.join(having)}",
+            )
+        _check(own[name], value, flag)
+        out[name] = value
+    return out
 
-    options = {k: v for k, v in (("seed", seed), ("clones", clones)) if v is not None}
-    try:
-        clone_robust.write(path, **options)
-    except OSError as error:
-        raise ComputeError(
-            "cannot-write",
-            f"the data set cannot be written: {error.strerror}",
-            where=str(path),
-            next_step="choose another --write FILE",
-        ) from error
-    typer.echo(f"wrote {path}; look at it with: cr-audit scan {path}")
+
+def _check(option: Option, value: Any, flag: str) -> None:
+    """Raise UsageError for a value outside the simulation's own range or choices."""
+    if option.kind in ("whole", "number") and not option.low <= value <= option.high:
+        raise UsageError(
+            "bad-value",
+            f"{flag} must lie in {option.low}..{option.high}",
+            found=str(value),
+            next_step="give another value, or leave it out",
+        )
+    if option.kind == "choice" and value not in option.choices:
+        raise UsageError(
+            "bad-value",
+            f"{flag} must be one of {', '.join(option.choices)}",
+            found=str(value),
+            next_step="give another value, or leave it out",
+        )
 
 
-def _facts(settings: dict[str, Any]) -> Facts:
+def _write_data(
+    simulation: Simulation, path: Path, options: Mapping[str, Any], seed: int | None
+) -> None:
+    if simulation.data is None:
+        having = [s.name for s in SIMULATIONS.values() if s.data is not None]
+        raise UsageError(
+            "nothing-to-write",
+            f"--write goes with {', '.join(having)}",
+            found=simulation.name,
+            next_step=f"cr-audit simulate {having[0]} --write demo.jsonl",
+        )
+    from cr_audit.files import write_whole
+    from cr_audit.write.escape import visible
+
+    given = dict(options) | ({} if seed is None else {"seed": seed})
+    write_whole(simulation.data(given), path, option="--write")
+    shown = visible(str(path))
+    typer.echo(f"wrote {shown}; look at it with: cr-audit scan {shown}")
+
+
+def _report(simulation: Simulation, settings: dict[str, Any], outputs: Outputs) -> Report:
     import numpy as np
 
-    rng = np.random.default_rng(settings["seed"])
-    if settings["name"] == "table-3":
-        from cr_audit.simulate.table3 import MAX_COPIES, table_3
+    from cr_audit import __version__
+    from cr_audit.arrays import NotApplicable
+    from cr_audit.blocks import Picture
+    from cr_audit.cli.progress import progress_bar
+    from cr_audit.findings import outcome_of
+    from cr_audit.reports import Report
+    from cr_audit.simulate.catalogue import plain_values
+    from cr_audit.wire import SCHEMA
 
-        if settings["clones"] >= MAX_COPIES:
-            raise UsageError(
-                "bad-value",
-                f"--clones must lie in 0..{MAX_COPIES - 1}",
-                found=str(settings["clones"]),
-            )
-        return table_3(max_copies=settings["clones"] + 1)
-    if settings["name"] == "voronoi-figures":
-        from cr_audit.simulate.voronoi_figures import voronoi_figures
+    with progress_bar(enabled=True) as progress:
+        try:
+            facts = simulation.compute(settings, np.random.default_rng(settings["seed"]), progress)
+        except BaseException:
+            outputs.remove()
+            raise
 
-        return voronoi_figures(rng=rng)
-    if settings["name"] == "robustness-rate":
-        from cr_audit.simulate.robustness import robustness_rate
+    def document(full_text: bool) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "command": "simulate",
+            "version": __version__,
+            "settings": settings,
+            "simulation": plain_values(facts),
+        }
 
-        return robustness_rate()
-    return _case_study(settings, rng)
+    def pictures() -> list[Picture] | NotApplicable:
+        if simulation.pictures is None:
+            return NotApplicable(f"{simulation.name} draws nothing")
+        return list(simulation.pictures(facts))
 
-
-def _case_study(settings: dict[str, Any], rng: Any) -> CaseStudy:
-    import os
-    import sys
-
-    from cr_audit.embed import VectorCache, default_cache_dir, embed_texts, open_backend
-    from cr_audit.report.escape import plain
-    from cr_audit.simulate.case_study import case_study
-
-    def say(text: str) -> None:
-        print(plain(text), file=sys.stderr)
-
-    backend = open_backend(settings["model"], cache_dir=default_cache_dir(), notice=say)
-    cache = VectorCache(default_cache_dir(), notice=say)
-    return case_study(
-        lambda texts: embed_texts(backend, texts, cache=cache).astype("float64"),
-        encoder=backend.name,
-        per_topic=settings["per_topic"],
-        n_draws=settings["draws"],
-        reward=settings["reward"],
-        n_threads=min(os.cpu_count() or 1, 4),
-        rng=rng,
+    return Report(
+        command="simulate",
+        blocks=lambda: list(simulation.show(facts)),
+        document=document,
+        outcome=outcome_of((), (), "never", "-"),
+        pictures=pictures,
     )
 
 
-def _report(
-    facts: Facts,
-    settings: dict[str, Any],
-    format_: SimulationFormat,
-    plots: Sequence[Path],
-    output: Path | None,
-) -> None:
-    from cr_audit.cli.session import write
-    from cr_audit.report.screen import Screen
-    from cr_audit.report.simulation_plots import plot_simulation
-    from cr_audit.report.simulations import render_simulation, render_simulation_json
+def _print_list() -> None:
+    """What there is, a line each."""
+    from cr_audit.blocks import Cell, Column, Prose, Table
+    from cr_audit.files import write_stdout
+    from cr_audit.write.terminal import target_of_stdout, write_blocks
 
-    if plots:
-        write_plots(plot_simulation(facts), plots)
-    if format_ == SimulationFormat.JSON:
-        write(render_simulation_json(facts, "simulate", settings), output)
-        return
-    screen = Screen.of_stdout() if output is None else Screen(100, False)
-    write(render_simulation(facts, screen), output)
+    table = Table.of(
+        (Column("name", "id"), Column("from"), Column("shows")),
+        [(Cell(s.name), Cell(s.source), Cell(s.shows)) for s in SIMULATIONS.values()],
+        name="simulations",
+    )
+    more = Prose(("Run one with: cr-audit simulate NAME",), "dim")
+    write_stdout(write_blocks([table, more], target_of_stdout()))

@@ -41,6 +41,7 @@ class TextSets:
         self.shingles, self.sizes = shingles, shingles.sizes
 
     def some(self, rows: IntArray) -> Shingles:
+        """The shingles of some texts."""
         return self.shingles if rows.size == self.sizes.size else self.shingles.some(rows)
 
     def reach(self, rows: IntArray) -> IntArray:
@@ -56,9 +57,11 @@ class UnitSets:
         self.sizes = shingles.sizes[units.text]
 
     def some(self, rows: IntArray) -> Shingles:
+        """The shingles of some units, told apart by their groups."""
         return self._shingles.within(self._units.text[rows], self._units.group[rows] + 1)
 
     def reach(self, rows: IntArray) -> IntArray:
+        """Who can share a shingle with one of these units: those of their groups, ascending."""
         groups = self._units.group
         return np.flatnonzero(np.isin(groups, np.unique(groups[rows])))
 

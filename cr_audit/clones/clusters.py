@@ -18,13 +18,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.pairs import ROUNDING, TextPairs
+from cr_audit.labels import connected
 
 MAX_COMPONENT = 2048
 _SMALL, _BLOCK_PAIRS = 64, 200_000
@@ -34,11 +33,17 @@ _SHRINK = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 class DistanceIndex(Protocol):
     """Exact distances between rows: of texts (``TextIndex``) or of vectors (``VectorIndex``)."""
 
-    def distances(self, first: IntArray, second: IntArray) -> FloatArray: ...
+    def distances(self, first: IntArray, second: IntArray) -> FloatArray:
+        """Of each pair of rows, float64 (k,)."""
+        ...
 
-    def among(self, rows: IntArray) -> FloatArray: ...
+    def among(self, rows: IntArray) -> FloatArray:
+        """Between these rows, float64 (rows, rows), 0 on the diagonal."""
+        ...
 
-    def to_all(self, rows: IntArray) -> FloatArray: ...
+    def to_all(self, rows: IntArray) -> FloatArray:
+        """From a few rows to all, float64 (rows, n)."""
+        ...
 
 
 class SetIndex(DistanceIndex, Protocol):
@@ -48,7 +53,9 @@ class SetIndex(DistanceIndex, Protocol):
     comparable: BoolArray
 
     @property
-    def n(self) -> int: ...
+    def n(self) -> int:
+        """Sets."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,11 +116,8 @@ def described_ball(index: DistanceIndex, members: IntArray) -> RowCluster:
 
 def _components(n: int, first: IntArray, second: IntArray) -> tuple[IntArray, IntArray]:
     """Label of each row's component, and the size of each component."""
-    ones = np.ones(first.size, np.int8)
-    graph = sp.coo_array((ones, (first, second)), shape=(n, n))
-    _, labels = connected_components(graph, directed=False)
-    wide: IntArray = labels.astype(np.int64)
-    return wide, np.bincount(wide).astype(np.int64)
+    labels = connected(n, first, second)
+    return labels, np.bincount(labels).astype(np.int64)
 
 
 def _parts(pairs: TextPairs) -> Iterator[IntArray]:

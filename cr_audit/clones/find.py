@@ -59,6 +59,7 @@ class Cluster:
 
     @property
     def size(self) -> int:
+        """How many responses it has."""
         return int(self.members.size)
 
 
@@ -116,11 +117,13 @@ class UnitRows:
         self.start = np.searchsorted(unit[self.order], np.arange(n_units + 1))
 
     def of(self, units: IntArray) -> IntArray:
+        """The rows that carry any of these units, ascending."""
         return np.sort(
             np.concatenate([self.order[self.start[u] : self.start[u + 1]] for u in units])
         )
 
     def first(self, unit: int) -> int:
+        """The first row that carries the unit."""
         return int(self.order[self.start[unit]])
 
     def exact(self) -> Iterable[RowCluster]:
@@ -145,6 +148,7 @@ class UnitRows:
 def described(
     scope: Scope, kind: Kind, rows: RowCluster, text: IntArray, group: IntArray
 ) -> Cluster:
+    """A cluster of rows as the report has it; text, group : int64 (rows,), of every row."""
     m = rows.members
     return Cluster(
         scope=scope,

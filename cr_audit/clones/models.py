@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from cr_audit.arrays import FloatArray, Groups, IntArray
+from cr_audit.labels import connected
 
 SAME_ANSWERS = 0.5
 """Two models are clones where at least this share of their shared prompts has one answer of both,
@@ -39,5 +39,5 @@ def model_clones(model_of: IntArray, prompt_of: IntArray, clones: Groups, n_mode
     share = np.divide(answers, prompts, out=np.zeros_like(answers), where=prompts > 0)
     near = share >= SAME_ANSWERS
     np.fill_diagonal(near, False)
-    n_groups, labels = connected_components(csr_array(near.astype(np.int8)), directed=False)
-    return Groups(labels=labels.astype(np.int64), n_groups=int(n_groups))
+    labels = connected(n_models, *np.nonzero(near))
+    return Groups(labels=labels, n_groups=int(labels.max()) + 1)

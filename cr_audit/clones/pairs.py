@@ -88,6 +88,7 @@ class TextIndex:
 
     @property
     def n(self) -> int:
+        """Sets of shingles."""
         return int(self.sizes.shape[0])
 
     def distances(self, first: IntArray, second: IntArray) -> FloatArray:

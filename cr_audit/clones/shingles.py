@@ -192,6 +192,7 @@ class Shingles:
 
     @property
     def n(self) -> int:
+        """Texts."""
         return int(self.sizes.shape[0])
 
     @classmethod

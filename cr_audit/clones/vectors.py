@@ -41,6 +41,7 @@ class VectorIndex:
 
     @property
     def n(self) -> int:
+        """Rows."""
         return int(self.rows.shape[0])
 
     def distances(self, first: IntArray, second: IntArray) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,14 @@ class RowIssue:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} ({self.field}): {self.reason}; found {self.found}"
+
+
+class Remark(NamedTuple):
+    """A reason, how many rows it concerns, and the first few of them."""
+
+    reason: str
+    n_rows: int
+    examples: list[RowIssue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,8 @@ class SchemaMatch:
     is explicitly missing counts as read.
     fields : role -> field of the data, e.g. {"prompt": "question", "left": "answer_a"}.
     alternatives : the runner-up schemas with their confidence, best first.
+    unused : fields of the rows that play no role. prompt_fields : the fields that make the prompt,
+    in the order of their parts; empty if the rows give none (an implicit prompt, or no prompt).
     """
 
     name: str
@@ -53,6 +64,8 @@ class SchemaMatch:
     confidence: float
     fields: dict[str, str]
     alternatives: tuple[tuple[str, float], ...] = ()
+    unused: tuple[str, ...] = ()
+    prompt_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +120,11 @@ class PreferenceDataset:
     @property
     def n_prompts(self) -> int:
         return self.prompts.height
+
+    @property
+    def prompt_of(self) -> IntArray:
+        """The prompt of each alternative: int64 (n_alternatives,)."""
+        return self.alternatives["prompt"].to_numpy().astype(np.int64)
 
     @property
     def n_ties(self) -> int:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from cr_audit.embed.backends import Backend, Notice, Progress
 from cr_audit.embed.cache import CacheSize, VectorCache, cache_size, default_cache_dir
-from cr_audit.embed.opening import open_backend
+from cr_audit.embed.encoders import ENCODERS
+from cr_audit.embed.opening import open_backend, open_vectors
 from cr_audit.embed.precomputed import PrecomputedVectors, open_precomputed
 from cr_audit.embed.texts import embed_texts
 
 __all__ = [
+    "ENCODERS",
     "Backend",
     "CacheSize",
     "Notice",
@@ -25,4 +27,5 @@ __all__ = [
     "embed_texts",
     "open_backend",
     "open_precomputed",
+    "open_vectors",
 ]

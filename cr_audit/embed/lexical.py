@@ -6,13 +6,16 @@ import hashlib
 import math
 import unicodedata
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cr_audit.arrays import Float32Array, FloatArray
-from cr_audit.embed.backends import Progress
+from cr_audit.embed.backends import Precision, Progress
+
+if TYPE_CHECKING:
+    from cr_audit.embed.encoders import Opening
 
 _U64 = NDArray[np.uint64]
 _EDGE: Final = "\x03"
@@ -118,6 +121,23 @@ class LexicalBackend:
         column = (bucket % np.uint64(self._dimension)).astype(np.int64)
         flat = (distinct >> np.uint64(_HASH_BITS)).astype(np.int64) * self._dimension + column
         total += np.bincount(flat, weights=weight, minlength=total.size).reshape(total.shape)
+
+
+class Lexical:
+    """``LexicalBackend`` as it comes."""
+
+    name = "lexical"
+    summary = "hashed character n-grams, without a model"
+    precisions: tuple[Precision, ...] = ("float32",)
+
+    def claims(self, model: str) -> bool:
+        return model == self.name
+
+    def open(self, model: str, how: Opening) -> LexicalBackend:
+        return LexicalBackend()
+
+
+LEXICAL = Lexical()
 
 
 def _sublinear(counts: NDArray[np.intp]) -> FloatArray:

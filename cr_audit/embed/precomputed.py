@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cr_audit.arrays import Float32Array, FloatArray
+from cr_audit.embed.backends import Precision
 from cr_audit.errors import InputError
+
+if TYPE_CHECKING:
+    from cr_audit.embed.encoders import Opening
 
 _MATRIX = "a matrix of n rows and d >= 1 columns of real numbers"
 
@@ -32,6 +37,7 @@ class PrecomputedVectors:
 
     @property
     def name(self) -> str:
+        """As reports name it: precomputed:FILE."""
         return f"precomputed:{self.path.name}"
 
     @property
@@ -110,6 +116,23 @@ def open_precomputed(path: Path) -> PrecomputedVectors:
     norm = np.sqrt(np.add.reduce(scaled * scaled, axis=1))
     unit = scaled / np.where(norm > 0, norm, 1.0)[:, None]
     return PrecomputedVectors(path, ids, unit.astype(np.float32), _fingerprint(path))
+
+
+class Precomputed:
+    """``precomputed:FILE``, the same as ``--embeddings FILE``."""
+
+    name = "precomputed"
+    summary = "your own vectors, from a Parquet or NumPy file"
+    precisions: tuple[Precision, ...] = ("float32",)
+
+    def claims(self, model: str) -> bool:
+        return model.startswith(f"{self.name}:")
+
+    def open(self, model: str, how: Opening) -> PrecomputedVectors:
+        return open_precomputed(Path(model.partition(":")[2]))
+
+
+PRECOMPUTED = Precomputed()
 
 
 def _sidecar(path: Path) -> Path:

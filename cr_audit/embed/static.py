@@ -13,7 +13,7 @@ import numpy as np
 
 from cr_audit.arrays import Float32Array, FloatArray
 from cr_audit.data.identity import canonical
-from cr_audit.embed.backends import Notice, Progress
+from cr_audit.embed.backends import Notice, Precision, Progress
 from cr_audit.embed.distil import SETTINGS, distil
 from cr_audit.embed.sources import find_model
 from cr_audit.embed.static_table import StaticTable, load_tokenizer, read_table, write_table
@@ -22,6 +22,9 @@ from cr_audit.embed.transformer import TransformerBackend, readable
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from cr_audit.embed.encoders import Opening
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _CHARS_PER_BLOCK = 1 << 20
 
 
@@ -100,8 +103,28 @@ class StaticBackend:
         return unit.astype(np.float32)
 
 
+class Static:
+    """``static`` or ``static:MODEL``."""
+
+    name = "static"
+    summary = f"static vectors distilled from {DEFAULT_MODEL}, or from MODEL with static:MODEL"
+    precisions: tuple[Precision, ...] = ("float32",)
+
+    def claims(self, model: str) -> bool:
+        return model == self.name or model.startswith(f"{self.name}:")
+
+    def open(self, model: str, how: Opening) -> StaticBackend:
+        source = model.partition(":")[2] or DEFAULT_MODEL
+        return open_static(
+            model, source, cache_dir=how.cache_dir, workers=how.workers, notice=how.notice
+        )
+
+
+STATIC = Static()
+
+
 def open_static(
-    name: str, source: str, *, cache_dir: Path | None, n_threads: int | None, notice: Notice
+    name: str, source: str, *, cache_dir: Path | None, workers: int | None, notice: Notice
 ) -> StaticBackend:
     """Static vectors of the model ``source``: from ``cache_dir`` if there, else distilled now.
 
@@ -117,7 +140,7 @@ def open_static(
             return StaticBackend(name, table)
         notice(f"the distilled table {path} is damaged; it is made again")
     notice(f"distilling static vectors from {source}; this is done once and takes some seconds")
-    table = distil(TransformerBackend(source, files, n_threads=n_threads), settings)
+    table = distil(TransformerBackend(source, files, workers=workers), settings)
     if path is not None:
         try:
             write_table(path, table)

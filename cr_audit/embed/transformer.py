@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray
 from cr_audit.data.identity import canonical
 from cr_audit.embed.backends import Precision, Progress
-from cr_audit.embed.sources import ModelFiles, dimension_of, missing_weights, quiet_libraries
+from cr_audit.embed.sources import (
+    ModelFiles,
+    dimension_of,
+    find_model,
+    missing_weights,
+    quiet_libraries,
+)
 from cr_audit.errors import ComputeError
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
+
+    from cr_audit.embed.encoders import Opening
 
 OVERLAP = 32
 # One batch holds this many tokens, padding included: on CPUs larger batches are not faster.
@@ -58,12 +65,12 @@ class TransformerBackend:
         files: ModelFiles,
         *,
         precision: Precision = "float32",
-        n_threads: int | None = None,
+        workers: int | None = None,
     ) -> None:
         self._name = name
         self._files = files
         self._precision = precision
-        self._n_threads = n_threads or usable_cores()
+        self._workers = workers
         self._dimension = dimension_of(files.folder)
         self._loaded: Any = None
 
@@ -179,6 +186,7 @@ class TransformerBackend:
         def compute(job: tuple[int, list[_Window]]) -> Float32Array:
             width, batch = job
             features = _features(batch, width, pad, with_types)
+            torch.set_num_threads(1)  # a state of the thread, and this may be another one
             with torch.inference_mode():
                 out = model({k: torch.from_numpy(v) for k, v in features.items()})
                 vectors = out["sentence_embedding"][: len(batch)].float().numpy()
@@ -187,9 +195,11 @@ class TransformerBackend:
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            with ThreadPoolExecutor(self._n_threads) as pool:
-                for (_, batch), vectors in zip(batches, pool.map(compute, batches), strict=True):
-                    take(batch, vectors)
+            found = engine.map(
+                compute, batches, workers=self._workers, most=engine.ALL_CORES, local=True
+            )
+            for (_, batch), vectors in zip(batches, found, strict=True):
+                take(batch, vectors)
         finally:
             torch.set_num_threads(before)
 
@@ -237,11 +247,22 @@ class TransformerBackend:
         )
 
 
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+class Transformer:
+    """Any other name: the path of a folder, or a name on the hub."""
+
+    name = "transformer"
+    summary = "a sentence-transformers model: a folder, all-MiniLM-L6-v2, or a name on the hub"
+    precisions: tuple[Precision, ...] = ("float32", "bfloat16")
+
+    def claims(self, model: str) -> bool:
+        return True
+
+    def open(self, model: str, how: Opening) -> TransformerBackend:
+        files = find_model(model, notice=how.notice)
+        return TransformerBackend(model, files, precision=how.precision, workers=how.workers)
+
+
+TRANSFORMER = Transformer()
 
 
 def readable(text: str) -> str:

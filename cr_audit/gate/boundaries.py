@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from cr_audit.findings import Severity
-
-FAIL_ON = ("never", "note", "warning", "error")
-_ORDER = {Severity.NOTE: 1, Severity.WARNING: 2, Severity.ERROR: 3}
+PROFILES = ("lenient", "default", "strict")
+"""From the least to the most strict; a policy lies over one of them."""
 _HAIR = 1e-12
 """So that 0.3 - 0.2 does not exceed 0.1."""
 
@@ -17,7 +15,7 @@ def exceeds(value: float, limit: float) -> bool:
     return value > limit + _HAIR
 
 
-def reaches(count: int, limit: int) -> bool:
+def at_least(count: int, limit: int) -> bool:
     """A count at its limit is enough."""
     return count >= limit
 
@@ -25,11 +23,6 @@ def reaches(count: int, limit: int) -> bool:
 def beyond_chance(p_value: float, confidence_level: float, n_tests: int = 1) -> bool:
     """At the corrected level itself chance is still an explanation (Bonferroni over n_tests)."""
     return p_value < (1.0 - confidence_level) / max(n_tests, 1) - _HAIR
-
-
-def fails(severity: Severity, fail_on: str) -> bool:
-    """A finding of exactly the severity named by ``fail-on`` fails; "never" never does."""
-    return fail_on != "never" and _ORDER[severity] >= FAIL_ON.index(fail_on)
 
 
 def expired(expires: date, today: date) -> bool:

@@ -24,7 +24,6 @@ from cr_audit.gate.agreement import Contradictions, Repeats, contradictions, rep
 from cr_audit.gate.growth import Growth, growth
 from cr_audit.gate.ranking_change import RankingChange, ranking_change
 from cr_audit.models.graph import Dominance
-from cr_audit.models.rankings.added import subset
 
 MIN_REPLICATES = 10
 
@@ -118,7 +117,7 @@ def compare(
     n_rows = np.bincount(comparisons.winner[added], minlength=both.n_alternatives)
     n_rows += np.bincount(comparisons.loser[added], minlength=both.n_alternatives)
     grown = growth(before, after, old, is_new, n_rows)
-    parts = [subset(comparisons, ~added), subset(comparisons, added)]
+    parts = [comparisons.take(~added), comparisons.take(added)]
     return BatchEffect(
         before=before,
         after=after,

@@ -92,6 +92,11 @@ class Growth:
     spread: CloneRate | NotApplicable
     n_tests: int
 
+    @property
+    def rates(self) -> dict[Scope, CloneRate | NotApplicable]:
+        """Both rates, by the scope of the clusters whose members they count."""
+        return {"response": self.rate, "boilerplate": self.spread}
+
 
 def growth(
     before: Analysis, after: Analysis, old: IntArray, new: BoolArray, n_rows: IntArray
@@ -104,7 +109,7 @@ def growth(
         return clones
     if isinstance(earlier, NotApplicable):
         return earlier
-    prompt_of = after.dataset.alternatives["prompt"].to_numpy().astype(np.int64)
+    prompt_of = after.dataset.prompt_of
     group = clones.prompt_labels.labels[prompt_of]
     copied_old = _copied(earlier)
     copied_new = _copied(clones)[new]

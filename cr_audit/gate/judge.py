@@ -1,14 +1,17 @@
-"""Facts about a batch in, findings out: CR601-CR615. Severities are the policy's."""
+"""Facts about a batch in, findings out, with the severities of a policy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
 
 from cr_audit.findings import Finding
-from cr_audit.gate import judge_clones, judge_rankings, judge_rows
 from cr_audit.gate.compare import BatchEffect
-from cr_audit.gate.finding import ordered
 from cr_audit.gate.policy import Policy
+from cr_audit.gate.rule import Question, WaiverQuestion
+from cr_audit.gate.rules import gate_rules, ordered
+from cr_audit.gate.waivers import WaiverUse
 
 
 def judge(effect: BatchEffect, policy: Policy) -> tuple[Finding, ...]:
@@ -17,16 +20,19 @@ def judge(effect: BatchEffect, policy: Policy) -> tuple[Finding, ...]:
     Rules that the policy switches off are left out. Subjects are content identifiers, so that
     fingerprints do not depend on the order of rows or on line numbers.
     """
-    parts: tuple[Callable[[BatchEffect, Policy], list[Finding]], ...] = (
-        judge_rows.unreadable,
-        judge_rows.agreement,
-        judge_clones.clusters,
-        judge_clones.clone_rate,
-        judge_rankings.leaders,
-        judge_rankings.ranks,
-        judge_rankings.rates,
-        judge_rankings.graph,
-        judge_rows.dominance,
-    )
-    found = [f for part in parts for f in part(effect, policy)]
-    return ordered(f for f in found if policy.severities[f.rule] is not None)
+    return ordered(_found(Question(effect, policy), "batch", policy))
+
+
+def judge_waivers(uses: tuple[WaiverUse, ...], policy: Policy) -> Iterator[Finding]:
+    """All findings about the policy's waivers."""
+    return _found(WaiverQuestion(uses), "waivers", policy)
+
+
+def _found(
+    question: Question | WaiverQuestion, about: Literal["batch", "waivers"], policy: Policy
+) -> Iterator[Finding]:
+    for rule in gate_rules():
+        severity = policy.severity(rule)
+        if rule.about == about and rule.judge is not None and severity is not None:
+            for found in rule.judge(question):
+                yield replace(found, severity=severity)

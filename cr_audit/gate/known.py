@@ -8,8 +8,6 @@ would see other clusters, and its fingerprints would say nothing.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,8 @@ from typing import Any
 from cr_audit import __version__
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
-from cr_audit.errors import ComputeError, InputError
+from cr_audit.errors import InputError
+from cr_audit.files import write_whole
 from cr_audit.findings import Finding
 
 FORMAT = "cr-audit/known-findings/v1"
@@ -56,10 +55,7 @@ class MadeBy:
 
 
 def write_known(path: Path, findings: tuple[Finding, ...], made_by: MadeBy) -> None:
-    """Write the file, whole or not at all: a temporary file beside it takes its place at the end.
-
-    Raises ComputeError if it cannot be written.
-    """
+    """Write the file, whole or not at all. Raises ComputeError if it cannot be written."""
     entries = {
         f.fingerprint: {
             "fingerprint": f.fingerprint,
@@ -77,33 +73,16 @@ def write_known(path: Path, findings: tuple[Finding, ...], made_by: MadeBy) -> N
         "findings": [entries[k] for k in sorted(entries)],
     }
     text = json.dumps(document, ensure_ascii=True, indent=1) + "\n"
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(
-            prefix=path.name + ".", suffix=".part", dir=path.parent
-        )
-        with os.fdopen(handle, "w", encoding="ascii") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise ComputeError(
-            "cannot-write",
-            f"the known findings cannot be written: {error.strerror}",
-            where=str(path),
-            next_step="choose another file",
-        ) from error
+    write_whole(text.encode("ascii"), path, option="--write-baseline")
 
 
 def read_known(path: Path, made_by: MadeBy) -> tuple[KnownFinding, ...]:
     """The entries, by fingerprint. Raises InputError (exit 3) for a file that is missing, not of
-    this format, or made by another version, embedder or radius."""
+    this format, too large, or made by another version, embedder or radius."""
     try:
-        raw = path.read_bytes()
-        document = json.loads(raw)
+        if path.stat().st_size > MAX_BYTES:
+            raise _refused(path, f"is larger than {MAX_BYTES // 1_000_000} MB")
+        document = json.loads(path.read_bytes())
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -11,12 +11,12 @@ import numpy as np
 
 from cr_audit.analysis import Analysis
 from cr_audit.analysis.choice import Choice
-from cr_audit.analysis.compose import stream
 from cr_audit.analysis.units import choose_resampling
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.gate.growth import Growth, new_copies
 from cr_audit.models.rankings import win_rates
-from cr_audit.models.rankings.added import AddedRows, Flips, effect_of_added_rows, subset
+from cr_audit.models.rankings.added import AddedRows, Flips, effect_of_added_rows
+from cr_audit.streams import stream
 
 MAX_CAUSES = 20
 """So many clusters, those in most rows of the batch, are taken out to see what a turn hangs on."""
@@ -97,7 +97,7 @@ def ranking_change(
         count_weighted=settings.count_weighted,
         n_replicates=n,
         confidence_level=level,
-        rng=stream(settings, 20),
+        rng=stream(settings.seed, "changes of win rates"),
     )
     sides = rows.winner[keep], rows.loser[keep]
     copies = new_copies(grown)
@@ -136,7 +136,7 @@ def _draws(
     if unit.draws is None or earlier.draws is None:
         return None
     first = np.zeros((n, unit.n))
-    rng = stream(before.settings, 21)
+    rng = stream(before.settings.seed, "weights before a batch")
     if unit.unit == "cluster":
         if isinstance(before.weights, NotApplicable):
             return None
@@ -145,7 +145,7 @@ def _draws(
             row += np.bincount(unit.labels[old], weights=values, minlength=unit.n)
     else:
         first[:, _places(before, after, old)] = earlier.draws(n, rng)
-    return first, unit.draws(n, stream(after.settings, 22))
+    return first, unit.draws(n, stream(after.settings.seed, "weights after a batch"))
 
 
 def _leaders(
@@ -174,7 +174,7 @@ def _leaders(
         undone, cause = False, -1
         if beyond and copies.size and not isinstance(grown, NotApplicable):
             gap = float(rates.before[old] - rates.before[new])
-            undone, cause = _undone(
+            undone, cause = what_undoes(
                 comparisons, sides, (int(old), new), gap, grown, copies, n_alternatives
             )
         out.append(
@@ -198,7 +198,7 @@ def _pairs(flips: Flips) -> list[tuple[int, int]]:
     return list(zip(flips.ahead.tolist(), flips.behind.tolist(), strict=True))
 
 
-def _undone(
+def what_undoes(
     comparisons: Comparisons,
     sides: tuple[IntArray, IntArray],
     pair: tuple[int, int],
@@ -212,7 +212,7 @@ def _undone(
     def gap_without(taken: IntArray) -> float:
         out = np.zeros(n_alternatives, np.bool_)
         out[taken] = True
-        left = subset(comparisons, ~(out[sides[0]] | out[sides[1]]))
+        left = comparisons.take(~(out[sides[0]] | out[sides[1]]))
         average = win_rates(left, np.ones(comparisons.n_items)).average
         return float(average[pair[0]] - average[pair[1]])
 

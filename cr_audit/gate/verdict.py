@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
-from cr_audit.findings import Finding
-from cr_audit.gate.boundaries import fails
-from cr_audit.gate.finding import Evidence, finding, ordered
+from cr_audit.findings import BINS, Bin, Finding, reaches
+from cr_audit.gate.judge import judge_waivers
 from cr_audit.gate.known import KnownFinding
 from cr_audit.gate.policy import Policy
-from cr_audit.gate.waivers import ABOUT_WAIVERS, Waiver, WaiverUse, use_of
+from cr_audit.gate.rules import ordered
+from cr_audit.gate.waivers import Waiver, WaiverUse, use_of
 from cr_audit.wording import plural, verb
-
-Bin = Literal["failing", "baselined", "waived", "below_threshold"]
-BINS: tuple[Bin, ...] = ("failing", "baselined", "waived", "below_threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +72,11 @@ def decide(
     """Sort findings into bins: waived (a waiver in force matches), baselined (the fingerprint is
     known), failing (as severe as ``fail-on`` or more), below_threshold.
 
-    Expired and unused waivers become findings of their own (CR616, CR617), which can fail as any
-    other but cannot be waived.
+    What the rules about waivers find (one that has run out, say) can fail as any other finding but
+    cannot be waived.
     """
     uses = use_of(policy.waivers, findings, today)
-    everything = ordered((*findings, *_about_waivers(uses, policy)))
+    everything = ordered((*findings, *judge_waivers(uses, policy)))
     names = {k.fingerprint for k in known or ()}
     judged = []
     for f in everything:
@@ -91,7 +87,7 @@ def decide(
             bin_ = "waived"
         elif is_known:
             bin_ = "baselined"
-        elif fails(f.severity, policy.fail_on):
+        elif reaches(f.severity, policy.fail_on):
             bin_ = "failing"
         judged.append(Judged(f, bin_, is_known, waiver))
     found = {f.fingerprint for f in everything}
@@ -103,22 +99,3 @@ def decide(
         fail_on=policy.fail_on,
         profile=policy.profile,
     )
-
-
-def _about_waivers(uses: tuple[WaiverUse, ...], policy: Policy) -> list[Finding]:
-    out = []
-    for use in uses:
-        w = use.waiver
-        about = f"waiver of {w.pattern} (owner {w.owner})"
-        subject = f"waiver:{w.rule}|{w.fingerprint}|{w.expires.isoformat()}"
-        if use.expired:
-            message = f"the {about} ran out after {w.expires.isoformat()}"
-            evidence: Evidence = {"reason": w.reason, "owner": w.owner, "n_matched": use.n_matched}
-            out.append(finding(policy, "CR616", message, subject, evidence))
-        elif use.n_matched == 0:
-            message = f"the {about} matches nothing"
-            out.append(
-                finding(policy, "CR617", message, subject, {"reason": w.reason, "owner": w.owner})
-            )
-    assert {f.rule for f in out} <= ABOUT_WAIVERS
-    return [f for f in out if policy.severities[f.rule] is not None]

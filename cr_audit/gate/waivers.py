@@ -9,14 +9,10 @@ from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from cr_audit.audits.gate_rules import GATE_RULES
 from cr_audit.errors import InputError
 from cr_audit.findings import Finding
 from cr_audit.gate.boundaries import expired
-
-_NAMES = {rule.id: rule.name for rule in GATE_RULES}
-# A waiver cannot waive what is said about waivers.
-ABOUT_WAIVERS = frozenset({"CR616", "CR617"})
+from cr_audit.gate.rules import BY_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +26,12 @@ class Waiver:
     expires: date
 
     def matches(self, finding: Finding) -> bool:
-        """Whether the globs name this finding; the rule by its id or name."""
-        if finding.rule in ABOUT_WAIVERS:
+        """Whether the globs name this finding; the rule by its id or name. A waiver cannot waive
+        what is said about waivers."""
+        rule = BY_ID.get(finding.rule)
+        if rule is not None and rule.about == "waivers":
             return False
-        names = (finding.rule, _NAMES.get(finding.rule, finding.rule))
+        names = (finding.rule, finding.rule if rule is None else rule.name)
         return any(fnmatchcase(n.lower(), self.rule.lower()) for n in names) and fnmatchcase(
             finding.fingerprint, self.fingerprint
         )

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from cr_audit.arrays import BoolArray, Comparisons, IntArray, NotApplicable, Proportions
+from cr_audit.labels import connected, contiguous
 
 DEFAULT_MAX_WEDGES = 5_000_000
 DEFAULT_TRIAD_SAMPLES = 200_000
@@ -56,6 +56,7 @@ class Triads:
 
     @property
     def exact(self) -> bool:
+        """Whether every triple was counted."""
         return self.n_sampled == 0
 
 
@@ -105,6 +106,7 @@ class GraphHealth:
 
     @property
     def n_components(self) -> int:
+        """Weakly connected components of two items or more."""
         return int(self.component_sizes.shape[0])
 
     @property
@@ -119,28 +121,27 @@ class GraphHealth:
         return bool(self.fit_exists.all())
 
 
-def components(pairs: Proportions) -> tuple[IntArray, IntArray]:
-    """Weakly connected components: labels int64 (n_items,), sizes int64 (n_components,).
-
-    Numbered from the largest; equal sizes in the order of their smallest items. An item without a
-    comparison is in none (-1).
-    """
+def components_of(pairs: Proportions) -> tuple[IntArray, int]:
+    """Connected components of the comparison graph: labels int64 (n_items,) (-1: never compared),
+    0, 1, ... in the order of each component's smallest item; and how many."""
     m = pairs.n_items
-    labels = np.full(m, -1, np.int64)
+    labels = connected(m, pairs.first, pairs.second)
     compared = np.zeros(m, np.bool_)
     compared[pairs.first] = compared[pairs.second] = True
-    if not compared.any():
-        return labels, np.zeros(0, np.int64)
-    ones = np.ones(pairs.first.shape[0], np.int8)
-    graph = csr_array((ones, (pairs.first, pairs.second)), shape=(m, m))
-    raw = connected_components(graph, directed=False)[1][compared]
-    _, first_item, inverse, size = np.unique(
-        raw, return_index=True, return_inverse=True, return_counts=True
-    )
-    order = np.lexsort((first_item, -size))
+    labels = contiguous(np.where(compared, labels, -1))
+    return labels, int(labels.max(initial=-1)) + 1
+
+
+def components(pairs: Proportions) -> tuple[IntArray, IntArray]:
+    """As ``components_of``, numbered from the largest, equal sizes in the order of their smallest
+    items; and their sizes, int64 (n_components,)."""
+    labels, n = components_of(pairs)
+    known = labels >= 0
+    size = np.bincount(labels[known], minlength=n)
+    order = np.argsort(-size, kind="stable")
     number = np.empty_like(order)
-    number[order] = np.arange(order.size)
-    labels[compared] = number[inverse]
+    number[order] = np.arange(n)
+    labels[known] = number[labels[known]]
     return labels, size[order].astype(np.int64)
 
 
@@ -203,16 +204,8 @@ def _strong_components(pairs: Proportions, label: IntArray) -> IntArray:
     wins, losses = pairs.p > 0, pairs.p < 1
     start = np.concatenate([pairs.first[wins], pairs.second[losses]])
     end = np.concatenate([pairs.second[wins], pairs.first[losses]])
-    edges = csr_array((np.ones(start.shape[0], np.int8), (start, end)), shape=(pairs.n_items,) * 2)
-    raw = connected_components(edges, directed=True, connection="strong")[1]
-    # scipy numbers them in the order its search leaves them; number them by their smallest items.
-    _, first_item, inverse = np.unique(raw[label >= 0], return_index=True, return_inverse=True)
-    order = np.argsort(first_item, kind="stable")
-    number = np.empty_like(order)
-    number[order] = np.arange(order.size)
-    out = np.full(pairs.n_items, -1, np.int64)
-    out[label >= 0] = number[inverse]
-    return out
+    together = connected(pairs.n_items, start, end, both_ways=True)
+    return contiguous(np.where(label >= 0, together, -1))
 
 
 def _spread(counts: IntArray) -> Spread:

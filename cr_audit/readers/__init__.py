@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch
 from cr_audit.data.joining import join_texts
 from cr_audit.errors import InputError, UsageError
+from cr_audit.readers.advice import pairing_step, reading_mismatch, skipped_step
 from cr_audit.readers.build import LEGITIMATE, Builder
-from cr_audit.readers.containers import Container, Row, Unparsed
-from cr_audit.readers.detect import SAMPLE, checked_mapping, find_schema, schema_named
+from cr_audit.readers.containers import CONTAINERS, Container, Row, Unparsed
+from cr_audit.readers.detect import (
+    ELSEWHERE,
+    SAMPLE,
+    Found,
+    ambiguous_ranking,
+    checked_mapping,
+    find_schema,
+    no_field,
+    schema_named,
+    unknown_labels,
+)
 from cr_audit.readers.fields import Notes
 from cr_audit.readers.parsing import quote
 from cr_audit.readers.records import BadRow
 from cr_audit.readers.schemas import SCHEMAS
 from cr_audit.readers.streams import STDIN, open_raw
+from cr_audit.readers.threads import gathered, is_flat_tree
 from cr_audit.wording import percent, plural, verb
 
-__all__ = ["SCHEMAS", "read"]
+__all__ = ["CONTAINERS", "SCHEMAS", "pairing_step", "read", "reading_mismatch"]
 
 
 def read(
@@ -33,11 +45,13 @@ def read(
     ratings_to_pairs: bool = False,
     progress: Callable[[int, int], None] | None = None,
     stdin: BinaryIO | None = None,
+    container: str | None = None,
 ) -> PreferenceDataset:
     """Read files (``-``: ``stdin``) into one data set.
 
     schema, mapping : force a schema by name, say which field plays which role; both apply to
-    every file. Without them each file's schema is detected from its first rows.
+    every file. Without them each file's schema is detected from its first rows, and from rows of
+    its middle and end where these can be reached.
     max_skipped : share in [0, 1] of rows that may be unusable. Rows whose label is explicitly
     missing (null winner, score -1 where the source says so) are skipped and counted as
     "missing_label", but are data and not damage: they never stop a read. limit_name : what the
@@ -45,6 +59,7 @@ def read(
     expand_choices : add the strict pairs that choice sets imply (this assumes IIA).
     ratings_to_pairs : add pairs of ratings of one prompt, aspect and annotator.
     progress : called with (bytes read, bytes in total, 0 if unknown).
+    container : one of ``CONTAINERS`` for every file, instead of what suffix and content say.
 
     Raises InputError (exit 3) for what cannot be read or recognised, or if more than
     ``max_skipped`` of the rows are unusable; UsageError (exit 2) for options that do not exist.
@@ -56,28 +71,33 @@ def read(
     if schema is not None:
         schema_named(schema)
     checked_mapping(mapping or {})
-    opened = _open_all(paths, stdin, progress)
+    if container is not None and container not in CONTAINERS:
+        raise UsageError(
+            "unknown_container",
+            f"there is no container {quote(container)}",
+            next_step=f"choose one of {', '.join(CONTAINERS)}",
+        )
+    opened = _open_all(paths, stdin, progress, container)
     builder = Builder()
     files: list[FileRead] = []
     matches: list[SchemaMatch] = []
     try:
-        for container in opened:
-            builder.begin_file(container.path)
-            match = _read_file(container, builder, schema, mapping)
-            matches.append(match)
+        for file in opened:
+            builder.begin_file(file.path)
+            matches.append(_read_file(file, builder, schema, mapping, max_skipped))
             files.append(
                 FileRead(
-                    path=container.path,
-                    container=container.container,
-                    compression=container.compression,
-                    n_rows=container.n_rows,
-                    n_bytes=container.hashing.n_bytes,
-                    sha256=container.hashing.sha256,
+                    path=file.path,
+                    container=file.container,
+                    compression=file.compression,
+                    n_rows=file.n_rows,
+                    n_bytes=file.hashing.n_bytes,
+                    sha256=file.hashing.sha256,
                 )
             )
     finally:
-        for container in opened:
-            container.close()
+        for file in opened:
+            file.close()
     _check_skipped(builder, max_skipped, limit_name, files)
     return join_texts(
         builder.dataset(
@@ -90,7 +110,10 @@ def read(
 
 
 def _open_all(
-    paths: Sequence[str], stdin: BinaryIO | None, progress: Callable[[int, int], None] | None
+    paths: Sequence[str],
+    stdin: BinaryIO | None,
+    progress: Callable[[int, int], None] | None,
+    container: str | None,
 ) -> list[Container]:
     """Open every file before the first is read, so that a wrong path is told at once."""
     if list(paths).count(STDIN) > 1:
@@ -114,7 +137,7 @@ def _open_all(
         if progress is not None:
             progress(done, total)
 
-    return [Container(path, raw, on_bytes) for path, raw, _ in raws]
+    return [Container(path, raw, on_bytes, container) for path, raw, _ in raws]
 
 
 def _read_file(
@@ -122,24 +145,113 @@ def _read_file(
     builder: Builder,
     schema: str | None,
     mapping: Mapping[str, str] | None,
+    max_skipped: float,
 ) -> SchemaMatch:
     rows: Iterator[Row] = container.rows()
     head = list(islice(rows, SAMPLE))
+    complete = len(head) < SAMPLE
     sample = [row.value for row in head if isinstance(row.value, dict)]
     if not sample:
         raise _no_objects(container, head)
-    match, parser = find_schema(sample, container.path, schema=schema, mapping=mapping)
+    if is_flat_tree(sample):
+        messages = chain(_emptied(head), rows)
+        rows = (Row(line, row) for line, row in gathered(_messages(messages, builder)))
+        head = list(islice(rows, SAMPLE))
+        sample = [row.value for row in head if isinstance(row.value, dict)] or sample
+    elif not complete:
+        sample += container.more_rows(ELSEWHERE)
+    found = find_schema(
+        sample,
+        container.path,
+        schema=schema,
+        mapping=mapping,
+        complete=complete,
+        lines=[row.line for row in head if isinstance(row.value, dict)],
+    )
     del sample
-    for line, value, repaired in chain(_emptied(head), rows):
+    first_bad = _parse_rows(chain(_emptied(head), rows), found, builder)
+    known, path = found.known, container.path
+    for role, name in checked_mapping(mapping or {}).items():
+        if found.fields.get(role) == name and not {name, name.partition(".")[0]} & known:
+            raise no_field(role, name, [dict.fromkeys(sorted(known))], path)
+    _check_labels(found, container, builder, first_bad, max_skipped)
+    return found.match()
+
+
+def _parse_rows(rows: Iterator[Row], found: Found, builder: Builder) -> dict[str, BadRow]:
+    """Every row to the builder. Returns the first bad row of each reason."""
+    shapes: set[tuple[str, ...]] = set()
+    first_bad: dict[str, BadRow] = {}
+    parse, suspects = found.parse, found.suspects
+    builder.say_without_prompt(_without_prompt(found))
+    for line, value, repaired, remark in rows:
         if isinstance(value, Unparsed):
             builder.skip(line, value.reason, "row", value.found)
             continue
         notes: Notes = [("lone_surrogate", "row", "replaced by U+FFFD")] if repaired else []
+        if remark is not None:
+            notes.append(remark)
+        shape = tuple(value)
+        if shape not in shapes:
+            if len(shapes) > _SHAPES:
+                shapes.clear()
+            shapes.add(shape)
+            found.extend(value)
+            parse, suspects = found.parse, found.suspects
+            builder.say_without_prompt(_without_prompt(found))
         try:
-            builder.add(line, parser(value, notes), notes)
+            builder.add(line, parse(value, notes), notes)
         except BadRow as bad:
+            first_bad.setdefault(bad.reason, bad)
             builder.skip(line, bad.reason, bad.field, quote(bad.found))
-    return match
+            continue
+        if suspects:
+            builder.check_context(line, value, suspects)
+    return first_bad
+
+
+_SHAPES = 10_000
+"""Sets of fields that are remembered; rows of more kinds are looked at anew."""
+
+
+def _without_prompt(found: Found) -> str:
+    """What the remark no_prompt shows; empty where rows of names are under one prompt by nature."""
+    texts = [f for f in found.unused_texts if found.has_words(f)]
+    if found.schema.by_name and not texts:
+        return ""
+    names = texts + [f for f in found.unused_texts if f not in texts]
+    if not names:
+        return "no other text in the row"
+    return quote(f"unused texts: {', '.join(names)}", 78)[1:-1]
+
+
+def _check_labels(
+    found: Found,
+    container: Container,
+    builder: Builder,
+    first_bad: Mapping[str, BadRow],
+    max_skipped: float,
+) -> None:
+    """Refuse a file whose labels were not understood: no share of skipped rows makes that right."""
+    labels = found.labels
+    if labels is not None and labels.unknown:
+        many = sum(labels.unknown.values()) > max_skipped * container.n_rows
+        if many or labels.doubtful:
+            shown = tuple(map(str, builder.examples.get("unknown_label", ())))
+            raise unknown_labels(container.path, found.fields, labels, shown)
+    if "ambiguous_ranking" in first_bad:
+        raise ambiguous_ranking(container.path, found.fields, first_bad["ambiguous_ranking"])
+
+
+def _messages(rows: Iterator[Row], builder: Builder) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The messages of a flat tree; what is none is skipped with its reason."""
+    for row in rows:
+        if isinstance(row.value, Unparsed):
+            builder.skip(row.line, row.value.reason, "row", row.value.found)
+        elif is_flat_tree([{**row.value, "parent_id": "any"}]):
+            yield row.line, row.value
+        else:
+            builder.skip(row.line, "not_a_message", "row", quote(row.value))
 
 
 def _emptied(rows: list[Row]) -> Iterator[Row]:
@@ -163,7 +275,9 @@ def _no_objects(container: Container, head: Sequence[Row]) -> InputError:
         f"none of the first {len(head)} rows is an object with fields",
         where=container.path,
         details=tuple(issues),
-        next_step="give one JSON object per row",
+        next_step="give one JSON object per row"
+        if container.container in ("jsonl", "json")
+        else f"say which container it is: --container {'|'.join(CONTAINERS)}",
     )
 
 
@@ -173,7 +287,8 @@ def _check_skipped(
     bad = sum(n for reason, n in builder.skipped.items() if reason not in LEGITIMATE)
     first = tuple(str(issue) for issue in builder.first_skipped)
     if bad > max_skipped * builder.rows_read:
-        counts = ", ".join(f"{n:,} {r}" for r, n in builder.skipped.items() if r not in LEGITIMATE)
+        reasons = {r: n for r, n in builder.skipped.items() if r not in LEGITIMATE}
+        counts = ", ".join(f"{n:,} {r}" for r, n in reasons.items())
         are = verb(bad, "is", "are")
         raise InputError(
             "too_many_skipped",
@@ -182,7 +297,7 @@ def _check_skipped(
             f" {percent(max_skipped)} ({counts})",
             where=files[0].path if len(files) == 1 else None,
             details=first,
-            next_step=f"repair the rows, name another --schema or --map, or raise {limit_name}",
+            next_step=skipped_step(reasons, bad / builder.rows_read, limit_name),
         )
     if builder.rows_read == sum(builder.skipped.values()):
         raise InputError(

@@ -14,6 +14,7 @@ import polars as pl
 
 from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIssue, SchemaMatch
 from cr_audit.data.identity import alternative_id, canonical, prompt_id
+from cr_audit.data.lookalikes import differing_rows, has_no_visible_character
 from cr_audit.errors import InputError
 from cr_audit.readers.fields import Notes
 from cr_audit.readers.implied import expand_sets, pair_ratings, row_notes
@@ -119,9 +120,16 @@ class Builder:
         self.noted: dict[str, int] = {}
         self.examples: dict[str, list[RowIssue]] = {}
         self.first_skipped: list[RowIssue] = []
+        self._without_prompt, self.n_without_prompt = "", 0
+        self._context: dict[int, int] = {}
 
     def begin_file(self, path: str) -> None:
         self._path, self._file = path, self._file + 1
+        self._context = {}
+
+    def say_without_prompt(self, found: str) -> None:
+        """What the remark ``no_prompt`` of the rows to come shows: the texts that were not used."""
+        self._without_prompt = found
 
     # -- remarks
 
@@ -143,6 +151,14 @@ class Builder:
             self.noted[reason] = self.noted.get(reason, 0) + 1
         for reason, field, found in notes:
             self._issue(reason, line, field, quote(found))
+
+    def check_context(self, line: int, row: dict[str, Any], fields: tuple[str, ...]) -> None:
+        """Note a row whose prompt was met before beside other texts in ``fields``, which the prompt
+        leaves out: it may be a different prompt."""
+        held = [row.get(f) for f in fields]
+        said = hash(tuple(v if isinstance(v, str) else repr(v) for v in held))
+        if self._context.setdefault(self._last_prompt[1][0], said) != said:
+            self._note(line, [("unused_text", ", ".join(fields), held[0] or held[-1])])
 
     # -- identities
 
@@ -169,7 +185,9 @@ class Builder:
         self, prompt: tuple[int, str], response: Response, text: str | None, notes: Notes
     ) -> int:
         """The index of a response whose canonical text is ``text``."""
-        if text == "":
+        if text is not None and (
+            not text or (len(text) < 100 and not text.isascii() and has_no_visible_character(text))
+        ):
             notes.append(("empty_answer", response.model or "response", response.text))
         identifier = alternative_id(prompt[1], text, response.model, response.key)
         check = hash((prompt[0], text, response.model, response.key))
@@ -208,6 +226,16 @@ class Builder:
                 self._add_listing(line, record, notes, mentioned)
             else:
                 self._add_rating(line, record, notes, mentioned)
+        prompt = useful[0].prompt if useful else None
+        if (
+            prompt is not None
+            and prompt.text is None
+            and prompt.key is None
+            and self._without_prompt
+        ):
+            self.n_without_prompt += 1
+            if self.n_without_prompt <= _EXAMPLES:
+                self._issue("no_prompt", line, "prompt", self._without_prompt)
         if len(mentioned) > 2:
             mentioned = list(dict.fromkeys(mentioned))
         for index in mentioned:
@@ -219,6 +247,11 @@ class Builder:
     def _add_judgement(
         self, line: int, record: Judgement, notes: Notes, mentioned: list[int]
     ) -> None:
+        if record.mass == 0:  # it says nothing, but the two responses are there
+            notes.append(("zero_weight", "weight", 0))
+            for response in (record.left, record.right):
+                self._add_rating(line, Rating(record.prompt, response, None), notes, mentioned)
+            return
         texts = _canonical(record.left), _canonical(record.right)
         if _same(record.left, record.right, texts):
             found = record.left.text or record.left.model or record.left.key
@@ -245,6 +278,11 @@ class Builder:
 
     def _add_listing(self, line: int, record: Listing, notes: Notes, mentioned: list[int]) -> None:
         prompt = self._prompt(record.prompt)
+        if record.mass == 0:
+            notes.append(("zero_weight", "weight", 0))
+            for response in record.members:
+                self._add_rating(line, Rating(record.prompt, response, None), notes, mentioned)
+            return
         ranks: dict[int, int] = {}
         doubtful: set[int] = set()
         for response, rank in zip(record.members, record.ranks, strict=True):
@@ -299,6 +337,11 @@ class Builder:
             self.noted[note.reason] = self.noted.get(note.reason, 0) + note.n_rows
             kept = self.examples.setdefault(note.reason, [])
             kept.extend(note.examples[: _EXAMPLES - len(kept)])
+        for note in differing_rows(alternatives, self._mentions.frame(), paths):
+            self.noted[note.reason] = note.n_rows
+            self.examples[note.reason] = list(note.examples)
+        if self.n_without_prompt:
+            self.noted["no_prompt"] = self.n_without_prompt + self.noted.get("no_prompt", 0)
         if expand_choices:
             pairs = expand_sets(sets, members)
             comparisons = pl.concat([comparisons, pairs.select(comparisons.columns)])

@@ -1,10 +1,10 @@
 """Containers: JSONL, JSON, CSV, TSV and Parquet, plain or compressed; rows with their line numbers.
 
-The container is decided by content; the name only breaks ties (a ``.jsonl`` whose first line is
-broken is still JSONL). JSONL and CSV are streamed in blocks; JSON and Parquet are read whole,
-because a JSON array has no safe place to cut and Parquet keeps its index at the end. A row's
-``line`` is the physical line in JSONL, the last physical line of the record in CSV, and the
-1-based position in a JSON array or a Parquet table.
+The container is what the name's suffix says unless the content refutes it; without a suffix the
+content decides. Columns of a table may be separated by comma, semicolon, tab or bar. JSONL and CSV
+are streamed in blocks; JSON and Parquet are read whole, because a JSON array has no safe place to
+cut and Parquet keeps its index at the end. A row's ``line`` is the physical line in JSONL, the last
+physical line of the record in CSV, and the 1-based position in a JSON array or a Parquet table.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ import csv
 import gzip
 import io
 import json
+import shlex
 import sys
 import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 import orjson
 import polars as pl
 import zstandard
 
 from cr_audit.errors import InputError
-from cr_audit.readers.parsing import DEEP, parse_json, quote
+from cr_audit.readers.parsing import DEEP, parse_json, quote, repaired
 from cr_audit.readers.streams import HEAD, STDIN, HashingRaw, decompress, head_of
 
 _BLOCK = 1 << 22
@@ -40,18 +42,24 @@ class Unparsed(NamedTuple):
 
 
 class Row(NamedTuple):
-    """``value``: the object, or why there is none. ``repaired``: lone surrogates were replaced."""
+    """``value``: the object, or why there is none. ``repaired``: lone surrogates were replaced.
+    ``remark``: (reason, field, what stood there) of a row that is kept."""
 
     line: int
     value: dict[str, Any] | Unparsed
     repaired: bool = False
+    remark: tuple[str, str, str] | None = None
 
 
-def lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
-    """(line number from 1, bytes without the line feed, whether a line feed ended it)."""
+CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet")
+"""What ``--container`` may name."""
+
+
+def lines(stream: BinaryIO, end: bytes = b"\n") -> Iterator[tuple[int, bytes, bool]]:
+    """(line number from 1, bytes without the line's end, whether the line had one)."""
     number, pending = 0, []
     while block := stream.read(_BLOCK):
-        parts = block.split(b"\n")
+        parts = block.split(end)
         if len(parts) == 1:
             pending.append(block)
             continue
@@ -74,8 +82,13 @@ def _as_row(line: int, value: Any, repaired: bool) -> Row:
 class Container:
     """One opened file: iterate :meth:`rows` once, then ask for what was learned."""
 
-    def __init__(self, path: str, raw: BinaryIO, on_bytes: Any = None) -> None:
+    def __init__(
+        self, path: str, raw: BinaryIO, on_bytes: Any = None, container: str | None = None
+    ) -> None:
+        """container : what the user says it is, one of ``CONTAINERS``."""
         self.path = path
+        self._forced = container
+        self._all: list[Any] | pl.DataFrame | None = None
         self._raw = raw
         self.hashing = HashingRaw(raw, on_bytes)
         self.container = ""
@@ -121,55 +134,80 @@ class Container:
             stream.read(3)
             head = head[3:]
         self.container = self._choose(head)
+        bare_returns = b"\r" in head and b"\n" not in head
         if self.container == "jsonl":
-            yield from self._jsonl(stream)
+            yield from self._jsonl(stream, b"\r" if bare_returns else b"\n")
         elif self.container == "json":
             yield from self._json(stream.read())
         elif self.container == "parquet":
             yield from self._parquet(stream.read())
         else:
-            yield from self._csv(stream, "\t" if self.container == "tsv" else ",")
+            yield from self._csv(stream, head)
 
     def _choose(self, head: bytes) -> str:
         if head[:4] == b"PAR1":
             return "parquet"
-        if head[:2] in _UTF16_BOMS:
-            raise self._fail(
-                "not_utf8",
-                "this is UTF-16 text; UTF-8 is needed",
-                next_step="convert it: iconv -f UTF-16 -t UTF-8 IN > OUT",
-            )
-        if not head.strip():
-            raise self._fail("empty", "the file holds no data", next_step="give a file with rows")
-        if b"\x00" in head:
-            raise self._fail(
-                "binary",
-                "this is a binary file of an unknown kind",
-                found=quote(head[:16]),
-                next_step="give JSONL, JSON, CSV, TSV or Parquet, plain, .gz or .zst",
-            )
+        self._refuse_bytes(head)
+        if self._forced is not None:
+            return self._forced
         suffix = self.path.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
+        suffix = {"ndjson": "jsonl", "jl": "jsonl", "tab": "tsv"}.get(suffix, suffix)
         start = head.lstrip()
-        first, _, rest = start.partition(b"\n")
-        if start[:1] == b"[":
+        first, _, rest = start.replace(b"\r", b"\n").partition(b"\n")
+        if suffix in ("csv", "tsv") and not _is_object(first) and not start.startswith(b"[{"):
+            return suffix
+        if start[:1] == b"[" and (suffix == "json" or start[1:].lstrip()[:1] in (b"{", b"]")):
             return "json"
         if start[:1] == b"{":
             return self._object(first, rest, whole=len(head) < HEAD)
-        if suffix in ("jsonl", "ndjson", "json") or any(
-            line.lstrip()[:1] == b"{" for line in rest.split(b"\n", 5)[:5]
-        ):
+        if start[:1] == b"[" and b"\n" not in head.strip():
+            return "json"
+        following = rest.split(b"\n", 20)[:20]
+        if any(line.lstrip()[:2] in (b'{"', b"{}") or _is_object(line) for line in following):
             return "jsonl"
-        if suffix in ("csv", "tsv"):
-            return suffix
-        if b"\t" in first and first.count(b"\t") >= first.count(b","):
-            return "tsv"
-        if b"," in first and rest.strip():
-            return "csv"
+        delimiter = _delimiter(head)
+        if delimiter is not None:
+            return "tsv" if delimiter == "\t" else "csv"
+        if start[:1] == b"[":
+            return "json"
+        if suffix in ("jsonl", "json"):
+            return "jsonl"
         raise self._fail(
             "unknown_container",
             "neither JSONL, JSON, CSV, TSV nor Parquet",
             line=1,
             found=quote(first),
+            next_step="give JSONL, JSON, CSV, TSV or Parquet, plain, .gz or .zst; or say which it "
+            f"is: --container {'|'.join(CONTAINERS)}",
+        )
+
+    def _refuse_bytes(self, head: bytes) -> None:
+        """What is no text of any kind that can be read."""
+        name = shlex.quote(self.path)
+        if head[:2] in _UTF16_BOMS:
+            raise self._fail(
+                "not_utf8",
+                "this is UTF-16 text; UTF-8 is needed",
+                next_step=f"convert it: iconv -f UTF-16 -t UTF-8 {name} > OUT",
+            )
+        if not head.strip():
+            raise self._fail("empty", "the file holds no data", next_step="give a file with rows")
+        at = head.find(b"\x00")
+        if at < 0:
+            return
+        before = head[:at]
+        if before.lstrip()[:1] in (b"{", b"[") or (b"\n" in before and before.isascii()):
+            raise self._fail(
+                "nul_byte",
+                "a text with a NUL byte",
+                line=before.count(b"\n") + 1,
+                found=quote(head[max(at - 20, 0) : at + 20]),
+                next_step=f"take it out: tr -d '\\000' < {name} > OUT",
+            )
+        raise self._fail(
+            "binary",
+            "this is a binary file of an unknown kind",
+            found=quote(head[:16]),
             next_step="give JSONL, JSON, CSV, TSV or Parquet, plain, .gz or .zst",
         )
 
@@ -196,40 +234,54 @@ class Container:
             next_step="convert it, for example: iconv -f LATIN1 -t UTF-8 IN > OUT",
         )
 
-    def _jsonl(self, stream: BinaryIO) -> Iterator[Row]:
-        loads, line = orjson.loads, 0
-        for line, raw, ended in lines(stream):
+    def _jsonl(self, stream: BinaryIO, end: bytes) -> Iterator[Row]:
+        loads = orjson.loads
+        for line, raw, ended in lines(stream, end):
             try:
                 value = loads(raw)
             except orjson.JSONDecodeError:
-                if not raw.strip():
-                    continue
-                try:
-                    value, repaired = parse_json(raw)
-                except UnicodeDecodeError as error:
-                    raise self._not_utf8(line, error) from None
-                except ValueError as error:
-                    if not ended and raw.lstrip()[:1] == b"{" and str(error) != DEEP:
-                        raise self._fail(
-                            "truncated",
-                            "the last line breaks off in the middle of a row",
-                            line=line,
-                            found=quote(raw[-60:]),
-                            next_step="copy or download the file again, or delete the last line",
-                        ) from None
-                    reason = "nested_too_deeply" if str(error) == DEEP else "invalid_json"
-                    yield Row(line, Unparsed(reason, quote(raw)))
-                    continue
-                yield _as_row(line, value, repaired)
+                if raw.strip():
+                    yield from self._odd_line(line, raw, ended)
                 continue
-            if type(value) is dict:
-                yield Row(line, value)
-            else:
+            if type(value) is not dict:
                 yield _as_row(line, value, False)
+            elif raw.count(b'":') > len(value) and (again := _repeated(raw, value)):
+                yield Row(line, value, remark=("duplicate_key", again, "the last value counts"))
+            else:
+                yield Row(line, value)
+
+    def _odd_line(self, line: int, raw: bytes, ended: bool) -> Iterator[Row]:
+        """A line that is not one JSON value to the fast parser."""
+        try:
+            value, fixed = parse_json(raw)
+        except UnicodeDecodeError as error:
+            raise self._not_utf8(line, error) from None
+        except ValueError as error:
+            deep = str(error) == DEEP
+            objects, rest = ([], raw) if deep else _objects_in(raw)
+            found = f"{len(objects)} objects on one line"
+            for number, entry in enumerate(objects):
+                several = ("shared_line", "row", found) if number else None
+                yield Row(line, entry, remark=several)
+            if not rest.strip():
+                return
+            if not ended and rest.lstrip()[:1] == b"{" and not deep:
+                whole = line == 1 and not objects
+                raise self._fail(
+                    "truncated",
+                    "the only row breaks off" if whole else "the last row breaks off",
+                    line=line,
+                    found=quote(rest[-60:]),
+                    next_step="copy or download the file again"
+                    + ("" if whole else ", or delete what stands after the last whole row"),
+                ) from None
+            yield Row(line, Unparsed("nested_too_deeply" if deep else "invalid_json", quote(rest)))
+            return
+        yield _as_row(line, value, fixed)
 
     def _json(self, data: bytes) -> Iterator[Row]:
         try:
-            value, repaired = parse_json(data.removeprefix(_BOM))
+            value, fixed = parse_json(data.removeprefix(_BOM))
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             raise self._not_utf8(line, error) from None
@@ -249,23 +301,35 @@ class Container:
             rows = [value]
         if not rows:
             raise self._fail("empty", "the list of rows is empty", next_step="give rows")
+        self._all = rows
         for number, row in enumerate(rows, start=1):
-            yield _as_row(number, row, repaired)
+            yield _as_row(number, row, fixed)
 
-    def _csv(self, stream: BinaryIO, separator: str) -> Iterator[Row]:
+    def _csv(self, stream: BinaryIO, head: bytes) -> Iterator[Row]:
         csv.field_size_limit(sys.maxsize)
+        separator = _delimiter(head) or ("\t" if self.container == "tsv" else ",")
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
         reader = csv.reader(text, delimiter=separator, strict=True)
         line = 0
         try:
             header = next(reader, [])
+            if header and len(header) <= 2 and header[0].lower()[:4] == "sep=":
+                header = next(reader, [])
+            while not any(cell.strip() for cell in header) and reader.line_num < 20:
+                header = next(reader, [])
+            header = [cell.strip() for cell in header]
             if len(set(header)) < len(header):
+                again = next(h for i, h in enumerate(header) if h in header[:i])
                 raise self._fail(
-                    "bad_header", "two columns have the same name", line=1, found=quote(header)
+                    "bad_header",
+                    "two columns have the same name",
+                    line=reader.line_num,
+                    found=quote(again),
+                    next_step="rename one of them in the first line",
                 )
             for cells in reader:
                 line = reader.line_num
-                if not cells:
+                if not any(cells):
                     continue
                 if len(cells) != len(header):
                     found = f"{len(cells)} cells for {len(header)} columns"
@@ -283,6 +347,21 @@ class Container:
                 next_step="quote cells with separators, quotes or line breaks, doubling quotes",
             ) from None
 
+    def more_rows(self, n: int) -> list[dict[str, Any]]:
+        """Up to ``n`` further rows from the end and the middle, where the file can be reached
+        there: JSON and Parquet, which are read whole, and JSONL that lies uncompressed on disk.
+        Always the same ones for the same file."""
+        if self._all is not None:
+            held = self._all
+            size = len(held) if isinstance(held, list) else held.height
+            places = _spread(size, n)
+            if isinstance(held, list):
+                return [held[i] for i in places if isinstance(held[i], dict)]
+            return held[places].to_dicts()
+        if self.container != "jsonl" or self.compression != "none" or self.path == STDIN:
+            return []
+        return list(_lines_elsewhere(self.path, n))
+
     def _parquet(self, data: bytes) -> Iterator[Row]:
         if len(data) < 12 or data[-4:] != b"PAR1":
             raise self._fail(
@@ -296,33 +375,206 @@ class Container:
             raise self._fail(
                 "damaged", "the Parquet file cannot be read", found=quote(str(error))
             ) from None
-        number = 0
+        number, self._all = 0, frame
         for part in frame.iter_slices(_PARQUET_SLICE):
             for row in part.to_dicts():
                 number += 1
                 yield Row(number, row)
 
 
+def _spread(size: int, n: int) -> list[int]:
+    """At most ``n`` places: half at the end, half at random, ascending."""
+    last = range(max(size - n // 2, 0), size)
+    drawn = np.random.default_rng(size).integers(0, max(size, 1), n - n // 2)
+    return sorted({*last, *(int(i) for i in drawn if i < size)})
+
+
+def _lines_elsewhere(path: str, n: int) -> Iterator[dict[str, Any]]:
+    """Whole rows of a JSONL file from its end and from random places."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, io.SEEK_END)
+            if size <= 2 * _PIECE:
+                return
+            draw = np.random.default_rng(size).integers(0, size - _PIECE, n // 2)
+            for at, many in [(size - _PIECE, n - n // 2), *((int(i), 1) for i in draw)]:
+                file.seek(at)
+                for line in file.read(_PIECE).split(b"\n")[1:-1][-many:]:
+                    try:
+                        row = orjson.loads(line)
+                    except orjson.JSONDecodeError:
+                        continue  # a bad line is told when it is its turn
+                    if isinstance(row, dict):
+                        yield row
+    except OSError:
+        return  # a pipe, or a file that changed: its rows are looked at as they come
+
+
+_PIECE = 1 << 17
+
+
+def _is_object(line: bytes) -> bool:
+    """Whether a line is one whole JSON object."""
+    line = line.strip()
+    if line[:1] != b"{" or line[-1:] != b"}":
+        return False
+    try:
+        return isinstance(parse_json(line)[0], dict)
+    except ValueError:
+        return False
+
+
+_DELIMITERS = (",", ";", "\t", "|")
+
+
+def _delimiter(head: bytes) -> str | None:
+    """What separates the columns: the mark that cuts the header into most names, if the records
+    below have as many cells; None if nothing does. A first line ``sep=;`` says it."""
+    text = head.decode("utf-8", "replace").removeprefix("\ufeff")
+    first = text.lstrip().splitlines()[0] if text.strip() else ""
+    if first.lower().startswith("sep=") and len(first) == 5:
+        return first[4]
+    best: tuple[float, int, str] | None = None
+    for mark in _DELIMITERS:
+        records = []
+        try:
+            for record in csv.reader(io.StringIO(text, newline=""), delimiter=mark):
+                if any(record):
+                    records.append(record)
+                if len(records) > 20:
+                    break
+        except csv.Error:
+            continue
+        if len(head) >= HEAD and len(records) > 1:
+            records = records[:-1]  # the head may end inside a record
+        if len(records) < 2 or len(records[0]) < 2:
+            continue
+        fit = sum(len(r) == len(records[0]) for r in records) / len(records)
+        if fit > 0.5 or mark == ",":
+            found = (fit, len(records[0]), mark)
+            best = found if best is None or found[:2] > best[:2] else best
+    return None if best is None else best[2]
+
+
+def _objects_in(raw: bytes) -> tuple[list[dict[str, Any]], bytes]:
+    """The JSON objects that a line begins with, and what is left of it. Commas and returns between
+    them are passed over."""
+    decoder = json.JSONDecoder()
+    text = raw.decode("utf-8", "surrogateescape")
+    out: list[dict[str, Any]] = []
+    at, end = 0, len(text)
+    while True:
+        while at < end and text[at] in " \t\r\n,;\x1e":
+            at += 1
+        if at >= end or text[at] != "{":
+            break
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        out.append(repaired(value)[0])
+    return out, text[at:].encode("utf-8", "surrogateescape")
+
+
+def _repeated(raw: bytes, value: dict[str, Any]) -> str:
+    """The names that an object gives twice, or an empty text. Nested objects may share names with
+    the row; only a name that is met twice is looked at again, slowly."""
+    if not any(raw.count(b'"%s":' % k.encode("utf-8", "surrogatepass")) > 1 for k in value):
+        return ""
+    again: list[str] = []
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen: set[str] = set()
+        again.extend(k for k, _ in found if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+        return dict(found)
+
+    try:
+        json.loads(raw, object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
+        return ""
+    return ", ".join(dict.fromkeys(again))
+
+
 def _rows_of(value: Any) -> list[Any] | None:
-    """The rows of a JSON document: an array, or the one array of objects inside an object.
+    """The rows of a JSON document: an array, or the one array of objects inside an object, or a
+    table by columns (one list per column, or one object of row numbers per column).
 
     An object with plain text or a second structure beside the array, or whose array bears a name
     that rows use themselves (``answers``), is itself a row.
     """
     if isinstance(value, list):
-        return value
+        return _unwrapped(value)
     if not isinstance(value, dict):
         return None
+    table = _by_columns(value)
+    if table is not None:
+        return table
     names = [k for k, v in value.items() if isinstance(v, list)]
+    named = [k for k in names if k in _ROW_LISTS and _objects(value[k])]
+    if len(named) == 1 and "columns" not in value:
+        names = named
     if len(names) != 1 or names[0] in _FIELDS_OF_ROWS:
         return None
     others = [v for k, v in value.items() if k != names[0] and k not in _ENVELOPE]
     rows: list[Any] = value[names[0]]
-    if any(isinstance(v, str | dict) for v in others) or (rows and not isinstance(rows[0], dict)):
+    if rows and not isinstance(rows[0], dict):
         return None
+    if names != named and any(isinstance(v, str | dict) for v in others):
+        return None
+    return _unwrapped(rows)
+
+
+def _objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
+
+
+def _unwrapped(rows: list[Any]) -> list[Any]:
+    """Rows as a data-set server wraps them: ``{"row_idx": 0, "row": {…}}``."""
+    if rows and all(isinstance(r, dict) and isinstance(r.get("row"), dict) for r in rows):
+        return [r["row"] for r in rows]
     return rows
 
 
+def _by_columns(value: dict[str, Any]) -> list[Any] | None:
+    """A table by columns as rows; None if it is none. One row whose sides are messages, or lists
+    of responses beside a single prompt, is no table."""
+    columns, data = value.get("columns"), value.get("data")
+    if (
+        isinstance(columns, list)
+        and isinstance(data, list)
+        and data
+        and len(columns) > 1
+        and all(isinstance(r, list) and len(r) == len(columns) for r in data)
+    ):
+        return [dict(zip(map(str, columns), r, strict=True)) for r in data]
+    held = list(value.values())
+    if len(held) < 2:
+        return None
+    if all(isinstance(v, dict) and v for v in held):
+        keys = held[0].keys()
+        if all(v.keys() == keys for v in held) and all(str(k).isdigit() for k in keys):
+            return [{name: v[k] for name, v in value.items()} for k in keys]
+        return None
+    if not all(isinstance(v, list) for v in held) or len({len(v) for v in held}) != 1:
+        return None
+    n = len(held[0])
+    messages = [
+        name
+        for name, v in value.items()
+        if n and all(isinstance(e, dict) and ("role" in e or "from" in e) for e in v)
+    ]
+    scalars = [v for v in held if all(e is None or isinstance(e, str | int | float) for e in v)]
+    if n < 1 or messages or not scalars:
+        return None
+    return [{name: v[i] for name, v in value.items()} for i in range(n)]
+
+
+_ROW_LISTS = frozenset(
+    str.split(
+        "rows data train test validation examples items records results instances "
+        "preferences comparisons annotations samples entries"
+    )
+)
 _ENVELOPE = frozenset({"version", "name", "description", "license", "licence", "split", "schema"})
 _FIELDS_OF_ROWS = frozenset(
     {

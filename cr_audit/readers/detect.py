@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from cr_audit.data.dataset import SchemaMatch
+from cr_audit.data.dataset import RowIssue, SchemaMatch
 from cr_audit.errors import InputError, UsageError
-from cr_audit.readers.fields import Binding, Notes, Row, getter
+from cr_audit.readers import labels as words
+from cr_audit.readers import media
+from cr_audit.readers.fields import Binding, Labels, Notes, Row, getter, missing
 from cr_audit.readers.pairs import Parser
-from cr_audit.readers.parsing import quote
+from cr_audit.readers.parsing import quote, unpacked
 from cr_audit.readers.records import BadRow
-from cr_audit.readers.schemas import SCHEMAS, TABLE, Schema
+from cr_audit.readers.schemas import PROMPTS, SCHEMAS, TABLE, Schema
+from cr_audit.readers.transcripts import is_messages
 
 SAMPLE = 200
-"""Rows looked at before a schema is chosen."""
+"""Rows at the beginning that are looked at before a schema is chosen."""
+ELSEWHERE = 100
+"""Further rows, from the end and at random, where the file can be reached there."""
 
 _CONTEXT_ROLES = frozenset(
     {
@@ -24,6 +30,7 @@ _CONTEXT_ROLES = frozenset(
         "prompt_key",
         "prompt_key_2",
         "input",
+        "context",
         "system",
         "annotator",
         "annotator_2",
@@ -31,25 +38,140 @@ _CONTEXT_ROLES = frozenset(
         "order",
     }
 )
+_LATE_ROLES = _CONTEXT_ROLES | {"chosen_model", "rejected_model", "chosen_key", "rejected_key"}
+_LATE_ROLES |= {"chosen_score", "rejected_score", "left_key", "right_key", "text_model", "text_key"}
 _ALIASES = {"model": "text_model", "key": "text_key", "weight": "mass"}
 _WORD_ROLES = {"left_label": 1.0, "right_label": 0.0, "tie_label": 0.5}
-ROLES = frozenset(role for schema in TABLE for role in schema.roles) | set(_WORD_ROLES)
+ROLES = (
+    frozenset(role for schema in TABLE for role in schema.roles) | set(_WORD_ROLES) | set(PROMPTS)
+)
 """Every role that ``--map`` knows, beside the short forms model, key and weight."""
 
 
-class Found(NamedTuple):
-    """A schema bound to a file's fields, ready to parse rows."""
+class Found:
+    """A schema bound to a file's fields, ready to parse rows.
 
-    match: SchemaMatch
-    parser: Parser
+    Fields that first appear in a later row are bound when they come: :meth:`extend`. ``parse`` and
+    ``labels`` are those of the latest binding.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        how: str,
+        given: Mapping[str, str],
+        chosen: _Candidate,
+        others: Sequence[_Candidate],
+        sample: Sequence[Row],
+    ) -> None:
+        self.schema, self._given = schema, given
+        self._head = list(sample[:_KEPT])
+        self._fields, self._more = chosen.fields, chosen.more
+        self.parse, self.labels = chosen.parser, chosen.labels
+        if self.labels is not None:
+            self.labels.forget()
+        self.known = set(fields_of(sample))
+        self._texts = _text_fields(sample)
+        self._how, self._confidence = how, chosen.confidence
+        self._others = others
+        self._suspects()
+
+    def extend(self, row: Row) -> None:
+        """A row with other fields than those before it: what is new may play a role."""
+        new = [k for k in row if k not in self.known]
+        if not new:
+            return
+        self.known.update(map(str, new))
+        self._texts |= _text_fields([row])
+        self._head.append(row)
+        late = _bind(self.schema, self._head, self._given)
+        fields = {**late, **self._fields}
+        more = _more(self.schema, self._head, fields, self._given)
+        for role, field in late.items():
+            if self._fields.get(role, field) != field:
+                more[role] = (*more.get(role, ()), field)
+        if fields != self._fields or more != self._more:
+            self._fields, self._more = fields, more
+            old = self.labels
+            self.parse, self.labels = _parser(self.schema, fields, more, self._head)
+            if old is not None and self.labels is not None:
+                self.labels.names_first = old.names_first
+                self.labels.numbers |= old.numbers
+                self.labels.unknown |= old.unknown
+        self._suspects()
+
+    def _suspects(self) -> None:
+        used = self._used()
+        self.unused = tuple(sorted(f for f in self.known if f not in used))
+        self.unused_texts = tuple(f for f in self.unused if f in self._texts)
+        self.suspects = tuple(
+            f
+            for f in self.unused_texts
+            if self.has_prompt and self._texts[f] and not _REMARKS.search(f.lower())
+        )
+        """Unused fields of whole sentences, which might belong to the prompt."""
+
+    def _used(self) -> set[str]:
+        options = self.schema.options
+        used = {*self._fields.values(), *self.schema.also, *options.get("aspects", ())}
+        used |= {*options.get("samples", ()), *(v[0] for v in options.get("votes", ()))}
+        used |= {f for fields in self._more.values() for f in fields}
+        return used | {f.partition(".")[0] for f in used if f not in self.known}
+
+    def has_words(self, field: str) -> bool:
+        """Whether a text field holds several words."""
+        return self._texts.get(field, False)
+
+    @property
+    def has_prompt(self) -> bool:
+        """Whether any field is taken for the prompt or a part of it."""
+        return bool({*PROMPTS, "tree"} & self._fields.keys() or self._more.keys() & {"media"})
+
+    def match(self) -> SchemaMatch:
+        """What was found, for the report."""
+        runners = tuple((c.schema.name, round(c.confidence, 4)) for c in self._others[:3])
+        return SchemaMatch(
+            self.schema.name,
+            self._how,
+            round(self._confidence, 4),
+            dict(self._fields),
+            tuple(r for r in runners if r[1]),
+            unused=self.unused,
+            prompt_fields=tuple(
+                dict.fromkeys(
+                    f
+                    for r in ("system", "context", "prompt", "input", "media", "tree")
+                    for f in (self._fields.get(r), *self._more.get(r, ()))
+                    if f is not None
+                )
+            ),
+        )
+
+    @property
+    def fields(self) -> dict[str, str]:
+        return self._fields
+
+
+_KEPT = 40
+_REMARKS = re.compile(
+    r"explan|rational|reason|comment|feedback|critique|justif|note|elabor|review|response|answer|"
+    r"completion|output|chosen|reject|judg|metadata|source|dataset|model|url|date|author|id$"
+)
+"""Names of texts that speak about the answers, or are answers: no part of a prompt."""
 
 
 class _Candidate(NamedTuple):
     schema: Schema
     fields: dict[str, str]
+    more: dict[str, tuple[str, ...]]
     parser: Parser
+    labels: Labels | None
     confidence: float
-    first_bad: BadRow | None
+    bad: tuple[tuple[int, BadRow], ...]
+
+    @property
+    def first_bad(self) -> BadRow | None:
+        return self.bad[0][1] if self.bad else None
 
     @property
     def order(self) -> tuple[bool, bool, int, int]:
@@ -68,6 +190,21 @@ def fields_of(sample: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(str(k) for row in sample for k in row))
 
 
+def _text_fields(sample: Sequence[Row]) -> dict[str, bool]:
+    """Fields that hold texts, and whether these have several words; conversations that end with
+    the user count, those that end with an answer do not."""
+    out: dict[str, bool] = {}
+    for row in sample:
+        for name, value in row.items():
+            if isinstance(value, str) and value.strip() and not _numeric(value):
+                out[str(name)] = out.get(str(name), False) or " " in value.strip()
+            elif is_messages(value) and isinstance(value[-1], dict):
+                said = value[-1].get("role", value[-1].get("from"))
+                if said in ("user", "human", "prompter", "system"):
+                    out[str(name)] = True
+    return out
+
+
 def _has(field: str, known: set[str], sample: Sequence[Row]) -> bool:
     if field in known:
         return True
@@ -77,65 +214,235 @@ def _has(field: str, known: set[str], sample: Sequence[Row]) -> bool:
     return any(get(row) is not None for row in sample)
 
 
-def _bind(schema: Schema, sample: Sequence[Row], given: Mapping[str, str]) -> dict[str, str]:
-    """Roles to fields, the user's first; roles without a field are left out."""
+_PAIRED = (
+    ("left", "right"),
+    ("left_model", "right_model"),
+    ("left_score", "right_score"),
+    ("chosen", "rejected"),
+)
+_NESTED = frozenset(
+    str.split(
+        "prompt system context input chosen rejected left right label left_model "
+        "right_model chosen_model rejected_model annotator items text score"
+    )
+)
+
+
+def _bind(
+    schema: Schema, sample: Sequence[Row], given: Mapping[str, str], *, own: bool = False
+) -> dict[str, str]:
+    """Roles to fields, the user's first; roles without a field are left out. own : only by the
+    schema's own candidates, which decide whether rows are of this schema."""
     known = set(fields_of(sample))
     lower = {k.lower(): k for k in sorted(known, reverse=True)}
+    nested = _nested(sample)
+
+    def found(name: str, role: str) -> str | None:
+        if _has(name, known, sample):
+            return name
+        if len(name) > 2 and name.lower() in lower:  # "ID" and "id" mean different things
+            return lower[name.lower()]
+        return nested.get(name.lower()) if role in _NESTED and len(name) > 2 else None
+
     fields: dict[str, str] = {}
+    for one, other in _PAIRED:  # response_1 is left of response_2, and right of response_0
+        pairs = (schema.roles.get(one, ()), schema.roles.get(other, ()))
+        if one in given or other in given or len(pairs[0]) != len(pairs[1]):
+            continue
+        for name, partner in zip(*pairs, strict=True):
+            a, b = found(name, one), found(partner, other)
+            if a is not None and b is not None:
+                fields[one], fields[other] = a, b
+                break
     for role, candidates in schema.roles.items():
         if role in given:
             fields[role] = given[role]
+        elif role not in fields:
+            taken = set(fields.values()) if schema.generic else set()
+            for name in candidates:
+                field = found(name, role)
+                if field is not None and field not in taken:
+                    fields[role] = field
+                    break
+    fields |= {r: f for r, f in given.items() if r not in _WORD_ROLES}
+    if own or not schema.prompting:
+        return fields
+    return _with_prompt(schema, sample, fields, given)
+
+
+def _nested(sample: Sequence[Row]) -> dict[str, str]:
+    """Names inside objects of a row (one level deep) -> dotted path, where only one object has
+    the name and the row itself does not. Messages are no such objects."""
+    paths: dict[str, set[str]] = {}
+    for row in [*sample[:20], *sample[20:][-5:]]:
+        for name, value in row.items():
+            if isinstance(value, str) and value[:1] == "{":
+                value = unpacked(value)
+            if name.lower() in media.FIELDS:
+                continue
+            if isinstance(value, dict) and value.keys().isdisjoint(("role", "from")):
+                for inner in value:
+                    if isinstance(inner, str) and "." not in inner and inner not in row:
+                        paths.setdefault(inner.lower(), set()).add(f"{name}.{inner}")
+    return {leaf: next(iter(found)) for leaf, found in paths.items() if len(found) == 1}
+
+
+def _prompt_names(role: str, sample: Sequence[Row], taken: set[str]) -> list[str]:
+    """Fields that may play a prompt's role by their names, best first; numbers are no prompt."""
+    known = set(fields_of(sample))
+    lower = {k.lower(): k for k in sorted(known, reverse=True)}
+    nested = _nested(sample)
+    out: list[str] = []
+    for name in PROMPTS[role]:
+        field = name if _has(name, known, sample) else lower.get(name) if len(name) > 2 else None
+        if field is None and len(name) > 2:
+            field = nested.get(name)
+        if field is None or field in out or _held(field, taken) or _held(field, set(out)):
             continue
-        for name in candidates:
-            if _has(name, known, sample):
-                fields[role] = name
-                break
-            if len(name) > 2 and name.lower() in lower:  # "ID" and "id" mean different things
-                fields[role] = lower[name.lower()]
-                break
-    return fields | {r: f for r, f in given.items() if r not in _WORD_ROLES}
+        get = getter(field, sample)
+        if any(isinstance(v := get(r), str | list | dict) and v for r in sample):
+            out.append(field)
+    return out
 
 
-def _try(schema: Schema, fields: dict[str, str], sample: Sequence[Row]) -> _Candidate:
+def _held(field: str, taken: set[str]) -> bool:
+    """Whether a field plays a role already, or holds or lies in one that does."""
+    return field in taken or any(
+        t.startswith(f"{field}.") or field.startswith(f"{t}.") for t in taken
+    )
+
+
+def _with_prompt(
+    schema: Schema, sample: Sequence[Row], fields: dict[str, str], given: Mapping[str, str]
+) -> dict[str, str]:
+    """What the schema's own candidates leave open, by the names that people give to prompts."""
+    fields = dict(fields)
+    for role in PROMPT_ORDER:
+        if role in fields or role in given or ("prompt" in given and role != "system"):
+            continue
+        names = _prompt_names(role, sample, set(fields.values()) | set(_voted(schema)))
+        if names:
+            fields[role] = names[0]
+    return fields
+
+
+PROMPT_ORDER = ("prompt", "system", "context", "input")
+
+
+def _voted(schema: Schema) -> list[str]:
+    options = schema.options
+    return [*schema.also, *options.get("aspects", ()), *(v[0] for v in options.get("votes", ()))]
+
+
+def _more(
+    schema: Schema, sample: Sequence[Row], fields: Mapping[str, str], given: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    """Fields that stand in where the prompt's own field is missing, and the media."""
+    if not schema.prompting:
+        return {}
+    out: dict[str, tuple[str, ...]] = {}
+    taken = set(fields.values()) | set(_voted(schema))
+    if "prompt" not in given:
+        names = _prompt_names("prompt", sample, taken)
+        names = [n for n in names if n not in _NO_STAND_IN]
+        if names:
+            out["prompt"] = tuple(names)
+    nested = _nested(sample)
+    for role in PROMPT_ORDER:  # where a row lacks the field, the same name inside an object
+        path = nested.get(fields.get(role, "").lower())
+        if path is not None and path not in taken and role not in given:
+            out[role] = (*out.get(role, ()), path)
+    shown = [
+        f
+        for f in fields_of(sample)
+        if f not in taken and f not in out.get("prompt", ()) and _is_medium(f, sample)
+    ]
+    shown += [
+        path
+        for name, path in nested.items()
+        if not _held(path, taken) and _is_medium(path, sample, name)
+    ]
+    if shown:
+        out["media"] = tuple(shown)
+    return out
+
+
+def _is_medium(field: str, sample: Sequence[Row], name: str | None = None) -> bool:
+    """Whether a field holds pictures, sound or films: by its name, or by all of its values."""
+    get = getter(field, sample)
+    values = [v for r in sample if not missing(v := get(r))]
+    if (name or field).lower() in media.FIELDS:
+        return any(media.marks("image", v) for v in values)
+    return bool(values) and all(media.kind_by_value(v) for v in values)
+
+
+_NO_STAND_IN = frozenset({"messages", "conversation", "conversations", "title", "topic", "text"})
+"""Fields that hold more than a prompt, or less: where the prompt is missing they are no prompt."""
+
+
+def _parser(
+    schema: Schema,
+    fields: Mapping[str, str],
+    more: Mapping[str, Sequence[str]],
+    sample: Sequence[Row],
+) -> tuple[Parser, Labels | None]:
+    binding = Binding(fields, schema.options, sample, more)
+    parser = schema.shape(binding)
+    return parser, binding.labels
+
+
+def _try(
+    schema: Schema, fields: dict[str, str], sample: Sequence[Row], given: Mapping[str, str]
+) -> _Candidate:
     """Parse the sample: rows that are read, or whose label is explicitly missing, fit."""
-    parser = schema.shape(Binding(fields, schema.options, sample))
-    fits, first_bad = 0, None
-    for row in sample:
+    more = _more(schema, sample, fields, given)
+    parser, labels = _parser(schema, fields, more, sample)
+    fits, bad = _fits(parser, sample)
+    if labels is not None and labels.settle() and fits < len(sample):
+        labels.forget()
+        fits, bad = _fits(parser, sample)
+    share = fits / max(len(sample), 1)
+    return _Candidate(schema, fields, more, parser, labels, share, bad)
+
+
+def _fits(parser: Parser, sample: Sequence[Row]) -> tuple[int, tuple[tuple[int, BadRow], ...]]:
+    """How many rows fit, and the first five that do not, by their place in the sample."""
+    fits = 0
+    found: list[tuple[int, BadRow]] = []
+    for at, row in enumerate(sample):
         notes: Notes = []
         try:
             parser(row, notes)
         except BadRow as bad:
-            first_bad = first_bad or bad
+            if len(found) < _SHOWN:
+                found.append((at, bad))
             if bad.reason != "missing_label":
                 continue
         fits += 1
-    return _Candidate(schema, fields, parser, fits / max(len(sample), 1), first_bad)
+    return fits, tuple(found)
+
+
+_SHOWN = 5
 
 
 def _candidates(sample: Sequence[Row], given: Mapping[str, str]) -> list[_Candidate]:
     known = set(fields_of(sample))
     out = []
-    for schema in TABLE:
+    for schema in SCHEMAS.values():
         if known & set(schema.without) or not set(schema.also) <= known:
             continue
-        if not given.keys() <= schema.roles.keys():
+        if not given.keys() <= schema.roles.keys() | PROMPTS.keys() | _WORD_ROLES.keys():
+            continue
+        if given.keys() & _WORD_ROLES.keys() and "label" not in schema.roles:
+            continue
+        if not set(schema.needs) <= _bind(schema, sample, given, own=True).keys():
             continue
         fields = _bind(schema, sample, given)
-        if not set(schema.needs) <= fields.keys():
-            continue
         if schema.test is not None and not schema.test(sample):
             continue
-        out.append(_try(schema, fields, sample))
+        out.append(_try(_words(schema, given), fields, sample, given))
     out.sort(key=lambda c: c.order, reverse=True)
     return out
-
-
-def _found(chosen: _Candidate, how: str, others: Sequence[_Candidate]) -> Found:
-    runners = tuple((c.schema.name, round(c.confidence, 4)) for c in others[:3] if c.confidence)
-    match = SchemaMatch(
-        chosen.schema.name, how, round(chosen.confidence, 4), chosen.fields, runners
-    )
-    return Found(match, chosen.parser)
 
 
 def find_schema(
@@ -144,8 +451,11 @@ def find_schema(
     *,
     schema: str | None = None,
     mapping: Mapping[str, str] | None = None,
+    complete: bool = True,
+    lines: Sequence[int] = (),
 ) -> Found:
-    """The schema for a file whose first rows are ``sample`` (at least one).
+    """The schema for a file of which ``sample`` (at least one row) is known; complete : that is all
+    there is; lines : where the first of its rows stand.
 
     Raises InputError ("unrecognised", "ambiguous_schema", "schema_does_not_fit",
     "mapped_field_missing") and UsageError ("unknown_schema", "unknown_role", "roles_incomplete").
@@ -153,22 +463,36 @@ def find_schema(
     given = checked_mapping(mapping or {})
     known = set(fields_of(sample))
     for role, name in given.items():
-        if role not in _WORD_ROLES and not _has(name, known, sample):
-            raise _no_field(role, name, sample, where)
+        late = not complete and role in _LATE_ROLES  # it may appear in a later row
+        if role not in _WORD_ROLES and not late and not _has(name, known, sample):
+            raise no_field(role, name, sample, where)
     if schema is not None:
         return _named(sample, where, schema_named(schema), given)
     base = _mapped_base(given)
     if base is not None:
-        return _mapped(sample, base, given)
+        return _mapped(sample, base, given, where, lines)
     found = _candidates(sample, given)
     if not found or not found[0].order[0]:
-        raise _unrecognised(sample, where, found)
+        raise _unrecognised(sample, where, found, lines)
     best, others = found[0], found[1:]
     for other in others:
         rival = other.order[:2] == best.order[:2] and other.schema.judges and best.schema.judges
-        if rival and not other.outcome_fields() & set(best.fields.values()):
+        apart = not other.outcome_fields() & set(best.fields.values())
+        if rival and (apart or (other.order == best.order and _differ(best, other, sample))):
             raise _ambiguous(best, other, where)
-    return _found(best, "mapped" if given else "detected", others)
+    return Found(best.schema, "mapped" if given else "detected", given, best, others, sample)
+
+
+def _differ(one: _Candidate, other: _Candidate, sample: Sequence[Row]) -> bool:
+    """Whether two schemas that explain a row equally well read it differently."""
+
+    def read(candidate: _Candidate, row: Row) -> object:
+        try:
+            return candidate.parser(row, [])
+        except BadRow as bad:
+            return bad.reason
+
+    return any(read(one, row) != read(other, row) for row in sample)
 
 
 def checked_mapping(mapping: Mapping[str, str]) -> dict[str, str]:
@@ -201,21 +525,21 @@ def schema_named(name: str) -> Schema:
 
 def _words(schema: Schema, given: Mapping[str, str]) -> Schema:
     """left_label=0|A and the like become label words of their own."""
-    words = {
-        word.strip().lower(): share
+    said = {
+        words.word_of(word): share
         for role, share in _WORD_ROLES.items()
         for word in given.get(role, "").split("|")
         if word.strip()
     }
-    if not words:
+    if not said:
         return schema
     own = schema.options.get("words", {})
-    return replace(schema, options={**schema.options, "words": {**own, **words}})
+    return replace(schema, options={**schema.options, "words": {**own, **said}, "given": True})
 
 
 def _named(sample: Sequence[Row], where: str, schema: Schema, given: Mapping[str, str]) -> Found:
     fields = _bind(schema, sample, given)
-    lacking = [r for r in schema.needs if r not in fields]
+    lacking = [r for r in schema.needs if r not in fields and not _stands_in(r, fields)]
     if lacking:
         wanted = ", ".join(f"{r} ({' or '.join(schema.roles[r])})" for r in lacking)
         raise InputError(
@@ -225,7 +549,8 @@ def _named(sample: Sequence[Row], where: str, schema: Schema, given: Mapping[str
             found="fields " + _listed(fields_of(sample)),
             next_step=f"add --map {lacking[0]}=FIELD, or leave --schema away to detect it",
         )
-    return _found(_try(_words(schema, given), fields, sample), "named", ())
+    schema = _words(schema, given)
+    return Found(schema, "named", given, _try(schema, fields, sample, given), (), sample)
 
 
 def _mapped_base(given: Mapping[str, str]) -> Schema | None:
@@ -237,6 +562,10 @@ def _mapped_base(given: Mapping[str, str]) -> Schema | None:
         return SCHEMAS["ballots"]
     if roles & {"ranks"}:
         return SCHEMAS["rank_tables"]
+    if roles & {"item_scores", "item_ranks", "item_order"}:
+        return SCHEMAS["parallel_lists"]
+    if "ordered" in roles:
+        return SCHEMAS["ordered_list"]
     if "items" in roles:
         return SCHEMAS["choice_sets" if "label" in roles else "ranked_list"]
     sides = {"left", "right", "left_model", "right_model", "left_key", "right_key"}
@@ -251,7 +580,13 @@ def _mapped_base(given: Mapping[str, str]) -> Schema | None:
     return None
 
 
-def _mapped(sample: Sequence[Row], base: Schema, given: Mapping[str, str]) -> Found:
+def _mapped(
+    sample: Sequence[Row],
+    base: Schema,
+    given: Mapping[str, str],
+    where: str,
+    lines: Sequence[int],
+) -> Found:
     fields = _bind(base, sample, given)
     lacking = [r for r in base.needs if r not in fields and not _stands_in(r, fields)]
     if base.name == "rated_response" and lacking == ["score"]:
@@ -263,9 +598,16 @@ def _mapped(sample: Sequence[Row], base: Schema, given: Mapping[str, str]) -> Fo
             found="fields " + _listed(fields_of(sample)),
             next_step=f"add {lacking[0]}=FIELD to --map",
         )
+    if base.name == "parallel_lists" and given.keys() & {"item_scores", "item_ranks", "item_order"}:
+        for role in {"item_scores", "item_ranks", "item_order"} - given.keys():
+            fields.pop(role, None)
     # A field that the user gave a role plays no second one.
     used = {r: f for r, f in fields.items() if r in given or f not in given.values()}
-    return _found(_try(_words(base, given), used, sample), "mapped", ())
+    schema = _words(base, given)
+    chosen = _try(schema, used, sample, given)
+    if chosen.labels is not None and chosen.confidence < 0.5 and chosen.labels.unknown:
+        raise unknown_labels(where, used, chosen.labels, _details(chosen, where, lines))
+    return Found(schema, "mapped", given, chosen, (), sample)
 
 
 def _stands_in(role: str, fields: Mapping[str, str]) -> bool:
@@ -280,7 +622,7 @@ def _listed(fields: Sequence[str], limit: int = 30) -> str:
     return ", ".join(quote(f, 40)[1:-1] for f in fields[:limit]) + more
 
 
-def _no_field(role: str, name: str, sample: Sequence[Row], where: str) -> InputError:
+def no_field(role: str, name: str, sample: Sequence[Row], where: str) -> InputError:
     known = fields_of(sample)
     near = difflib.get_close_matches(name, known, 1, 0.0)
     return InputError(
@@ -304,15 +646,54 @@ def _ambiguous(best: _Candidate, other: _Candidate, where: str) -> InputError:
     )
 
 
-def _unrecognised(sample: Sequence[Row], where: str, found: Sequence[_Candidate]) -> InputError:
+def _details(candidate: _Candidate, where: str, lines: Sequence[int]) -> tuple[str, ...]:
+    """The first rows that do not fit, with file and line."""
+    return tuple(
+        str(RowIssue(bad.reason, where, lines[at], bad.field, quote(bad.found)))
+        for at, bad in candidate.bad
+        if at < len(lines)
+    )
+
+
+def unknown_labels(
+    where: str, fields: Mapping[str, str], labels: Labels, details: tuple[str, ...]
+) -> InputError:
+    """Labels that were not understood, with the ``--map`` that says what they mean."""
+    met = list(dict.fromkeys([*sorted(labels.numbers), *labels.unsettled]))
+    shown = ", ".join(quote(w, 40) for w in met[:12]) + (", …" if len(met) > 12 else "")
+    field = fields.get("label", "label")
+    if len(met) > 40 or any(set(w) & set(",=|") or not w for w in met):
+        step = (
+            f"say which words mean which side: --map label={field},left_label=A|…,right_label=B|…"
+        )
+    else:
+        step = f"say what they mean: {words.advice(fields, met)}"
+    return InputError(
+        "unknown_labels",
+        f"the field {field} does not say which side won in words that mean the same everywhere",
+        where=where,
+        found=shown,
+        details=details,
+        next_step=step,
+    )
+
+
+def _unrecognised(
+    sample: Sequence[Row], where: str, found: Sequence[_Candidate], lines: Sequence[int]
+) -> InputError:
     known = fields_of(sample)
+    for c in found:
+        if c.labels is not None and c.first_bad is not None and c.labels.unsettled:
+            return unknown_labels(where, c.fields, c.labels, _details(c, where, lines))
+        if c.first_bad is not None and c.first_bad.reason == "ambiguous_ranking":
+            return ambiguous_ranking(where, c.fields, c.first_bad)
     near: list[tuple[float, str]] = []
-    for schema in TABLE:
-        fields = _bind(schema, sample, {})
+    for schema in SCHEMAS.values():
+        fields = _bind(schema, sample, {}, own=True)
         lacking = [r for r in schema.needs if r not in fields]
         share = 1 - len(lacking) / len(schema.needs)
         if share > 0:
-            what = [f"{r} ({'|'.join(schema.roles[r])})" for r in lacking]
+            what = [f"{r} ({'|'.join(schema.roles[r][:6])})" for r in lacking]
             what += [f for f in schema.also if f not in known]
             near.append((share, f"{schema.name}: lacks {', '.join(what) or 'rows that parse'}"))
     near.sort(key=lambda pair: -pair[0])
@@ -330,29 +711,131 @@ def _unrecognised(sample: Sequence[Row], where: str, found: Sequence[_Candidate]
         where=where,
         found="fields " + _listed(known),
         details=tuple(details),
-        next_step=f"say which field is what: --map {_example(sample)}; or name a --schema",
+        next_step=_advice(sample),
     )
 
 
-def _example(sample: Sequence[Row]) -> str:
-    """A --map with the file's own fields: long texts as responses, a number as a score."""
+def ambiguous_ranking(where: str, fields: Mapping[str, str], bad: BadRow) -> InputError:
+    """A list of numbers that may be ranks of the responses, or their places in order."""
+    items = fields.get("items", "FIELD")
+    return InputError(
+        "ambiguous_ranking",
+        f"the field {bad.field} may hold the rank of each response, or the responses best first",
+        where=where,
+        found=quote(bad.found),
+        next_step=(
+            f"--map items={items},item_ranks={bad.field} if the first number is the rank of the "
+            f"first response; --map items={items},item_order={bad.field} if it is the place of the "
+            "best response"
+        ),
+    )
+
+
+_LABEL_NAMES = re.compile(
+    r"label|winner|prefer|choice|chosen|vote|verdict|decision|judg|better|result|outcome|rank|"
+    r"select|annot|pick"
+)
+_NO_ANSWERS = re.compile(r"(^|[_.])(id|ids|status|split|source|lang|language|date|url|model|hash)$")
+
+
+def _advice(sample: Sequence[Row]) -> str:
+    """The next step for rows of no known schema, with the file's own fields."""
+    labels = _label_fields(sample)
+    texts = [f for f in _answers(sample) if f not in labels]
+    if len(texts) < 2:
+        labels, texts = [], _answers(sample)
+    numbers = [
+        name
+        for name in fields_of(sample)
+        if name not in texts and any(_numeric(row.get(name)) for row in sample)
+    ]
+    prompt, rest = _prompt_of(texts)
+    if len(rest) >= 2 and labels:
+        fields = {"left": rest[0], "right": rest[1], "label": labels[0]}
+        met = {
+            words.word_of(v): 1
+            for row in sample
+            if isinstance(v := _flat(row.get(labels[0])), str | int | float) and not missing(v)
+        }
+        line = words.advice(fields, met)
+        if prompt:
+            line = line.replace("--map ", f"--map prompt={prompt},")
+        return f"say which field is what, and what the labels mean: {line}"
+    if len(rest) >= 2 and _twins(*rest[:2]):
+        return (
+            f"say which field tells who won: --map left={rest[0]},right={rest[1]},label=FIELD; or"
+            " name a --schema"
+        )
+    lists_ = [
+        f
+        for f in fields_of(sample)
+        if any(
+            isinstance(v := row.get(f), list) and len(v) > 1 and all(isinstance(t, str) for t in v)
+            for row in sample
+        )
+    ]
+    if lists_ and len(rest) < 2:
+        return f"if the list stands best first: --map ordered={lists_[0]}"
+    if len(rest) >= 2:
+        # The longer the likelier an answer; which of two is preferred, the names do not say.
+        start = f"prompt={prompt}," if prompt else ""
+        return (
+            f"say which field is what: --map {start}chosen={rest[0]},rejected={rest[1]} if "
+            f"{rest[0]} is the preferred response, or the other way round; or name a --schema"
+        )
+    if texts and numbers:
+        step = f"--map text={texts[0]},score={numbers[-1]}"
+        return f"say which field is what: {step}; or name a --schema"
+    return "say which field is what: --map prompt=FIELD,chosen=FIELD,rejected=FIELD"
+
+
+def _flat(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def _answers(sample: Sequence[Row]) -> list[str]:
+    """Fields of texts that may be a prompt or responses, the longest first."""
     sizes: dict[str, float] = {}
-    numbers: list[str] = []
     for name in fields_of(sample):
+        if _NO_ANSWERS.search(name.lower()):
+            continue
         values: list[Any] = [row.get(name) for row in sample]
         texts = [v for v in values if isinstance(v, str)]
-        if texts and not all(_numeric(t) for t in texts):
+        same = len(texts) > 1 and len(set(texts)) == 1
+        if texts and not same and not all(_numeric(t) for t in texts):
             sizes[name] = sum(map(len, texts)) / len(texts)
-        elif any(isinstance(v, int | float) or _numeric(v) for v in values):
-            numbers.append(name)
-    texts_by_size = sorted(sizes, key=lambda n: -sizes[n])
-    if len(texts_by_size) >= 3:
-        prompt = min(texts_by_size[:3], key=lambda n: list(sizes).index(n))
-        rest = [n for n in texts_by_size[:3] if n != prompt]
-        return f"prompt={prompt},chosen={rest[0]},rejected={rest[1]}"
-    if texts_by_size and numbers:
-        return f"text={texts_by_size[0]},score={numbers[-1]}"
-    return "prompt=FIELD,chosen=FIELD,rejected=FIELD"
+    return sorted(sizes, key=lambda n: -sizes[n])
+
+
+def _label_fields(sample: Sequence[Row]) -> list[str]:
+    """Fields with few, short values that are named like labels, in the order of the row."""
+    out = []
+    for name in fields_of(sample):
+        values = [_flat(row.get(name)) for row in sample]
+        held = {v for v in values if isinstance(v, str | int | float) and not missing(v)}
+        short = all(len(str(v)) <= 40 for v in held)
+        if 0 < len(held) <= 12 and short and _LABEL_NAMES.search(name.lower()):
+            out.append(name)
+    return out
+
+
+def _prompt_of(texts: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The field among the texts that is the prompt by its name, else the first of three in the
+    order of the row; and two that are the responses, by their names if these are a pair."""
+    named = [t for t in texts if t.lower() in PROMPTS["prompt"]]
+    rest = [t for t in texts if t not in named]
+    for i, one in enumerate(rest):
+        for other in rest[i + 1 :]:
+            if _twins(one, other):
+                return (named[0] if named else None), sorted((one, other))
+    if named:
+        return named[0], rest[:2]
+    return (texts[2], list(texts[:2])) if len(texts) > 2 else (None, rest[:2])
+
+
+def _twins(one: str, other: str) -> bool:
+    """Names that differ in one last letter or digit: answerA, answerB."""
+    return one != other and len(one) == len(other) > 1 and one[:-1] == other[:-1]
 
 
 def _numeric(value: object) -> bool:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from decimal import Decimal
+from typing import Any
 
-import orjson
-
+from cr_audit.readers import media
+from cr_audit.readers.labels import Labels, word_of
+from cr_audit.readers.parsing import messages_in, unpacked
 from cr_audit.readers.records import BadRow, Prompt, Response
-from cr_audit.readers.transcripts import NotATurn, is_messages, render, render_prompt, turns_of
+from cr_audit.readers.transcripts import (
+    NotATurn,
+    Turn,
+    is_messages,
+    prompt_turns,
+    render,
+    render_prompt,
+    turns_of,
+)
+from cr_audit.readers.turns import content_of
+
+__all__ = ["Binding", "Labels", "unpacked", "word_of"]
 
 Row = dict[str, Any]
 Get = Callable[[Row], Any]
@@ -27,12 +41,16 @@ def getter(field: str, sample: Sequence[Row]) -> Get:
     def walk(row: Row) -> Any:
         value: Any = row
         for name in path:
+            value = unpacked(value)
             if not isinstance(value, dict):
                 return None
             value = value.get(name)
         return value
 
     return walk
+
+
+_NULLS = frozenset({"nan", "null", "n/a", "na", "<na>", "nat"})
 
 
 def missing(value: Any) -> bool:
@@ -44,38 +62,75 @@ def missing(value: Any) -> bool:
     return isinstance(value, str) and not value.strip()
 
 
-def unpacked(value: Any) -> Any:
-    """A list or object that a table (CSV) holds as JSON text; anything else as it is."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        try:
-            parsed = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return value
-        return parsed if isinstance(parsed, list | dict) else value
-    return value
+def no_value(value: Any) -> bool:
+    """Missing, or a word by which tables write that (``NaN``, ``null``, ``N/A``). For labels and
+    numbers only: an answer may well be the word "null"."""
+    return missing(value) or (isinstance(value, str) and value.strip().lower() in _NULLS)
 
 
 def text_of(value: Any, field: str, notes: Notes) -> str:
-    """A response's text. Numbers and booleans are rendered as in JSON, with a note.
+    """A response's text.
 
-    Raises BadRow("missing_text") for null, ("not_a_text") for what cannot be a text.
+    Numbers, booleans and dates are rendered as in JSON, with a note; a medium is its mark, with a
+    note. Raises BadRow("missing_text") for null and NaN, ("not_a_text") for what cannot be a text.
     """
     if type(value) is str:
         return value
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         raise BadRow("missing_text", field, value)
     if isinstance(value, bool | int | float):
+        if isinstance(value, float) and abs(value) >= 2**63:  # digits may have been lost
+            raise BadRow("number_too_big", field, value)
         notes.append(("non_string_text", field, value))
         return json.dumps(value)
+    if isinstance(value, Decimal | datetime.date | datetime.time | datetime.timedelta):
+        notes.append(("non_string_text", field, value))
+        return _scalar(value)
+    if isinstance(value, bytes):
+        return _from_bytes(value, field, notes)
     if isinstance(value, dict):
-        if "role" in value or "from" in value:
-            return _rendered([value], field)
-        for name in ("text", "content", "response", "answer", "completion", "value"):
-            if isinstance(value.get(name), str):
-                text: str = value[name]
-                return text
+        return _from_object(value, field, notes)
     if is_messages(value):
         return _rendered(value, field)
+    if isinstance(value, list) and value:
+        if len(value) == 1 and isinstance(value[0], str):
+            return value[0]
+        if all(isinstance(v, dict) and "type" in v for v in value):
+            text = content_of(value)
+            if text is not None:
+                return text
+    raise BadRow("not_a_text", field, value)
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return str(int(value)) if value == value.to_integral_value() else str(value.normalize())
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _from_bytes(value: bytes, field: str, notes: Notes) -> str:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = media.mark("file", value)
+        notes.append(("no_text", field, text))
+    return text
+
+
+def _from_object(value: Row, field: str, notes: Notes) -> str:
+    if not value.keys().isdisjoint(("role", "from", "speaker")):
+        return _rendered([value], field)
+    for name in ("text", "content", "response", "answer", "completion", "value", "output"):
+        if isinstance(value.get(name), str):
+            return value[name]  # type: ignore[no-any-return]
+        if is_messages(value.get(name)):
+            return _rendered(value[name], field)
+    if is_messages(value.get("messages")):
+        return _rendered(value["messages"], field)
+    if not value.keys().isdisjoint(("bytes", "path", "url", "image_url")):
+        text = media.mark("image", value)
+        notes.append(("no_text", field, text))
+        return text
     raise BadRow("not_a_text", field, value)
 
 
@@ -86,8 +141,14 @@ def _rendered(messages: list[Any], field: str) -> str:
         raise BadRow("not_a_message", field, error.args[0]) from None
 
 
+_KEY_NAMES = frozenset({"id", "name", "key", "value", "text", "model"})
+
+
 def key_of(value: Any, field: str) -> str | None:
-    """An identifier as text: 7, 7.0 and "7" are the same key. None if there is none."""
+    """An identifier as text: 7, 7.0, Decimal("7.00") and "7" are the same key. None if there is
+    none. Dates are written as ISO 8601, bytes as UTF-8 or hexadecimal; an object with
+    nothing but a name or id is that, others are canonical JSON.
+    """
     if type(value) is str:
         return value.strip() or None
     if value is None:
@@ -102,153 +163,55 @@ def key_of(value: Any, field: str) -> str | None:
                 raise BadRow("number_too_big", field, value)
             return str(int(value))
         return repr(value)
-    raise BadRow("not_a_key", field, value)
+    if isinstance(value, Decimal):
+        return None if not value.is_finite() else _scalar(value)
+    if isinstance(value, bytes):
+        try:
+            return value.decode().strip() or None
+        except UnicodeDecodeError:
+            return value.hex()
+    if isinstance(value, dict) and len(value) == 1 and value.keys() <= _KEY_NAMES:
+        return key_of(next(iter(value.values())), field)
+    if isinstance(value, dict | list):
+        return media.as_json(value) if value else None
+    return _scalar(value)
 
 
 def number_of(value: Any, field: str) -> float | None:
     """A finite number, also as text; None if missing. Raises BadRow("not_a_number")."""
-    if missing(value):
+    if no_value(value):
         return None
     if isinstance(value, bool):
         return float(value)
-    if isinstance(value, int | float | str):
+    if isinstance(value, int | float | str | Decimal):
         try:
             number = float(value)
         except (ValueError, OverflowError):
             raise BadRow("not_a_number", field, value) from None
         if math.isfinite(number):
             return number
+        if isinstance(value, Decimal) and value.is_nan():
+            return None
     raise BadRow("not_a_number", field, value)
-
-
-def word_of(value: Any) -> str:
-    """A label in one spelling: "Model A" and "model_a" are the same, 1, 1.0 and "1" too."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    word = str(value).lower().translate(_NO_BRACKETS).strip().replace(" ", "_").replace("-", "_")
-    return word[:-2] if word.endswith(".0") and word[:-2].lstrip("_").isdigit() else word
-
-
-_NO_BRACKETS = str.maketrans("", "", "[]()\"'")
-LEFT = (
-    "left",
-    "a",
-    "model_a",
-    "model_1",
-    "model1",
-    "model_x",
-    "response_a",
-    "response_1",
-    "response1",
-    "answer_a",
-    "answer_1",
-    "output_1",
-    "output_a",
-    "assistant_a",
-    "a1",
-    "arg1",
-    "first",
-    "win",
-    "a>b",
-    "a>>b",
-    "1",
-    "option_a",
-    "completion_a",
-    "completion_1",
-)
-RIGHT = (
-    "right",
-    "b",
-    "model_b",
-    "model_2",
-    "model2",
-    "model_y",
-    "response_b",
-    "response_2",
-    "response2",
-    "answer_b",
-    "answer_2",
-    "output_2",
-    "output_b",
-    "assistant_b",
-    "a2",
-    "arg2",
-    "second",
-    "loss",
-    "lose",
-    "b>a",
-    "b>>a",
-    "2",
-    "option_b",
-    "completion_b",
-    "completion_2",
-)
-TIE = (
-    "tie",
-    "tied",
-    "both_bad",
-    "bothbad",
-    "both_good",
-    "tie_bothbad",
-    "tie_both_bad",
-    "tie_both_good",
-    "equal",
-    "draw",
-    "same",
-    "neither",
-    "both",
-    "even",
-    "no_preference",
-    "a=b",
-    "b=a",
-    "0.5",
-    "1.5",
-)
-WORDS: dict[str, float] = {
-    **dict.fromkeys(LEFT, 1.0),
-    **dict.fromkeys(RIGHT, 0.0),
-    **dict.fromkeys(TIE, 0.5),
-}
-"""Label words that mean the same everywhere. A bare 0 is not among them: it is a tie in some data
-and the right or left response in other data, so only a schema or ``--map`` may say."""
-
-
-class Labels(NamedTuple):
-    """How a label says who won: words first, then the names that the row gives to its sides."""
-
-    words: Mapping[str, float]
-
-    def share(
-        self, value: Any, field: str, left: Sequence[object], right: Sequence[object]
-    ) -> float:
-        """What ``left`` won. Raises BadRow("missing_label") or ("unknown_label")."""
-        if type(value) is str and value in self.words:
-            return self.words[value]
-        if missing(value):
-            raise BadRow("missing_label", field, value)
-        if not isinstance(value, str | int | float):
-            raise BadRow("unknown_label", field, value)
-        share = self.words.get(word_of(value))
-        if share is not None:
-            return share
-        is_left = any(value == name for name in left if name is not None)
-        is_right = any(value == name for name in right if name is not None)
-        if is_left == is_right:
-            raise BadRow("unknown_label", field, value)
-        return 1.0 if is_left else 0.0
 
 
 class Binding:
     """Roles bound to the fields of one file: what the parsers of all shapes are built from."""
 
     def __init__(
-        self, fields: Mapping[str, str], options: Mapping[str, Any], sample: Sequence[Row]
+        self,
+        fields: Mapping[str, str],
+        options: Mapping[str, Any],
+        sample: Sequence[Row],
+        more: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        """more : role -> further fields that play it where the first is missing; role "media" ->
+        the columns of pictures and the like, all of which count."""
         self.fields = dict(fields)
         self.options = dict(options)
         self.sample = sample
+        self.more = dict(more or {})
+        self.labels: Labels | None = None
 
     def get(self, role: str) -> Get | None:
         field = self.fields.get(role)
@@ -284,33 +247,73 @@ class Binding:
             value = number_of(get(row), field)
             if value is None:
                 return 1.0
-            if value <= 0:
-                raise BadRow("mass_not_positive", field, value)
+            if value < 0:
+                raise BadRow("mass_negative", field, value)
             return value
 
         return mass
 
+    def _said(self, role: str) -> Get | None:
+        """The role's value: that of its first field which is not missing."""
+        names = [self.fields[role]] if role in self.fields else []
+        names += self.more.get(role, ())
+        getters = [getter(n, self.sample) for n in names]
+        if not getters:
+            return None
+        if len(getters) == 1:
+            return getters[0]
+
+        def first(row: Row) -> Any:
+            value = None
+            for get in getters:
+                value = get(row)
+                if not missing(value):
+                    return value
+            return value
+
+        return first
+
     def prompt(self) -> Callable[[Row, Notes], Prompt]:
-        """System, instruction and input joined by blank lines; the key beside them."""
-        roles = [r for r in ("system", "prompt", "input") if r in self.fields]
-        parts = [(getter(self.fields[r], self.sample), self.fields[r]) for r in roles]
+        """System, context, instruction and input joined by blank lines, then the marks of pictures
+        and other media; the key beside them. A system text or context that stands inside another
+        part is said once."""
+        roles = [r for r in PROMPT_ROLES if r in self.fields or r in self.more]
+        parts = [
+            (get, self.fields.get(r) or self.more[r][0], r)
+            for r in roles
+            if (get := self._said(r)) is not None
+        ]
+        columns = [(getter(f, self.sample), f) for f in self.more.get("media", ())]
         key = self.keys("prompt_key", "prompt_key_2")
         has_key = "prompt_key" in self.fields
-        if not parts:
-            nothing = Prompt()
+        asks, nothing = "prompt" in self.fields, Prompt()
+        if not parts and not columns:
             return (
                 (lambda row, notes: Prompt(None, key(row)))
                 if has_key
                 else (lambda row, notes: nothing)
             )
+        if len(parts) == 1 and not columns and not has_key:
+            get, field, role = parts[0]
+
+            def alone(row: Row, notes: Notes) -> Prompt:
+                value = get(row)
+                if type(value) is str and value[:1] not in ("[", "{"):
+                    text = render_prompt(value) if value.strip() else None
+                    return Prompt(text)
+                if missing(value):
+                    return Prompt()
+                return _prompt([(value, field, role)], [], None, notes)
+
+            return alone
 
         def prompt(row: Row, notes: Notes) -> Prompt:
-            said = [
-                prompt_text(value, field, notes)
-                for get, field in parts
-                if not missing(value := get(row))
-            ]
-            return Prompt("\n\n".join(said) if said else None, key(row) if has_key else None)
+            said = [(v, field, role) for get, field, role in parts if not missing(v := get(row))]
+            shown = [(value, field) for get, field in columns if (value := get(row)) is not None]
+            found = _prompt(said, shown, key(row) if has_key else None, notes)
+            if asks and found != nothing and not any(role == "prompt" for _, _, role in said):
+                notes.append(("prompt_part_missing", self.name("prompt"), None))
+            return found
 
         return prompt
 
@@ -328,18 +331,87 @@ class Binding:
                 if names.model is None and names.key is None:
                     raise BadRow("missing_response", self.name(f"{side}_model"), None)
                 return names
-            value = text(row)
-            if type(value) is not str:
-                value = text_of(unpacked(value), field, notes)
+            value = text_of(messages_in(text(row)), field, notes)
             return Response(value) if plain else Response(value, model(row), key(row))
 
         return response
 
 
-def prompt_text(value: Any, field: str, notes: Notes) -> str:
-    """A prompt as text: strings (transcripts rendered), messages, lists of user turns."""
+PROMPT_ROLES = ("system", "context", "prompt", "input")
+
+
+def _prompt(
+    said: Sequence[tuple[Any, str, str]],
+    shown: Sequence[tuple[Any, str]],
+    key: str | None,
+    notes: Notes,
+) -> Prompt:
+    """One prompt of what the fields say and the media that they show."""
+    parts = [turns_of_prompt(value, field, notes) for value, field, _ in said]
+    texts = [render(turns) for turns in parts]
+    kept = [
+        i
+        for i, (text, (_, _, role)) in enumerate(zip(texts, said, strict=True))
+        if text.strip()
+        and not (
+            role in ("system", "context") and any(text in t for t in texts[:i] + texts[i + 1 :])
+        )
+    ]
+    marks = [m for value, field in shown for m in media.marks(_kind(field, value), unpacked(value))]
+    if not kept and not marks:
+        return Prompt(None, key)
+    text = "\n\n".join([*(texts[i] for i in kept), *marks])
+    if not kept:
+        notes.append(("no_text", "prompt", text))
+    elif not marks and all(said[i][2] == "system" for i in kept):
+        notes.append(("no_prompt", "prompt", f"only {said[kept[0]][1]}"))
+    turns = parts[kept[0]] if len(kept) == 1 and not marks else [Turn("user", text)]
+    return Prompt(text, key, None if turns == [Turn("user", text)] else tuple(turns))
+
+
+def _kind(field: str, value: Any) -> str:
+    name = field.rpartition(".")[2].lower()
+    return media.FIELDS.get(name) or media.kind_by_value(value) or "image"
+
+
+def turns_of_prompt(value: Any, field: str, notes: Notes) -> list[Turn]:
+    """A prompt as turns: strings (transcripts are parsed), messages, lists of user turns, lists of
+    (question, answer) pairs. What is none of these is its canonical JSON, with a note, so that two
+    different prompts are never one."""
+    value = messages_in(value)
     if isinstance(value, str):
-        return render_prompt(value)
-    if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
-        return value[0] if len(value) == 1 else "\n\n".join(value)
-    return text_of(value, field, notes)
+        return prompt_turns(value)
+    if is_messages(value):
+        try:
+            return turns_of(value)
+        except NotATurn as error:
+            raise BadRow("not_a_message", field, error.args[0]) from None
+    if isinstance(value, list) and value:
+        if all(isinstance(v, str) for v in value):
+            return [Turn("user", "\n\n".join(value))]
+        if all(isinstance(v, list) and len(v) == 2 for v in value):
+            turns = [
+                Turn(role, v)
+                for pair in value
+                for role, v in zip(("user", "assistant"), pair, strict=True)
+                if isinstance(v, str) and v.strip()
+            ]
+            if turns:
+                return turns
+        if all(isinstance(v, dict) and "type" in v for v in value):
+            text = content_of(value)
+            if text is not None:
+                return [Turn("user", text)]
+    if isinstance(value, dict):
+        for name in ("messages", "conversation", "conversations"):
+            if is_messages(value.get(name)):
+                return turns_of_prompt(value[name], f"{field}.{name}", notes)
+        if not value.keys().isdisjoint(("role", "from")):
+            return turns_of_prompt([value], field, notes)
+        texts = [k for k, v in value.items() if not missing(v)]
+        if len(texts) == 1 and isinstance(value[texts[0]], str):
+            return prompt_turns(value[texts[0]])
+    elif isinstance(value, bool | int | float | Decimal | datetime.date | bytes):
+        return [Turn("user", text_of(value, field, notes))]
+    notes.append(("structured_prompt", field, value))
+    return [Turn("user", media.as_json(value))]

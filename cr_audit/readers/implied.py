@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import polars as pl
 
-from cr_audit.data.dataset import RowIssue
+from cr_audit.data.dataset import Remark, RowIssue
 from cr_audit.errors import UsageError
 
 MAX_IMPLIED = 50_000_000
 """Pairs that lists or ratings may imply before the request is refused (about 2.5 GB)."""
 _EXAMPLES = 5
-
-
-class Remark(NamedTuple):
-    """A reason, how many rows it concerns, and the first few of them."""
-
-    reason: str
-    n_rows: int
-    examples: list[RowIssue]
 
 
 def _remark(reason: str, rows: pl.DataFrame, found: str, paths: Sequence[str]) -> Remark:

@@ -20,7 +20,15 @@ from cr_audit.readers.fields import (
     unpacked,
 )
 from cr_audit.readers.pairs import Parser
-from cr_audit.readers.records import BadRow, Listing, Prompt, Rating, Record, Response
+from cr_audit.readers.records import (
+    BadRow,
+    Judgement,
+    Listing,
+    Prompt,
+    Rating,
+    Record,
+    Response,
+)
 
 _NO_RANK = frozenset({"", "skipped", "undervote", "exhausted"})
 
@@ -39,7 +47,10 @@ def _member(item: Any, options: Any, field: str, notes: Notes) -> Response:
         return Response(text_of(item, field, notes))
     model, _ = _first(item, options.get("item_model", ()))
     key, key_name = _first(item, options.get("item_key", ()))
-    value, name = _first(item, options.get("item_text", ()))
+    names = options.get("item_text", ())
+    if names and not any(n in item for n in names):  # a message, or parts of one
+        return Response(text_of(item, field, notes), key_of(model, f"{field}.model"))
+    value, name = _first(item, names)
     text = text_of(value, f"{field}.{name}", notes) if name else None
     return Response(text, key_of(model, f"{field}.model"), key_of(key, f"{field}.{key_name}"))
 
@@ -236,6 +247,140 @@ def _aspects(item: Row, field: str, notes: Notes) -> list[tuple[str, float]]:
             out.append((str(aspect), score))
     overall = number_of(item.get("overall_score"), f"{field}.overall_score")
     return [*out, ("overall_score", overall)] if overall is not None else out
+
+
+def parallel(b: Binding) -> Parser:
+    """Role ``items``, a list of responses, beside lists of equal length: ``item_scores`` (higher is
+    better: one rating each), ``item_ranks`` (lower is better), ``models``; or beside
+    ``item_order``, which names them best first (by place, from 0 or 1, by text or by model).
+
+    Role ``ranking`` is one of the last two and does not say which: rows in which both readings
+    agree are read, others are BadRow("ambiguous_ranking").
+    """
+    prompt, annotator, mass = b.prompt(), b.annotator(), b.mass()
+    items, field, o = b.get("items"), b.name("items"), b.options
+    models = b.get("models")
+    assert items is not None
+    sides = {r: (get, b.name(r)) for r in _PARALLEL if (get := b.get(r)) is not None}
+    reasons = {
+        "item_ranks": _by_rank,
+        "item_order": _by_order,
+        "ranking": _by_either,
+    }
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        values = unpacked(items(row))
+        if not isinstance(values, list):
+            raise BadRow("not_a_list", field, values)
+        if not values:
+            raise BadRow("empty_list", field, values)
+        p, who = prompt(row, notes), annotator(row)
+        names = _parallel(models, row, b.name("models"), len(values)) or [None] * len(values)
+        members = [
+            m if (m := _member(v, o, field, notes)).model else m._replace(model=key_of(n, field))
+            for v, n in zip(values, names, strict=True)
+        ]
+        out: list[Record] = []
+        for role, (get, name) in sides.items():
+            told = _parallel(get, row, name, len(values))
+            if told is None:
+                continue
+            if role == "item_scores":
+                scores = [number_of(v, name) for v in told]
+                if all(s is None for s in scores):
+                    continue
+                out += [Rating(p, m, s, name, who) for m, s in zip(members, scores, strict=True)]
+            else:
+                ranks = reasons[role](told, members, name)
+                out.append(Listing(p, tuple(members), ranks, who, mass(row)))
+        if not out:
+            raise BadRow("missing_label", next(iter(sides.values()))[1], None)
+        return out
+
+    return parse
+
+
+_PARALLEL = ("item_ranks", "item_order", "ranking", "item_scores")
+
+
+def _parallel(get: Any, row: Row, field: str, n: int) -> list[Any] | None:
+    """A list as long as the items'; None if there is none."""
+    value = None if get is None else unpacked(get(row))
+    if missing(value):
+        return None
+    if not isinstance(value, list) or len(value) != n:
+        raise BadRow("not_parallel", field, value)
+    return value
+
+
+def _by_rank(
+    told: Sequence[Any], members: Sequence[Response], field: str
+) -> tuple[int | None, ...]:
+    return dense_ranks([number_of(v, field) for v in told])
+
+
+def _by_order(
+    told: Sequence[Any], members: Sequence[Response], field: str
+) -> tuple[int | None, ...]:
+    places = _places(told, members)
+    if places is None:
+        raise BadRow("not_an_order", field, told)
+    ranks: list[int | None] = [None] * len(members)
+    for rank, place in enumerate(places):
+        ranks[place] = rank
+    return tuple(ranks)
+
+
+def _places(told: Sequence[Any], members: Sequence[Response]) -> list[int] | None:
+    """Which member stands at each place of an order; None if the list is no order of them."""
+    texts = [m.text for m in members]
+    names = [m.model for m in members]
+    for known in (texts, names):
+        if all(isinstance(v, str) and known.count(v) == 1 for v in told):
+            return [known.index(v) for v in told]
+    try:
+        numbers = [int(v) for v in told if float(v).is_integer()]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    first = min(numbers, default=0)
+    if first in (0, 1) and sorted(numbers) == list(range(first, first + len(members))):
+        return [n - first for n in numbers]
+    return None
+
+
+def _by_either(
+    told: Sequence[Any], members: Sequence[Response], field: str
+) -> tuple[int | None, ...]:
+    places = _places(told, members)
+    if places is None:
+        return _by_rank(told, members, field)
+    if all(isinstance(v, str) and not v.strip().isdigit() for v in told):
+        return _by_order(told, members, field)
+    by_order, by_rank = _by_order(told, members, field), tuple(places)
+    if by_order != by_rank:
+        raise BadRow("ambiguous_ranking", field, told)
+    return by_order
+
+
+def ordered(b: Binding) -> Parser:
+    """Role ``ordered``: a list of responses, best first. Two are one comparison."""
+    prompt, annotator, mass = b.prompt(), b.annotator(), b.mass()
+    get, field, o = b.get("ordered"), b.name("ordered"), b.options
+    assert get is not None
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        values = unpacked(get(row))
+        if not isinstance(values, list):
+            raise BadRow("not_a_list", field, values)
+        if len(values) < 2:
+            raise BadRow("empty_list", field, values)
+        p, who = prompt(row, notes), annotator(row)
+        members = tuple(_member(v, o, field, notes) for v in values)
+        if len(members) == 2:
+            return [Judgement(p, members[0], members[1], 1.0, who, None, mass(row))]
+        return [Listing(p, members, tuple(range(len(members))), who, mass(row))]
+
+    return parse
 
 
 def sampled(b: Binding) -> Parser:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cr_audit.readers import templates
 from cr_audit.readers.fields import (
-    WORDS,
     Binding,
     Labels,
     Notes,
     Row,
+    key_of,
     missing,
     number_of,
     text_of,
     unpacked,
 )
+from cr_audit.readers.parsing import messages_in
 from cr_audit.readers.records import (
     BadRow,
     Judgement,
@@ -32,11 +34,14 @@ from cr_audit.readers.transcripts import (
     cut_turns,
     has_marker,
     is_messages,
+    joined,
     render,
+    shared_prefix,
     turns_of,
 )
 
 Parser = Callable[[Row, Notes], list[Record]]
+_HUMAN = ("\n\nHuman:", "Human:")
 
 
 def _turns(value: Any, field: str) -> list[Turn]:
@@ -46,26 +51,108 @@ def _turns(value: Any, field: str) -> list[Turn]:
         raise BadRow("not_a_message", field, error.args[0]) from None
 
 
-def cut_conversations(
-    left: Any, right: Any, fields: tuple[str, str], prompt: Prompt, notes: Notes
-) -> tuple[Prompt, str, str]:
-    """Whole conversations to (prompt, left tail, right tail); what they share is the prompt.
-
-    Texts are cut only where the row gives no prompt of its own.
-    """
-    if is_messages(left) and is_messages(right):
-        shared, a, b = cut_turns(_turns(left, fields[0]), _turns(right, fields[1]))
-        if shared:
-            prompt = Prompt(render(shared), prompt.key)
-        return prompt, render(a), render(b)
-    a_text, b_text = text_of(left, fields[0], notes), text_of(right, fields[1], notes)
+def _own(prompt: Prompt) -> list[Turn]:
+    """The turns of a row's own prompt."""
     if prompt.text is None:
-        cut = cut_texts(a_text, b_text)
-        if cut is not None:
-            return Prompt(cut[0], prompt.key), cut[1], cut[2]
-        if has_marker(a_text) or has_marker(b_text):
-            notes.append(("no_shared_prompt", fields[0], a_text))
-    return prompt, a_text, b_text
+        return []
+    return list(prompt.turns) if prompt.turns else [Turn("user", prompt.text)]
+
+
+def _under(prompt: Prompt, shared: list[Turn]) -> Prompt:
+    """The row's own prompt, followed by what both responses begin with."""
+    if not shared:
+        return prompt
+    turns = joined(_own(prompt), shared)
+    return Prompt(render(turns), prompt.key, tuple(turns))
+
+
+def cut_conversations(
+    left: Any,
+    right: Any,
+    fields: tuple[str, str],
+    prompt: Prompt,
+    notes: Notes,
+    *,
+    bare_prefix: bool = False,
+) -> tuple[Prompt, str, str]:
+    """Whole conversations to (prompt, left tail, right tail); what both begin with is the prompt,
+    behind the prompt that the row gives itself.
+
+    Written-out conversations count as such if they bear a template's markers; bare_prefix : else
+    the common beginning of two bare texts is the prompt where the row gives none.
+    """
+    a_turns, b_turns = _as_turns(left, fields[0]), _as_turns(right, fields[1])
+    if a_turns is None and b_turns is None:
+        a_text, b_text = text_of(left, fields[0], notes), text_of(right, fields[1], notes)
+        if prompt.text is None:
+            return _cut_bare(a_text, b_text, fields, prompt, notes, bare_prefix=bare_prefix)
+        if a_text.startswith(_HUMAN) and b_text.startswith(_HUMAN):
+            cut = cut_texts(a_text, b_text)
+            if cut is not None:
+                return _under(prompt, cut[0]), cut[1], cut[2]
+        if templates.may_hold_tokens(a_text) or templates.may_hold_tokens(b_text):
+            return _cut_marked(a_text, b_text, prompt)
+        return prompt, a_text, b_text
+    a_turns = a_turns or [Turn("assistant", text_of(left, fields[0], notes))]
+    b_turns = b_turns or [Turn("assistant", text_of(right, fields[1], notes))]
+    shared, a, b = cut_turns(a_turns, b_turns)
+    if not shared and prompt.text is None:
+        notes.append(("no_shared_prompt", fields[0], a_turns[0].text))
+    return _under(prompt, shared), render(a), render(b)
+
+
+def _as_turns(value: Any, field: str) -> list[Turn] | None:
+    if isinstance(value, dict):
+        if "role" in value or "from" in value:
+            return _turns([value], field)
+        value = value.get("messages", value.get("conversation"))
+    return _turns(value, field) if is_messages(value) else None
+
+
+def _cut_bare(
+    left: str,
+    right: str,
+    fields: tuple[str, str],
+    prompt: Prompt,
+    notes: Notes,
+    *,
+    bare_prefix: bool,
+) -> tuple[Prompt, str, str]:
+    """Two texts in a row without a prompt."""
+    cut = cut_texts(left, right)
+    if cut is not None:
+        shared, a, b = cut
+        turns = tuple(shared)
+        return Prompt(render(shared), prompt.key, turns), a, b
+    if has_marker(left) or has_marker(right):
+        notes.append(("no_shared_prompt", fields[0], left))
+    elif bare_prefix:
+        at = shared_prefix(left, right)
+        if at:
+            notes.append(("prompt_from_prefix", fields[0], left[:at]))
+            return Prompt(left[:at].rstrip(), prompt.key), left[at:], right[at:]
+        notes.append(("no_shared_prompt", fields[0], left))
+    return prompt, left, right
+
+
+def _begins_marked(text: str) -> list[Turn] | None:
+    """The turns of a text that begins with a template's marker. One that only holds a marker is an
+    answer in which a model let it slip."""
+    return templates.parse(text, words=False) if text.lstrip()[:1] in ("<", "[") else None
+
+
+def _cut_marked(left: str, right: str, prompt: Prompt) -> tuple[Prompt, str, str]:
+    """Two responses in a chat template beside a prompt of the row's own: an answer alone loses its
+    markers, a whole conversation its common turns."""
+    a, b = _begins_marked(left), _begins_marked(right)
+    if a is None or b is None:
+        return (
+            prompt,
+            render(a) if a is not None else left,
+            render(b) if b is not None else right,
+        )
+    shared, a, b = cut_turns(a, b)
+    return _under(prompt, shared), render(a), render(b)
 
 
 def chosen_rejected(b: Binding) -> Parser:
@@ -80,37 +167,83 @@ def chosen_rejected(b: Binding) -> Parser:
     scores = tuple(
         (get, b.name(r)) for r in ("chosen_score", "rejected_score") if (get := b.get(r))
     )
+    tied = _tie_flag(b)
     plain = len(b.fields.keys() & {"chosen_model", "rejected_model", "chosen_key", "rejected_key"})
-    has_prompt = "prompt" in b.fields
+    who = b.fields.keys() & {"annotator", "annotator_2"}
+    bare = bool(b.options.get("bare_prefix"))
+    asked = b.get("prompt")
+    whole = templates.may_be_whole
 
     def parse(row: Row, notes: Notes) -> list[Record]:
         p = prompt(row, notes)
         won, lost = chosen(row), rejected(row)
-        if type(won) is not str or type(lost) is not str:
-            won, lost = unpacked(won), unpacked(lost)
+        bare_texts = type(won) is str and type(lost) is str
+        if not bare_texts or won[:1] in _OPENS or lost[:1] in _OPENS or won.startswith("array(["):
+            won, lost = messages_in(won), messages_in(lost)
+            bare_texts = type(won) is str and type(lost) is str
+        if bare_texts and p.text is None and not bare and not whole(won) and not whole(lost):
+            pass  # nothing to cut
+        elif not bare_texts:
             if _texts(won) and _texts(lost):
                 return [_two_tiers(p, won, lost, annotator(row), mass(row), names, notes)]
             p, won, lost = cut_conversations(won, lost, names, p, notes)
-        elif not has_prompt or p.text is None:
+        elif p.text is None:
+            p, won, lost = cut_conversations(won, lost, names, p, notes, bare_prefix=bare)
+        elif "<" in won or "<" in lost or "[/INST]" in won or won[:8].lstrip()[:6] == "Human:":
+            if asked is not None and _opens(asked(row)):
+                won, lost = templates.closed(won), templates.closed(lost)
             p, won, lost = cut_conversations(won, lost, names, p, notes)
         if plain:
             left = Response(won, models[0](row), keys[0](row))
             right = Response(lost, models[1](row), keys[1](row))
         else:
             left, right = Response(won), Response(lost)
-        records: list[Record] = [Judgement(p, left, right, 1.0, annotator(row), None, mass(row))]
+        by = annotator(row) if who else None
+        share = 0.5 if tied is not None and tied(row) else 1.0
+        records: list[Record] = [Judgement(p, left, right, share, by, None, mass(row))]
         if scores:
-            for response, (get, field) in zip((left, right), scores, strict=False):
-                score = number_of(get(row), field)
+            found = [number_of(get(row), field) for get, field in scores]
+            for response, score in zip((left, right), found, strict=False):
                 if score is not None:
-                    records.append(Rating(p, response, score, "score", annotator(row)))
+                    records.append(Rating(p, response, score, "score", by))
+            if len(found) == 2 and None not in found and found[0] < found[1]:  # type: ignore[operator]
+                notes.append(("rating_contradicts", scores[0][1], found))
         return records
 
     return parse
 
 
+_OPENS = frozenset("[{ \n")
+
+
+def _opens(prompt: Any) -> bool:
+    """Whether a prompt is written in a chat template, so that the response closes its turn."""
+    return isinstance(prompt, str) and templates.may_hold_tokens(prompt)
+
+
+_TRUE = frozenset({True, "true", "True", "TRUE", "1", "yes"})
+
+
+def _tie_flag(b: Binding) -> Callable[[Row], bool] | None:
+    """Role ``tie_flag``: a column that says of each row whether it is a tie."""
+    get = b.get("tie_flag")
+    if get is None:
+        return None
+
+    def tied(row: Row) -> bool:
+        value = get(row)
+        return isinstance(value, bool | int | float | str) and value in _TRUE
+
+    return tied
+
+
 def _texts(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and not is_messages(value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and not is_messages(value)
+        and not (all(isinstance(v, dict) and "type" in v for v in value))
+    )
 
 
 def _two_tiers(
@@ -121,31 +254,92 @@ def _two_tiers(
     mass: float,
     names: tuple[str, str],
     notes: Notes,
-) -> Listing:
-    members = [Response(text_of(v, names[0], notes)) for v in won]
-    members += [Response(text_of(v, names[1], notes)) for v in lost]
+) -> Record:
+    winners = [Response(text_of(v, names[0], notes)) for v in won]
+    losers = [Response(text_of(v, names[1], notes)) for v in lost]
+    if len(winners) == len(losers) == 1:  # a column that wraps each answer in a list
+        return Judgement(prompt, winners[0], losers[0], 1.0, annotator, None, mass)
     ranks = (0,) * len(won) + (1,) * len(lost)
-    return Listing(prompt, tuple(members), ranks, annotator, mass)
+    return Listing(prompt, (*winners, *losers), ranks, annotator, mass)
 
 
 def _sides(b: Binding) -> Callable[[Row, Notes], tuple[Prompt, Response, Response]]:
-    """Prompt, left and right of a row; whole conversations (option ``conversations``) are cut."""
+    """Prompt, left and right of a row. Whole conversations (option ``conversations``, or sides that
+    are message lists) are cut; rounds (lists of questions and of answers) are conversations."""
     prompt, left, right = b.prompt(), b.response("left"), b.response("right")
-    if not b.options.get("conversations"):
-        return lambda row, notes: (prompt(row, notes), left(row, notes), right(row, notes))
     a, z = b.get("left"), b.get("right")
-    assert a is not None
-    assert z is not None
     names = (b.name("left"), b.name("right"))
     models = (b.keys("left_model"), b.keys("right_model"))
+    keys = (b.keys("left_key"), b.keys("right_key"))
+    if a is None or z is None:
+        return lambda row, notes: (prompt(row, notes), left(row, notes), right(row, notes))
+    whole = bool(b.options.get("conversations"))
+    asked = b.get("prompt")
+    turn = b.get("turn") if whole else None
 
-    def cut(row: Row, notes: Notes) -> tuple[Prompt, Response, Response]:
-        p, x, y = cut_conversations(
-            unpacked(a(row)), unpacked(z(row)), names, prompt(row, notes), notes
+    def sides(row: Row, notes: Notes) -> tuple[Prompt, Response, Response]:
+        x, y = messages_in(a(row)), messages_in(z(row))
+        texts = type(x) is str and type(y) is str and not whole
+        if texts and x[:1] not in ("[", "<") and y[:1] not in ("[", "<"):
+            return prompt(row, notes), left(row, notes), right(row, notes)
+        rounds = None if asked is None else _rounds(asked(row), x, y)
+        if rounds is not None:
+            p = Prompt(None, prompt(row, notes).key)
+            x, y = rounds
+        else:
+            p = prompt(row, notes)
+        if turn is not None and is_messages(x) and is_messages(y):
+            x, y = _until(x, y, turn(row), notes)
+        if not whole and not is_messages(x) and not is_messages(y) and p.text is None:
+            return p, left(row, notes), right(row, notes)
+        p, said, other = cut_conversations(x, y, names, p, notes)
+        return (
+            p,
+            Response(said, models[0](row), keys[0](row)),
+            Response(other, models[1](row), keys[1](row)),
         )
-        return p, Response(x, models[0](row)), Response(y, models[1](row))
 
-    return cut
+    return sides
+
+
+def _rounds(asked: Any, left: Any, right: Any) -> tuple[list[Row], list[Row]] | None:
+    """Three lists of texts, one entry per round, as two conversations; None if they are not."""
+    lists = [
+        unpacked(v) if isinstance(v, str) and v[:1] == "[" else v for v in (asked, left, right)
+    ]
+    if not all(isinstance(v, list) and v for v in lists) or len({len(v) for v in lists}) != 1:
+        return None
+    if not all(v is None or isinstance(v, str) for entries in lists for v in entries):
+        return None
+    questions, *answers = lists
+    first, second = (
+        [
+            {"role": role, "content": said or ""}
+            for pair in zip(questions, answer, strict=True)
+            for role, said in zip(("user", "assistant"), pair, strict=True)
+        ]
+        for answer in answers
+    )
+    return first, second
+
+
+def _until(left: Any, right: Any, turn: Any, notes: Notes) -> tuple[Any, Any]:
+    """Both conversations up to the end of the judged turn, counted in user turns from 1."""
+    number = turn if isinstance(turn, int) and not isinstance(turn, bool) else 0
+    if number < 1:
+        return left, right
+    out = []
+    for messages in (left, right):
+        asked = 0
+        for i, message in enumerate(messages):
+            said = message.get("role", message.get("from")) if isinstance(message, dict) else None
+            asked += said in ("user", "human", "prompter")
+            if asked > number:
+                notes.append(("later_turns_left_out", "turn", number))
+                messages = messages[:i]
+                break
+        out.append(messages)
+    return out[0], out[1]
 
 
 def _shown_first(b: Binding) -> Callable[[Row], bool | None]:
@@ -167,10 +361,16 @@ def _shown_first(b: Binding) -> Callable[[Row], bool | None]:
     return first
 
 
-def label_words(b: Binding) -> dict[str, float]:
-    """The schema's words over the common ones; ``exact`` schemas know only their own."""
-    own: dict[str, float] = b.options.get("words", {})
-    return own if b.options.get("exact") else {**WORDS, **own}
+def labels_of(b: Binding) -> Labels:
+    """The schema's words over the common ones; ``exact`` schemas know only their own. The binding
+    remembers them, so that a reader can ask what was not understood."""
+    labels = Labels(
+        b.options.get("words", {}),
+        exact=bool(b.options.get("exact")),
+        given=bool(b.options.get("given")),
+    )
+    b.labels = labels
+    return labels
 
 
 def labelled_pair(b: Binding) -> Parser:
@@ -184,6 +384,8 @@ def labelled_pair(b: Binding) -> Parser:
     read = _label_reader(b)
     relative = bool(b.options.get("relative"))
     votes = b.options.get("votes")
+    tied = _tie_flag(b)
+    remarks = _arena_remarks(b)
     label = b.get("label")
     if votes:
         return _several_votes(b, sides, read, votes)
@@ -192,10 +394,13 @@ def labelled_pair(b: Binding) -> Parser:
 
     def parse(row: Row, notes: Notes) -> list[Record]:
         value = label(row)
-        if value is None:
+        tie = tied is not None and tied(row)
+        if value is None and not tie:
             raise BadRow("missing_label", field, value)
         p, left, right = sides(row, notes)
-        share = read(value, field, left, right, notes)
+        share = 0.5 if tie else read(value, field, left, right, notes)
+        if remarks is not None:
+            remarks(row, notes)
         left_first = first(row)
         if relative and left_first is False:
             share = 1.0 - share
@@ -204,11 +409,28 @@ def labelled_pair(b: Binding) -> Parser:
     return parse
 
 
+def _arena_remarks(b: Binding) -> Callable[[Row, Notes], None] | None:
+    """Roles ``anony`` and ``dedup_tag`` of arena logs: votes that saw the models' names, and votes
+    that the source itself leaves out of its ranking. They are kept, and counted."""
+    anony, dedup = b.get("anony"), b.get("dedup_tag")
+    if anony is None and dedup is None:
+        return None
+
+    def remarks(row: Row, notes: Notes) -> None:
+        if anony is not None and anony(row) is False:
+            notes.append(("names_shown", b.name("anony"), False))
+        tag = unpacked(dedup(row)) if dedup is not None else None
+        if isinstance(tag, dict) and tag.get("high_freq") and tag.get("sampled") is False:
+            notes.append(("left_out_by_source", b.name("dedup_tag"), tag))
+
+    return remarks
+
+
 LabelReader = Callable[[Any, str, Response, Response, Notes], float]
 
 
 def _label_reader(b: Binding) -> LabelReader:
-    labels = Labels(label_words(b))
+    labels = labels_of(b)
     threshold, sign = b.options.get("threshold"), b.options.get("sign")
     fields = (b.fields.get("left"), b.fields.get("right"))
 
@@ -233,7 +455,8 @@ def _label_reader(b: Binding) -> LabelReader:
             notes.append(("soft_label", field, value))
         return 0.5 if number in (0, 1.5) else float(number < 1.5)
 
-    return by_number if threshold or sign else by_word
+    own = bool(b.options.get("given"))  # what the user says of the words goes before the schema
+    return by_number if (threshold or sign) and not own else by_word
 
 
 def _several_votes(b: Binding, sides: Any, read: LabelReader, votes: Any) -> Parser:
@@ -257,6 +480,50 @@ def _several_votes(b: Binding, sides: Any, read: LabelReader, votes: Any) -> Par
         return records
 
     return parse
+
+
+def submitted_responses(b: Binding) -> Parser:
+    """Argilla: ``label`` is a list, one answer per annotator, beside lists of annotators and of
+    states; only submitted answers count."""
+    sides, mass = _sides(b), b.mass()
+    label, users, status = b.get("label"), b.get("annotator"), b.get("status")
+    assert label is not None
+    field, labels = b.name("label"), labels_of(b)
+    names = (b.fields.get("left"), b.fields.get("right"))
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        values = unpacked(label(row))
+        values = values if isinstance(values, list) else [values]
+        who = _beside(users, row, len(values))
+        states = _beside(status, row, len(values))
+        p, left, right = sides(row, notes)
+        records: list[Record] = []
+        for value, by, state in zip(values, who, states, strict=True):
+            if state not in (None, "submitted"):
+                notes.append(("missing_label", field, state))
+                continue
+            if isinstance(value, dict):
+                value = value.get("value")
+            share = labels.share(
+                value,
+                field,
+                (names[0], left.model, left.key, left.text),
+                (names[1], right.model, right.key, right.text),
+            )
+            by = key_of(by, b.name("annotator"))
+            records.append(Judgement(p, left, right, share, by, None, mass(row)))
+        if not records:
+            raise BadRow("missing_label", field, values)
+        return records
+
+    return parse
+
+
+def _beside(get: Any, row: Row, n: int) -> list[Any]:
+    value = None if get is None else unpacked(get(row))
+    if n == 1 and not isinstance(value, list):
+        return [value]
+    return value if isinstance(value, list) and len(value) == n else [None] * n
 
 
 def one_hot_pair(b: Binding) -> Parser:
@@ -334,9 +601,7 @@ def picked_summary(b: Binding) -> Parser:
         members = tuple(
             Response(
                 text_of(v, names[0], notes),
-                v.get("policy")
-                if isinstance(v, dict) and isinstance(v.get("policy"), str)
-                else None,
+                key_of(v.get("policy"), names[0]) if isinstance(v, dict) else None,
             )
             for v in values
         )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+import warnings
 from typing import Any
 
 import orjson
+
+from cr_audit.readers.records import BadRow
 
 DEEP = "nested too deeply"
 """The text of the ValueError for values that are too deep to parse."""
@@ -15,7 +20,7 @@ def _replace_surrogates(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _repair(value: Any) -> tuple[Any, bool]:
+def repaired(value: Any) -> tuple[Any, bool]:
     """Replace lone surrogates by U+FFFD anywhere in a parsed value. Recursive: depth is bounded by
     the parser that made the value."""
     if isinstance(value, str):
@@ -25,10 +30,10 @@ def _repair(value: Any) -> tuple[Any, bool]:
             return _replace_surrogates(value), True
         return value, False
     if isinstance(value, list):
-        parts = [_repair(v) for v in value]
+        parts = [repaired(v) for v in value]
         return [v for v, _ in parts], any(r for _, r in parts)
     if isinstance(value, dict):
-        pairs = [(_repair(k), _repair(v)) for k, v in value.items()]
+        pairs = [(repaired(k), repaired(v)) for k, v in value.items()]
         return {k: v for (k, _), (v, _) in pairs}, any(rk or rv for (_, rk), (_, rv) in pairs)
     return value, False
 
@@ -41,7 +46,7 @@ def parse_slowly(raw: bytes) -> tuple[Any, bool]:
     """
     text = raw.decode("utf-8")
     try:
-        return _repair(json.loads(text))
+        return repaired(json.loads(text))
     except RecursionError:
         raise ValueError(DEEP) from None
 
@@ -54,6 +59,54 @@ def parse_json(raw: bytes) -> tuple[Any, bool]:
         if "depth" in str(error) or "recursion" in str(error).lower():
             raise ValueError(DEEP) from None
         return parse_slowly(raw)
+
+
+_ARRAY = re.compile(r"array\(|,\s*dtype=object\)|\)(?=\s*[,\]}]|\s*$)")
+_GAP = re.compile(r"(?<=[}\]'\"])\s+(?=[{\['\"])")
+_MESSAGE = re.compile(
+    r"""^\s*(?:array\()?\s*\[?\s*\{\s*['"](?:role|from|content|value|speaker)['"]\s*:"""
+)
+
+
+def unpacked(value: Any) -> Any:
+    """A list or object that a cell holds as text: JSON, or as Python or numpy write it.
+
+    Anything else as it is. Raises BadRow("unreadable_list") for text that begins like a list of
+    messages and is none: it must not pass as an answer.
+    """
+    if type(value) is not str or value.lstrip()[:1] not in ("[", "{", "a"):
+        return value
+    if value.lstrip()[:1] == "a" and not value.lstrip().startswith("array(["):
+        return value
+    try:
+        parsed = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        if "'" not in value and not _MESSAGE.match(value):
+            return value
+        parsed = _python(value)
+        if parsed is None and _MESSAGE.match(value):
+            raise BadRow("unreadable_list", "row", value) from None
+    return parsed if isinstance(parsed, list | dict) else value
+
+
+def messages_in(value: Any) -> Any:
+    """A list of messages that a cell holds as text; any other text as it is: an answer may well
+    be JSON."""
+    if type(value) is not str or value[:1] not in "[{a \n" or not _MESSAGE.match(value):
+        return value
+    return unpacked(value)
+
+
+def _python(text: str) -> Any:
+    """What ``repr`` of a list, an object or a numpy array of them says; None if it is none."""
+    for form in (text, _GAP.sub(", ", _ARRAY.sub("", text))):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # escapes in the data's strings
+                return ast.literal_eval(form.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    return None
 
 
 def quote(value: object, limit: int = 80) -> str:

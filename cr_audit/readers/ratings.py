@@ -7,8 +7,17 @@ from cr_audit.readers.pairs import Parser
 from cr_audit.readers.records import BadRow, Prompt, Rating, Record, Response
 from cr_audit.readers.transcripts import NotATurn, render, turns_of
 
-_YES = frozenset({"true", "1", "yes", "desirable", "good", "thumbs_up", "chosen"})
-_NO = frozenset({"false", "0", "_1", "no", "undesirable", "bad", "thumbs_down", "rejected"})
+_YES = frozenset(
+    str.split(
+        "true 1 yes desirable good thumbs_up thumbsup up like liked positive accepted chosen 👍"
+    )
+)
+_NO = frozenset(
+    str.split(
+        "false 0 -1 no undesirable bad thumbs_down thumbsdown down dislike disliked "
+        "negative rejected 👎"
+    )
+)
 
 
 def rated_response(b: Binding) -> Parser:
@@ -90,7 +99,7 @@ def last_turn(b: Binding) -> Parser:
             turns = turns_of(messages)
         except NotATurn as error:
             raise BadRow("not_a_message", field, error.args[0]) from None
-        p, member = Prompt(render(turns[:-1])), Response(turns[-1].text)
+        p, member = Prompt(render(turns[:-1]), None, tuple(turns[:-1])), Response(turns[-1].text)
         return [Rating(p, member, float(word in _YES), "label", annotator(row))]
 
     return parse

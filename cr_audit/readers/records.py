@@ -7,7 +7,7 @@ raises :class:`BadRow` with the reason, the field and what stood there.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Response(NamedTuple):
@@ -19,10 +19,14 @@ class Response(NamedTuple):
 
 
 class Prompt(NamedTuple):
-    """``text`` may be a rendered multi-turn conversation; both None: one global prompt."""
+    """``text`` may be a rendered multi-turn conversation; both None: one global prompt.
+
+    turns : the (role, text) pairs that ``text`` renders, where they are not one user's turn.
+    """
 
     text: str | None = None
     key: str | None = None
+    turns: tuple[Any, ...] | None = None
 
 
 class Judgement(NamedTuple):

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import os
+import shlex
 import stat
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -136,14 +137,36 @@ def open_raw(path: str, stdin: BinaryIO | None) -> tuple[BinaryIO, int]:
     except FileNotFoundError:
         raise _unopened(path, "file_missing", "no such file", "check the path") from None
     except IsADirectoryError:
-        step = "name the files in it, for example with a shell pattern: 'folder/*.jsonl'"
-        raise _unopened(path, "is_directory", "this is a folder, not a file", step) from None
+        raise _unopened(
+            path, "is_directory", "this is a folder, not a file", _files_in(path)
+        ) from None
     except PermissionError:
         raise _unopened(path, "no_permission", "not allowed to read it", "chmod +r it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _unopened(path, "unreadable", f"cannot be opened: {error}", None) from None
     info = os.fstat(handle.fileno())
     return handle, info.st_size if stat.S_ISREG(info.st_mode) else 0
+
+
+_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".ndjson")
+
+
+def _files_in(path: str) -> str:
+    """How to name the data files of a folder, as a shell takes it."""
+    try:
+        names = sorted(os.listdir(path))
+    except OSError:
+        return "name the files in it"
+    held = {
+        s + z: sum(n.lower().endswith(s + z) for n in names)
+        for s in _SUFFIXES
+        for z in ("", ".gz", ".zst")
+    }
+    commonest = max(held, key=lambda s: held[s])
+    folder = shlex.quote(path.rstrip("/") or "/")
+    if held[commonest] == 0:
+        return "name the files in it; none there is named like JSONL, JSON, CSV, TSV or Parquet"
+    return f"name the files in it: {folder}/*{commonest}"
 
 
 def _unopened(path: str, slug: str, message: str, next_step: str | None) -> InputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cr_audit.readers.fields import Binding, Notes, Row, key_of, number_of, text_of, unpacked
@@ -57,6 +58,44 @@ def _turn(message: Any, field: str) -> Turn:
         return turn_of(message)
     except NotATurn as error:
         raise BadRow("not_a_message", field, error.args[0]) from None
+
+
+def is_flat_tree(sample: Sequence[Row]) -> bool:
+    """Whether rows are single messages of conversation trees (OpenAssistant's flat export)."""
+    names = ("message_id", "parent_id", "text", "role")
+    return all(all(n in row for n in names) for row in sample) and any(
+        isinstance(row["parent_id"], str) and row["parent_id"] for row in sample
+    )
+
+
+def gathered(messages: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
+    """Messages of flat trees as one row per set of sibling replies, in the layout of
+    ``oasst_ranked_sets``: the conversation before them, and the replies. The line is that of the
+    last reply. Holds all messages in memory."""
+    known: dict[str, Row] = {}
+    replies: dict[str, list[Row]] = {}
+    last: dict[str, int] = {}
+    for line, row in messages:
+        known[str(row["message_id"])] = row
+        parent = row["parent_id"]
+        if row["role"] == "assistant" and parent:
+            replies.setdefault(str(parent), []).append(row)
+            last[str(parent)] = line
+    for parent, siblings in replies.items():
+        said: list[Row] = []
+        at: Any = parent
+        while at and str(at) in known and len(said) < len(known):
+            said.append(known[str(at)])
+            at = said[-1]["parent_id"]
+        conversation = [{"role": m["role"], "text": m["text"]} for m in reversed(said)]
+        yield (
+            last[parent],
+            {
+                "parent_id": parent,
+                "conversation": conversation or None,
+                "replies": siblings,
+            },
+        )
 
 
 def chosen_turns(b: Binding) -> Parser:

@@ -7,68 +7,20 @@ a string, as a one-message list or as a transcript is the same prompt. Longer on
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-_ROLES = {
-    "human": "user",
-    "prompter": "user",
-    "gpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "chatbot": "assistant",
-    "ai": "assistant",
-}
+from cr_audit.data.identity import canonical
+from cr_audit.readers import templates
+from cr_audit.readers.turns import NotATurn, Turn, turn_of
+
+__all__ = ["NotATurn", "Turn", "render", "turn_of", "turns_of"]
+
 _HUMAN, _ASSISTANT = "\n\nHuman:", "\n\nAssistant:"
 _TURN = re.compile(r"\n\n(Human|Assistant):")
-MARKERS = (
-    _ASSISTANT,
-    "<|im_start|>assistant\n",
-    "<|start_header_id|>assistant<|end_header_id|>\n\n",
-    "<|assistant|>\n",
-    "### Response:\n",
-    "[/INST]",
-)
-"""What opens an assistant turn in a written-out transcript."""
-
-
-class Turn(NamedTuple):
-    role: str
-    text: str
-
-
-class NotATurn(ValueError):
-    """A message without role and text; the message is in ``args[0]``."""
-
-
-def _content(value: Any) -> str | None:
-    """The text of a message's content: a string, or a list of parts of which some hold text."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and value:
-        parts = [p.get("text") if isinstance(p, dict) else p for p in value]
-        texts = [p for p in parts if isinstance(p, str)]
-        return "\n".join(texts) if texts else None
-    return None
-
-
-def turn_of(message: Any) -> Turn:
-    """``{role, content}``, ``{from, value}`` or ``{role, text}``; tool calls as JSON."""
-    if isinstance(message, dict):
-        role = message.get("role", message.get("from", message.get("speaker")))
-        text = None
-        for name in ("content", "value", "text"):
-            text = _content(message.get(name))
-            if text is not None:
-                break
-        if text is None and message.get("tool_calls"):
-            text = json.dumps(message["tool_calls"], sort_keys=True, ensure_ascii=False)
-        if isinstance(role, str) and text is not None:
-            role = role.strip().lower()
-            return Turn(_ROLES.get(role, role), text)
-    raise NotATurn(message)
+_WORD_START = re.compile(r"\S+\s")
+_SENTENCE = re.compile(r"(?<=[.!?:;])\s|[。！？：]")
 
 
 def is_messages(value: Any) -> bool:
@@ -77,7 +29,7 @@ def is_messages(value: Any) -> bool:
         isinstance(value, list)
         and bool(value)
         and isinstance(value[0], dict)
-        and ("role" in value[0] or "from" in value[0])
+        and not value[0].keys().isdisjoint(("role", "from", "speaker", "author"))
     )
 
 
@@ -102,38 +54,90 @@ def parse_transcript(text: str) -> list[Turn]:
     return turns
 
 
+def prompt_turns(text: str) -> list[Turn]:
+    """The turns of a prompt; a last open assistant turn is none. A plain text is a user's turn.
+
+    Templates of plain words count only where an open assistant turn ends the text: elsewhere
+    ``User:`` may be anything.
+    """
+    turns: list[Turn] | None = None
+    if _HUMAN in text:
+        turns = parse_transcript(text)
+    elif templates.may_hold_tokens(text):
+        turns = templates.parse(text, words=False)
+    elif text.rstrip().endswith(":"):
+        turns = templates.parse(text)
+        if turns and turns[-1] != Turn("assistant", ""):
+            turns = None
+    if not turns:
+        return [Turn("user", text)]
+    if len(turns) > 1 and turns[-1] == Turn("assistant", ""):
+        turns.pop()
+    return turns
+
+
 def render_prompt(text: str) -> str:
     """A prompt that may be a transcript ending in an open assistant turn."""
-    if _HUMAN not in text:
+    if "uman:" not in text and "<" not in text and text[-1:] not in ":\n ]":
         return text
-    turns = parse_transcript(text)
-    if turns[-1] == Turn("assistant", ""):
-        turns.pop()
-    return render(turns)
+    turns = prompt_turns(text)
+    return text if turns == [Turn("user", text)] else render(turns)
 
 
 def has_marker(text: str) -> bool:
-    """Whether a text looks like a written-out transcript."""
-    return any(marker in text for marker in MARKERS)
+    """Whether a text looks like a written-out transcript with an assistant's turn."""
+    return _ASSISTANT in text or any(t.role == "assistant" for t in templates.parse(text) or ())
 
 
-def cut_texts(left: str, right: str) -> tuple[str, str, str] | None:
-    """Cut two transcripts at the last opening of an assistant turn inside their common prefix.
+def cut_texts(left: str, right: str) -> tuple[list[Turn], str, str] | None:
+    """Two transcripts as (shared turns, left tail, right tail), or None if they share none.
 
-    Returns (prompt, left tail, right tail), or None if they share no such prefix.
+    Human/Assistant paragraphs are cut at the last opening of an assistant turn inside their common
+    prefix, other templates at their last common turn.
     """
-    best = -1
-    for marker in MARKERS:
-        at = left.rfind(marker)
-        while at > best:
-            end = at + len(marker)
+    if _HUMAN in left and _ASSISTANT in left and _ASSISTANT in right:
+        at = left.rfind(_ASSISTANT)
+        while at >= 0:
+            end = at + len(_ASSISTANT)
             if right.startswith(left[:end]):
-                best = max(best, end)
-                break
-            at = left.rfind(marker, 0, at)
-    if best < 0:
+                return prompt_turns(left[:end]), left[end:], right[end:]
+            at = left.rfind(_ASSISTANT, 0, at)
         return None
-    return render_prompt(left[:best]), left[best:], right[best:]
+    a, b = templates.parse(left), templates.parse(right)
+    if a is None or b is None:
+        return None
+    shared, a, b = cut_turns(a, b)
+    return (shared, render(a), render(b)) if shared else None
+
+
+MIN_SHARED = 3
+"""Words that two bare texts must share at their beginning before it is taken for a prompt."""
+
+
+def shared_prefix(left: str, right: str) -> int:
+    """Length of the prompt that two bare texts begin with, 0 if they share too little.
+
+    The common prefix (the rule of trainers that take such rows), cut behind its last line break,
+    else behind its last sentence, else before the word in which the texts part. It must hold
+    ``MIN_SHARED`` words, and both texts must go on.
+    """
+    n, end = 0, min(len(left), len(right))
+    while n < end:  # bisection over slices: no loop over characters
+        middle = (n + end + 1) // 2
+        if left[n:middle] == right[n:middle]:
+            n = middle
+        else:
+            end = middle - 1
+    prefix = left[:n]
+    at = prefix.rfind("\n") + 1
+    if not left[at:].strip() or not right[at:].strip() or not prefix[:at].strip():
+        at = 0
+    if not at:
+        ends = [m.end() for m in _SENTENCE.finditer(prefix)]
+        at = ends[-1] if ends else max((m.end() for m in _WORD_START.finditer(prefix)), default=0)
+    if not left[at:].strip() or not right[at:].strip():
+        return 0
+    return at if len(prefix[:at].split()) >= MIN_SHARED else 0
 
 
 def cut_turns(left: list[Turn], right: list[Turn]) -> tuple[list[Turn], list[Turn], list[Turn]]:
@@ -147,3 +151,31 @@ def cut_turns(left: list[Turn], right: list[Turn]) -> tuple[list[Turn], list[Tur
     while n < limit and left[n] == right[n]:
         n += 1
     return left[:n], left[n:], right[n:]
+
+
+def joined(prompt: Sequence[Turn], shared: Sequence[Turn]) -> list[Turn]:
+    """A row's own prompt and the turns that both sides begin with, each turn once.
+
+    Where one holds the other it is the whole; else the shared turns follow the prompt.
+    """
+    if not shared:
+        return list(prompt)
+    if not prompt:
+        return list(shared)
+    own = [Turn(t.role, canonical(t.text)) for t in prompt]
+    said = [Turn(t.role, canonical(t.text)) for t in shared]
+    if _holds(said, own):
+        return list(shared)
+    if _holds(own, said):
+        return list(prompt)
+    if len(own) == 1 and own[0].text == canonical(render(shared)):  # the rendered conversation
+        return list(shared)
+    for n in range(min(len(own), len(said)) - 1, 0, -1):
+        if own[-n:] == said[:n]:
+            return [*prompt, *shared[n:]]
+    return [*prompt, *shared]
+
+
+def _holds(whole: Sequence[Turn], part: Sequence[Turn]) -> bool:
+    n = len(part)
+    return any(list(whole[i : i + n]) == list(part) for i in range(len(whole) - n + 1))

@@ -13,13 +13,20 @@ import numpy as np
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
 from cr_audit.clones.find import find_clones
-from cr_audit.models.rewards.linear import fit_linear
-from cr_audit.models.rewards.mlp import fit_mlp
+from cr_audit.models.rewards.kinds import REWARD_MODELS
+from cr_audit.models.rewards.linear import TOLERANCE
+from cr_audit.models.rewards.model import Problem, RewardModel
 from cr_audit.simulate.descriptions import PROMPT, SENTENCES, TOPICS, describe, edit
 from cr_audit.simulate.populations import preference_matrix
-from cr_audit.weights.estimates import Weights, cluster_weights, uniform_weights, voronoi_weights
-from cr_audit.weights.schemes.sharing import sharing_weights
-from cr_audit.weights.spaces import SPACES
+from cr_audit.weights.estimates import Weights
+from cr_audit.weights.scheme import (
+    RECOMMENDED,
+    STANDARD,
+    Options,
+    Variant,
+    Weighed,
+    variants,
+)
 
 # Annotator types: share of the population, log-odds of (food, art, romance); food wins over art,
 # art over romance, romance over food. Restaurants are liked as food is.
@@ -39,10 +46,11 @@ ADDED = {
 }
 PER_TOPIC = 100
 N_COMPARISONS = (1_000, 20_000)
-# An ensemble of networks takes seconds, a linear fit hundredths of one.
-N_DRAWS = {"linear": 10, "mlp": 4}
+N_DRAWS, N_COSTLY_DRAWS = 10, 4
+DRAWN = (STANDARD, Variant("voronoi", "sphere"), Variant(RECOMMENDED))
+"""The schemes that are also fitted to drawn comparisons."""
 PENALTY = 0.1
-MAX_PRODUCTS = 2e10
+OPTIONS = Options(max_products=2e10)
 
 Encode = Callable[[list[str]], FloatArray]
 
@@ -58,6 +66,7 @@ class Texts:
     added: Mapping[str, BoolArray]
 
     def used(self, clones: str | None) -> BoolArray:
+        """The texts with one kind of clones, or without any: bool (n,)."""
         return self.base if clones is None else self.base | self.added[clones]
 
 
@@ -171,22 +180,27 @@ class CaseStudy:
 def weights_of(
     contexts: FloatArray, texts: list[str] | None, *, rng: np.random.Generator
 ) -> Iterator[Weights]:
-    """uniform, voronoi per space, cluster (where texts are given), sharing with its width found."""
-    streams = iter(rng.spawn(len(SPACES) + 2))
-    yield uniform_weights(contexts.shape[0])
-    for space in SPACES:
-        yield voronoi_weights(contexts, space=space, max_products=MAX_PRODUCTS, rng=next(streams))
-    clusters = None
-    if texts is not None:
-        clusters = find_clones(
-            response_texts=texts,
-            prompt_of=np.zeros(len(texts), dtype=np.int64),
-            prompt_texts=[PROMPT],
-            response_vectors=contexts.astype(np.float32),
-            rng=next(streams),
-        ).labels.labels
-        yield cluster_weights(clusters)
-    yield sharing_weights(contexts, clusters=clusters, rng=next(streams))
+    """Of every scheme in every space; those that need clone labels only where texts are given."""
+    every = variants()
+    streams = iter(rng.spawn(len(every) + 1))
+    clusters: IntArray | None = None
+    for variant in every:
+        scheme = variant.scheme
+        if scheme.uses_clones and texts is not None and clusters is None:
+            clusters = find_clones(
+                response_texts=texts,
+                prompt_of=np.zeros(len(texts), dtype=np.int64),
+                prompt_texts=[PROMPT],
+                response_vectors=contexts.astype(np.float32),
+                rng=next(streams),
+            ).labels.labels
+        if scheme.needs_clones and clusters is None:
+            continue
+        items = Weighed(
+            contexts.shape[0], contexts, clones=clusters if scheme.uses_clones else None
+        )
+        stream = next(streams) if scheme.needs_vectors else rng
+        yield scheme.weigh(items, variant.options(OPTIONS), stream)
 
 
 def topic_means(rewards: FloatArray, topic: IntArray) -> FloatArray:
@@ -203,15 +217,16 @@ def case_study(
     n_draws: int | None = None,
     reward: str = "linear",
     penalty: float = PENALTY,
-    n_threads: int = 1,
+    workers: int | None = None,
     rng: np.random.Generator,
 ) -> CaseStudy:
     """Fit the rewards with and without clones, under every scheme of weights.
 
     encode : texts to unit rows (n, d). Exact preferences are fitted under all schemes, ``n_draws``
-    draws (None: N_DRAWS) of each number of comparisons under uniform, sphere and sharing weights.
+    draws (None: ``default_draws``) of each number of comparisons under uniform, sphere and sharing
+    weights.
     reward : "linear" or "mlp", an ensemble of 20 networks that start the same in every fit. The
-    result does not depend on ``n_threads``.
+    result does not depend on ``workers``.
     Memory: 40 bytes per pair of texts, 1.6 million pairs at 300 per topic.
 
     Source: [CR] section 5 and Appendix I. Deviations:
@@ -221,14 +236,16 @@ def case_study(
     2. Contexts are the encoder's own coordinates; no principal components fitted per data set.
     3. Exact preferences are fitted beside the paper's 1,000 comparisons.
     """
-    if reward not in N_DRAWS:
-        raise ValueError(f"reward must be linear or mlp, not {reward!r}")
-    n_draws = N_DRAWS[reward] if n_draws is None else n_draws
+    model = REWARD_MODELS.get(reward)
+    if not model.from_contexts:
+        possible = " or ".join(m.name for m in REWARD_MODELS.all() if m.from_contexts)
+        raise ValueError(f"reward must be {possible}, not {reward!r}")
+    n_draws = default_draws(reward) if n_draws is None else n_draws
     text_stream, weight_stream, draw_stream, fit_stream = rng.spawn(4)
     data = paris(per_topic=per_topic, rng=text_stream)
     vectors = np.asarray(encode(data.texts), dtype=np.float64)
     seed = int(fit_stream.integers(2**63))
-    study = _Study(data, vectors, reward, penalty, seed, n_threads)
+    study = _Study(data, vectors, model, penalty, seed, workers)
     weights = {
         kind: list(study.weights(kind, stream))
         for kind, stream in zip((None, *CLONES), weight_stream.spawn(4), strict=True)
@@ -251,23 +268,32 @@ def case_study(
         penalty=penalty,
         per_topic=per_topic,
         n_draws=n_draws,
-        sharing_width={k or "none": float(ws[-1].settings["width"]) for k, ws in weights.items()},
+        sharing_width={k or "none": _width(ws) for k, ws in weights.items()},
     )
 
 
+def default_draws(reward: str) -> int:
+    """Draws of each number of comparisons: few where a fit takes seconds."""
+    return N_COSTLY_DRAWS if REWARD_MODELS.get(reward).costly else N_DRAWS
+
+
 def _drawn(weights: Weights) -> bool:
-    """The schemes that are also fitted to drawn comparisons."""
-    return weights.method in ("uniform", "sharing") or weights.space == "sphere"
+    return Variant(weights.method, weights.space) in DRAWN
+
+
+def _width(weights: list[Weights]) -> float:
+    """The width that was found for sharing."""
+    return next(float(w.settings["width"]) for w in weights if "width" in w.settings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Study:
     data: Texts
     vectors: FloatArray
-    reward: str
+    model: RewardModel
     penalty: float
     seed: int
-    n_threads: int
+    workers: int | None
 
     def weights(self, kind: str | None, rng: np.random.Generator) -> Iterator[Weights]:
         used = self.data.used(kind)
@@ -276,16 +302,19 @@ class _Study:
 
     def means(self, pairs: Proportions, weights: Weights, kind: str | None) -> FloatArray:
         used = self.data.used(kind)
-        c, w = self.vectors[used], weights.weights
-        if self.reward == "mlp":
-            rng = np.random.default_rng(self.seed)
-            rewards = fit_mlp(
-                pairs, c, w, penalty=self.penalty, n_threads=self.n_threads, rng=rng
-            ).rewards
-        else:
-            rewards = fit_linear(
-                pairs, c, w, penalty=self.penalty, n_threads=self.n_threads
-            ).rewards
+        problem = Problem(
+            n_items=pairs.n_items,
+            comparisons=Comparisons.of(pairs.n_items, [], []),  # pairs are given as proportions
+            weights=weights.weights,
+            draw=None,
+            contexts=self.vectors[used],
+            count_weighted=False,
+            penalty=self.penalty,
+            workers=self.workers,
+            seed=self.seed,
+            tolerance=TOLERANCE,
+        )
+        rewards = self.model.fit(problem, pairs, weights.weights, self.penalty).rewards
         return topic_means(rewards, self.data.topic[used])
 
     def exact(self, kind: str | None, weights: list[Weights]) -> FloatArray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -13,33 +14,16 @@ from cr_audit.clones.find import find_clones
 from cr_audit.clones.models import model_clones
 from cr_audit.simulate.edits import N_VARIANTS, edited
 from cr_audit.weights.contexts import model_gram, paired_contexts, points_from_gram
-from cr_audit.weights.estimates import Weights, cluster_weights, uniform_weights, voronoi_weights
-from cr_audit.weights.schemes.sharing import sharing_weights
-from cr_audit.weights.spaces import SPACES
+from cr_audit.weights.scheme import STANDARD, Options, Variant, Weighed, variants
 
-MAX_PRODUCTS = 2e10
+__all__ = ["STANDARD", "Copies", "Encode", "Geometry", "Models", "Responses", "Variant"]
+
+OPTIONS = Options(max_products=2e10)
 """Sampling budget of one estimate: sums over groups of items need far fewer samples than items."""
 MAX_EDITED_TEXTS = 4_000
 """Texts that one kind of clones may have encoded; further clones repeat the edited ones."""
 
 Encode = Callable[[list[str]], Float32Array]
-
-
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """A scheme of weights; ``space`` for Voronoi weights only."""
-
-    method: str
-    space: str | None = None
-
-    @property
-    def name(self) -> str:
-        if self.method == "uniform":
-            return "standard"
-        return f"{self.method} {self.space}" if self.space else self.method
-
-
-STANDARD = Scheme("uniform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +38,12 @@ class Copies:
 class Geometry(Protocol):
     """What the items of a ranking are, for weights."""
 
-    schemes: tuple[Scheme, ...]
+    schemes: tuple[Variant, ...]
 
     @property
     def n_items(self) -> int: ...
 
-    def weights(self, scheme: Scheme, copies: Copies | None, seed: int) -> FloatArray:
+    def weights(self, scheme: Variant, copies: Copies | None, seed: int) -> FloatArray:
         """float64 (n_items + copies.n,), the copies last; sum 1."""
         ...
 
@@ -79,12 +63,7 @@ class Responses:
     prompts: Float32Array
     prompt_of: IntArray
     encode: Encode | None
-    schemes: tuple[Scheme, ...] = (
-        STANDARD,
-        *(Scheme("voronoi", s) for s in SPACES),
-        Scheme("cluster"),
-        Scheme("sharing"),
-    )
+    schemes: tuple[Variant, ...] = field(default_factory=variants)
     _edited: dict[tuple[int, int], tuple[list[str], Float32Array]] = field(default_factory=dict)
 
     @property
@@ -110,31 +89,33 @@ class Responses:
         of = np.arange(copies.n) % n
         return [different[v] for v in of], vectors[of]
 
-    def weights(self, scheme: Scheme, copies: Copies | None, seed: int) -> FloatArray:
+    def weights(self, scheme: Variant, copies: Copies | None, seed: int) -> FloatArray:
         """Clones are looked for among all texts, the copies included: nothing is taken as known."""
+        way = scheme.scheme
+        if not (way.uses_clones or way.needs_vectors):
+            return _by_number(scheme, self.n_items, copies)
         more, vectors = self._copies(copies)
         texts = self.texts + more
-        if scheme.method == "uniform":
-            return uniform_weights(len(texts)).weights
         target = 0 if copies is None else copies.target
         prompt_of = np.append(self.prompt_of, np.full(len(more), self.prompt_of[target]))
         everything = np.concatenate([self.vectors, vectors])
         clone_rng, rng = _streams(seed)
-        clones: IntArray | None = None
-        if scheme.method in ("cluster", "sharing"):
+        items = Weighed(len(texts))
+        if way.uses_clones:
             clones = find_clones(
                 response_texts=texts,
                 prompt_of=prompt_of,
                 prompt_texts=self.prompt_texts,
                 rng=clone_rng,
             ).labels.labels
-            if scheme.method == "cluster":
-                return cluster_weights(clones).weights
-        index: dict[tuple[int, str], int] = {}
-        keys = zip(prompt_of.tolist(), texts, strict=True)
-        same = np.array([index.setdefault(k, len(index)) for k in keys], dtype=np.int64)
-        contexts = paired_contexts(self.prompts, everything, prompt_of)
-        return _from_points(scheme, contexts, same, clones, rng).weights
+            items = replace(items, clones=clones)
+        if way.needs_vectors:
+            index: dict[tuple[int, str], int] = {}
+            keys = zip(prompt_of.tolist(), texts, strict=True)
+            same = np.array([index.setdefault(k, len(index)) for k in keys], dtype=np.int64)
+            contexts = paired_contexts(self.prompts, everything, prompt_of)
+            items = replace(items, contexts=contexts, duplicates=same)
+        return way.weigh(items, scheme.options(OPTIONS), rng).weights
 
 
 @dataclass(slots=True, eq=False)
@@ -149,12 +130,7 @@ class Models:
     prompt_of: IntArray
     n_items: int
     encode: Encode | None
-    schemes: tuple[Scheme, ...] = (
-        STANDARD,
-        Scheme("voronoi", "sphere"),
-        Scheme("cluster"),
-        Scheme("sharing"),
-    )
+    schemes: tuple[Variant, ...] = field(default_factory=partial(variants, by_gram=True))
     _edited: dict[tuple[int, int], tuple[list[str], Float32Array]] = field(default_factory=dict)
     _groups: dict[tuple[int, int], IntArray] = field(default_factory=dict)
 
@@ -164,10 +140,12 @@ class Models:
         answers = int((self.model_of == copies.target).sum())
         return max(1, min(copies.n, N_VARIANTS, MAX_EDITED_TEXTS // max(answers, 1)))
 
-    def weights(self, scheme: Scheme, copies: Copies | None, seed: int) -> FloatArray:
+    def weights(self, scheme: Variant, copies: Copies | None, seed: int) -> FloatArray:
+        """As ``Geometry.weights``; edited copies of a model are new models, exact ones the same."""
+        way = scheme.scheme
+        if not (way.uses_clones or way.needs_vectors):
+            return _by_number(scheme, self.n_items, copies)
         n_copies = 0 if copies is None else copies.n
-        if scheme.method == "uniform":
-            return uniform_weights(self.n_items + n_copies).weights
         texts, vectors, model_of, prompt_of = (
             self.texts,
             self.vectors,
@@ -188,17 +166,17 @@ class Models:
                 position = np.append(position, np.full(n_copies, target))
             n += variants
         clone_rng, rng = _streams(seed)
-        clones: IntArray | None = None
-        if scheme.method in ("cluster", "sharing"):
+        items = Weighed(self.n_items + n_copies)
+        if way.uses_clones:
             key = (target if variants else -1, variants)
             if key not in self._groups:
                 self._groups[key] = self._copying(texts, model_of, prompt_of, n, clone_rng)
-            clones = self._groups[key][position]
-            if scheme.method == "cluster":
-                return cluster_weights(clones).weights
-        gram = model_gram(vectors, model_of, prompt_of, n).gram
-        points, same = points_from_gram(gram[np.ix_(position, position)])
-        return _from_points(scheme, points, same, clones, rng).weights
+            items = replace(items, clones=self._groups[key][position])
+        if way.needs_vectors:
+            gram = model_gram(vectors, model_of, prompt_of, n).gram
+            points, same = points_from_gram(gram[np.ix_(position, position)])
+            items = replace(items, contexts=points, duplicates=same)
+        return way.weigh(items, scheme.options(OPTIONS), rng).weights
 
     def _copying(
         self,
@@ -225,21 +203,12 @@ class Models:
         return self._edited[key]
 
 
+def _by_number(scheme: Variant, n_items: int, copies: Copies | None) -> FloatArray:
+    """Weights of a scheme that looks at nothing but how many items there are."""
+    items = Weighed(n_items + (0 if copies is None else copies.n))
+    return scheme.scheme.weigh(items, scheme.options(OPTIONS), np.random.default_rng(0)).weights
+
+
 def _streams(seed: int) -> list[np.random.Generator]:
     """For the search for clones and for the weights: what one draws must not move the other."""
     return np.random.default_rng(seed).spawn(2)
-
-
-def _from_points(
-    scheme: Scheme,
-    points: object,
-    same: IntArray,
-    clones: IntArray | None,
-    rng: np.random.Generator,
-) -> Weights:
-    if scheme.method == "sharing":
-        return sharing_weights(points, duplicates=same, clusters=clones, rng=rng)
-    assert scheme.space is not None
-    return voronoi_weights(
-        points, space=scheme.space, max_products=MAX_PRODUCTS, duplicates=same, rng=rng
-    )

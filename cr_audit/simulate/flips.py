@@ -10,9 +10,8 @@ from scipy.sparse.linalg import spsolve
 
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.models.rewards.objective import kappa, moment_jacobian, pair_terms
-from cr_audit.models.rewards.selection import subset
 from cr_audit.models.rewards.tabular import fit_tabular
-from cr_audit.simulate.clone_weights import STANDARD, Copies, Geometry, Scheme
+from cr_audit.simulate.clone_weights import STANDARD, Copies, Geometry, Variant
 from cr_audit.simulate.injection import (
     Contest,
     leader_changes,
@@ -38,7 +37,7 @@ class CloneFlip:
     verified : the full refits with n_clones and with one less were made and agree.
     """
 
-    scheme: Scheme
+    scheme: Variant
     kind: str
     n_clones: int
     item: int
@@ -59,7 +58,7 @@ class RemovalFlip:
     comparisons: a smaller set may exist.
     """
 
-    scheme: Scheme
+    scheme: Variant
     n_removed: int
     rows: IntArray
     before: int
@@ -71,7 +70,7 @@ class RemovalFlip:
 def clone_flip(
     contest: Contest,
     geometry: Geometry,
-    scheme: Scheme,
+    scheme: Variant,
     weights: FloatArray,
     *,
     edit: bool,
@@ -120,7 +119,9 @@ def clone_flip(
     )
 
 
-def _no_flip(scheme: Scheme, edit: bool, leader: int, max_clones: int, n_targets: int) -> CloneFlip:
+def _no_flip(
+    scheme: Variant, edit: bool, leader: int, max_clones: int, n_targets: int
+) -> CloneFlip:
     kind = "edited" if edit else "exact"
     return CloneFlip(scheme, kind, 0, -1, leader, leader, max_clones, n_targets, True)
 
@@ -154,7 +155,7 @@ def _smallest(holds: Callable[[int], bool], limit: int) -> int:
     return high
 
 
-def removal_flip(contest: Contest, scheme: Scheme, weights: FloatArray) -> RemovalFlip:
+def removal_flip(contest: Contest, scheme: Variant, weights: FloatArray) -> RemovalFlip:
     """Rows in the order of their influence on the gap to each contender; the shortest prefix whose
     removal, refitted, changes the leader.
 
@@ -201,7 +202,7 @@ def _without(contest: Contest, weights: FloatArray, leader: int, gone: IntArray)
     """Refit without some rows. Items that are no longer linked to the old leader are out of the
     race (-inf); should the leader itself be cut off from all others, it keeps its place."""
     stay = np.setdiff1d(np.arange(contest.comparisons.n), gone)
-    fit = contest.fit(subset(contest.comparisons, stay).proportions(), weights)
+    fit = contest.fit(contest.comparisons.take(stay).proportions(), weights)
     linked = (fit.components == fit.components[leader]) & fit.has_data
     linked[leader] = True
     return np.where(linked, np.nan_to_num(fit.rewards), -np.inf)

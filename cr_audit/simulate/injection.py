@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cr_audit.arrays import Comparisons, FloatArray, Proportions
+from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions
+from cr_audit.models.ranks import ranks
 from cr_audit.models.rewards.changes import TIE
 from cr_audit.models.rewards.objective import kappa, pair_terms, shift_certificate
 from cr_audit.models.rewards.tabular import Fit, fit_tabular
@@ -53,12 +54,15 @@ class Contest:
 
     @property
     def n_items(self) -> int:
+        """Items without their copies."""
         return self.pairs.n_items
 
     def fit(self, pairs: Proportions, weights: FloatArray) -> Fit:
+        """The tabular fit of pairs (those of this ranking or more) at weights float64 (m,)."""
         return fit_tabular(pairs, weights, penalty=self.penalty, count_weighted=self.count_weighted)
 
     def rewards(self, pairs: Proportions, weights: FloatArray) -> FloatArray:
+        """Of ``fit``, float64 (m,)."""
         return self.fit(pairs, weights).rewards
 
     def injected(self, target: int, weights: FloatArray) -> FloatArray:
@@ -81,17 +85,13 @@ class Contest:
         return shift_certificate(old, before, new, joined, self.penalty)
 
 
-def ranks_of(rewards: FloatArray) -> FloatArray:
+def ranks_of(rewards: FloatArray) -> IntArray:
     """1 = highest; rewards within ``TIE`` of the one above share its rank."""
-    order = np.argsort(-rewards, kind="stable")
-    value = rewards[order]
-    new = np.concatenate([[True], value[:-1] - value[1:] > TIE])
-    out = np.empty(rewards.shape[0])
-    out[order] = np.maximum.accumulate(np.where(new, np.arange(value.size), 0)) + 1
-    return out
+    return ranks(rewards, np.zeros(rewards.shape[0], np.int64), tie=TIE)
 
 
 def leader_of(rewards: FloatArray) -> int:
+    """The first item of the highest reward."""
     return int(np.argmax(rewards))
 
 

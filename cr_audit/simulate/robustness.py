@@ -97,6 +97,8 @@ class ExampleRates:
 
 @dataclass(frozen=True, slots=True)
 class RobustnessRate:
+    """How fast the rewards move as a clone moves away, in each example."""
+
     examples: tuple[ExampleRates, ...]
 
 

@@ -13,11 +13,12 @@ import numpy as np
 from cr_audit.analysis.choice import Unit
 from cr_audit.analysis.compose import stream
 from cr_audit.analysis.facts import Analysis
-from cr_audit.analysis.reward_problem import DEFAULT_PENALTY
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
+from cr_audit.models.graph import components_of
+from cr_audit.models.rewards.kinds.tabular import TABULAR
 from cr_audit.models.rewards.selection import cross_validate_penalty
-from cr_audit.models.rewards.tabular import components_of, fit_tabular
+from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.simulate.clone_weights import (
     STANDARD,
     Copies,
@@ -25,14 +26,17 @@ from cr_audit.simulate.clone_weights import (
     Geometry,
     Models,
     Responses,
-    Scheme,
+    Variant,
 )
 from cr_audit.simulate.flips import CloneFlip, RemovalFlip, clone_flip, removal_flip
 from cr_audit.simulate.injection import Contest, leader_changes, leader_of, ranks_of
+from cr_audit.weights.scheme import variants
+from cr_audit.weights.schemes import SCHEMES
 
 N_CLONES = 20
 MAX_CLONES = 100
 MAX_LISTED = 20
+SPHERE = Variant("voronoi", "sphere")
 TARGETS = ("leader", "runner-up", "random")
 
 
@@ -46,7 +50,7 @@ class StressRow:
     weight of the target, and of the target with its clones.
     """
 
-    scheme: Scheme
+    scheme: Variant
     target: str
     item: int
     kind: str
@@ -76,7 +80,7 @@ class Stress:
     ids: tuple[str, ...]
     n_left_out: int
     n_comparisons: int
-    main: Scheme
+    main: Variant
     penalty: float
     penalty_reason: str
     n_clones: int
@@ -111,7 +115,7 @@ def stress(
     vectors or no ranking of three items.
     """
     report = progress or (lambda stage, done, total: None)
-    if analysis.settings.reward not in ("auto", "tabular"):
+    if analysis.settings.reward not in ("auto", TABULAR.name):
         raise UsageError(
             "stress-tabular",
             f"stress fits one reward per item, not {analysis.settings.reward} rewards",
@@ -172,7 +176,7 @@ def stress(
 def _row(
     contest: Contest,
     geometry: Geometry,
-    scheme: Scheme,
+    scheme: Variant,
     target: str,
     kind: str,
     copies: Copies,
@@ -201,15 +205,16 @@ def _row(
     )
 
 
-def _main(analysis: Analysis, method: str | None) -> Scheme:
+def _main(analysis: Analysis, method: str | None) -> Variant:
     """The scheme asked for, or that of the analysis; the sphere where they ask for uniform ones."""
     settings = analysis.settings
-    chosen = method or settings.weights
-    if chosen in ("cluster", "sharing"):
-        return Scheme(chosen)
-    on_models = analysis.units[0].unit == "model"
-    space = settings.space if chosen == "voronoi" and not on_models else "sphere"
-    return Scheme("voronoi", space)
+    by_gram = analysis.units[0].unit == "model"
+    chosen = SCHEMES.get(method or settings.weights)
+    possible = [v for v in variants(by_gram=by_gram) if v.method == chosen.name]
+    if not chosen.corrects or not possible:
+        return SPHERE
+    asked = Variant(chosen.name, settings.space)
+    return asked if asked in possible else possible[0]
 
 
 def _targets(rewards: FloatArray, rng: np.random.Generator) -> list[tuple[str, int]]:
@@ -274,7 +279,7 @@ def _geometry(
     embedding, data = analysis.embedding, analysis.dataset
     assert not isinstance(embedding, NotApplicable)
     texts = [t or "" for t in data.alternatives["text"]]
-    prompt_of = data.alternatives["prompt"].to_numpy().astype(np.int64)
+    prompt_of = data.prompt_of
     if analysis.units[0].unit == "response":
         return Responses(
             texts=[texts[i] for i in kept],
@@ -300,7 +305,7 @@ def _penalty(analysis: Analysis, comparisons: Comparisons) -> tuple[float, str]:
     """The penalty of ``refit``'s tabular fits; chosen on this ranking where "auto"."""
     asked = analysis.settings.penalty
     if asked is None:
-        return DEFAULT_PENALTY["tabular"], "the default of tabular rewards"
+        return TABULAR.default_penalty, "the default of tabular rewards"
     if not isinstance(asked, str):
         return float(asked), "asked for with --penalty"
     m = comparisons.n_items

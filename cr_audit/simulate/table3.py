@@ -34,10 +34,12 @@ class CopiesRow:
 
     @property
     def winner_average(self) -> str:
+        """Who leads by average win rate."""
         return NAMES[int(self.average.argmax())]
 
     @property
     def winner_weighted(self) -> str:
+        """Who leads by weighted average win rate."""
         return NAMES[int(self.weighted.argmax())]
 
 

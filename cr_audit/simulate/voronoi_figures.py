@@ -8,7 +8,7 @@ import numpy as np
 
 from cr_audit.arrays import FloatArray
 from cr_audit.simulate.planar import planar_cells, planar_weights
-from cr_audit.weights.estimates import voronoi_weights
+from cr_audit.weights.voronoi import voronoi_weights
 
 POINTS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 CLONED = 2

@@ -1,26 +1,19 @@
-"""The schemes of weights beside each other on one data set: METHODS section 3's table."""
+"""The schemes of weights beside each other on one data set (docs/methods.md, "Weights")."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from cr_audit.arrays import FloatArray, IntArray
-from cr_audit.weights.estimates import (
-    Weights,
-    checked_blocks,
-    cluster_weights,
-    merge_duplicates,
-    uniform_weights,
-    voronoi_weights,
-)
-from cr_audit.weights.sampling import available_workers
-from cr_audit.weights.schemes.sharing import sharing_weights
-from cr_audit.weights.spaces import SPACES
+from cr_audit.labels import alone_apart
+from cr_audit.weights.estimates import Weights, checked_blocks, merge_duplicates
+from cr_audit.weights.scheme import Options, Scheme, Variant, Weighed, variants
+from cr_audit.weights.schemes import SCHEMES
 
 EPSILON = 0.01
 """How far the continuity check moves one item, as a share of its length."""
@@ -63,50 +56,28 @@ class SchemeRow:
 
 @dataclass(frozen=True, slots=True)
 class SchemeTable:
-    """One row per scheme, in the order uniform, voronoi per space, cluster, sharing."""
+    """One row per scheme and space, those that correct nothing first. found : per scheme, the
+    settings that were found once on the data as they are."""
 
     rows: tuple[SchemeRow, ...]
     n_items: int
     n_used: int
     n_groups: int
-    sharing_width: float
-    sharing_strength: float
+    found: Mapping[str, Mapping[str, float]]
 
+    @property
+    def sharing_width(self) -> float:
+        """The width that ``sharing`` found, 0 where clones alone share."""
+        return self.found["sharing"]["width"]
 
-Scheme = Callable[[FloatArray, IntArray, IntArray, int], Weights]
-
-
-def _schemes(
-    sharing: dict[str, Any], max_products: float, workers: int, merge: bool
-) -> dict[tuple[str, str | None], Scheme]:
-    """(method, space) -> weights of (contexts, duplicate labels, groups, seed).
-
-    merge : whether the groups are clone clusters, which ``sharing`` counts as one item.
-    """
-
-    def voronoi(space: str) -> Scheme:
-        return lambda x, same, groups, seed: voronoi_weights(
-            x,
-            space=space,
-            min_samples=MIN_SAMPLES,
-            max_products=max_products,
-            duplicates=same,
-            workers=workers,
-            rng=np.random.default_rng(seed),
-        )
-
-    return {
-        ("uniform", None): lambda x, same, groups, seed: uniform_weights(x.shape[0]),
-        **{("voronoi", space): voronoi(space) for space in SPACES},
-        ("cluster", None): lambda x, same, groups, seed: cluster_weights(groups),
-        ("sharing", None): lambda x, same, groups, seed: sharing_weights(
-            x, **sharing, duplicates=same, clusters=groups if merge else None, workers=workers
-        ),
-    }
+    @property
+    def sharing_strength(self) -> float:
+        """How much neighbours within it count, in [0, 1]."""
+        return self.found["sharing"]["strength"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Variant:
+class _Changed:
     """The data set after a change: contexts, duplicate labels, clusters and groups to sum over."""
 
     contexts: FloatArray
@@ -134,8 +105,9 @@ def compare_weights(
     More than ``MAX_ITEMS`` items are thinned to a random sample. ``max_products`` is the sampling
     budget of each of the six estimates per space.
 
-    Width and strength of ``sharing`` are found once, on the data as they are, so that its row shows
-    the scheme and not the search. Added near-clones keep their source's cluster label.
+    What a scheme looks for in the data (the width of ``sharing``) is found once, on the data as
+    they are, so that its row shows the scheme and not the search. Added near-clones keep their
+    source's cluster label.
     """
     blocks = checked_blocks(contexts)
     points = np.hstack([b.rows if b.of is None else b.rows[b.of] for b in blocks])
@@ -143,27 +115,28 @@ def compare_weights(
     kept = np.sort(rng.choice(m, min(m, MAX_ITEMS), replace=False))
     same = merge_duplicates(blocks, duplicates)[0][kept]
     x = points[kept].astype(np.float64)
-    label = _own_groups(np.asarray(groups, dtype=np.int64))[kept]
-    owner = label if clusters is None else _own_groups(np.asarray(clusters, dtype=np.int64))[kept]
+    label = alone_apart(np.asarray(groups, dtype=np.int64))[kept]
+    owner = label if clusters is None else alone_apart(np.asarray(clusters, dtype=np.int64))[kept]
     label = np.unique(label, return_inverse=True)[1].astype(np.int64)
-    variants = _variants(_Variant(x, same, owner, label), rng)
-    merged = None if clusters is None else owner
-    found = sharing_weights(x, duplicates=same, clusters=merged, workers=workers, rng=rng)
-    sharing = {name: float(found.settings[name]) for name in ("width", "strength")}
+    changed = _changes(_Changed(x, same, owner, label), rng)
+    knows = clusters is not None
+    options = Options(min_samples=MIN_SAMPLES, max_products=max_products, workers=workers)
+    found = {
+        scheme.name: dict(scheme.found(_weighed(changed["data"], scheme, knows), options, rng))
+        for scheme in SCHEMES.all()
+    }
     seeds = [int(s) for s in rng.integers(0, 1 << 62, size=2)]
-    schemes = _schemes(sharing, max_products, workers or available_workers(), merged is not None)
     rows = tuple(
-        _row(method, space, scheme, variants, seeds) for (method, space), scheme in schemes.items()
+        _row(v, v.options(replace(options, found=found[v.method])), changed, seeds, knows)
+        for v in variants()
     )
-    n_groups = int(label.max()) + 1
-    return SchemeTable(rows, m, int(kept.size), n_groups, sharing["width"], sharing["strength"])
+    return SchemeTable(rows, m, int(kept.size), int(label.max()) + 1, found)
 
 
-def _own_groups(labels: IntArray) -> IntArray:
-    """Items without a label become groups of one."""
-    alone = labels < 0
-    out: IntArray = np.where(alone, labels.max(initial=-1) + np.cumsum(alone), labels)
-    return out
+def _weighed(data: _Changed, scheme: Scheme, knows: bool) -> Weighed:
+    """knows : whether the clusters are clones, or stand in where clones are needed."""
+    clones = data.clusters if knows or scheme.needs_clones else None
+    return Weighed(data.contexts.shape[0], data.contexts, data.same, clones)
 
 
 def _moved(x: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -174,13 +147,13 @@ def _moved(x: FloatArray, rng: np.random.Generator) -> FloatArray:
     return out
 
 
-def _variants(data: _Variant, rng: np.random.Generator) -> dict[str, _Variant]:
+def _changes(data: _Changed, rng: np.random.Generator) -> dict[str, _Changed]:
     largest = np.flatnonzero(data.groups == np.bincount(data.groups).argmax())
     one = int(rng.choice(largest))
     fresh = data.same.max() + 1
 
-    def added(items: IntArray, contexts: FloatArray, same: IntArray) -> _Variant:
-        return _Variant(
+    def added(items: IntArray, contexts: FloatArray, same: IntArray) -> _Changed:
+        return _Changed(
             np.vstack([data.contexts, contexts]),
             np.concatenate([data.same, same]),
             np.concatenate([data.clusters, data.clusters[items]]),
@@ -195,29 +168,29 @@ def _variants(data: _Variant, rng: np.random.Generator) -> dict[str, _Variant]:
     return {
         "data": data,
         "exact": added(again, data.contexts[again], data.same[again]),
-        "moved": _Variant(shifted, its_label, data.clusters, data.groups),
+        "moved": _Changed(shifted, its_label, data.clusters, data.groups),
         "near": added(
             largest, _moved(data.contexts[largest], rng), fresh + np.arange(largest.size)
         ),
-        "half": _Variant(
+        "half": _Changed(
             data.contexts[stay], data.same[stay], data.clusters[stay], data.groups[stay]
         ),
     }
 
 
 def _row(
-    method: str,
-    space: str | None,
-    scheme: Scheme,
-    variants: dict[str, _Variant],
+    variant: Variant,
+    options: Options,
+    changed: dict[str, _Changed],
     seeds: list[int],
+    knows: bool,
 ) -> SchemeRow:
-    data = variants["data"]
+    data, scheme = changed["data"], variant.scheme
     n_groups, n_same = int(data.groups.max()) + 1, int(data.same.max()) + 1
 
     def weights(name: str, seed: int) -> Weights:
-        v = variants[name]
-        return scheme(v.contexts, v.same, v.clusters, seed)
+        items = _weighed(changed[name], scheme, knows)
+        return scheme.weigh(items, options, np.random.default_rng(seed))
 
     started = perf_counter()
     before = weights("data", seeds[0])
@@ -225,13 +198,13 @@ def _row(
     mass = before.masses(data.groups, n_groups)
 
     def shift(name: str, seed: int) -> float:
-        after = weights(name, seed).masses(variants[name].groups, n_groups)
+        after = weights(name, seed).masses(changed[name].groups, n_groups)
         return float(np.abs(after - mass).sum())
 
-    exact = weights("exact", seeds[0]).masses(variants["exact"].same, n_same)
+    exact = weights("exact", seeds[0]).masses(changed["exact"].same, n_same)
     return SchemeRow(
-        scheme=method,
-        space=space,
+        scheme=variant.method,
+        space=variant.space,
         effective_share=before.effective_number_corrected / before.m,
         zero_share=before.zero_share,
         exact_clone=float(np.abs(exact - before.masses(data.same, n_same)).sum()),

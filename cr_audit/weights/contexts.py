@@ -1,4 +1,4 @@
-"""What stands for an alternative in the space of contexts (METHODS section 1).
+"""What stands for an alternative in the space of contexts (docs/methods.md, "Weights").
 
 A response to one of many prompts is the pair (prompt, response), a model is its answers.
 """
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
-from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
+from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError
 
 
@@ -31,6 +31,7 @@ class Contexts:
 
     @property
     def m(self) -> int:
+        """Responses."""
         return int(self.responses.shape[0])
 
     def matrix(self) -> Float32Array:
@@ -154,7 +155,7 @@ def model_gram(
     order = np.argsort(cell, kind="stable")
     ends = np.concatenate([[0], np.cumsum(count)])
     dense = np.zeros((k, min(step, n), d))
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         for start in range(0, n, step):
             lo, hi = np.searchsorted(key, [start * k, (start + step) * k])
             chosen = order[ends[lo] : ends[hi]]
@@ -205,7 +206,7 @@ def points_from_gram(gram: FloatArray) -> tuple[FloatArray, IntArray]:
     eigenvalue decomposition does not give equal rows for equal items, so the test comes first.
     Negative eigenvalues count as 0.
     """
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         values, vectors = np.linalg.eigh((gram + gram.T) / 2)
     points: FloatArray = vectors * np.sqrt(np.maximum(values, 0.0))
     length = np.diag(gram)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
 from cr_audit.weights.estimates import checked_blocks, joined_cells, merge_duplicates
-from cr_audit.weights.sampling import available_workers
 from cr_audit.weights.spaces import Blocks, squared_norms
 
 _ROWS = 256  # rows of the distance matrix held at once by one worker
@@ -32,6 +30,7 @@ class Distinct:
 
     @property
     def n(self) -> int:
+        """u, the distinct items."""
         return self.norms.size
 
     def distances(self, rows: IntArray) -> Float32Array:
@@ -68,8 +67,5 @@ def distinct_items(
 
 
 def each_block(n: int, work: Callable[[slice], Any], workers: int | None) -> list[Any]:
-    """``work`` over blocks of rows, on one BLAS thread each, results in the order of the rows."""
-    blocks = [slice(i, min(i + _ROWS, n)) for i in range(0, n, _ROWS)]
-    n_workers = min(workers or available_workers(), len(blocks))
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(n_workers) as pool:
-        return list(pool.map(work, blocks))
+    """``work`` over blocks of rows, results in the order of the rows."""
+    return list(engine.map(work, engine.spans(n, _ROWS), workers=workers, most=engine.ALL_CORES))

@@ -1,6 +1,6 @@
-"""Weights of alternatives: Voronoi cells ([CR] Definition 4.1) and the simpler schemes beside it.
+"""What every weighting scheme returns: weights that sum to one and say how far they can be trusted.
 
-Every scheme returns a :class:`Weights`, which sums to one and says how far it can be trusted.
+Beside it what several schemes need: checked coordinates, and which items are one point.
 """
 
 from __future__ import annotations
@@ -11,24 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
 
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.errors import ComputeError
-from cr_audit.weights.contexts import Contexts, points_from_gram
-from cr_audit.weights.sampling import count_hits, plan
-from cr_audit.weights.spaces import (
-    Block,
-    Blocks,
-    Box,
-    Vectors,
-    box_named,
-    box_scores,
-    on_unit_sphere,
-    sphere_scores,
-)
-
-METHODS = ("voronoi", "cluster", "sharing", "uniform")
+from cr_audit.labels import connected, contiguous
+from cr_audit.weights.contexts import Contexts
+from cr_audit.weights.spaces import Block, Blocks, Vectors
 
 DEFAULT_PRECISION = 0.1
 DEFAULT_MIN_SAMPLES = 100_000
@@ -40,15 +28,14 @@ CAUTIONS: Mapping[str, str] = {
     "equals-uniform": "the weights cannot be told from uniform ones: nothing was corrected",
     "precision-not-reached": "the sampling budget ended before the stated precision was reached",
 }
-_COLLAPSED_BELOW = 0.1
-_UNIFORM_LEVEL = 0.95
+COLLAPSED_BELOW = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
     """Weights of ``m`` items and what is known about their error.
 
-    method : "voronoi", "cluster", "sharing" or "uniform"; space : the space, None but for voronoi.
+    method : the name of the scheme; space : the space that was sampled, None where none was.
     weights : float64 (m,), >= 0, sum 1.
     standard_error : float64 (m,), Monte-Carlo only: sqrt(W (1 - W) / N) / s for an item in a cell
         of mass W shared by s equal items; 0 where nothing was sampled. On the sphere, where a draw
@@ -89,6 +76,7 @@ class Weights:
 
     @property
     def m(self) -> int:
+        """Items."""
         return int(self.weights.shape[0])
 
     def resample(self, n: int, rng: np.random.Generator) -> FloatArray:
@@ -175,11 +163,8 @@ def joined_cells(cells: IntArray, *labels: IntArray | None) -> tuple[IntArray, I
         if known.shape != cells.shape:
             raise ValueError(f"labels have shape {known.shape}, expected {cells.shape}")
         cells = _join(cells, known)
-    _, first, inverse = np.unique(cells, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(order.size)
-    return rank[inverse].astype(np.int64), first[order].astype(np.int64)
+    cells = contiguous(cells)
+    return cells, np.unique(cells, return_index=True)[1].astype(np.int64)
 
 
 def _equal_rows(rows: Vectors) -> IntArray:
@@ -191,162 +176,11 @@ def _equal_rows(rows: Vectors) -> IntArray:
 
 def _join(a: IntArray, b: IntArray) -> IntArray:
     """Components of the bipartite graph of the labels a and b (b = -1 is no label)."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     known = b >= 0
     _, b_index = np.unique(b[known], return_inverse=True)
     n_a, n_b = int(a.max()) + 1, int(b_index.max(initial=-1)) + 1
-    graph = coo_array(
-        (np.ones(int(known.sum()), np.int8), (a[known], n_a + b_index)), shape=(n_a + n_b,) * 2
-    )
-    component = connected_components(graph, directed=False)[1]
-    out: IntArray = component[a].astype(np.int64)
+    out: IntArray = connected(n_a + n_b, a[known], n_a + b_index)[a]
     return out
-
-
-def voronoi_weights(
-    contexts: Any,
-    *,
-    space: str | Box = "sphere",
-    precision: float = DEFAULT_PRECISION,
-    min_samples: int = DEFAULT_MIN_SAMPLES,
-    max_products: float = DEFAULT_MAX_PRODUCTS,
-    duplicates: IntArray | None = None,
-    normalise: bool = True,
-    workers: int | None = None,
-    rng: np.random.Generator,
-) -> Weights:
-    """w(y) = vol({s in S : |s - y| <= |s - y'| for all y'}) / vol(S), ties split evenly.
-
-    contexts : (m, d), float32 or float64, or ``Contexts``. ``space`` : a name of ``spaces.SPACES``
-    or a ``Box``. N, the number of samples, is the larger of ``min_samples`` and
-    n_cells / precision^2, cut where draws * n_cells * d would exceed ``max_products`` (a count of
-    multiplications, so that the result depends on the input alone; for ``Contexts`` it is
-    draws * (n_cells * d_a + n_prompts * d_q)). ``duplicates`` : see ``merge_duplicates``.
-    ``normalise`` : for the sphere only, scale every context to unit length first (a zero vector
-    stays at the centre). ``workers`` changes the speed and nothing else.
-
-    Source: [CR] Definition 4.1, Appendix I.4 (100,000 samples). Deviations:
-
-    1. Default space: the sphere, P(argmax_y g.y) with g ~ N(0, I), not the unit cube, which does
-       not contain embeddings. One draw g serves two samples, g and -g. With ``normalise=False``
-       the vectors are taken as given; only then does a common shift of all of them not matter.
-    2. Equal items are merged before sampling and share their cell evenly, rather than by ties.
-    3. Contexts are rounded to float32; alternatives closer than about 1e-6 of their length share
-       their common cell arbitrarily (only its sum means anything, [CR] Figure 2).
-
-    Raises ComputeError where there is no context or one is not finite, UsageError for an unknown
-    space, ValueError for settings out of range.
-    """
-    if not (precision > 0 and min_samples >= 1 and max_products > 0):
-        raise ValueError("precision, min_samples and max_products must be positive")
-    blocks = checked_blocks(contexts)
-    on_sphere = isinstance(space, str) and space == "sphere"
-    if on_sphere and normalise:
-        blocks = on_unit_sphere(blocks)
-    cells, first = merge_duplicates(blocks, duplicates)
-    distinct = tuple(b.take(first) for b in blocks)
-    outside = 0.0
-    if on_sphere:
-        scores, name = sphere_scores(distinct), "sphere"
-    else:
-        box = space if isinstance(space, Box) else box_named(str(space), blocks)
-        scores, name, outside = box_scores(distinct, box), box.name, box.share_outside(blocks)
-    wanted = max(min_samples, math.ceil(first.size / precision**2))
-    schedule = plan(scores, wanted, max_products)
-    hits = count_hits(scores, schedule, workers=workers, rng=rng)
-    return weights_from_hits(
-        hits,
-        cells,
-        space=name,
-        precision=precision,
-        outside=outside,
-        settings={
-            "space": name,
-            "precision": precision,
-            "min_samples": min_samples,
-            "max_products": max_products,
-            "normalise": on_sphere and normalise,
-        },
-    )
-
-
-def weights_from_hits(
-    hits: IntArray,
-    cells: IntArray,
-    *,
-    space: str,
-    precision: float,
-    outside: float,
-    settings: Mapping[str, Any],
-) -> Weights:
-    """hits : int64 (n_cells,), samples in each cell; cells : int64 (m,)."""
-    m, u, n = cells.shape[0], hits.shape[0], int(hits.sum())
-    size = np.bincount(cells, minlength=u)
-    mass = hits / n
-    weights = (mass / size)[cells]
-    error = np.sqrt(mass * (1 - mass) / n) / size
-    achieved = math.sqrt((u - 1) / n)
-    # E[h (h - 1)] = N (N - 1) W^2 for independent draws; mirrored pairs have N (N - 2) W^2.
-    pairs = n * (n - (2 if space == "sphere" and u > 1 else 1))
-    squares = float(np.sum(hits * (hits - 1.0) / size)) / pairs if pairs > 0 and u > 1 else 1.0 / m
-    corrected = float(np.clip(1.0 / squares, 1.0, m)) if squares > 0 else float(m)
-    expected = n * size / m
-    statistic = float(np.sum((hits - expected) ** 2 / expected))
-    cautions = {
-        "collapsed": corrected < _COLLAPSED_BELOW * m,
-        "space-excludes-data": outside > 0,
-        "equals-uniform": m > 1 and (u == 1 or statistic <= float(chi2.ppf(_UNIFORM_LEVEL, u - 1))),
-        "precision-not-reached": achieved > precision,
-    }
-    return Weights(
-        method="voronoi",
-        space=space,
-        weights=weights,
-        standard_error=error[cells],
-        cells=cells,
-        hits=hits,
-        n_samples=n,
-        precision=precision,
-        max_relative_error=achieved,
-        reached=achieved <= precision,
-        effective_number=1.0 / float(np.sum(weights**2)),
-        effective_number_corrected=corrected,
-        zero_share=float(np.mean(weights == 0)),
-        zero_upper_bound=3.0 / n,
-        n_cells=u,
-        n_merged=m - u,
-        outside_share=outside,
-        cautions=tuple(slug for slug, holds in cautions.items() if holds),
-        settings=settings,
-    )
-
-
-def weights_from_gram(
-    gram: FloatArray,
-    *,
-    precision: float = DEFAULT_PRECISION,
-    min_samples: int = DEFAULT_MIN_SAMPLES,
-    max_products: float = DEFAULT_MAX_PRODUCTS,
-    workers: int | None = None,
-    rng: np.random.Generator,
-) -> Weights:
-    """Voronoi weights on the sphere of items known by their inner products, e.g. models.
-
-    gram : float64 (k, k), positive semi-definite (``contexts.model_gram``); it is factorised and
-    handed to ``voronoi_weights``, whose settings these are.
-    """
-    points, duplicates = points_from_gram(gram)
-    return voronoi_weights(
-        points,
-        precision=precision,
-        min_samples=min_samples,
-        max_products=max_products,
-        duplicates=duplicates,
-        workers=workers,
-        rng=rng,
-    )
 
 
 def known_weights(
@@ -358,7 +192,7 @@ def known_weights(
     n_cells = int(cells.max()) + 1
     effective = 1.0 / float(np.sum(weights**2))
     uniform = m > 1 and float(np.abs(weights - 1.0 / m).max()) <= 1e-9 / m
-    cautions = {"collapsed": effective < _COLLAPSED_BELOW * m, "equals-uniform": uniform}
+    cautions = {"collapsed": effective < COLLAPSED_BELOW * m, "equals-uniform": uniform}
     return Weights(
         method=method,
         space=None,
@@ -379,27 +213,4 @@ def known_weights(
         outside_share=0.0,
         cautions=tuple(slug for slug, holds in cautions.items() if holds),
         settings=settings,
-    )
-
-
-def uniform_weights(m: int) -> Weights:
-    """1 / m each: the standard fit."""
-    if m < 1:
-        raise ComputeError("no-contexts", "weights need at least one item")
-    return known_weights("uniform", np.ones(m), np.arange(m, dtype=np.int64), {})
-
-
-def cluster_weights(labels: IntArray) -> Weights:
-    """w(x) = 1 / (number of clusters * size of x's cluster); a label of -1 is a cluster of one.
-
-    labels : int64 (m,). Source: the simplest of the alternatives that [CR] section 6 asks about.
-    """
-    given = np.asarray(labels, dtype=np.int64)
-    if given.ndim != 1 or given.size == 0:
-        raise ComputeError("no-contexts", "weights need at least one item")
-    alone = given < 0
-    own = np.where(alone, given.max(initial=-1) + 1 + np.cumsum(alone), given)
-    _, cells, size = np.unique(own, return_inverse=True, return_counts=True)
-    return known_weights(
-        "cluster", 1.0 / size[cells], np.arange(given.size), {"n_clusters": int(size.size)}
     )

@@ -17,14 +17,12 @@ several, about one direction in a hundred, their exact scores decide. Equal scor
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
 from cr_audit.weights.estimates import (
     DEFAULT_MAX_PRODUCTS,
@@ -32,17 +30,15 @@ from cr_audit.weights.estimates import (
     Weights,
     checked_blocks,
     merge_duplicates,
-    weights_from_hits,
 )
-from cr_audit.weights.sampling import available_workers, block_rows, plan
+from cr_audit.weights.sampling import block_rows, plan
+from cr_audit.weights.scheme import Keep
 from cr_audit.weights.spaces import Block, Blocks, Scores, on_unit_sphere
+from cr_audit.weights.voronoi import weights_from_hits
 
 _POINT_GRID, _DIRECTION_GRID = np.float32(2.0**26), np.float32(2.0**18)
 _TILE = 1 << 15  # points scored at once
 _EXACT = 1 << 12  # points scored at once in float64
-
-Keep = Callable[[str, Sequence[Any], Callable[[], Any]], Any]
-"""(name, inputs, compute): ``compute()``, or what it gave earlier for the same inputs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,6 +147,7 @@ def growing_weights(
 
 
 def on_grid(blocks: Blocks) -> Blocks:
+    """Coordinates rounded to multiples of 2^-26, float32: see the module."""
     return tuple(
         Block(np.rint(b.rows.astype(np.float32) * _POINT_GRID) / _POINT_GRID, b.of) for b in blocks
     )
@@ -168,23 +165,35 @@ def nearest(
         return out
     rows = directions.rows
     numbers = range(start // rows, -(-stop // rows))
-    n_workers = min(workers or available_workers(), len(numbers))
-    search = _Search(points)
-
-    def work(begin: int) -> None:
-        for number in numbers[begin::n_workers]:
-            lo, hi = max(start, number * rows), min(stop, (number + 1) * rows)
-            draws = directions.block(number, hi - number * rows)[lo - number * rows :]
-            at = slice(lo - start, hi - start)
-            out.owner[:, at], out.score[:, at] = search.nearest(draws)
-
-    with threadpool_limits(limits=1, user_api="blas"):
-        if n_workers == 1:
-            work(0)
-        else:
-            with ThreadPoolExecutor(n_workers) as pool:
-                list(pool.map(work, range(n_workers)))
+    work = _Near(_Search(points), directions, start, stop)
+    for number, found in zip(
+        numbers, engine.map(work, numbers, workers=workers, most=engine.ALL_CORES), strict=True
+    ):
+        lo, hi = work.bounds(number)
+        out.owner[:, lo - start : hi - start] = found.owner
+        out.score[:, lo - start : hi - start] = found.score
     return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Near:
+    """The work on one block of directions."""
+
+    search: _Search
+    directions: Directions
+    start: int
+    stop: int
+
+    def bounds(self, number: int) -> tuple[int, int]:
+        """The directions of a block that were asked for."""
+        rows = self.directions.rows
+        return max(self.start, number * rows), min(self.stop, (number + 1) * rows)
+
+    def __call__(self, number: int) -> Nearest:
+        lo, hi = self.bounds(number)
+        first = number * self.directions.rows
+        draws = self.directions.block(number, hi - first)[lo - first :]
+        return Nearest(*self.search.nearest(draws))
 
 
 class _Search:

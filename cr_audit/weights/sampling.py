@@ -7,25 +7,16 @@ blocks' counts are integers, whose sum has no order.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from cr_audit import engine
 from cr_audit.arrays import Float32Array, IntArray
 from cr_audit.weights.spaces import Scores
 
 _BLOCK_CELLS = 1 << 22  # scores held at once by one worker: 16 MiB of float32
 _TILE = 1 << 15  # alternatives scored at once
-
-
-def available_workers() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return max(1, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +29,7 @@ class Plan:
 
     @property
     def n_blocks(self) -> int:
+        """Blocks of ``rows`` products, the last one shorter."""
         return -(-self.n_products // self.rows)
 
 
@@ -70,40 +62,45 @@ def count_hits(
     if u == 1:
         return np.array([schedule.n_samples], dtype=np.int64)
     root = np.random.SeedSequence([int(x) for x in rng.integers(0, 1 << 32, size=4)])
-    n_workers = min(workers or available_workers(), schedule.n_blocks)
-    with threadpool_limits(limits=1, user_api="blas"):
-        if n_workers == 1:
-            return _count_blocks(scores, schedule, root, 0, 1)
-        with ThreadPoolExecutor(n_workers) as pool:
-            parts = pool.map(
-                lambda first: _count_blocks(scores, schedule, root, first, n_workers),
-                range(n_workers),
-            )
-            total: IntArray = np.sum(list(parts), axis=0, dtype=np.int64)
-            return total
-
-
-def _count_blocks(
-    scores: Scores, schedule: Plan, root: np.random.SeedSequence, first: int, step: int
-) -> IntArray:
-    """Blocks first, first + step, ...: the share of one worker, with its own buffers."""
-    u, k = scores.n_points, scores.n_coordinates
     total = np.zeros(u, dtype=np.int64)
-    draws = np.empty((schedule.rows, k), dtype=np.float32)
-    values = np.empty(schedule.rows * min(u, _TILE), dtype=np.float32)
-    for block in range(first, schedule.n_blocks, step):
-        stream = np.random.SeedSequence(root.entropy, spawn_key=(block,))
-        generator = np.random.Generator(np.random.SFC64(stream))
-        n = min(schedule.rows, schedule.n_products - block * schedule.rows)
-        here = draws[:n]
-        if scores.gaussian:
-            generator.standard_normal(out=here, dtype=np.float32)
-        else:
-            generator.random(out=here, dtype=np.float32)
-            here -= np.float32(0.5)
-        for winners in _winners(scores, here, values):
-            total += np.bincount(winners, minlength=u)
+    for hits in engine.map(
+        _Counting(scores, schedule).hits,
+        range(schedule.n_blocks),
+        rng=np.random.Generator(np.random.SFC64(root)),
+        workers=workers,
+        most=engine.ALL_CORES,
+    ):
+        total += hits
     return total
+
+
+class _Counting:
+    """The work on one block of draws; every worker keeps its buffers."""
+
+    def __init__(self, scores: Scores, schedule: Plan) -> None:
+        self._scores, self._schedule = scores, schedule
+        self._buffers = engine.PerWorker(self._empty)
+
+    def _empty(self) -> tuple[Float32Array, Float32Array]:
+        """For draws, and for their scores of one tile."""
+        rows, u = self._schedule.rows, self._scores.n_points
+        draws = np.empty((rows, self._scores.n_coordinates), dtype=np.float32)
+        return draws, np.empty(rows * min(u, _TILE), dtype=np.float32)
+
+    def hits(self, block: int, stream: np.random.Generator) -> IntArray:
+        """int64 (u,)."""
+        scores, schedule = self._scores, self._schedule
+        draws, values = self._buffers.get()
+        here = draws[: min(schedule.rows, schedule.n_products - block * schedule.rows)]
+        if scores.gaussian:
+            stream.standard_normal(out=here, dtype=np.float32)
+        else:
+            stream.random(out=here, dtype=np.float32)
+            here -= np.float32(0.5)
+        total = np.zeros(scores.n_points, dtype=np.int64)
+        for winners in _winners(scores, here, values):
+            total += np.bincount(winners, minlength=scores.n_points)
+        return total
 
 
 def _winners(scores: Scores, draws: Float32Array, values: Float32Array) -> list[IntArray]:

@@ -11,16 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from cr_audit.arrays import Float32Array, FloatArray, IntArray
-from cr_audit.weights.distinct import distinct_items
-from cr_audit.weights.estimates import Weights, voronoi_weights
-from cr_audit.weights.schemes.sharing import sharing_weights_within
+from cr_audit.arrays import FloatArray, IntArray
+from cr_audit.weights.estimates import COLLAPSED_BELOW, Weights
 
 MANY_ALTERNATIVES = 5
 """From this median number of compared alternatives per prompt on, the scope is the prompt."""
-MIN_SAMPLES_PER_PROMPT = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,101 +49,13 @@ def median_compared_per_prompt(prompt_of: IntArray, compared: IntArray) -> float
     return float(np.median(counts)) if counts.size else 0.0
 
 
-def voronoi_weights_by_prompt(
-    response_vectors: Float32Array,
-    prompt_of: IntArray,
-    *,
-    space: str,
-    precision: float,
-    duplicates: IntArray | None,
-    old: IntArray | None = None,
-    earlier: Weights | None = None,
-    rng: np.random.Generator,
-) -> WeightsByPrompt:
-    """Voronoi weights of the responses of each prompt among themselves.
-
-    response_vectors : float32 (m, d); prompt_of : int64 (m,), >= 0; duplicates : int64 (m,), equal
-    label = equal text, or None. On the sphere the weights depend on the Gram matrix alone, so the
-    m_q vectors of a prompt are first rotated into their own span (QR): m_q^2 products per sample
-    instead of m_q d. Memory: one prompt at a time.
-
-    old : int64, items that were there before the others (None: all). Prompts of old items get the
-    random streams that they get without the others. earlier : what this function gave for the old
-    items alone; where nothing joined a prompt its part is taken from there.
-    """
-    members = _members(prompt_of)
-    is_old = np.ones(prompt_of.shape[0], np.bool_)
-    if old is not None:
-        is_old[:] = False
-        is_old[old] = True
-    before = [bool(is_old[items].any()) for items in members]
-    order = sorted(range(len(members)), key=lambda i: not before[i])
-    streams = dict(zip(order, rng.spawn(len(members)), strict=True))
-    place = dict(zip(order, range(len(members)), strict=True))
-    known = earlier.parts if isinstance(earlier, WeightsByPrompt) else ()
-    if known and len(known) != sum(before):
-        raise ValueError(f"{len(known)} prompts were weighed earlier, {sum(before)} have old items")
-    parts = []
-    # One BLAS thread: the last bits of the rotation must not depend on the number of cores.
-    with threadpool_limits(1, user_api="blas"):
-        for i, items in enumerate(members):
-            if known and is_old[items].all():
-                parts.append(known[place[i]])
-                continue
-            vectors = response_vectors[items].astype(np.float64)
-            if space == "sphere" and items.size < vectors.shape[1]:
-                vectors = np.linalg.qr(vectors.T)[1].T
-            parts.append(
-                voronoi_weights(
-                    vectors,
-                    space=space,
-                    precision=precision,
-                    min_samples=MIN_SAMPLES_PER_PROMPT,
-                    duplicates=None if duplicates is None else duplicates[items],
-                    workers=1,
-                    rng=streams[i],
-                )
-            )
-    return _assembled(members, tuple(parts), prompt_of.shape[0])
-
-
-def sharing_weights_by_prompt(
-    response_vectors: Float32Array,
-    prompt_of: IntArray,
-    *,
-    duplicates: IntArray | None,
-    clusters: IntArray | None,
-    rng: np.random.Generator,
-) -> WeightsByPrompt:
-    """``sharing_weights`` of the responses of each prompt among themselves, at one common width.
-
-    The width and its strength are found over all prompts together (``sharing_weights_within``): a
-    prompt alone has too few responses to show them. Arguments as for ``voronoi_weights_by_prompt``;
-    clusters : int64 (m,), clones have equal labels. Clones under two prompts are weighed under
-    each.
-    """
-    members = _members(prompt_of)
-
-    def of(labels: IntArray | None, items: IntArray) -> IntArray | None:
-        return None if labels is None else labels[items]
-
-    sets = [
-        distinct_items(response_vectors[items], of(duplicates, items), of(clusters, items))
-        for items in members
-    ]
-    parts = tuple(sharing_weights_within(sets, rng=rng))
-    return _assembled(members, parts, prompt_of.shape[0])
-
-
-def _members(prompt_of: IntArray) -> tuple[IntArray, ...]:
+def members_of(prompt_of: IntArray) -> tuple[IntArray, ...]:
     """The items of each prompt, prompts in ascending order."""
     order = np.argsort(prompt_of, kind="stable")
     return tuple(np.split(order, np.flatnonzero(np.diff(prompt_of[order])) + 1))
 
 
-def _assembled(
-    members: tuple[IntArray, ...], parts: tuple[Weights, ...], m: int
-) -> WeightsByPrompt:
+def assembled(members: tuple[IntArray, ...], parts: tuple[Weights, ...], m: int) -> WeightsByPrompt:
     """One set of weights of all items."""
     weights, error = np.zeros(m), np.zeros(m)
     cells = np.zeros(m, np.int64)
@@ -166,7 +74,7 @@ def _assembled(
         for i, p in zip(members, parts, strict=True)
     )
     cautions.discard("collapsed")
-    if corrected < 0.1 * m:
+    if corrected < COLLAPSED_BELOW * m:
         cautions.add("collapsed")
     worst = max(parts, key=lambda p: p.max_relative_error)
     return WeightsByPrompt(

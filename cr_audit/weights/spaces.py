@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
+from cr_audit.engine import one_blas_thread
 from cr_audit.errors import UsageError
 
 SPACES = ("sphere", "unit-cube", "factor-2", "data-box")
@@ -44,6 +44,7 @@ class Block:
         return per_row if self.of is None else per_row[self.of]
 
     def take(self, points: IntArray) -> Block:
+        """The block of some points, in the order given; rows that none of them has are dropped."""
         if self.of is None:
             return Block(self.rows[points])
         used, of = np.unique(self.of[points], return_inverse=True)
@@ -131,11 +132,13 @@ class Scores:
 
     @property
     def n_points(self) -> int:
+        """Alternatives that are scored."""
         b = self.directions[0]
         return int(b.rows.shape[0] if b.of is None else b.of.shape[0])
 
     @property
     def n_coordinates(self) -> int:
+        """Numbers of one draw s."""
         return sum(b.rows.shape[1] for b in self.directions)
 
     @property
@@ -175,7 +178,7 @@ def sphere_scores(blocks: Blocks) -> Scores:
     """
     rows = [_centred(b.rows) for b in blocks]
     if len(blocks) == 1 and rows[0].shape[0] < rows[0].shape[1]:
-        with threadpool_limits(limits=1, user_api="blas"):  # the same bits on any machine size
+        with one_blas_thread():  # the same bits on any machine size
             rows[0] = np.linalg.qr(rows[0].T.astype(np.float64)).R.T
     return Scores(
         tuple(Block(_float32(r), b.of) for r, b in zip(rows, blocks, strict=True)),

@@ -16,16 +16,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import cr_audit.cli.gate
-import cr_audit.cli.session
+import cr_audit.cli.running
 import cr_audit.embed
 import cr_audit.embed.lexical
+import cr_audit.gate.command
 import cr_audit.gate.compare
 import cr_audit.gate.judge
 import cr_audit.gate.known
 import cr_audit.gate.verdict
 import cr_audit.readers
-import cr_audit.report.gate_rendering  # noqa: F401
+import cr_audit.write.json  # noqa: F401
 from cr_audit.cli.app import main
 
 BASELINE, BATCH = "sample_data/gate/main.jsonl", "sample_data/gate/batch_cloned.jsonl"

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_process import called, folder
 
-from cr_audit.report.json_v1 import json_schema
+from cr_audit.contract import schema
 
-VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 SUSPECT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 MANY = max(80, settings.default.max_examples)
 FIELDS = ("prompt", "chosen", "rejected", "question", "answers", "text", "winner", "loser")

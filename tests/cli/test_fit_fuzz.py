@@ -13,17 +13,17 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 from cases import jsonl
+from cr_audit.report.rewards import MAX_SVG_SLOPES
+from cr_audit.report.screen import Screen
 from hostile import HOSTILE, SGR, check_markdown, check_plain, suspects, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_process import called, folder
 from PIL import Image
 
-from cr_audit.report.json_v1 import json_schema
-from cr_audit.report.rewards import MAX_SVG_SLOPES
-from cr_audit.report.screen import Screen
+from cr_audit.contract import schema
 
-VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 SVG = "{http://www.w3.org/2000/svg}"
 # Every element and attribute that the slope chart is made of.
 ELEMENTS = {

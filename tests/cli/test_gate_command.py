@@ -249,7 +249,8 @@ def test_one_report_on_stdout_and_exit_zero(gated: Any) -> None:
     batch = "sample_data/gate/batch_cloned.jsonl"
     run = gated("--baseline", MAIN, batch, "--report", "markdown=-", "--exit-zero", "-q")
     assert run.code == 0
-    assert run.out.startswith("## cr-audit gate: fail\n")
+    assert run.out.startswith("## cr-audit gate: ")
+    assert "\n**FAIL** clones move the leader" in run.out
     assert run.err == ""
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import jsonschema
 import pytest
 from cases import DISTINCT, SAMPLES, jsonl, round_robin
+from cr_audit.audits.rules import RULES
 from typer.main import get_command
 
 from cr_audit import __version__
-from cr_audit.audits.rules import RULES
 from cr_audit.cli.app import app
+from cr_audit.contract import schema
 from cr_audit.embed.lexical import LexicalBackend
-from cr_audit.report.json_v1 import json_schema
 
 ROBUST = str(SAMPLES / "clone_robust.jsonl")
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
@@ -187,7 +187,7 @@ def test_a_part_in_depth(run: Any, command: str) -> None:
         assert words in done.out
     done = run(command, ROBUST, *QUICK, "--format", "json")
     document = json.loads(done.out)
-    jsonschema.Draft202012Validator(json_schema()).validate(document)
+    jsonschema.Draft202012Validator(schema()).validate(document)
     assert document["command"] == command
     assert run(command, ROBUST, *QUICK, "--format", "markdown").out.startswith(
         f"## cr-audit {command}"

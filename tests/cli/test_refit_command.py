@@ -14,8 +14,8 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from cr_audit.report.json_v1 import json_schema
-from cr_audit.report.png import to_png
+from cr_audit.contract import schema
+from cr_audit.write.png import to_png
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "sample_data"
 FILE = str(SAMPLES / "clone_robust.jsonl")
@@ -45,7 +45,7 @@ def test_json_is_valid_and_the_same_twice(run: Run) -> None:
     assert one.code == 0
     assert one.out == two.out
     document = json.loads(one.out)
-    jsonschema.validate(document, json_schema())
+    jsonschema.validate(document, schema())
     rewards = document["rewards"]
     assert rewards["unit"] == "model"
     assert len(rewards["values"]) == len(document["alternatives"])
@@ -53,10 +53,11 @@ def test_json_is_valid_and_the_same_twice(run: Run) -> None:
     assert {c["cluster"] for c in rewards["changes"] if c["flagged"]} == {
         rewards["clone_groups"][0]["id"]
     }
-    described = json_schema()["$defs"]["rewards"]["properties"]
-    assert set(rewards) <= set(described)
-    change = described["changes"]["items"]["properties"]
-    assert set(rewards["changes"][0]) <= set(change)
+    described = schema()["$defs"]
+    assert set(rewards) <= set(described["Rewards"]["properties"])
+    assert set(rewards["changes"][0]) <= set(described["RewardChange"]["properties"])
+    reading = {"schema", "map", "max_skipped", "expand_choices", "ratings_to_pairs"}
+    assert reading <= set(document["settings"])
 
 
 def test_fail_on_and_exit_zero(run: Run) -> None:
@@ -110,8 +111,8 @@ def test_the_settings_file_names_the_data_set(run: Run) -> None:
         (("--reward", "tabulr"), 2, "tabular"),
         (("--plot", "x.jpg"), 2, ".svg and .png"),
         (("--plot", "svg"), 2, ".svg and .png"),
-        (("--plot", "x.svg", "-o", "x.svg"), 2, "same file"),
-        (("--plot", "x.svg", "--plot", "./x.svg"), 2, "one file twice"),
+        (("--plot", "x.svg", "--format", "json", "-o", "x.svg"), 2, "one file"),
+        (("--plot", "x.svg", "--plot", "./x.svg"), 2, "one file"),
         (("--plot", "no/folder/x.png"), 4, "choose another --plot"),
         (("--model", "none", "--weighted"), 4, "needs weights"),
         (("--model", "none", "--reward", "linear"), 2, "vectors"),

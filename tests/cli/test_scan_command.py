@@ -13,10 +13,10 @@ from typing import Any
 import jsonschema
 import pytest
 from cases import DISTINCT, SAMPLES, jsonl, labelled, round_robin
-
 from cr_audit.cli.checks import RANGES
 from cr_audit.cli.options import SHARED
-from cr_audit.report.json_v1 import json_schema
+
+from cr_audit.contract import schema
 
 QUICK = ("--model", "none", "--replicates", "10")
 NEAR = "the quick brown fox jumps over the lazy dog near the old stone bridge"
@@ -48,7 +48,7 @@ def warned() -> str:
 
 def parsed(text: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(text)
-    jsonschema.Draft202012Validator(json_schema()).validate(document)
+    jsonschema.Draft202012Validator(schema()).validate(document)
     return document
 
 
@@ -160,7 +160,7 @@ def test_input_errors(run: Any, name: str, content: bytes | None, said: str) -> 
 
 def test_too_many_rows_skipped(run: Any) -> None:
     rows: list[dict[str, Any]] = round_robin(DISTINCT[:3])
-    rows += [{**rows[0], "winner": f"who {k}?"} for k in range(6)]
+    rows += [{**rows[0], "response_a": None}] * 6
     Path("bad.jsonl").write_bytes(jsonl(rows))
     done = run("scan", "bad.jsonl", *QUICK)
     assert done.code == 3
@@ -170,7 +170,7 @@ def test_too_many_rows_skipped(run: Any) -> None:
     assert done.code == 0
     data = parsed(done.out)["dataset"]
     assert data["rows_skipped"] == 6
-    assert data["skipped_by_reason"] == {"unknown_label": 6}
+    assert data["skipped_by_reason"] == {"missing_text": 6}
 
 
 def test_cannot_compute(run: Any, prefs: str) -> None:

@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from cr_audit.weights.scheme import Options
+
 QUICK = ("table-3", "voronoi-figures", "robustness-rate")
 CASE = ("clone-robust", "--model", "lexical", "--per-topic", "10", "--draws", "2")
 
@@ -38,7 +40,7 @@ def test_the_case_study_at_80_columns_as_table_json_and_plot(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr("cr_audit.simulate.case_study.MAX_PRODUCTS", 1e8)
+    monkeypatch.setattr("cr_audit.simulate.case_study.OPTIONS", Options(max_products=1e8))
     done = run("simulate", *CASE, "--plot", "case.svg")
     assert done.code == 0, done.err
     assert max(len(line) for line in done.out.splitlines()) <= 80
@@ -79,7 +81,7 @@ def test_settings_reach_the_facts(run: Any) -> None:
 
 
 def test_the_other_name_is_the_same_simulation(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cr_audit.simulate.case_study.MAX_PRODUCTS", 1e7)
+    monkeypatch.setattr("cr_audit.simulate.case_study.OPTIONS", Options(max_products=1e7))
     both = [run("simulate", n, *CASE[1:], "--format", "json") for n in ("case-study", CASE[0])]
     assert both[0].code == both[1].code == 0
     assert both[0].out == both[1].out

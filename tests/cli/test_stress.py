@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from cases import SAMPLES, jsonl, labelled
 
-from cr_audit.report.json_v1 import json_schema
+from cr_audit.contract import schema
 
 ROBUST = str(SAMPLES / "clone_robust.jsonl")
 BASE = ("stress", "--model", "lexical", "--replicates", "10", "--no-cache")
@@ -32,7 +32,7 @@ def test_the_json_is_the_contract_with_one_part_more(run: Any) -> None:
     done = run(*BASE, ROBUST, "--clones", "5", "--format", "json", "--find-flip")
     assert done.code == 0, done.err
     document = json.loads(done.out)
-    jsonschema.validate(document, json_schema())
+    jsonschema.validate(document, schema())
     assert document["command"] == "stress"
     part = document["stress"]
     assert part["weighted_scheme"] == "sharing"

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cr_audit.weights.estimates import voronoi_weights
 from cr_audit.weights.spaces import Box
+from cr_audit.weights.voronoi import voronoi_weights
 
 N = 400_000  # half the error of the 100,000 samples that the golden tolerance is meant for
 

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, cluster_labels
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray
 from cr_audit.errors import ComputeError
+from cr_audit.labels import cluster_labels
 from cr_audit.models.rankings.rates import (
     TIE_TOLERANCE,
     Sums,
     WinRates,
-    checked_weights,
     competition_ranks,
+    positive_weights,
     win_rates,
 )
 from cr_audit.models.rankings.shifts import Resampler, in_turn, multipliers
@@ -49,6 +50,7 @@ class Flips:
 
     @property
     def n(self) -> int:
+        """Turned pairs."""
         return int(self.ahead.shape[0])
 
 
@@ -120,9 +122,9 @@ def effect_of_added_rows(
     old = ~added
     if not old.any() or not added.any():
         raise ComputeError("nothing-added", "there must be old comparisons and new ones")
-    before = subset(comparisons, old)
+    before = comparisons.take(old)
     m = comparisons.n_items
-    given = None if weights is None else tuple(checked_weights(w, m) for w in weights)
+    given = None if weights is None else tuple(positive_weights(w, m) for w in weights)
     flat = np.full(m, 1.0 / max(m, 1))
     sides = given or (flat, flat)
     first = win_rates(before, sides[0], count_weighted=count_weighted)
@@ -157,21 +159,6 @@ def effect_of_added_rows(
         confidence_level=confidence_level,
         critical_value=critical,
         settings={"count_weighted": count_weighted, "clustered": clusters is not None},
-    )
-
-
-def subset(comparisons: Comparisons, rows: BoolArray) -> Comparisons:
-    """The rows under a mask."""
-    c = comparisons
-    return Comparisons(
-        c.n_items,
-        c.winner[rows],
-        c.loser[rows],
-        c.outcome[rows],
-        c.mass[rows],
-        c.annotator[rows],
-        c.prompt[rows],
-        c.winner_first[rows],
     )
 
 

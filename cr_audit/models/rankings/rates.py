@@ -13,8 +13,16 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
+from cr_audit.arrays import (
+    BoolArray,
+    Comparisons,
+    FloatArray,
+    IntArray,
+    Proportions,
+    checked_weights,
+)
 from cr_audit.models.graph import components
+from cr_audit.models.ranks import ranks
 
 TIE_TOLERANCE = 1e-10
 """Two rates closer than this are tied: rounding moves a mean of 10^5 rates by less."""
@@ -59,19 +67,8 @@ class WinRates:
 
 
 def competition_ranks(rates: FloatArray, component: IntArray) -> IntArray:
-    """1 = best within each component; a rate within ``TIE_TOLERANCE`` of the one before it shares
-    that one's rank, and the ranks after a tie are skipped. Component -1 or a NaN rate: 0."""
-    out = np.zeros(rates.shape[0], np.int64)
-    with_data = np.flatnonzero((component >= 0) & ~np.isnan(rates))
-    order = with_data[np.lexsort((-rates[with_data], component[with_data]))]
-    group, value = component[order], rates[order]
-    position = np.arange(order.size)
-    new_group = np.diff(group, prepend=-1) != 0
-    new_rank = new_group | (-np.diff(value, prepend=np.inf) > TIE_TOLERANCE)
-    starts = np.maximum.accumulate(np.where(new_group, position, 0))
-    ranked = np.maximum.accumulate(np.where(new_rank, position, 0))
-    out[order] = ranked - starts + 1
-    return out
+    """``ranks`` of rates; 0 for component -1 or a NaN rate."""
+    return ranks(rates, component, tie=TIE_TOLERANCE, missing=0)
 
 
 def win_rates(
@@ -100,17 +97,14 @@ def win_rates(
     Memory: about 120 bytes per comparison. Raises ValueError for weights of the wrong shape,
     negative, not finite or all zero.
     """
-    w = checked_weights(weights, comparisons.n_items)
+    w = positive_weights(weights, comparisons.n_items)
     pairs = comparisons.proportions()
     return point_rates(comparisons, pairs, w, count_weighted, component)
 
 
-def checked_weights(weights: Any, m: int) -> FloatArray:
-    w = np.asarray(weights, dtype=np.float64)
-    if w.shape[-1:] != (m,):
-        raise ValueError(f"weights have shape {w.shape}, expected {m} items")
-    if not np.isfinite(w).all() or (w < 0).any():
-        raise ValueError("weights must be finite and at least 0")
+def positive_weights(weights: Any, m: int) -> FloatArray:
+    """``checked_weights`` of which at least one in a row is not 0; they need not sum to one."""
+    w = checked_weights(weights, m)
     if m and not (w.sum(axis=-1) > 0).all():
         raise ValueError("at least one weight must be positive")
     return w
@@ -123,6 +117,7 @@ def point_rates(
     count_weighted: bool,
     component: IntArray | None,
 ) -> WinRates:
+    """``win_rates`` of checked weights; pairs : the proportions of ``comparisons``."""
     m = comparisons.n_items
     own, _ = components(pairs)
     label = own if component is None else np.where(own < 0, -1, np.asarray(component, np.int64))

@@ -11,22 +11,16 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import norm, t
 
-from cr_audit.arrays import (
-    BoolArray,
-    Comparisons,
-    FloatArray,
-    IntArray,
-    Proportions,
-    cluster_labels,
-)
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
 from cr_audit.errors import ComputeError
+from cr_audit.labels import cluster_labels
 from cr_audit.models.rankings.rates import (
     TIE_TOLERANCE,
     Sums,
     WinRates,
-    checked_weights,
     competition_ranks,
     point_rates,
+    positive_weights,
 )
 
 _DRAWS_PER_BLOCK = 64
@@ -97,6 +91,7 @@ class RankShift:
 
     @property
     def probability_differs(self) -> FloatArray:
+        """Share of the resamples in which the two ranks differ, float64 (m,)."""
         return self.probability_better + self.probability_worse
 
 
@@ -144,8 +139,8 @@ def bootstrap_win_rates(
         )
     if n_replicates < 2 or not 0 < confidence_level < 1:
         raise ValueError("n_replicates must be at least 2 and 0 < confidence_level < 1")
-    w = checked_weights(weights, comparisons.n_items)
-    draws = None if weight_draws is None else checked_weights(weight_draws, comparisons.n_items)
+    w = positive_weights(weights, comparisons.n_items)
+    draws = None if weight_draws is None else positive_weights(weight_draws, comparisons.n_items)
     if draws is not None and (draws.ndim != 2 or draws.shape[0] < 2):
         raise ValueError("weight_draws needs two dimensions and at least two rows")
     pairs = comparisons.proportions()

@@ -7,25 +7,19 @@ of b components, and the solver of ``moments`` takes them in one pass, warm-star
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from queue import SimpleQueue
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 from scipy.stats import norm, t
-from threadpoolctl import threadpool_limits
 
-from cr_audit.arrays import (
-    Comparisons,
-    FloatArray,
-    IntArray,
-    NotApplicable,
-    Proportions,
-    cluster_labels,
-)
+from cr_audit import engine
+from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
+from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError
+from cr_audit.labels import cluster_labels
 from cr_audit.models.rewards.moments import FitStatus, MomentSystem
 from cr_audit.models.rewards.objective import kappa, moment_jacobian, pair_terms
 from cr_audit.models.rewards.tabular import Fit
@@ -84,9 +78,28 @@ class _Units:
         return out
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MultinomialWeights:
+    """Redraws Monte-Carlo weights: float64 (m,) per call, see ``multinomial_weights``.
+
+    cell : int64 (m,), the sampled cell of each item; mass : float64 (cells,), as it was estimated;
+    share : float64 (m,), an item's part of its cell.
+    """
+
+    n_samples: int
+    cell: IntArray
+    mass: FloatArray
+    share: FloatArray
+
+    def __call__(self, rng: np.random.Generator) -> FloatArray:
+        hits = rng.multinomial(self.n_samples, self.mass / self.mass.sum()) / self.n_samples
+        out: FloatArray = hits[self.cell] * self.share
+        return out
+
+
 def multinomial_weights(
     weights: FloatArray, n_samples: int, *, groups: IntArray | None = None
-) -> WeightDraw:
+) -> MultinomialWeights:
     """Redraws Monte-Carlo weights: cell counts of ``n_samples`` points are multinomial.
 
     groups : int64 (m,), items that share one sampled cell (merged duplicates), -1 for items alone;
@@ -95,16 +108,10 @@ def multinomial_weights(
     m = weights.shape[0]
     labels = np.full(m, -1, np.int64) if groups is None else groups
     cell = cluster_labels(labels, m)
-    mass = np.bincount(cell, weights=weights)
+    mass: FloatArray = np.bincount(cell, weights=weights).astype(np.float64, copy=False)
     members = np.bincount(cell)[cell]
     share = np.divide(weights, mass[cell], out=1.0 / members, where=mass[cell] > 0)
-
-    def draw(rng: np.random.Generator) -> FloatArray:
-        hits = rng.multinomial(n_samples, mass / mass.sum()) / n_samples
-        out: FloatArray = hits[cell] * share
-        return out
-
-    return draw
+    return MultinomialWeights(n_samples, cell, mass, share)
 
 
 def bootstrap_tabular(
@@ -115,7 +122,7 @@ def bootstrap_tabular(
     clusters: IntArray | None = None,
     draw_weights: Sequence[WeightDraw | None] | None = None,
     tolerance: float = TOLERANCE,
-    n_threads: int = 1,
+    workers: int | None = None,
     rng: np.random.Generator,
 ) -> Bootstrap:
     """Refit ``fits`` (on the same rows) to ``n_replicates`` resamples of the comparisons.
@@ -123,8 +130,8 @@ def bootstrap_tabular(
     clusters : int64 (n,), the annotator or prompt of each comparison; whole clusters are drawn. A
     negative label is a cluster by itself. None draws single comparisons.
     draw_weights : per fit, what redraws its weights in each replicate (``multinomial_weights``).
-    The result does not depend on ``n_threads``. Memory: fits x replicates x m numbers, and per
-    thread about 20 arrays of max(BLOCK, pairs) numbers.
+    The result does not depend on ``workers``. Memory: fits x replicates x m numbers, and per
+    worker about 20 arrays of max(BLOCK, pairs) numbers.
 
     A resampled pair has strength M*/M (its resampled over its own mass), and κ stays that of the
     data. Were strength 1 as soon as a pair is drawn, a pair that was compared once would count the
@@ -146,30 +153,15 @@ def bootstrap_tabular(
         raise ValueError("draw_weights needs one entry per fit")
     m = comparisons.n_items
     size = max(1, min(n_replicates, BLOCK // max(first.shape[0], m, 1)))
-    starts = list(range(0, n_replicates, size))
+    blocks = engine.spans(n_replicates, size)
     out = np.empty((len(fits), n_replicates, m))
-    missed = np.zeros((len(starts), len(fits)), dtype=np.int64)
-    problem = _Problem(comparisons.proportions(), units, tuple(fits), draws, tolerance)
-    children = rng.spawn(len(starts))
-    # A system has scratch space of its own: one per thread, handed from block to block.
-    systems: SimpleQueue[MomentSystem] = SimpleQueue()
-    for _ in range(min(n_threads, len(starts))):
-        systems.put(problem.system(size))
-
-    def work(block: int) -> None:
-        stop = min(starts[block] + size, n_replicates)
-        whole = stop - starts[block] == size
-        system = systems.get() if whole else problem.system(stop - starts[block])
-        solved = problem.solve(system, stop - starts[block], children[block])
+    missed = np.zeros((len(blocks), len(fits)), dtype=np.int64)
+    problem = _Problem(comparisons.proportions(), units, tuple(fits), draws, tolerance, size)
+    found = engine.map(problem.solve, blocks, rng=rng, workers=workers)
+    for k, (block, solved) in enumerate(zip(blocks, found, strict=True)):
         for f, (rewards, n_missed) in enumerate(solved):
-            out[f, starts[block] : stop] = rewards
-            missed[block, f] = n_missed
-        if whole:
-            systems.put(system)
-
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
-        for _ in pool.map(work, range(len(starts))):
-            pass
+            out[f, block] = rewards
+            missed[k, f] = n_missed
     return Bootstrap(
         rewards=out,
         n_units=units.total,
@@ -188,6 +180,12 @@ class _Problem:
     fits: tuple[Fit, ...]
     draws: tuple[WeightDraw | None, ...]
     tolerance: float
+    block: int
+    whole: engine.PerWorker[MomentSystem] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # A system has scratch space of its own: each worker keeps one, of the size of most blocks.
+        object.__setattr__(self, "whole", engine.PerWorker(partial(self.system, self.block)))
 
     def system(self, size: int) -> MomentSystem:
         """``size`` copies of the comparison graph side by side."""
@@ -196,10 +194,10 @@ class _Problem:
         first, second = self.proportions.first + offset, self.proportions.second + offset
         return MomentSystem(size * m, first.ravel(), second.ravel())
 
-    def solve(
-        self, system: MomentSystem, size: int, rng: np.random.Generator
-    ) -> list[tuple[FloatArray, int]]:
-        """``size`` replicates of every fit, and how many did not reach the tolerance."""
+    def solve(self, block: slice, rng: np.random.Generator) -> list[tuple[FloatArray, int]]:
+        """The block's replicates of every fit, and how many did not reach the tolerance."""
+        size = block.stop - block.start
+        system = self.whole.get() if size == self.block else self.system(size)
         proportions = self.proportions
         m, k = proportions.n_items, proportions.first.shape[0]
         counts = self.units.draw(size, rng)
@@ -345,6 +343,45 @@ def percentile_interval(replicates: FloatArray, level: float) -> FloatArray:
     return out
 
 
+def pair_scores(
+    comparisons: Comparisons,
+    rewards: FloatArray,
+    weights: FloatArray,
+    *,
+    count_weighted: bool,
+    normaliser: float,
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Of each comparison its pair x < y, int64 (n,), and g float64 (n,).
+
+    g = s(x,y) (mass_c/M_xy) (v - σ(r(x) - r(y))), v the share that x won: w(y) g is what it adds
+    to -F(x) of the moment system, and -w(x) g to -F(y).
+    """
+    first, second, pair, won = rows_of_pairs(comparisons)
+    proportions = comparisons.proportions()
+    terms = pair_terms(proportions, weights, count_weighted=count_weighted, normaliser=normaliser)
+    excess = won - expit(rewards[first] - rewards[second])[pair]
+    g = terms.strength[pair] * (comparisons.mass / proportions.mass[pair]) * excess
+    return first[pair], second[pair], g
+
+
+def score_rows(comparisons: Comparisons, fit: Fit, unit: IntArray, n_units: int) -> sp.csr_array:
+    """Σ over the comparisons of each unit of what they add to -F at the fit: sparse (m, n_units).
+
+    unit : int64 (n,). All columns together are λ r of the items with data, to the fit's tolerance.
+    """
+    r, w = np.nan_to_num(fit.rewards), fit.weights
+    x, y, g = pair_scores(
+        comparisons, r, w, count_weighted=fit.count_weighted, normaliser=fit.kappa
+    )
+    return sp.csr_array(
+        (
+            np.concatenate([w[y] * g, -w[x] * g]),
+            (np.concatenate([x, y]), np.concatenate([unit, unit])),
+        ),
+        shape=(comparisons.n_items, n_units),
+    )
+
+
 def sandwich_covariance(
     comparisons: Comparisons, fit: Fit, *, clusters: IntArray | None = None
 ) -> FloatArray | NotApplicable:
@@ -359,27 +396,19 @@ def sandwich_covariance(
     m = comparisons.n_items
     if m > SANDWICH_LIMIT:
         return NotApplicable(f"the sandwich needs {m} x {m} numbers; use the bootstrap")
-    first, second, pair, won = rows_of_pairs(comparisons)
-    proportions = comparisons.proportions()
-    terms = pair_terms(
-        proportions, fit.weights, count_weighted=fit.count_weighted, normaliser=fit.kappa
-    )
-    r, w = np.nan_to_num(fit.rewards), fit.weights
-    excess = won - expit(r[first] - r[second])[pair]
-    g = terms.strength[pair] * (comparisons.mass / proportions.mass[pair]) * excess
     unit = cluster_labels(clusters, comparisons.n)
     n_units = int(unit.max(initial=-1)) + 1
-    x, y = first[pair], second[pair]
-    scores = sp.csr_array(
-        (
-            np.concatenate([w[y] * g, -w[x] * g]),
-            (np.concatenate([x, y]), np.concatenate([unit, unit])),
-        ),
-        shape=(m, n_units),
+    scores = score_rows(comparisons, fit, unit, n_units)
+    terms = pair_terms(
+        comparisons.proportions(),
+        fit.weights,
+        count_weighted=fit.count_weighted,
+        normaliser=fit.kappa,
     )
+    r, w = np.nan_to_num(fit.rewards), fit.weights
     total = np.asarray(scores.sum(axis=1))
     v = (scores @ scores.T).toarray() - np.outer(total, total) / n_units
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         jacobian = moment_jacobian(terms, w, r, fit.penalty).toarray()
         half = np.linalg.solve(jacobian, v)
         cov: FloatArray = np.linalg.solve(jacobian, half.T)

@@ -25,6 +25,7 @@ import numpy as np
 from scipy.stats import kendalltau, norm, t
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.models.ranks import ranks
 from cr_audit.models.rewards.bootstrap import expanded_level, percentile_interval
 
 # Rewards closer than this are one rank: solver noise and exact clones are not orders.
@@ -71,28 +72,6 @@ class Changes:
     n_tested: int
     confidence_level: float
     n_replicates: int
-
-
-def ranks(rewards: FloatArray, components: IntArray, *, tie: float = TIE) -> IntArray:
-    """Rank within the component, 1 = highest; -1 for NaN.
-
-    Neighbours in the order that are closer than ``tie`` share the better rank.
-    rewards : float64 (m,) or (b, m), one ranking per row.
-    """
-    rows = np.atleast_2d(rewards)
-    out = np.full(rows.shape, -1, dtype=np.int64)
-    for b, row in enumerate(rows):
-        known = np.flatnonzero(np.isfinite(row) & (components >= 0))
-        if known.size == 0:
-            continue
-        order = known[np.lexsort((-row[known], components[known]))]
-        part, value = components[order], row[order]
-        new_part = np.concatenate([[True], part[1:] != part[:-1]])
-        new_rank = new_part | np.concatenate([[True], value[:-1] - value[1:] > tie])
-        span = np.arange(order.size)
-        start = np.maximum.accumulate(np.where(new_part, span, 0))
-        out[b, order] = np.maximum.accumulate(np.where(new_rank, span, 0)) - start + 1
-    return out.reshape(np.shape(rewards))
 
 
 def discordant_pairs(
@@ -159,7 +138,7 @@ def ranking_changes(
     if not 0 < confidence_level < 1:
         raise ValueError("the confidence level must lie in (0, 1)")
     one, two = replicates
-    rank_one, rank_two = ranks(one, components), ranks(two, components)
+    rank_one, rank_two = ranks(one, components, tie=TIE), ranks(two, components, tie=TIE)
     seen = np.maximum((rank_one > 0).sum(axis=0), 1)
     known = components >= 0
 
@@ -177,8 +156,8 @@ def ranking_changes(
     return Changes(
         reward_standard=standard,
         reward_weighted=weighted,
-        rank_standard=ranks(standard, components),
-        rank_weighted=ranks(weighted, components),
+        rank_standard=ranks(standard, components, tie=TIE),
+        rank_weighted=ranks(weighted, components, tie=TIE),
         interval_standard=percentile_interval(one, level),
         interval_weighted=percentile_interval(two, level),
         interval_shift=percentile_interval(two - one, level),

@@ -6,15 +6,16 @@ systems by conjugate gradients preconditioned with the Hessian at θ = 0, which 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from threadpoolctl import threadpool_limits
 
-from cr_audit.arrays import FloatArray, Proportions
+from cr_audit import engine
+from cr_audit.arrays import FloatArray, IntArray, Proportions
+from cr_audit.engine import one_blas_thread
+from cr_audit.models.rewards.descent import backtracked, conjugate_gradients
 from cr_audit.models.rewards.moments import FitStatus
 from cr_audit.models.rewards.objective import (
     PairTerms,
@@ -28,7 +29,8 @@ from cr_audit.models.rewards.objective import (
 
 TOLERANCE = 1e-8
 MAX_ITERATIONS = 50
-# Rows per BLAS call. Fixed, so that sums have one order whatever the number of threads.
+MAX_HALVINGS = 34
+# Rows per BLAS call. Fixed, so that sums have one order whatever the number of workers.
 BLOCK_ROWS = 4096
 
 
@@ -56,6 +58,11 @@ class LinearFit:
     count_weighted: bool
 
     @property
+    def components(self) -> IntArray:
+        """int64 (m,), all 0: rewards are on one scale, that of the contexts."""
+        return np.zeros(self.rewards.shape[0], np.int64)
+
+    @property
     def converged(self) -> bool:
         return self.status is FitStatus.CONVERGED
 
@@ -68,30 +75,31 @@ class LinearFit:
 class Rows:
     """Products with the m x d contexts, in blocks of rows summed in one fixed order."""
 
-    def __init__(self, contexts: FloatArray, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, contexts: FloatArray, workers: int | None = None) -> None:
         self.values = contexts
-        self.pool = pool
-        self.spans = [
-            slice(a, min(a + BLOCK_ROWS, contexts.shape[0]))
-            for a in range(0, contexts.shape[0], BLOCK_ROWS)
-        ]
+        self.workers = workers
+        self.spans = engine.spans(contexts.shape[0], BLOCK_ROWS)
 
-    def _sum(self, part: Callable[[slice], FloatArray]) -> FloatArray:
-        total: FloatArray | None = None
-        for block in self.pool.map(part, self.spans):
-            total = block if total is None else total + block
-        assert total is not None
+    def parts(self, part: Callable[[slice], FloatArray]) -> Iterator[FloatArray]:
+        """``part`` of every block, in their order: in this process, whose contexts they read."""
+        return engine.map(part, self.spans, workers=self.workers, local=True)
+
+    def total(self, part: Callable[[slice], FloatArray]) -> FloatArray:
+        """Σ ``part`` over the blocks, from the first to the last."""
+        parts = self.parts(part)
+        total = next(parts)
+        for block in parts:
+            total = total + block
         return total
 
     def times(self, v: FloatArray) -> FloatArray:
-        """C v, float64 (m,)."""
-        parts = self.pool.map(lambda s: self.values[s] @ v, self.spans)
-        out: FloatArray = np.concatenate(list(parts))
+        """C v, float64 (m,) or (m, k)."""
+        out: FloatArray = np.concatenate(list(self.parts(lambda s: self.values[s] @ v)))
         return out
 
     def transposed(self, u: FloatArray) -> FloatArray:
         """Cᵀ u, float64 (d,)."""
-        return self._sum(lambda s: self.values[s].T @ u[s])
+        return self.total(lambda s: self.values[s].T @ u[s])
 
     def gram(self, matrix: sp.csr_array) -> FloatArray:
         """Cᵀ A C for a sparse symmetric A (m, m); float64 (d, d)."""
@@ -100,7 +108,7 @@ class Rows:
             out: FloatArray = self.values[s].T @ np.asarray(matrix[s] @ self.values)
             return out
 
-        return self._sum(part)
+        return self.total(part)
 
 
 def fit_linear(
@@ -114,13 +122,13 @@ def fit_linear(
     max_iterations: int = MAX_ITERATIONS,
     warm_start: FloatArray | None = None,
     count_weighted: bool = False,
-    n_threads: int = 1,
+    workers: int | None = None,
 ) -> LinearFit:
     """Minimise f(r) + (ridge/2)‖θ‖² over r(x) = θ·(c(x) - c̄), c̄ = Σ w c.
 
     contexts : (m, d), finite; read as float64 (an m x d copy is made). weights : float64 (m,).
     ridge : >= 0. warm_start : float64 (d,). tolerance : on max |∂f/∂θ|.
-    The result does not depend on ``n_threads``. Time: 2 m d² once and 4 m d per inner iteration.
+    The result does not depend on ``workers``. Time: 2 m d² once and 4 m d per inner iteration.
 
     Raises ValueError for arrays that break these conditions, ComputeError ``fit-no-weight`` as the
     tabular fit. Source: [CR] section 5 and Eq. 2. Deviations, beside those of ``objective``:
@@ -142,8 +150,8 @@ def fit_linear(
     w, lam = check_weights(weights, m), check_penalty(penalty)
     terms = pair_terms(proportions, w, count_weighted=count_weighted)
     theta = np.zeros(c.shape[1]) if warm_start is None else np.array(warm_start, dtype=np.float64)
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
-        rows = Rows(c, pool)
+    with one_blas_thread():
+        rows = Rows(c, workers)
         centre = rows.transposed(w)
         c -= centre
         problem = _Problem(rows, terms, w, lam, ridge)
@@ -229,21 +237,27 @@ def _newton(
     for iteration in range(max_iterations):
         step = _step(problem, rewards, gradient, precondition, max(min(0.1, norm), 1e-6))
         moved = problem.rows.times(step)
-        slope = float(np.einsum("i,i->", gradient, step))
-        t = 1.0
-        while True:
-            new_theta, new_rewards = theta + t * step, rewards + t * moved
+        slope = _dot(gradient, step)
+
+        def attempt(
+            t: float,
+            at: tuple[FloatArray, FloatArray, float, float] = (theta, rewards, value, norm),
+            along: tuple[FloatArray, FloatArray, float] = (step, moved, slope),
+        ) -> tuple[FloatArray, FloatArray, float, FloatArray, float] | None:
+            new_theta, new_rewards = at[0] + t * along[0], at[1] + t * along[1]
             new_value = problem.value(new_theta, new_rewards)
             new_gradient = problem.gradient(new_theta, new_rewards)
             new_norm = float(np.abs(new_gradient).max())
             # Near the minimum f no longer shows its decrease; the gradient does.
-            if new_value <= value + 1e-4 * t * slope or new_norm <= 0.5 * norm:
-                break
-            t *= 0.5
-            if t < 1e-10:
-                return theta, iteration, norm, True
-        theta, rewards, value = new_theta, new_rewards, new_value
-        gradient, norm = new_gradient, new_norm
+            falls = new_value <= at[2] + 1e-4 * t * along[2]
+            if falls or new_norm <= 0.5 * at[3]:
+                return new_theta, new_rewards, new_value, new_gradient, new_norm
+            return None
+
+        found = backtracked(attempt, 1.0, MAX_HALVINGS)
+        if found is None:
+            return theta, iteration, norm, True
+        theta, rewards, value, gradient, norm = found
         if norm <= tolerance:
             return theta, iteration + 1, norm, False
     return theta, max_iterations, norm, False
@@ -258,27 +272,27 @@ def _step(
 ) -> FloatArray:
     """-H⁻¹ g by preconditioned conjugate gradients, to ``accuracy`` in the norm of H₀⁻¹."""
     curvature, rows = problem.curvature(rewards), problem.rows
-    step = np.zeros_like(gradient)
-    rest = -gradient
-    z = precondition(rest)
-    direction = z
-    rho = goal = float(np.einsum("i,i->", rest, z))
-    for _ in range(gradient.shape[0]):
-        image = rows.transposed(np.asarray(curvature @ rows.times(direction)))
-        image += problem.ridge * direction
-        bend = float(np.einsum("i,i->", direction, image))
-        if not (rho > 0.0 and bend > 0.0):
-            break
-        alpha = rho / bend
-        step = step + alpha * direction
-        rest = rest - alpha * image
-        z = precondition(rest)
-        new_rho = float(np.einsum("i,i->", rest, z))
-        if new_rho <= accuracy**2 * goal:
-            break
-        direction = z + (new_rho / rho) * direction
-        rho = new_rho
+
+    def image(direction: FloatArray) -> FloatArray:
+        out = rows.transposed(np.asarray(curvature @ rows.times(direction)))
+        out += problem.ridge * direction
+        return out
+
+    goal = _dot(gradient, precondition(gradient))
+    step, _ = conjugate_gradients(
+        image,
+        precondition,
+        _dot,
+        -gradient,
+        done=lambda rest, rho: rho <= accuracy**2 * goal,
+        limit=gradient.shape[0],
+    )
     return step
+
+
+def _dot(u: FloatArray, v: FloatArray) -> float:
+    # Not BLAS: its threads would change the last bits with the number of cores.
+    return float(np.einsum("i,i->", u, v))
 
 
 def linear_hessian(rows: Rows, proportions: Proportions, fit: LinearFit) -> FloatArray:

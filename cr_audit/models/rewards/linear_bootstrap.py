@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from threadpoolctl import threadpool_limits
 
-from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions, cluster_labels
+from cr_audit import engine
+from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions
+from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError
+from cr_audit.labels import cluster_labels
 from cr_audit.models.rewards.bootstrap import WeightDraw, rows_of_pairs
 from cr_audit.models.rewards.linear import LinearFit, Rows, factor, linear_hessian
 
 # Rows per BLAS call, and numbers of replicates times alternatives held at once. Both fixed, so that
-# sums have one order whatever the number of threads.
+# sums have one order whatever the number of workers.
 BLOCK_ROWS = 2048
 HELD = 32_000_000
 N_STEPS = 2
@@ -51,7 +52,7 @@ def bootstrap_linear(
     clusters: IntArray | None = None,
     draw_weights: Sequence[WeightDraw | None] | None = None,
     n_steps: int = N_STEPS,
-    n_threads: int = 1,
+    workers: int | None = None,
     rng: np.random.Generator,
 ) -> LinearBootstrap:
     """Replicates of linear fits, all on the same resampled comparisons.
@@ -74,7 +75,7 @@ def bootstrap_linear(
     order n + 1 of. Measured against full refits in tests/unit/rewards/test_linear_bootstrap.py.
 
     draw_weights : per fit, what redraws its weights; None takes them as known. The result does not
-    depend on ``n_threads``. Memory: 2 bytes per replicate and comparison (200 MB for 1,000 of
+    depend on ``workers``. Memory: 2 bytes per replicate and comparison (200 MB for 1,000 of
     100,000), and 16 per replicate and alternative in blocks of HELD.
     """
     data = _Data.of(comparisons, clusters)
@@ -90,13 +91,13 @@ def bootstrap_linear(
     shape = (len(fits), n_replicates, c.shape[1])
     theta, centre = np.empty(shape), np.empty(shape)
     size = max(1, min(n_replicates, HELD // c.shape[0]))
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
+    with one_blas_thread():
         for f, (fit, draw, stream) in enumerate(
             zip(fits, draws, rng.spawn(len(fits)), strict=True)
         ):
-            rows = Rows(c - fit.centre, pool)
+            rows = Rows(c - fit.centre, workers)
             solve = factor(linear_hessian(rows, data.proportions, fit))
-            steps = _Steps(data, rows, fit, solve, pool)
+            steps = _Steps(data, rows, fit, solve)
             for a in range(0, n_replicates, size):
                 part = slice(a, min(a + size, n_replicates))
                 theta[f, part], centre[f, part] = steps.take(counts[:, part], draw, n_steps, stream)
@@ -148,7 +149,6 @@ class _Steps:
     rows: Rows
     fit: LinearFit
     solve: Callable[[FloatArray], FloatArray]
-    pool: ThreadPoolExecutor
 
     def take(
         self,
@@ -170,7 +170,7 @@ class _Steps:
         rewards = fit.rewards[:, None]
         for step in range(n_steps):
             if step:
-                rewards = self._times(theta)
+                rewards = self.rows.times(theta)
             level = np.einsum("mb,mb->b", *np.broadcast_arrays(weights, rewards))
             size = self._transposed(weights, rewards) - moved * level
             gradient = fit.penalty * size + fit.ridge * theta
@@ -194,8 +194,8 @@ class _Steps:
             return (values[low] - values[high]).T @ drawn, both.sum(axis=0)
 
         total, observed = np.zeros((values.shape[1], counts.shape[1])), np.zeros(weights.shape[1])
-        spans = [slice(a, a + BLOCK_ROWS) for a in range(0, data.rows.n, BLOCK_ROWS)]
-        for block, mass in self.pool.map(part, spans):
+        spans = engine.spans(data.rows.n, BLOCK_ROWS)
+        for block, mass in engine.map(part, spans, workers=self.rows.workers, local=True):
             total += block
             observed += mass
         if weights.shape[1] == 1:
@@ -210,11 +210,6 @@ class _Steps:
         out: FloatArray = total * (possible / (2.0 * observed))
         return out
 
-    def _times(self, theta: FloatArray) -> FloatArray:
-        """Rewards at the fit's centre, float64 (m, replicates)."""
-        parts = self.pool.map(lambda s: self.rows.values[s] @ theta, self.rows.spans)
-        return np.concatenate(list(parts))
-
     def _transposed(self, weights: FloatArray, rewards: FloatArray | None = None) -> FloatArray:
         """Σ w c, or Σ w r c, over the alternatives; float64 (d, replicates)."""
 
@@ -223,8 +218,4 @@ class _Steps:
             out: FloatArray = self.rows.values[s].T @ factor
             return out
 
-        first, *rest = self.rows.spans
-        total = part(first)
-        for block in self.pool.map(part, rest):
-            total = total + block
-        return total
+        return self.rows.total(part)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cr_audit.arrays import FloatArray, Proportions
+from cr_audit.arrays import FloatArray, IntArray, Proportions
+from cr_audit.models.rewards.moments import FitStatus
 from cr_audit.models.rewards.networks import Task, Training, train_networks
 from cr_audit.models.rewards.objective import check_penalty, check_weights, objective, pair_terms
 
@@ -32,7 +33,28 @@ class MlpFit:
     count_weighted: bool
 
     @property
+    def components(self) -> IntArray:
+        """int64 (m,), all 0: rewards are on one scale, that of the contexts."""
+        return np.zeros(self.rewards.shape[0], np.int64)
+
+    @property
+    def status(self) -> FitStatus:
+        """The steps are fixed, so a training always ends as intended."""
+        return FitStatus.CONVERGED
+
+    @property
+    def iterations(self) -> int:
+        """Steps of each network's training."""
+        return self.n_steps
+
+    @property
+    def gradient_norm(self) -> float:
+        """NaN: the training is not meant to reach the minimum."""
+        return float("nan")
+
+    @property
     def n_runs(self) -> int:
+        """Networks of the ensemble."""
         return int(self.by_run.shape[0])
 
 
@@ -48,13 +70,13 @@ def fit_mlp(
     batch_size: int = 512,
     n_steps: int = 500,
     count_weighted: bool = False,
-    n_threads: int = 1,
+    workers: int | None = None,
     rng: np.random.Generator,
 ) -> MlpFit:
     """Train ``n_runs`` networks d → hidden → hidden → 1 (ReLU, Adam), see ``networks``.
 
     contexts : (m, d), used as float32. Each run has its own start and its own batches, from a seed
-    of its own drawn from ``rng``. The result does not depend on ``n_threads``.
+    of its own drawn from ``rng``. The result does not depend on ``workers``.
 
     Source: [CR] Appendix I.3 (two hidden layers of 32, Adam at 1e-4, batches of 512, 500 steps,
     mean of 20 runs), which are the defaults. Deviations, beside those of ``objective``:
@@ -78,7 +100,7 @@ def fit_mlp(
     steps = n_steps if np.any(w[terms.first] * w[terms.second] > 0) else 0
     training = Training(hidden, learning_rate, batch_size, steps)
     tasks = [Task(terms, w, lam, seed) for seed in seeds_of(rng, n_runs)]
-    by_run = centred(train_networks(c, tasks, training, n_threads=n_threads), w)
+    by_run = centred(train_networks(c, tasks, training, workers=workers), w)
     rewards = by_run.mean(axis=0)
     return MlpFit(
         rewards=rewards,

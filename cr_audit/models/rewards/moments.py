@@ -19,19 +19,19 @@ if its graph allows it.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg.lapack import dgesv
 from scipy.sparse.linalg import splu
 from scipy.special import expit
-from threadpoolctl import ThreadpoolController
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.engine import one_blas_thread
+from cr_audit.models.rewards import objective
+from cr_audit.models.rewards.descent import backtracked, conjugate_gradients
 
 # Items up to which a dense J is factorised: measured crossover, benchmarks/README.md "Refit".
 DENSE_LIMIT = 80
@@ -48,18 +48,6 @@ FORCING = 0.03
 WORSE = 4.0
 # Largest change of one reward difference, in log-odds, that one step may make.
 REACH = 8.0
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    # Looking for the libraries takes longer than a fit of ten alternatives: once is enough.
-    return ThreadpoolController()
-
-
-def one_blas_thread() -> AbstractContextManager[object]:
-    """LAPACK on one thread: several would change the last bits with the number of cores."""
-    context: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
-    return context
 
 
 class FitStatus(StrEnum):
@@ -143,10 +131,8 @@ class MomentSystem:
         rewards: FloatArray,
     ) -> float:
         """f(r), as ``objective.objective``."""
-        delta = rewards[self.first] - rewards[self.second]
-        loss = p * np.logaddexp(0.0, -delta) + (1.0 - p) * np.logaddexp(0.0, delta)
-        both = weights[self.first] * weights[self.second] * strength
-        return float((both * loss).sum() + 0.5 * penalty * (weights * rewards**2).sum())
+        pairs = self.first, self.second, p, strength
+        return objective.value(*pairs, weights, rewards, penalty)
 
     def solve(
         self,
@@ -173,31 +159,47 @@ class MomentSystem:
             slope = q * (1.0 - q) * strength
             accuracy = max(min(FORCING, norm), 0.3 * tolerance / norm)
             step = self._newton_step(slope, weights, penalty, residual, accuracy)
-            t = min(1.0, REACH / self._reach(step))
-            descent = float((weights * residual * step).sum())
-            value: float | None = None
-            improved = False
-            for _ in range(MAX_HALVINGS):
-                candidate = r + t * step
-                new_residual, new_q = self.residual(*problem, candidate)
-                new_norm = _largest(new_residual / scale)
-                improved = new_norm <= (1.0 - 0.25 * t) * norm
-                if not improved and new_norm <= WORSE * norm:
-                    value = self.value(*problem, r) if value is None else value
-                    gain = self.value(*problem, candidate) - value
-                    improved = gain < 0.0 and gain <= 0.1 * t * descent
-                if improved:
-                    break
-                t *= 0.5
-            if not improved:
+            found = self._search(problem, scale, r, norm, residual, step)
+            if found is None:
                 status = FitStatus.STALLED
                 break
-            r, residual, q, norm = candidate, new_residual, new_q, new_norm
+            r, residual, q, norm = found
             iterations += 1
         if norm <= tolerance:
             status = FitStatus.CONVERGED
         method = "dense" if self.dense else "direct" if self._factorise else "iterative"
         return Solution(r, status, iterations, norm, method)
+
+    def _search(
+        self,
+        problem: tuple[FloatArray, FloatArray, FloatArray, float],
+        scale: FloatArray,
+        r: FloatArray,
+        norm: float,
+        residual: FloatArray,
+        step: FloatArray,
+    ) -> tuple[FloatArray, FloatArray, FloatArray, float] | None:
+        """The next r with its F, its σ and the norm of F; None where no step along ``step`` helps.
+
+        A step helps where the norm of F falls as the theory says, or where f does and the norm does
+        not rise too far.
+        """
+        descent = float((problem[2] * residual * step).sum())
+        value: float | None = None
+
+        def attempt(t: float) -> tuple[FloatArray, FloatArray, FloatArray, float] | None:
+            nonlocal value
+            candidate = r + t * step
+            new_residual, q = self.residual(*problem, candidate)
+            new_norm = _largest(new_residual / scale)
+            improved = new_norm <= (1.0 - 0.25 * t) * norm
+            if not improved and new_norm <= WORSE * norm:
+                value = self.value(*problem, r) if value is None else value
+                gain = self.value(*problem, candidate) - value
+                improved = gain < 0.0 and gain <= 0.1 * t * descent
+            return (candidate, new_residual, q, new_norm) if improved else None
+
+        return backtracked(attempt, min(1.0, REACH / self._reach(step)), MAX_HALVINGS)
 
     def _reach(self, step: FloatArray) -> float:
         """The largest change of a difference of rewards that the step makes, at least REACH."""
@@ -275,34 +277,28 @@ class MomentSystem:
         light: BoolArray = weights == 0.0
         target = accuracy * _largest(residual)
         inverse = 1.0 / diagonal
-        step = np.zeros_like(residual)
-        rest = -residual
+        rhs = -residual
         if light.any():
-            rest[light] = 0.0
-        z = inverse * rest
-        direction = z
-        rho = _dot(weights, rest, z)
-        limit = 50 + int(2.0 * np.sqrt(self.n_items))
-        if not self._may_factorise:
-            limit *= 20
-        count = 0
-        while _largest(rest) > target:
-            if count == limit or not rho > 0.0:
-                # Without a factorisation, the best step so far is still an inexact Newton step.
-                if self._may_factorise:
-                    return None
-                break
-            image = self._image(diagonal, weights, direction)
+            rhs[light] = 0.0
+
+        def image(vector: FloatArray) -> FloatArray:
+            out = self._image(diagonal, weights, vector)
             if light.any():
-                image[light] = 0.0
-            alpha = rho / _dot(weights, direction, image)
-            step = step + alpha * direction
-            rest = rest - alpha * image
-            z = inverse * rest
-            new_rho = _dot(weights, rest, z)
-            direction = z + (new_rho / rho) * direction
-            rho = new_rho
-            count += 1
+                out[light] = 0.0
+            return out
+
+        limit = 50 + int(2.0 * np.sqrt(self.n_items))
+        step, settled = conjugate_gradients(
+            image,
+            lambda v: inverse * v,
+            lambda u, v: _dot(weights, u, v),
+            rhs,
+            done=lambda rest, rho: _largest(rest) <= target,
+            limit=limit if self._may_factorise else 20 * limit,
+        )
+        # Without a factorisation, the best step so far is still an inexact Newton step.
+        if not settled and self._may_factorise:
+            return None
         if light.any():
             rest = -residual - self._image(diagonal, weights, step)
             step[light] += (inverse * rest)[light]

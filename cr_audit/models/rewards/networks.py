@@ -2,20 +2,21 @@
 
 A network is d → hidden → hidden → 1 with ReLU. Networks that are trained in one group share every
 matrix product of their first layer; what a batch holds is drawn by each network for itself. Nothing
-here depends on the number of threads: groups are formed by the size of the data alone, and a group
+here depends on the number of workers: groups are formed by the size of the data alone, and a group
 is worked through on one thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
 
+from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
 from cr_audit.models.rewards.objective import PairTerms
 
@@ -61,15 +62,15 @@ class Task:
 
 
 def train_networks(
-    contexts: Float32Array, tasks: Sequence[Task], training: Training, *, n_threads: int = 1
+    contexts: Float32Array, tasks: Sequence[Task], training: Training, *, workers: int | None = None
 ) -> FloatArray:
     """Rewards of every alternative under every network, float64 (n_tasks, m), as they come out.
 
     contexts : float32 (m, d). Network t estimates in every step the objective of its terms and
     weights from ``batch_size`` pairs drawn in proportion to w(x) w(y) s(x, y) and ``n_sizes``
-    alternatives drawn in proportion to w. The result does not depend on ``n_threads``, and a
+    alternatives drawn in proportion to w. The result does not depend on ``workers``, and a
     network's start not on the others. ValueError where no pair of a task has weight.
-    Memory: per thread up to 4 * n_drawn * d bytes, and 12 bytes per parameter of a group.
+    Memory: per worker up to 4 * n_drawn * d bytes, and 12 bytes per parameter of a group.
     """
     import torch
 
@@ -81,15 +82,14 @@ def train_networks(
     # On one thread each, so that the order of sums does not hang on the cores.
     torch.set_num_threads(1)
     try:
-        table = torch.tensor(contexts)
-        with torch.inference_mode(), ThreadPoolExecutor(n_threads) as pool:
-            out = list(pool.map(lambda group: _train(table, group, training), groups))
+        work = partial(_train, torch.tensor(contexts), training)
+        out = list(engine.map(work, groups, workers=workers))
     finally:
         torch.set_num_threads(threads)
     return np.concatenate(out) if out else np.empty((0, m))
 
 
-def _train(table: torch.Tensor, tasks: Sequence[Task], training: Training) -> FloatArray:
+def _train(table: torch.Tensor, training: Training, tasks: Sequence[Task]) -> FloatArray:
     import torch
 
     # Both are states of the thread, and this may be a new one.

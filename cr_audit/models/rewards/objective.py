@@ -8,7 +8,7 @@ where the first sum runs over *ordered* pairs. σ is the logistic function and
 
     κ = Σ_{(x, y) observed} w(x) w(y) / (1 - Σ w²)                     (1 on complete data)
 
-Source: [CR] Eq. 2, METHODS section 2. Deviations from [CR] Eq. 1 and Eq. 2:
+Source: [CR] Eq. 2 (docs/rewards.md). Deviations from [CR] Eq. 1 and Eq. 2:
 
 1. The *standard* fit is this objective with w = 1/m. Eq. 1 as printed does not normalise its
    double sum and equals the standard fit at ``lambda_eq1 = m * penalty``. Comparing Eq. 1 with
@@ -28,7 +28,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
-from cr_audit.arrays import FloatArray, IntArray, Proportions
+from cr_audit.arrays import FloatArray, IntArray, Proportions, checked_weights
 from cr_audit.errors import ComputeError
 
 
@@ -50,11 +50,9 @@ class PairTerms:
 
 def check_weights(weights: FloatArray, n_items: int) -> FloatArray:
     """The weights as float64 (m,): finite, >= 0, sum 1 (within 1e-8). ValueError otherwise."""
-    w = np.asarray(weights, dtype=np.float64)
-    if w.shape != (n_items,):
+    w = checked_weights(weights, n_items)
+    if w.ndim != 1:
         raise ValueError(f"weights have shape {w.shape}, expected ({n_items},)")
-    if not np.all(np.isfinite(w)) or np.any(w < 0):
-        raise ValueError("weights must be finite and not negative")
     if n_items and abs(float(w.sum()) - 1.0) > 1e-8:
         raise ValueError(f"weights must sum to 1, they sum to {float(w.sum())!r}")
     return w
@@ -125,10 +123,23 @@ def pair_terms(
 
 def objective(terms: PairTerms, weights: FloatArray, rewards: FloatArray, penalty: float) -> float:
     """f(r) without the constant of the diagonal (see the module's formula)."""
-    delta = rewards[terms.first] - rewards[terms.second]
+    return value(terms.first, terms.second, terms.p, terms.strength, weights, rewards, penalty)
+
+
+def value(
+    first: IntArray,
+    second: IntArray,
+    p: FloatArray,
+    strength: FloatArray,
+    weights: FloatArray,
+    rewards: FloatArray,
+    penalty: float,
+) -> float:
+    """``objective`` of pairs that are given as arrays, float64 or int64 (k,) each."""
+    delta = rewards[first] - rewards[second]
     # -log σ(t) = logaddexp(0, -t): no overflow at any scale.
-    loss = terms.p * np.logaddexp(0.0, -delta) + (1.0 - terms.p) * np.logaddexp(0.0, delta)
-    both = weights[terms.first] * weights[terms.second] * terms.strength
+    loss = p * np.logaddexp(0.0, -delta) + (1.0 - p) * np.logaddexp(0.0, delta)
+    both = weights[first] * weights[second] * strength
     return float((both * loss).sum() + 0.5 * penalty * (weights * rewards**2).sum())
 
 
@@ -201,7 +212,7 @@ def certificate(
     """‖r - r'‖∞ <= (max|Δp| + ‖Δw‖₁)/λ on complete data, for any weights, zeros included.
 
     No refit needed: row sums of J are λ, so ‖J⁻¹‖∞ = 1/λ, and |p - σ| <= 1. With incomplete data
-    use ``shift_certificate``, whose rows know which pairs exist. METHODS section 2.
+    use ``shift_certificate``, whose rows know which pairs exist. docs/rewards.md.
     """
     return (max_p_change + weight_change_l1) / check_penalty(penalty)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from cr_audit.arrays import Comparisons, FloatArray, IntArray, cluster_labels
+from cr_audit.arrays import Comparisons, FloatArray, IntArray
 from cr_audit.errors import ComputeError
+from cr_audit.labels import cluster_labels
 
 # The grid of ``--penalty auto``: two per decade over every scale at which λ acts (r <= 1/(2λ)).
 PENALTIES: tuple[float, ...] = tuple(float(x) for x in 10.0 ** np.arange(-4.0, 0.5, 0.5))
@@ -53,18 +54,11 @@ def held_out_log_likelihood(comparisons: Comparisons, rewards: FloatArray) -> fl
     return -float((comparisons.mass * value).sum() / comparisons.mass.sum())
 
 
-def subset(comparisons: Comparisons, rows: IntArray) -> Comparisons:
-    """Some of the comparisons, of the same items."""
-    return replace(
-        comparisons,
-        winner=comparisons.winner[rows],
-        loser=comparisons.loser[rows],
-        outcome=comparisons.outcome[rows],
-        mass=comparisons.mass[rows],
-        annotator=comparisons.annotator[rows],
-        prompt=comparisons.prompt[rows],
-        winner_first=comparisons.winner_first[rows],
-    )
+def folds(n: int, clusters: IntArray | None, n_folds: int, rng: np.random.Generator) -> IntArray:
+    """Fold of each comparison, int64 (n,); a cluster stays together, a negative label is alone."""
+    unit = cluster_labels(clusters, n)
+    n_units = int(unit.max(initial=-1)) + 1
+    return np.asarray((rng.permutation(n_units) % n_folds)[unit], dtype=np.int64)
 
 
 def cross_validate_penalty(
@@ -85,20 +79,19 @@ def cross_validate_penalty(
     if n_folds < 2 or not penalties or min(penalties) <= 0:
         raise ValueError("n_folds must be at least 2 and the penalties positive")
     n = comparisons.n
-    unit = cluster_labels(clusters, n)
-    n_units = int(unit.max(initial=-1)) + 1
+    n_units = int(cluster_labels(clusters, n).max(initial=-1)) + 1
     if n_units < n_folds:
         raise ComputeError(
             "selection-too-few",
             f"{n_folds} folds need at least as many comparisons or clusters, there are {n_units}",
             next_step="set --penalty to a number",
         )
-    fold = (rng.permutation(n_units) % n_folds)[unit]
+    fold = folds(n, clusters, n_folds, rng)
     grid = np.sort(np.asarray(penalties, dtype=np.float64))[::-1]
     scores, mass = np.empty((n_folds, grid.shape[0])), np.empty(n_folds)
     for f in range(n_folds):
-        training = subset(comparisons, np.flatnonzero(fold != f))
-        held_out = subset(comparisons, np.flatnonzero(fold == f))
+        training = comparisons.take(np.flatnonzero(fold != f))
+        held_out = comparisons.take(np.flatnonzero(fold == f))
         mass[f] = held_out.mass.sum()
         warm: FloatArray | None = None
         for g, penalty in enumerate(grid):

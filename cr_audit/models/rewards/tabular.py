@@ -6,11 +6,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, Proportions
-from cr_audit.models.rewards.moments import MAX_ITERATIONS, FitStatus, MomentSystem, one_blas_thread
+from cr_audit.engine import one_blas_thread
+from cr_audit.models.graph import components_of
+from cr_audit.models.rewards.moments import MAX_ITERATIONS, FitStatus, MomentSystem
 from cr_audit.models.rewards.objective import check_penalty, check_weights, pair_terms
 
 # ‖F‖∞ <= TOLERANCE means that every reward is within TOLERANCE/λ of the exact one.
@@ -49,25 +49,6 @@ class Fit:
     @property
     def converged(self) -> bool:
         return self.status is FitStatus.CONVERGED
-
-
-def components_of(proportions: Proportions) -> tuple[IntArray, int]:
-    """Connected components of the comparison graph: labels int64 (m,) (-1: never compared), count.
-
-    Labels are 0, 1, ... in the order of each component's smallest item.
-    """
-    m, i, j = proportions.n_items, proportions.first, proportions.second
-    graph = sp.csr_array((np.ones(i.shape[0], dtype=np.int8), (i, j)), shape=(m, m))
-    _, raw = connected_components(graph, directed=False)
-    compared = np.zeros(m, dtype=np.bool_)
-    compared[i] = True
-    compared[j] = True
-    labels = np.full(m, -1, dtype=np.int64)
-    _, start, inverse = np.unique(raw[compared], return_index=True, return_inverse=True)
-    position = np.empty(start.shape[0], dtype=np.int64)
-    position[np.argsort(start, kind="stable")] = np.arange(start.shape[0])
-    labels[compared] = position[inverse]
-    return labels, int(start.shape[0])
 
 
 def fit_tabular(

@@ -7,15 +7,19 @@ what is alike without being a copy. The width is found from the data (``sharing_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cr_audit.arrays import FloatArray, IntArray
+from cr_audit.arrays import Float32Array, FloatArray, IntArray
 from cr_audit.weights.distinct import Distinct, distinct_items, each_block
 from cr_audit.weights.estimates import Weights, known_weights
+from cr_audit.weights.scheme import Options, Weighed
 from cr_audit.weights.schemes.sharing_width import WidthSearch, find_width
+from cr_audit.weights.scope import WeightsByPrompt, assembled, members_of
+from cr_audit.wording import percent
 
 NOT_WORTH, WORTH = 0.25, 0.4
 """What a width takes away of the effect of multiplied regions, for each part of the effective
@@ -117,16 +121,115 @@ def _densities(items: Distinct, width: float, workers: int | None) -> FloatArray
         return np.ones(items.n)
     if not width > 0:
         raise ValueError(f"the width must not be negative, as {width} is")
-    inverse = np.float32(1 / width)
+    work = partial(_density, items, np.float32(1 / width))
+    return np.concatenate(each_block(items.n, work, workers))
 
-    def density(rows: slice) -> FloatArray:
-        d = items.distances(np.arange(rows.start, rows.stop))
-        out: FloatArray = np.maximum(1 - d * inverse, np.float32(0)).sum(axis=1, dtype=np.float64)
-        return out
 
-    return np.concatenate(each_block(items.n, density, workers))
+def _density(items: Distinct, inverse: np.float32, rows: slice) -> FloatArray:
+    d = items.distances(np.arange(rows.start, rows.stop))
+    out: FloatArray = np.maximum(1 - d * inverse, np.float32(0)).sum(axis=1, dtype=np.float64)
+    return out
 
 
 def _shared(items: Distinct, density: FloatArray, settings: dict[str, Any]) -> Weights:
     share = 1.0 / ((1.0 + settings["strength"] * (density - 1.0)) * np.bincount(items.cells))
     return known_weights("sharing", share[items.cells], items.cells, settings)
+
+
+def sharing_weights_by_prompt(
+    response_vectors: Float32Array,
+    prompt_of: IntArray,
+    *,
+    duplicates: IntArray | None,
+    clusters: IntArray | None,
+    rng: np.random.Generator,
+) -> WeightsByPrompt:
+    """``sharing_weights`` of the responses of each prompt among themselves, at one common width.
+
+    The width and its strength are found over all prompts together (``sharing_weights_within``): a
+    prompt alone has too few responses to show them. Arguments as for ``voronoi_weights_by_prompt``;
+    clusters : int64 (m,), clones have equal labels. Clones under two prompts are weighed under
+    each.
+    """
+    members = members_of(prompt_of)
+
+    def of(labels: IntArray | None, items: IntArray) -> IntArray | None:
+        return None if labels is None else labels[items]
+
+    sets = [
+        distinct_items(response_vectors[items], of(duplicates, items), of(clusters, items))
+        for items in members
+    ]
+    parts = tuple(sharing_weights_within(sets, rng=rng))
+    return assembled(members, parts, prompt_of.shape[0])
+
+
+class Sharing:
+    """``sharing_weights``, prompt by prompt where asked, at one common width."""
+
+    name = "sharing"
+    summary = "clones share one vote, and near neighbours share where that is worth it"
+    needs_vectors = True
+    needs_clones = False
+    uses_clones = True
+    corrects = True
+    spaces: tuple[str, ...] = ()
+    gram_spaces: tuple[str, ...] = ()
+
+    def weigh(self, items: Weighed, options: Options, rng: np.random.Generator) -> Weights:
+        if items.prompt_of is not None:
+            return sharing_weights_by_prompt(
+                np.asarray(items.contexts, dtype=np.float32),
+                items.prompt_of,
+                duplicates=items.duplicates,
+                clusters=items.clones,
+                rng=rng,
+            )
+        return sharing_weights(
+            items.contexts,
+            width=options.found.get("width"),
+            strength=options.found.get("strength", 1.0),
+            duplicates=items.duplicates,
+            clusters=items.clones,
+            workers=options.workers,
+            rng=rng,
+        )
+
+    def found(
+        self, items: Weighed, options: Options, rng: np.random.Generator
+    ) -> Mapping[str, float]:
+        settings = self.weigh(items, options, rng).settings
+        return {name: float(settings[name]) for name in ("width", "strength")}
+
+    def in_words(self, space: str, settings: Mapping[str, Any]) -> str:
+        if "width" not in settings:
+            return self.name
+        width, strength = settings["width"], settings["strength"]
+        if width == 0 or strength == 0:
+            return f"{self.name}, clones alone"
+        share = f" at {percent(strength)}" if strength < 1 else ""
+        return f"{self.name}, width {width:.3g}{share}"
+
+    def deed(self, settings: Mapping[str, Any]) -> str:
+        """Clones alone, or a neighbourhood as well, and why."""
+        if "expected_shift" not in settings:
+            return "clones share one vote"
+        gain = max(0.0, 1 - settings["expected_shift"])
+        saved = f"takes away {percent(gain)} of the effect of multiplied regions"
+        cost = f"costs {percent(1 - settings['effective_share'])} of the effective number"
+        width = f"{settings['width_searched']:.3g}"
+        if settings["width"] == 0:
+            return (
+                f"clones share one vote; neighbours do not, since the best width found ({width})"
+                f" {saved} and {cost}"
+            )
+        strength = settings["strength"]
+        if strength < 1:
+            return (
+                f"clones share one vote, and neighbours within {width} count {percent(strength)}:"
+                f" in full that {saved} and {cost}"
+            )
+        return f"clones share one vote, and neighbours within {width}: that {saved} and {cost}"
+
+
+SHARING = Sharing()

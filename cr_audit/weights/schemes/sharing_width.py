@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -137,14 +138,18 @@ def _kernel_sums(
 ) -> Float32Array:
     """sum_j K(d(x, j) / width) columns[j] per width and item seen: (n_widths, n, n_columns)."""
 
-    def sums(rows: slice) -> Float32Array:
-        d = items.distances(seen[rows])
-        out = np.empty((widths.size, d.shape[0], columns.shape[1]), dtype=np.float32)
-        for i, width in enumerate(widths):
-            np.matmul(np.maximum(1 - d * np.float32(1 / width), np.float32(0)), columns, out=out[i])
-        return out
+    work = partial(_sums, items, seen, widths, columns)
+    return np.concatenate(each_block(seen.size, work, workers), axis=1)
 
-    return np.concatenate(each_block(seen.size, sums, workers), axis=1)
+
+def _sums(
+    items: Distinct, seen: IntArray, widths: FloatArray, columns: Float32Array, rows: slice
+) -> Float32Array:
+    d = items.distances(seen[rows])
+    out = np.empty((widths.size, d.shape[0], columns.shape[1]), dtype=np.float32)
+    for i, width in enumerate(widths):
+        np.matmul(np.maximum(1 - d * np.float32(1 / width), np.float32(0)), columns, out=out[i])
+    return out
 
 
 def _movements(

@@ -17,7 +17,8 @@ from cr_audit.arrays import Groups, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.readers import read
 from cr_audit.weights.estimates import Weights
-from cr_audit.weights.scope import sharing_weights_by_prompt, voronoi_weights_by_prompt
+from cr_audit.weights.schemes.sharing import sharing_weights_by_prompt
+from cr_audit.weights.schemes.voronoi import voronoi_weights_by_prompt
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 

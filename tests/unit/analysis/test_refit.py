@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -11,24 +10,30 @@ from cases import DISTINCT, SAMPLES, analysed, labelled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cr_audit.analysis import Analysis, mlp_fits
+from cr_audit.analysis import Analysis
 from cr_audit.analysis.refit import refit
 from cr_audit.analysis.reward_facts import Rewards
-from cr_audit.analysis.reward_problem import MLP_PENALTIES
 from cr_audit.arrays import Comparisons, NotApplicable
-from cr_audit.audits import run_audits
 from cr_audit.errors import ComputeError, UsageError
-from cr_audit.models.rewards import mlp
+from cr_audit.families.rewards.facts import RewardFacts
+from cr_audit.families.rewards.rules import RULES
 from cr_audit.models.rewards.changes import Changes, restore_weights
+from cr_audit.models.rewards.kinds.mlp import MLP
 from cr_audit.models.rewards.networks import Training
 from cr_audit.models.rewards.objective import moment_residual, pair_terms
 from cr_audit.models.rewards.tabular import fit_tabular
 
 
 def rewards_of(analysis: Analysis, **options: object) -> Rewards:
-    found = refit(analysis, n_threads=1, **options).rewards  # type: ignore[arg-type]
-    assert isinstance(found, Rewards)
-    return found
+    return refit(analysis, workers=1, **options)  # type: ignore[arg-type]
+
+
+def fitted(analysis: Analysis) -> RewardFacts:
+    return RewardFacts(analysis, rewards_of(analysis))
+
+
+def rules_that_fire(facts: RewardFacts) -> set[str]:
+    return {f.rule for rule in RULES if rule.judge for f in rule.judge(facts)}
 
 
 def changes_of(rewards: Rewards) -> Changes:
@@ -37,8 +42,8 @@ def changes_of(rewards: Rewards) -> Changes:
 
 
 @pytest.fixture(scope="module")
-def sample() -> Analysis:
-    return refit(analysed(SAMPLES / "clone_robust.jsonl", n_replicates=300), n_threads=1)
+def sample() -> RewardFacts:
+    return fitted(analysed(SAMPLES / "clone_robust.jsonl", n_replicates=300))
 
 
 def arena(copies: int = 0) -> list[dict[str, object]]:
@@ -59,8 +64,7 @@ def arena(copies: int = 0) -> list[dict[str, object]]:
     return rows
 
 
-def test_the_sample_flips_its_leader_surely(sample: Analysis) -> None:
-    assert isinstance(sample.rewards, Rewards)
+def test_the_sample_flips_its_leader_surely(sample: RewardFacts) -> None:
     r, c = sample.rewards, changes_of(sample.rewards)
     assert r.reward_model == "tabular"
     assert not isinstance(r.subjects, NotApplicable)
@@ -71,7 +75,7 @@ def test_the_sample_flips_its_leader_surely(sample: Analysis) -> None:
     assert c.flagged[before]
     assert c.probability_first_standard[before] > 0.95
     assert c.probability_first_weighted[after] > 0.95
-    assert {f.rule for f in run_audits(sample)} >= {"CR203", "CR204"}
+    assert rules_that_fire(sample) >= {"CR203", "CR204"}
 
 
 def voted(per_prompt: int, prompts: int = 6, votes: int = 10) -> list[dict[str, object]]:
@@ -113,8 +117,7 @@ def test_no_weights_change_the_order_of_a_pair_that_stands_alone(
     assert (fit.rewards[0] - fit.rewards[1]) * (p - 0.5) >= -1e-15
 
 
-def test_the_copies_are_named_as_the_cause(sample: Analysis) -> None:
-    assert isinstance(sample.rewards, Rewards)
+def test_the_copies_are_named_as_the_cause(sample: RewardFacts) -> None:
     r, c = sample.rewards, changes_of(sample.rewards)
     assert not isinstance(r.groups, NotApplicable)
     assert [g.members.size for g in r.groups] == [5]
@@ -127,14 +130,14 @@ def test_the_copies_are_named_as_the_cause(sample: Analysis) -> None:
     assert abs(effect.shift) == pytest.approx(0.39, abs=0.1)
 
 
-def test_the_certificate_holds_and_both_fits_solve_their_moment_system(sample: Analysis) -> None:
+def test_the_certificate_holds_and_both_fits_solve_their_moment_system(sample: RewardFacts) -> None:
     r = sample.rewards
     assert isinstance(r, Rewards)
     assert not isinstance(r.certificate, NotApplicable)
     k = r.certificate
     assert 0 < k.measured <= k.residual_bound <= k.bound
     assert k.bound <= k.complete_data_bound + 1e-9
-    rows = sample.units[0].comparisons.proportions()
+    rows = sample.analysis.units[0].comparisons.proportions()
     for fit in (r.standard, r.weighted):
         assert not isinstance(fit, NotApplicable)
         terms = pair_terms(rows, fit.weights)
@@ -143,8 +146,7 @@ def test_the_certificate_holds_and_both_fits_solve_their_moment_system(sample: A
         assert abs(float(fit.weights @ fit.rewards)) < 1e-9
 
 
-def test_sandwich_and_bootstrap_agree(sample: Analysis) -> None:
-    assert isinstance(sample.rewards, Rewards)
+def test_sandwich_and_bootstrap_agree(sample: RewardFacts) -> None:
     assert isinstance(sample.rewards.errors, tuple)
     for errors in sample.rewards.errors:
         assert errors.ratio == pytest.approx(1.0, abs=0.15)
@@ -183,7 +185,7 @@ def test_exact_copies_that_share_their_weight_change_nothing() -> None:
 
 def test_a_second_run_gives_the_same_numbers_on_any_number_of_threads() -> None:
     analysis = analysed(SAMPLES / "clone_robust.jsonl")
-    one, two = rewards_of(analysis), refit(analysis, n_threads=3).rewards
+    one, two = rewards_of(analysis), refit(analysis, workers=3)
     assert isinstance(two, Rewards)
     a, b = changes_of(one), changes_of(two)
     assert np.array_equal(a.interval_shift, b.interval_shift)
@@ -213,16 +215,15 @@ def test_linear_rewards_of_few_responses_are_free_and_said_to_be() -> None:
     rows = [
         labelled(f"Question {k}?", f"{DISTINCT[k]} yes", f"{DISTINCT[k]} no") for k in range(12)
     ]
-    analysis = refit(analysed(rows), n_threads=1)
-    assert isinstance(analysis.rewards, Rewards)
-    assert analysis.rewards.n_coordinates == analysis.dataset.n_alternatives == 24
-    assert "CR207" in [f.rule for f in run_audits(analysis)]
-    held = analysis.rewards.held_out
+    facts = fitted(analysed(rows))
+    assert facts.rewards.n_coordinates == facts.analysis.dataset.n_alternatives == 24
+    assert "CR207" in rules_that_fire(facts)
+    held = facts.rewards.held_out
     assert not isinstance(held, NotApplicable)
     assert held.agreement_standard.value == 0.5
     for other in (23, None):
-        constrained = replace(analysis, rewards=replace(analysis.rewards, n_coordinates=other))
-        assert "CR207" not in [f.rule for f in run_audits(constrained)]
+        constrained = replace(facts, rewards=replace(facts.rewards, n_coordinates=other))
+        assert "CR207" not in rules_that_fire(constrained)
 
 
 def test_linear_rewards_rank_models_by_the_mean_of_their_responses() -> None:
@@ -263,19 +264,17 @@ def test_networks_have_a_penalty_curve_replicates_and_causes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     short = Training(learning_rate=3e-3, batch_size=64, n_steps=40)
-    monkeypatch.setattr(mlp_fits, "Training", lambda: short)
-    quick = partial(mlp.fit_mlp, learning_rate=3e-3, batch_size=64, n_steps=40)
-    monkeypatch.setattr(mlp, "fit_mlp", quick)
+    monkeypatch.setattr(MLP, "training", short)
     analysis = analysed(
         SAMPLES / "clone_robust.jsonl", reward="mlp", penalty="auto", n_replicates=300
     )
-    r, again = rewards_of(analysis), refit(analysis, n_threads=3).rewards
+    r, again = rewards_of(analysis), refit(analysis, workers=3)
     assert isinstance(r.curves, tuple)
-    assert r.curves[0].penalties.tolist() == sorted(MLP_PENALTIES, reverse=True)
+    assert r.curves[0].penalties.tolist() == sorted(MLP.penalties, reverse=True)
     assert changes_of(r).n_replicates == 30
     assert "one network trained in each" in r.intervals
     assert isinstance(r.groups, tuple)
-    assert len(r.effects) == min(len(r.groups), mlp_fits.MAX_MLP_GROUPS) > 0
+    assert len(r.effects) == min(len(r.groups), MLP.max_groups or 0) > 0
     assert isinstance(again, Rewards)
     assert changes_of(again).interval_shift.tobytes() == changes_of(r).interval_shift.tobytes()
     assert again.effects == r.effects

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import DISTINCT, SAMPLES, analysed, audited, labelled, round_robin
-
-from cr_audit.analysis import Analysis
-from cr_audit.analysis.facts import ClusterVotes, NoiseFloor
-from cr_audit.arrays import NotApplicable
 from cr_audit.audits import run_audits
 from cr_audit.audits.clones import VOTES_LEVEL
 from cr_audit.audits.comparisons import DOMINANT_SHARE, POSITION_SMALLEST, POSITION_Z
 from cr_audit.audits.rules import BY_ID, RULES
+from cr_audit.report.words import answer
+
+from cr_audit.analysis import Analysis
+from cr_audit.analysis.facts import ClusterVotes, NoiseFloor
+from cr_audit.arrays import NotApplicable
 from cr_audit.clones.votes import Homogeneity
 from cr_audit.findings import Finding, Severity
-from cr_audit.report.words import answer
 
 BASE = "the quick brown fox jumps over the lazy dog near the old stone bridge every morning"
 NEAR = (BASE, BASE.replace("lazy", "sleepy"))

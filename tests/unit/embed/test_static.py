@@ -104,7 +104,7 @@ def test_distilled_once_then_read_without_torch(tiny_model: Path, tmp_path: Path
     (path,) = tmp_path.iterdir()
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     path.unlink()
-    again = open_backend(name, cache_dir=tmp_path, n_threads=3)
+    again = open_backend(name, cache_dir=tmp_path, workers=3)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
     assert again.fingerprint == first.fingerprint
     texts = ["apple bread", "cloud [UNK] fields", "nothing known here", ""]

@@ -28,8 +28,8 @@ TEXTS = [
 ]
 
 
-def backend(folder: Path, n_threads: int | None = None) -> Backend:
-    return open_backend(str(folder), n_threads=n_threads)
+def backend(folder: Path, workers: int | None = None) -> Backend:
+    return open_backend(str(folder), workers=workers)
 
 
 def test_unit_rows_and_zero_for_empty(tiny_model: Path) -> None:
@@ -41,11 +41,11 @@ def test_unit_rows_and_zero_for_empty(tiny_model: Path) -> None:
     assert not vectors[-2:].any()
 
 
-@pytest.mark.parametrize("n_threads", [1, 2, 3])
-def test_bits_do_not_depend_on_batch_order_or_threads(tiny_model: Path, n_threads: int) -> None:
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_bits_do_not_depend_on_batch_order_or_threads(tiny_model: Path, workers: int) -> None:
     whole = backend(tiny_model, 1).encode(TEXTS)
-    other = backend(tiny_model, n_threads)
-    rng = np.random.default_rng(n_threads)
+    other = backend(tiny_model, workers)
+    rng = np.random.default_rng(workers)
     for _ in range(3):
         part = rng.permutation(len(TEXTS))[: rng.integers(1, len(TEXTS))]
         assert np.array_equal(other.encode([TEXTS[i] for i in part]), whole[part])

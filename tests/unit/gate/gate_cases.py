@@ -11,13 +11,19 @@ from cases import Row, jsonl, labelled, lexical
 
 from cr_audit.analysis import Settings
 from cr_audit.data.dataset import PreferenceDataset
+from cr_audit.gate.command import report_of
 from cr_audit.gate.compare import BatchEffect, compare
+from cr_audit.gate.decision import Decision
 from cr_audit.gate.judge import judge
 from cr_audit.gate.known import KnownFinding
 from cr_audit.gate.policy import Policy, shipped
 from cr_audit.gate.verdict import Verdict, decide
 from cr_audit.readers import read
-from cr_audit.report.gate import GateReport
+from cr_audit.reports import Report
+from cr_audit.run import Run
+from cr_audit.settings import resolve
+from cr_audit.write import WRITERS, Target
+from cr_audit.write.values import clean
 
 TODAY = date(2026, 6, 1)
 
@@ -44,10 +50,27 @@ def judged(
     return effect, decide(judge(effect, chosen), chosen, known=known, today=TODAY)
 
 
-def reported(old: Iterable[Row], new: Iterable[Row], **options: Any) -> GateReport:
+def decided(old: Iterable[Row], new: Iterable[Row], **options: Any) -> Decision:
     policy = options.get("policy") or shipped("default")
     effect, verdict = judged(old, new, **options)
-    return GateReport(effect, policy, verdict, {})
+    return Decision(effect, policy, verdict)
+
+
+def report(decision: Decision) -> Report:
+    return report_of(Run("gate", (), resolve({})), decision)
+
+
+def written(
+    decision: Decision, name: str, *, width: int = 100, colour: bool = False, full: bool = False
+) -> str:
+    """The report in one format, as the command line would write it."""
+    return WRITERS[name].write(report(decision), Target(width, colour, full))
+
+
+def document(decision: Decision) -> dict[str, Any]:
+    """The JSON report as plain values."""
+    made: dict[str, Any] = clean(report(decision).document(False))
+    return made
 
 
 def tournament(

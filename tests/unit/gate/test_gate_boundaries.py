@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from cr_audit.findings import Severity
-from cr_audit.gate.boundaries import FAIL_ON, beyond_chance, exceeds, expired, fails, reaches
+from cr_audit.findings import FAIL_ON, Severity, reaches
+from cr_audit.gate.boundaries import at_least, beyond_chance, exceeds, expired
 
 
 def test_a_share_at_its_limit_is_allowed() -> None:
@@ -19,7 +19,7 @@ def test_a_share_at_its_limit_is_allowed() -> None:
 
 
 def test_a_count_at_its_limit_is_enough() -> None:
-    assert [reaches(n, 3) for n in (2, 3, 4)] == [False, True, True]
+    assert [at_least(n, 3) for n in (2, 3, 4)] == [False, True, True]
 
 
 def test_the_level_itself_is_still_chance() -> None:
@@ -38,7 +38,7 @@ def test_a_finding_of_the_severity_named_fails(fail_on: str) -> None:
         "warning": ["warning", "error"],
         "error": ["error"],
     }[fail_on]
-    assert [s.value for s in Severity if fails(s, fail_on)] == expected
+    assert [s.value for s in Severity if reaches(s, fail_on)] == expected
 
 
 def test_a_waiver_holds_through_its_last_day() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import DISTINCT, labelled
-from gate_cases import compared, dataset, judged, tournament
+from gate_cases import compared, dataset, decided, document, judged, tournament
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import beta
@@ -21,8 +21,6 @@ from cr_audit.gate import beta_binomial
 from cr_audit.gate.agreement import contradictions, repeats
 from cr_audit.models.rankings import win_rates
 from cr_audit.models.rankings.added import effect_of_added_rows
-from cr_audit.report.gate import GateReport
-from cr_audit.report.gate_json import gate_document
 
 A, B, C, D, E = DISTINCT[:5]
 STRENGTHS = {A: 3.0, B: 2.5, C: 1.5, D: 1.0, E: 0.7}
@@ -230,12 +228,10 @@ def test_what_does_not_apply_says_why() -> None:
     assert isinstance(compared(pairs, other).ranking, NotApplicable)
 
 
-def document(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any]:
+def stripped(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any]:
     from cr_audit.gate.policy import shipped
 
-    policy = shipped("strict")
-    effect, verdict = judged(old, new, policy)
-    out = gate_document(GateReport(effect, policy, verdict, {}))
+    out = document(decided(old, new, policy=shipped("strict")))
     for finding in out["findings"]:
         finding["rows"] = []  # lines are what changes
     for cluster in out["gate"]["clusters"]:
@@ -250,11 +246,11 @@ def test_the_order_of_rows_leaves_no_trace() -> None:
         for copy in copies(E, 5)
         for x in (A, B)
     ]
-    first = document(old, new)
+    first = stripped(old, new)
     assert first["verdict"]["failing"]
     for seed in range(2):
         rng = random.Random(seed)
-        assert document(rng.sample(old, len(old)), rng.sample(new, len(new))) == first
+        assert stripped(rng.sample(old, len(old)), rng.sample(new, len(new))) == first
 
 
 @given(st.data())

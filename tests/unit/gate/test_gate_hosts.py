@@ -122,7 +122,7 @@ def test_the_action_judges_a_batch(tmp_path: Path) -> None:
         assert "::error " in run.stdout
         assert ("not judged (exit 3)" in run.stdout) is (code == 3)
     assert lines_of(tmp_path / "output") == ["sarif=cloned.sarif"]
-    assert (tmp_path / "summary").read_text().count("cr-audit gate: fail") == 1
+    assert (tmp_path / "summary").read_text().count("**FAIL** ") == 1
 
 
 @pytest.mark.parametrize("name", HOSTILE)

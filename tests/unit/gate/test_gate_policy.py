@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from cr_audit.audits.gate_rules import GATE_RULES
-from cr_audit.audits.rules import BY_ID
+from cr_audit.cli.explain import known_rules
 from cr_audit.errors import InputError
 from cr_audit.findings import Finding, Severity
 from cr_audit.gate.policy import PROFILES, commented, parse_policy, shipped
+from cr_audit.gate.rules import gate_rules
 from cr_audit.gate.waivers import parse_waivers, use_of
+from cr_audit.settings import SETTINGS, problem_with
 
 WAIVER = {"rule": "CR604", "reason": "wanted", "owner": "us", "expires": date(2027, 1, 1)}
 
@@ -28,8 +29,10 @@ def refused(table: dict[str, Any]) -> str:
 
 
 def test_gate_rules_are_explained_like_all_others() -> None:
-    assert [r.id for r in GATE_RULES] == [f"CR6{n:02d}" for n in range(1, len(GATE_RULES) + 1)]
-    assert all(BY_ID[r.id] is r for r in GATE_RULES)
+    rules = gate_rules()
+    assert [r.id for r in rules] == [f"CR6{n:02d}" for n in range(1, len(rules) + 1)]
+    explained = {r.id: r for r in known_rules()}
+    assert all(explained[r.id] is r for r in rules)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -43,7 +46,7 @@ def test_the_written_file_is_the_profile(profile: str) -> None:
 def test_profiles_are_ordered_by_strictness() -> None:
     order = [None, Severity.NOTE, Severity.WARNING, Severity.ERROR]
     lenient, default, strict = (shipped(p) for p in PROFILES)
-    for rule in GATE_RULES:
+    for rule in gate_rules():
         levels = [order.index(p.severities[rule.id]) for p in (lenient, default, strict)]
         assert levels == sorted(levels), rule.id
     assert lenient.confidence_level > default.confidence_level > strict.confidence_level
@@ -89,12 +92,13 @@ def test_every_key_can_be_set() -> None:
         ({"unit": "prompt"}, "one of auto, response"),
         ({"model": 3}, "model must be a text"),
         ({"radius": "near"}, "radius must be a number"),
+        ({"radius": 1.0}, "from 0 to 0.999"),
         ({"rules": {"clones-of-basline": "off"}}, "did you mean clones-of-baseline?"),
         ({"rules": {"CR699": "off"}}, "did you mean CR6"),
         ({"rules": {"CR604": "fatal"}}, "off, note, warning, error"),
         ({"rules": "off"}, "rules must be a table"),
         ({"thresholds": {"new-copy": 3}}, "did you mean new-copies?"),
-        ({"thresholds": {"new-copies": 0}}, "at least 1"),
+        ({"thresholds": {"new-copies": 0}}, "from 1 on"),
         ({"thresholds": {"new-copies": 2.5}}, "whole number"),
         ({"thresholds": {"cluster-gain": 2}}, "from 0 to 1"),
         ({"waivers": "all"}, "[[gate.waivers]]"),
@@ -131,3 +135,20 @@ def test_waivers_match_by_rule_or_fingerprint() -> None:
     assert not everything.matches(Finding("CR616", Severity.WARNING, "m", "s"))
     (use,) = use_of((everything,), (finding, finding), date(2027, 1, 2))
     assert (use.n_matched, use.expired) == (2, True)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.55, 0.6, 0.999, 1.0, -0.1, 1, True, "0.4"])
+def test_a_radius_is_judged_as_on_the_command_line(value: Any) -> None:
+    """``[gate] radius = 0.6`` was refused where ``--radius 0.6`` was not."""
+    if problem_with(SETTINGS["radius"], value) is None:
+        assert parse_policy({"radius": value}, "here").settings == {"radius": value}
+    else:
+        assert "radius must be a number from 0 to 0.999" in refused({"radius": value})
+
+
+def test_every_setting_that_may_stand_in_a_policy_does() -> None:
+    text = commented()
+    for setting in SETTINGS.values():
+        assert (f"\n# {setting.key} = " in text) is setting.in_policy, setting.name
+        if not setting.in_policy:
+            assert "unknown key" in refused({setting.key: 1}) or setting.name == "confidence_level"

@@ -14,29 +14,28 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 from cases import DISTINCT, labelled
-from gate_cases import reported, tournament
+from gate_cases import decided, tournament, written
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema
 from rich.cells import cell_len
-from rich.console import Group
 from sarif_schema import SARIF
 
-from cr_audit.audits.gate_rules import GATE_RULES
+from cr_audit.blocks import Steps
+from cr_audit.contract import schema
 from cr_audit.errors import CrAuditError
 from cr_audit.findings import Finding, Severity
+from cr_audit.gate.advice import acceptance, advice, commands
+from cr_audit.gate.decision import Decision
 from cr_audit.gate.known import KnownFinding
 from cr_audit.gate.policy import shipped
+from cr_audit.gate.rules import gate_rules
 from cr_audit.gate.verdict import Judged, Verdict, decide
 from cr_audit.gate.waivers import Waiver
-from cr_audit.report.gate import GateReport
-from cr_audit.report.gate_advice import acceptance, advice, commands
-from cr_audit.report.gate_rendering import render_gate
-from cr_audit.report.gate_terminal import render_gate_table
-from cr_audit.report.github import MAX_PER_KIND
-from cr_audit.report.json_v1 import json_schema
-from cr_audit.report.places import ending
-from cr_audit.report.screen import Screen, step_lines, to_text
+from cr_audit.write import Target
+from cr_audit.write.github import MAX_PER_KIND
+from cr_audit.write.places import ending
+from cr_audit.write.terminal import write_blocks
 
 HOSTILE = (
     "\x1b[5;45mblink\x1b[0m",
@@ -61,11 +60,11 @@ HOSTILE = (
     "x" * 5_000,
     " ",
 )
-MACHINE = ("json", "sarif", "junit", "github", "markdown")
+MACHINE = ("json", "sarif", "junit", "github", "markdown", "html", "csv")
 SUSPECT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 RAW_MARKUP = re.compile(r"[<>`*\[\]@\\$~!]|://|www\.|&(?!#\d+;)")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 STRENGTHS = {DISTINCT[0]: 3.0, DISTINCT[1]: 2.0, DISTINCT[2]: 1.0}
 
 
@@ -73,7 +72,7 @@ def suspects(out: str) -> set[str]:
     return {c for c in set(out) - {"\n"} if unicodedata.category(c) in SUSPECT}
 
 
-def check_sarif(out: str, report: GateReport) -> None:
+def check_sarif(out: str, report: Decision) -> None:
     """The whole against OASIS' schema and against models made from it, the parts of SARIF 2.1.0
     that consumers rely on, and every cross-reference."""
     document = json.loads(out)
@@ -89,7 +88,7 @@ def check_sarif(out: str, report: GateReport) -> None:
     assert log["$schema"].endswith("sarif-2.1.0.json")
     (run,) = log["runs"]
     driver = run["tool"]["driver"]
-    assert [r["id"] for r in driver["rules"]] == [r.id for r in GATE_RULES]
+    assert [r["id"] for r in driver["rules"]] == [r.id for r in gate_rules()]
     for rule in driver["rules"]:
         assert rule["shortDescription"]["text"]
         assert rule["defaultConfiguration"]["level"] in ("note", "warning", "error")
@@ -112,7 +111,7 @@ def check_sarif(out: str, report: GateReport) -> None:
             assert suppression["status"] in ("accepted", "underReview", "rejected")
 
 
-def check_junit(out: str, report: GateReport) -> None:
+def check_junit(out: str, report: Decision) -> None:
     root = ET.fromstring(out.encode("utf-8"))
     (suite,) = root
     cases = suite.findall("testcase")
@@ -140,24 +139,28 @@ def check_github(out: str) -> None:
 
 def check_markdown(out: str) -> None:
     columns = 0
-    for line in out.split("\n"):
-        if line.startswith("    "):  # code: nothing in it is markup
-            assert line.lstrip().startswith("cr-audit "), line
-            continue
+    for whole in out.split("\n"):
+        # What the writer itself marks up: notes of headings, line breaks of cells, the verdict's
+        # first word, and commands as code, in which nothing is markup.
+        line = re.sub(r"^- (`+)( ?)cr-audit .*\2\1: ", "- ", whole)
+        line = re.sub(r"^(#+ .*) <sub>(.*)</sub>$", r"\1 \2", line)
+        line = re.sub(r"^\*\*(PASS|FAIL)\*\* ", "", line)
+        if line.startswith("| "):
+            line = line.replace("<br>", " ")
         assert not RAW_MARKUP.search(line), line
         pipes = line.count("|")
         columns = (columns or pipes) if pipes else 0
         assert pipes == columns, line
 
 
-def check_everything(report: GateReport) -> None:
-    out = {name: render_gate(report, name, full_text=True) for name in MACHINE}
+def check_everything(report: Decision) -> None:
+    out = {name: written(report, name, full=True) for name in MACHINE}
     for name, text in out.items():
         assert not suspects(text), name
         assert "##[" not in text, name
         assert "##vso[" not in text.lower(), name
         text.encode("utf-8")
-        assert text == render_gate(report, name, full_text=True), name
+        assert text == written(report, name, full=True), name
     document = json.loads(out["json"])
     VALIDATOR.validate(document)
     bins = ("failing", "baselined", "waived", "below_threshold")
@@ -167,7 +170,7 @@ def check_everything(report: GateReport) -> None:
     check_github(out["github"])
     check_markdown(out["markdown"])
     for width, colour in ((40, False), (80, True), (120, False)):
-        table = ANSI.sub("", render_gate_table(report, Screen(width, colour)))
+        table = ANSI.sub("", written(report, "table", width=width, colour=colour))
         assert not suspects(table)
         assert not re.search(r"[^\S\n]$", table, re.MULTILINE), "a blank ends a line"
         for line in table.split("\n"):
@@ -208,7 +211,7 @@ def batches(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
 @given(batches(), st.sampled_from(["lexical", "none"]))
 def test_hostile_batches(rows: tuple[list[Any], list[Any]], model: str) -> None:
     try:
-        report = reported(*rows, model=model, n_replicates=10, precision=1.0)
+        report = decided(*rows, model=model, n_replicates=10, precision=1.0)
     except CrAuditError as error:
         event(error.slug)
         return
@@ -239,14 +242,14 @@ def test_hostile_findings(pieces: list[str], n: int) -> None:
     check_everything(replace(base, verdict=verdict))
 
 
-_BASE: list[GateReport] = []
+_BASE: list[Decision] = []
 
 
-def _base() -> GateReport:
+def _base() -> Decision:
     if not _BASE:
         old = tournament(STRENGTHS, 4)
         new = [labelled("Why?", DISTINCT[0] + "!", DISTINCT[1], None, "a", annotator="r")]
-        _BASE.append(reported(old, new))
+        _BASE.append(decided(old, new))
     return _BASE[0]
 
 
@@ -259,7 +262,7 @@ def test_ten_annotations_of_a_kind() -> None:
             for k in range(n)
         )
         verdict = Verdict(judged, (), False, (), "error", "default")
-        out = render_gate(replace(_base(), verdict=verdict), "github")
+        out = written(replace(_base(), verdict=verdict), "github")
         assert out.count("::warning ") == shown
         assert ("more warnings in the report" in out) == (n > 10)
     assert "31 more warnings" in out
@@ -271,7 +274,7 @@ def test_sarif_states_and_suppressions() -> None:
     judged = (Judged(finding, "waived", True, waiver), Judged(finding, "baselined", True, None))
     gone = (KnownFinding("0" * 16, "CR602", "s", "was there"),)
     report = replace(_base(), verdict=Verdict(judged, gone, True, (), "error", "default"))
-    waived, known, absent = json.loads(render_gate(report, "sarif"))["runs"][0]["results"]
+    waived, known, absent = json.loads(written(report, "sarif"))["runs"][0]["results"]
     assert waived["suppressions"][0]["justification"] == "wanted (owner us, through 2027-01-01)"
     assert "suppressions" not in known
     assert (known["baselineState"], absent["baselineState"]) == ("unchanged", "absent")
@@ -285,7 +288,7 @@ def test_sarif_states_and_suppressions() -> None:
 def test_a_plain_report_is_whole(name: str) -> None:
     report = _base()
     check_everything(report)
-    out = render_gate(report, name)
+    out = written(report, name)
     assert out.endswith("\n")
     if name != "sarif":
         assert report.verdict.reason.split(":")[0] in out
@@ -307,7 +310,7 @@ def test_names_of_files_are_data_too(name: str) -> None:
     check_everything(replace(base, effect=effect))
 
 
-def _copied() -> GateReport:
+def _copied() -> Decision:
     """Four copies of one answer, each beating the leader."""
     old = tournament(STRENGTHS, 30)
     new = [
@@ -315,7 +318,7 @@ def _copied() -> GateReport:
         for word in ("indeed", "surely", "anyway", "perhaps")
         for _ in range(20)
     ]
-    return reported(old, new)
+    return decided(old, new)
 
 
 def test_what_matters_most_comes_first() -> None:
@@ -325,11 +328,11 @@ def test_what_matters_most_comes_first() -> None:
     verdict = decide((*clusters, lead), shipped("default"), today=date(2026, 6, 1))
     assert verdict.reason == "fail: clones move the leader: a for b; 31 findings fail"
     report = replace(_base(), verdict=verdict)
-    assert "::clones move the leader: a for b." in render_gate(report, "github").split("\n")[0]
-    assert "clones move the leader" in render_gate(report, "markdown").split("\n")[2]
-    table = render_gate_table(report, Screen(100, False))
+    assert "::clones move the leader: a for b." in written(report, "github").split("\n")[0]
+    assert "clones move the leader" in written(report, "markdown").split("\n")[2]
+    table = written(report, "table")
     assert "FAIL  clones move the leader: a for b; 31 findings fail" in table
-    assert json.loads(render_gate(report, "json"))["findings"][0]["rule"] == "CR608"
+    assert json.loads(written(report, "json"))["findings"][0]["rule"] == "CR608"
 
 
 def test_a_failing_batch_says_which_rows_to_drop() -> None:
@@ -341,7 +344,7 @@ def test_a_failing_batch_says_which_rows_to_drop() -> None:
     assert [c.split()[1] for c, _ in commands(report)] == ["clones", "explain"]
     assert "[[gate.waivers]] in cr-audit.toml" in acceptance(report)
     for name in ("table", "markdown"):
-        assert "Drop the 80 rows" in render_gate(report, name, to_file=True)
+        assert "Drop the 80 rows" in written(report, name)
 
 
 def test_an_answer_under_many_prompts_can_only_be_dropped() -> None:
@@ -350,7 +353,7 @@ def test_an_answer_under_many_prompts_can_only_be_dropped() -> None:
     old = [labelled(p, f"{p} one", f"{k} two {p}", None, "a") for k, p in enumerate(prompts[:40])]
     refusal = "I am sorry, but I cannot help with that request today"
     new = [labelled(p, f"{p} three", refusal, None, "a") for p in prompts[:20]]
-    report = reported(old, new)
+    report = decided(old, new)
     (first,) = advice(report)
     assert re.fullmatch(
         r"Drop the 19 rows that hold the 19 new copies \(-: [\d, -]+\)\. Then run the gate again\.",
@@ -364,7 +367,7 @@ def test_a_batch_without_copies_gets_its_own_advice() -> None:
     """Everything decided the other way round."""
     old = tournament(STRENGTHS, 40)
     new = tournament({text: 1 / strength for text, strength in STRENGTHS.items()}, 40)
-    report = reported(old, new)
+    report = decided(old, new)
     failing = {j.finding.rule for j in report.verdict.of("failing")}
     assert failing == {"CR602"}
     assert advice(report) == ["CR602: Look at the first rows: are the two sides swapped?"]
@@ -386,7 +389,7 @@ def test_findings_about_clusters_name_prompt_text_and_number() -> None:
     assert messages["CR604"].startswith("4 new near-copies of a baseline response")
     assert "4 of the batch's 4 new responses to “Why?” are copies" in messages["CR607"]
     assert "(100%; in the baseline 33%)" in messages["CR607"]
-    table = render_gate_table(report, Screen(120, False))
+    table = written(report, "table", width=120)
     assert re.search(r"Why\? +1 +4 +33% +100% ", table), "the columns are those of the message"
 
 
@@ -401,7 +404,7 @@ def test_a_place_keeps_its_line(width: int) -> None:
 
 def test_commands_too_long_for_the_screen_can_be_copied() -> None:
     command = "cr-audit clones 'a b/one file.jsonl' \"it's\" two/long/path/to/another.jsonl"
-    shown = to_text(Group(*step_lines([(command, "what")], Screen(44, False))), Screen(44, False))
+    shown = write_blocks([Steps(((command, "what"),))], Target(44))
     copied = shown.partition("    what")[0]
     assert len(copied.strip().splitlines()) > 1
     assert shlex.split(copied.replace("\\\n", "")) == shlex.split(command)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from cr_audit.errors import ComputeError, InputError
-from cr_audit.findings import Finding, Severity
+from cr_audit.findings import BINS, Finding, Severity
 from cr_audit.gate.known import FORMAT, KnownFinding, MadeBy, read_known, write_known
 from cr_audit.gate.policy import shipped
-from cr_audit.gate.verdict import BINS, decide
+from cr_audit.gate.verdict import decide
 from cr_audit.gate.waivers import Waiver
 
 TODAY = date(2026, 6, 1)
@@ -135,3 +135,16 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
         write_known(tmp_path / "no" / "known.json", FINDINGS, MADE_BY)
     with pytest.raises(InputError, match="cannot be read"):
         read_known(tmp_path / "none.json", MADE_BY)
+
+
+def test_a_file_too_large_to_be_one_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "known.json"
+    write_known(path, FINDINGS, MADE_BY)
+    size = path.stat().st_size
+    monkeypatch.setattr("cr_audit.gate.known.MAX_BYTES", size)
+    assert len(read_known(path, MADE_BY)) == len(FINDINGS)
+    monkeypatch.setattr("cr_audit.gate.known.MAX_BYTES", size - 1)
+    with pytest.raises(InputError, match="larger than"):
+        read_known(path, MADE_BY)

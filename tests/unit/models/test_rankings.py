@@ -488,3 +488,64 @@ def test_blocks_of_replicates_are_bit_for_bit_single_ones(
     whole = shift()
     monkeypatch.setattr(shifts, "_LARGEST_BLOCK", 1)
     assert shift() == whole
+
+
+def test_one_pair_moves_by_hand() -> None:
+    """Four votes, three won: p = 3/4. The two were compared with nobody else, so q = 1/2;
+    t = 10/13, c = 3/4 - (10/13)/4, s = √(4/(3 + t²)); a won vote drawn once more moves p by
+    s (1 - c)/4, the lost one by -s c/4."""
+    rows = Comparisons.of(2, [0, 0, 0, 1], [1, 1, 1, 0])
+    pairs = rows.proportions()
+    average = win_rates(rows, np.ones(2)).average
+    resample = shifts.Resampler(rows, pairs, average, np.arange(4))
+    p = resample.moved_by(np.eye(4))[0]
+    lean = 10 / 13
+    centre, scale = 0.75 - lean / 4, np.sqrt(4 / (3 + lean**2))
+    np.testing.assert_allclose(p[:3], 0.75 + scale * (1 - centre) / 4)
+    np.testing.assert_allclose(p[3], 0.75 - scale * centre / 4)
+    # Σ of the squares: p (1 - p)/n where the centre is p, plus t² (p - q)²/n.
+    spread = ((p - 0.75) ** 2).sum()
+    wanted = scale**2 * (0.75 * 0.25 + (0.75 - centre) ** 2) / 4
+    assert spread == pytest.approx(wanted)
+
+
+def test_the_tail_of_few_clusters_by_hand() -> None:
+    """Student's t with G - 1 degrees of freedom: for two clusters that is Cauchy."""
+    assert shifts._Tail(2.0).quantile(0.95) == pytest.approx(np.tan(0.45 * np.pi))
+    assert shifts._Tail(5.0).quantile(0.975) == pytest.approx(2.7764, abs=1e-4)
+    assert shifts._Tail(np.inf).quantile(0.975) == pytest.approx(1.9600, abs=1e-4)
+    doubt = np.array([0.05])
+    cauchy = 0.5 - np.arctan(1.6448536) / np.pi
+    np.testing.assert_allclose(shifts._Tail(2.0).widened(doubt), cauchy, rtol=1e-6)
+    assert shifts._Tail(np.inf).widened(doubt) is doubt
+    assert shifts._Tail(1.0).quantile(0.9) == np.inf
+
+
+def test_the_critical_value_is_for_all_items_by_hand() -> None:
+    """Five items at 0.9: Φ⁻¹(1 - 0.1/10) = 2.3263; two clusters: t of one degree of freedom."""
+    i, j = np.triu_indices(5, 1)
+    rows = Comparisons.of(5, np.tile(i, 10), np.tile(j, 10))
+    rng = np.random.default_rng(0)
+    found = bootstrap_win_rates(rows, np.ones(5), n_replicates=10, rng=rng)
+    assert found.critical_value == pytest.approx(2.3263, abs=1e-4)
+    halves = np.arange(100) % 2
+    found = bootstrap_win_rates(rows, np.ones(5), clusters=halves, n_replicates=10, rng=rng)
+    assert found.critical_value == pytest.approx(np.tan(0.49 * np.pi))
+
+
+def test_the_list_of_items_by_hand() -> None:
+    """Benjamini and Hochberg at 0.9 over two items: 0.05 for the surest, 0.1 for both; a share p
+    of 999 resamples stands for a doubt of ((1 - p) 999 + 1)/1000."""
+    i, j = np.triu_indices(2, 1)
+    rates = win_rates(Comparisons.of(2, np.tile(i, 9), np.tile(j, 9)), np.ones(2))
+    tally = shifts._Tally(rates, 5, 999, shifts._Tail(np.inf))
+
+    def flagged(*doubts: float, moved: tuple[int, int] = (1, -1)) -> list[bool]:
+        share = 1 - (np.array(doubts) * 1000 - 1) / 999
+        return tally._flagged(np.array(moved), share, 0.9).tolist()
+
+    assert flagged(0.049, 0.3) == [True, False]
+    assert flagged(0.051, 0.3) == [False, False]
+    assert flagged(0.09, 0.099) == [True, True]
+    assert flagged(0.09, 0.101) == [False, False]
+    assert flagged(0.04, 0.04, moved=(0, 1)) == [False, True]

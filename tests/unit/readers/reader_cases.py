@@ -97,6 +97,18 @@ CASES: dict[str, list[Case]] = {
         ),
         Case({"instruction": "Why?", "chosen_response": "good", "rejected_response": "bad"}),
     ],
+    "chosen_rejected_prefix": [
+        Case(
+            {"chosen": "Tell me please why? good", "rejected": "Tell me please why? bad"},
+            prompt="Tell me please why?",
+        )
+    ],
+    "icr_preference": [
+        Case(
+            {"system": "Be short.", "input": "Why?", "chosen": "good", "rejected": "bad"},
+            prompt="Be short.\n\nWhy?",
+        )
+    ],
     "sharegpt_preference": [
         Case(
             {
@@ -467,6 +479,48 @@ CASES: dict[str, list[Case]] = {
             outcome=0.5,
         ),
     ],
+    "helpsteer2_preference": [
+        Case(
+            {
+                "split": "train",
+                "prompt": "Why?",
+                "response_1": "good",
+                "response_2": "bad",
+                "preference_strength": 2,
+                "preference_statement": "It is.",
+            },
+            winner=1,
+        )
+    ],
+    "pku_saferlhf": [
+        Case(
+            {
+                "prompt": "Why?",
+                "response_0": "good",
+                "response_1": "bad",
+                "is_response_0_safe": True,
+                "better_response_id": 1,
+                "safer_response_id": 0,
+            },
+            winner=1,
+        )
+    ],
+    "argilla_responses": [
+        Case(
+            {
+                "id": "0",
+                "status": "completed",
+                "instruction": "Why?",
+                "response1": "good",
+                "response2": "bad",
+                "preference.responses": ["response2"],
+                "preference.responses.users": ["u"],
+                "preference.responses.status": ["submitted"],
+            },
+            winner=1,
+            annotators=("u",),
+        )
+    ],
     "helpsteer2": [
         Case(
             {
@@ -568,6 +622,27 @@ CASES: dict[str, list[Case]] = {
             comparisons=0,
             ratings=1,
             models=AB,
+        )
+    ],
+    "distilabel": [
+        Case(
+            {
+                "instruction": "Why?",
+                "generations": ["good", "bad"],
+                "generation_models": ["A", "B"],
+                "ratings": [5.0, None],
+                "rationales": ["x", "y"],
+            },
+            comparisons=0,
+            ratings=1,
+            models=AB,
+        )
+    ],
+    "ranked_responses": [
+        Case(
+            {"prompt": "Why?", "responses": ["good", "bad"], "ranks": [1, 2]},
+            comparisons=0,
+            sets=1,
         )
     ],
     "oasst_ranked_sets": [

@@ -144,7 +144,7 @@ def test_mapped_ids_and_ratings() -> None:
 
 
 def test_wrong_mappings_name_what_is_near() -> None:
-    row = {"question": "p", "better": "x", "worst": "y"}
+    row = {"question": "p", "better": "x", "lesser": "y"}
     with pytest.raises(UsageError, match="prompt=question"):
         load([row], mapping={"promt": "question"})
     with pytest.raises(InputError, match="prompt=question"):
@@ -255,7 +255,7 @@ def test_transcripts_without_a_common_opening_are_told() -> None:
     rows = [{"chosen": good + "x", "rejected": good + "y"}] * 2
     rows += [{"chosen": good + "x", "rejected": "\n\nHuman: q\n\nAssistant: y"}]
     data = load(rows)
-    assert data.report.noted == {"duplicate_row": 1, "no_shared_prompt": 1}
+    assert data.report.noted == {"duplicate_row": 1, "no_prompt": 1, "no_shared_prompt": 1}
     assert data.prompts["text"].to_list() == ["p", None]
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
+from cr_audit.report.diff import CONTEXT, MAX_WORDS, Run, word_diff
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from cr_audit.report.diff import CONTEXT, MAX_WORDS, Run, word_diff
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c ", "d. ", "e\n", "«f» ", "é", "  "]), max_size=40)
 

@@ -7,10 +7,9 @@ import re
 import unicodedata
 
 import pytest
+from cr_audit.report.escape import markdown, no_commands, plain, shorten, visible
 from hypothesis import given
 from hypothesis import strategies as st
-
-from cr_audit.report.escape import markdown, no_commands, plain, shorten, visible
 
 ANY = st.text(st.characters(codec=None), max_size=60)
 

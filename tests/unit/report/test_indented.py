@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from cr_audit.report.indented import indented
 from hypothesis import given
 from hypothesis import strategies as st
-
-from cr_audit.report.indented import indented
 
 LEAF = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 ANY: Any = st.recursive(

@@ -15,10 +15,10 @@ import jsonschema
 import numpy as np
 import pytest
 from cases import DISTINCT, SAMPLES, audited, labelled, round_robin
-
-from cr_audit.arrays import NotApplicable
 from cr_audit.report.json_v1 import json_schema, render_json, to_document
 from cr_audit.report.json_values import clean
+
+from cr_audit.arrays import NotApplicable
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 # DESIGN.md, "JSON contract": these names may never change.

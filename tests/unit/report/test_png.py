@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import HOSTILE
-from PIL import Image
-
 from cr_audit.report import png
 from cr_audit.report.escape import visible
 from cr_audit.report.png import to_png
 from cr_audit.report.slope_chart import EDGE, Slope, svg
 from cr_audit.report.svg_text import svg_text
+from hostile import HOSTILE
+from PIL import Image
 
 MEASURED = "16dcaedd630a8664f81a2c06893ce428b6c1d2a682c098f3cb45f1a6dc818344"
 ROOT = Path(__file__).resolve().parents[3]

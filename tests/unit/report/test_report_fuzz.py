@@ -9,14 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 from cases import audited, jsonl, lexical
-from hostile import HOSTILE, SGR, check_markdown, check_plain, text
-from hypothesis import event, given, settings
-from hypothesis import strategies as st
-
-from cr_audit.analysis import Settings, analyse
 from cr_audit.audits import run_audits
-from cr_audit.errors import CrAuditError
-from cr_audit.readers import read
 from cr_audit.report.clone_tables import clone_section
 from cr_audit.report.json_v1 import json_schema, render_json
 from cr_audit.report.markdown import render_markdown
@@ -24,6 +17,13 @@ from cr_audit.report.screen import Screen
 from cr_audit.report.terminal import render_part, render_scan
 from cr_audit.report.weight_tables import heaviest_section, weight_section
 from cr_audit.report.win_rate_tables import win_rate_section
+from hostile import HOSTILE, SGR, check_markdown, check_plain, text
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from cr_audit.analysis import Settings, analyse
+from cr_audit.errors import CrAuditError
+from cr_audit.readers import read
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from cr_audit.report.simulation_plots import round_ticks
 from hypothesis import given
 from hypothesis import strategies as st
-
-from cr_audit.report.simulation_plots import round_ticks
 
 NUMBERS = st.floats(-1e6, 1e6).map(lambda x: round(x, 6))
 

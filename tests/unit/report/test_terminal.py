@@ -14,11 +14,7 @@ from typing import Any
 
 import pytest
 from cases import DISTINCT, SAMPLES, audited, labelled, round_robin
-from rich.cells import cell_len
-
-from cr_audit.analysis import Analysis
 from cr_audit.audits.rules import BY_ID, RULES
-from cr_audit.findings import Finding
 from cr_audit.report.clone_tables import clone_section
 from cr_audit.report.markdown import render_markdown
 from cr_audit.report.rule_pages import rule_list, rule_text
@@ -27,6 +23,10 @@ from cr_audit.report.terminal import render_part, render_scan
 from cr_audit.report.weight_tables import heaviest_section, weight_section
 from cr_audit.report.win_rate_tables import win_rate_section
 from cr_audit.report.words import answer
+from rich.cells import cell_len
+
+from cr_audit.analysis import Analysis
+from cr_audit.findings import Finding
 from cr_audit.wording import percent, plural
 
 WIDTHS = (80, 120)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +10,8 @@ from cases import lexical
 
 from cr_audit.arrays import FloatArray
 from cr_audit.embed import embed_texts, open_backend
+from cr_audit.models.rewards.kinds.mlp import MLP
+from cr_audit.models.rewards.networks import Training
 from cr_audit.simulate import case_study as module
 from cr_audit.simulate.case_study import (
     ART,
@@ -26,6 +27,7 @@ from cr_audit.simulate.case_study import (
     topic_preferences,
 )
 from cr_audit.simulate.descriptions import PHRASES, TOPICS, describe, edit
+from cr_audit.weights.scheme import Options
 
 
 def encode(texts: list[str]) -> FloatArray:
@@ -36,7 +38,7 @@ def encode(texts: list[str]) -> FloatArray:
 def _small_budget() -> Iterator[None]:
     """Few samples per estimate: sums over topics need no more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "MAX_PRODUCTS", 2e8)
+        patch.setattr(module, "OPTIONS", Options(max_products=2e8))
         yield
 
 
@@ -148,8 +150,8 @@ def test_the_same_seed_gives_the_same_study(study: CaseStudy) -> None:
 def test_networks_on_request_in_every_place_of_linear_rewards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    quick = partial(module.fit_mlp, n_runs=2, n_steps=3)
-    monkeypatch.setattr(module, "fit_mlp", quick)
+    monkeypatch.setattr(MLP, "training", Training(n_steps=3))
+    monkeypatch.setattr(MLP, "n_runs", 2)
     facts = case_study(
         encode,
         encoder="lexical",

@@ -23,7 +23,7 @@ from cr_audit.simulate.clone_robust import (
     write,
 )
 from cr_audit.simulate.sample_texts import QUESTIONS
-from cr_audit.weights.estimates import cluster_weights
+from cr_audit.weights.schemes.cluster import cluster_weights
 
 SAMPLES = Path(__file__).resolve().parents[3] / "sample_data"
 

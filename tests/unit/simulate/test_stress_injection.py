@@ -15,11 +15,12 @@ from cr_audit.analysis import Analysis
 from cr_audit.arrays import Comparisons, Float32Array, FloatArray, NotApplicable, Proportions
 from cr_audit.embed import embed_texts
 from cr_audit.errors import ComputeError, UsageError
-from cr_audit.simulate.clone_weights import STANDARD, Copies, Scheme
+from cr_audit.simulate.clone_weights import STANDARD, Copies, Variant
 from cr_audit.simulate.edits import N_VARIANTS, edited
 from cr_audit.simulate.flips import _reduced, _smallest, clone_flip, removal_flip
 from cr_audit.simulate.injection import Contest, leader_changes, leader_of, with_copies
 from cr_audit.simulate.stress import Stress, stress
+from cr_audit.weights.scheme import Options
 
 ROBUST = SAMPLES / "clone_robust.jsonl"
 
@@ -44,12 +45,12 @@ def contest(seed: int, m: int = 5, *, complete: bool = True, penalty: float = 0.
 class Shared:
     """Weights of a test: uniform, or a mass per old item that its copies share."""
 
-    schemes = (STANDARD, Scheme("cluster"))
+    schemes = (STANDARD, Variant("cluster"))
 
     def __init__(self, m: int) -> None:
         self.n_items = m
 
-    def weights(self, scheme: Scheme, copies: Copies | None, seed: int) -> FloatArray:
+    def weights(self, scheme: Variant, copies: Copies | None, seed: int) -> FloatArray:
         k = 0 if copies is None else copies.n
         if scheme == STANDARD:
             return np.full(self.n_items + k, 1 / (self.n_items + k))
@@ -123,7 +124,7 @@ def test_the_certificate_bounds_the_shift(seed: int, n: int, complete: bool) -> 
 def test_on_complete_data_copies_that_share_a_weight_change_nothing() -> None:
     c = contest(4)
     share = Shared(c.n_items)
-    scheme = Scheme("cluster")
+    scheme = Variant("cluster")
     before, after = share.weights(scheme, None, 0), share.weights(scheme, Copies(3, 7, False), 0)
     np.testing.assert_allclose(c.injected(3, after), c.rewards(c.pairs, before), atol=1e-8)
     assert c.certificate(3, before, after) == pytest.approx(0.0, abs=1e-12)
@@ -156,7 +157,7 @@ def test_fewest_clones_against_trying_them_all(seed: int) -> None:
     found = clone_flip(c, share, STANDARD, w, edit=False, max_clones=12, seed=0)
     assert found.n_clones == (min(tried) if tried else 0)
     assert found.verified
-    robust = clone_flip(c, share, Scheme("cluster"), w, edit=False, max_clones=12, seed=0)
+    robust = clone_flip(c, share, Variant("cluster"), w, edit=False, max_clones=12, seed=0)
     assert robust.n_clones == 0
 
 
@@ -197,7 +198,7 @@ def sample() -> tuple[Analysis, Stress]:
 def test_the_sample_data_set(sample: tuple[Analysis, Stress]) -> None:
     _, facts = sample
     assert facts.unit == "model"
-    assert facts.main == Scheme("voronoi", "sphere")
+    assert facts.main == Variant("voronoi", "sphere")
     assert len(facts.rows) == 3 * 2 * 4  # targets, kinds, schemes
     for r in facts.rows:
         assert r.reward_shift <= r.certificate + 1e-9
@@ -231,7 +232,7 @@ def test_the_same_seed_gives_the_same_facts(sample: tuple[Analysis, Stress]) -> 
 
 
 def test_responses_are_stressed_in_the_largest_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cr_audit.simulate.clone_weights.MAX_PRODUCTS", 1e8)
+    monkeypatch.setattr("cr_audit.simulate.clone_weights.OPTIONS", Options(max_products=1e8))
     analysis = analysed(ROBUST, unit="response", n_replicates=10)
     facts = stress(analysis, encode, n_clones=3)
     assert facts.unit == "response"

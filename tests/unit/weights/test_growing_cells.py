@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 import cr_audit.weights.growing as module
 from cr_audit.arrays import Float32Array, IntArray
 from cr_audit.weights.contexts import Contexts
-from cr_audit.weights.estimates import Weights, voronoi_weights
+from cr_audit.weights.estimates import Weights
 from cr_audit.weights.growing import Directions, growing_weights, nearest, on_grid
-from cr_audit.weights.scope import WeightsByPrompt, voronoi_weights_by_prompt
+from cr_audit.weights.schemes.voronoi import voronoi_weights_by_prompt
+from cr_audit.weights.scope import WeightsByPrompt
 from cr_audit.weights.spaces import Block
+from cr_audit.weights.voronoi import voronoi_weights
 
 
 def unit(rng: np.random.Generator, n: int, d: int) -> Float32Array:

@@ -14,15 +14,11 @@ from hypothesis import strategies as st
 import cr_audit.weights.sampling as voronoi
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.weights.contexts import paired_contexts
-from cr_audit.weights.estimates import (
-    CAUTIONS,
-    cluster_weights,
-    merge_duplicates,
-    uniform_weights,
-    voronoi_weights,
-    weights_from_gram,
-)
+from cr_audit.weights.estimates import CAUTIONS, Weights, merge_duplicates
+from cr_audit.weights.schemes.cluster import cluster_weights
+from cr_audit.weights.schemes.uniform import uniform_weights
 from cr_audit.weights.spaces import SPACES, Box
+from cr_audit.weights.voronoi import voronoi_weights, weights_from_gram, weights_from_hits
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -237,7 +233,7 @@ def test_workers_do_not_change_a_bit(space: str, monkeypatch: pytest.MonkeyPatch
 
 def test_blas_threads_do_not_change_a_bit() -> None:
     program = (
-        "import numpy as np; from cr_audit.weights.estimates import voronoi_weights;"
+        "import numpy as np; from cr_audit.weights.voronoi import voronoi_weights;"
         "x = np.random.default_rng(0).standard_normal((200, 300));"
         "w = voronoi_weights(x, min_samples=20000, rng=np.random.default_rng(1));"
         "print(w.hits.tolist())"
@@ -307,3 +303,24 @@ def test_weights_from_gram_merge_equal_models() -> None:
     direct = voronoi_weights(a, rng=rng(5))
     assert w.cells.tolist() == [0, 1, 2, 3, 0]
     assert close(w.weights, direct.weights, w.n_samples)
+
+
+def test_effective_numbers_by_hand() -> None:
+    """Ten draws, six in one of two cells. Independent draws: E[h (h-1)] = 10 * 9 W², so
+    1/Σw² is 90/42; mirrored pairs hold 10 * 8 W²: 80/42. Never above the number of items."""
+    hits, cells = np.array([6, 4]), np.array([0, 1])
+
+    def of(space: str, hits: np.ndarray, cells: np.ndarray) -> Weights:
+        return weights_from_hits(hits, cells, space=space, precision=0.1, outside=0.0, settings={})
+
+    assert of("sphere", hits, cells).effective_number_corrected == pytest.approx(80 / 42)
+    assert of("data-box", hits, cells).effective_number_corrected == 2.0
+    uneven = np.array([8, 2])
+    assert of("data-box", uneven, cells).effective_number_corrected == pytest.approx(90 / 58)
+    assert of("sphere", uneven, cells).effective_number_corrected == pytest.approx(80 / 58)
+    w = of("sphere", hits, np.array([0, 1, 1]))  # the second cell is shared by two
+    np.testing.assert_allclose(w.weights, [0.6, 0.2, 0.2])
+    error = np.sqrt(0.24 / 10)
+    np.testing.assert_allclose(w.standard_error, [error, error / 2, error / 2])
+    assert w.max_relative_error == pytest.approx(np.sqrt(1 / 10))
+    assert w.zero_upper_bound == pytest.approx(0.3)

@@ -8,9 +8,8 @@ import pytest
 from cr_audit.weights.compare import compare_weights
 from cr_audit.weights.contexts import paired_contexts
 from cr_audit.weights.distinct import distinct_items
-from cr_audit.weights.schemes.sharing import sharing_weights, worth
+from cr_audit.weights.schemes.sharing import sharing_weights, sharing_weights_by_prompt, worth
 from cr_audit.weights.schemes.sharing_width import find_width
-from cr_audit.weights.scope import sharing_weights_by_prompt
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -17,6 +17,7 @@ from cr_audit.models.rewards.bootstrap import (
     percentile_interval,
     sandwich_covariance,
 )
+from cr_audit.models.rewards.objective import moment_residual, pair_terms
 from cr_audit.models.rewards.tabular import Fit, fit_tabular
 
 
@@ -140,7 +141,7 @@ def test_same_bytes_whatever_the_threads(monkeypatch: pytest.MonkeyPatch) -> Non
             fits,
             n_replicates=60,
             draw_weights=draws,
-            n_threads=threads,
+            workers=threads,
             rng=np.random.default_rng(1),
         )
         for threads in (1, 3)
@@ -252,3 +253,55 @@ def test_few_annotators_are_covered_at_the_expanded_level_only() -> None:
     assert np.mean(hits[0.9]) < 0.85
     assert 0.86 <= np.mean(sandwich_hits) <= 0.94
     assert 0.86 <= np.mean(hits[level]) <= 0.94
+
+
+def test_the_sandwich_against_loops() -> None:
+    """J⁻¹ Σ_c (u_c - ū)(u_c - ū)ᵀ J⁻ᵀ with u_c one cluster at a time and J by differences.
+
+    Few clusters and a large penalty: the scores do not sum to 0, so leaving ū out shows.
+    """
+    rng = np.random.default_rng(8)
+    m, n = 4, 30
+    a = rng.integers(m, size=n)
+    rows = Comparisons.of(
+        m, a, (a + rng.integers(1, m, size=n)) % m, rng.choice([1.0, 0.5], n), rng.random(n) + 0.5
+    )
+    clusters = np.where(np.arange(n) < 25, np.arange(n) % 5, -1)
+    w, lam = np.array([0.1, 0.4, 0.3, 0.2]), 1.0
+    fit = fit_tabular(rows.proportions(), w, penalty=lam)
+    pairs = rows.proportions()
+    total = {(i, j): s for i, j, s in zip(pairs.first, pairs.second, pairs.mass, strict=True)}
+    units: dict[object, FloatArray] = {}
+    for c in range(n):
+        x, y, v = int(rows.winner[c]), int(rows.loser[c]), float(rows.outcome[c])
+        share = rows.mass[c] / total[min(x, y), max(x, y)] / fit.kappa
+        g = share * (v - 1 / (1 + np.exp(fit.rewards[y] - fit.rewards[x])))
+        u = units.setdefault(int(clusters[c]) if clusters[c] >= 0 else ("alone", c), np.zeros(m))
+        u[x] += w[y] * g
+        u[y] -= w[x] * g
+    scores = np.stack(list(units.values()))
+    assert scores.shape == (10, m)
+    np.testing.assert_allclose(scores.sum(axis=0), lam * fit.rewards, atol=1e-8)
+    centred = scores - scores.mean(axis=0)
+    terms, step = pair_terms(pairs, w), 1e-6
+    jacobian = np.empty((m, m))
+    for k in range(m):
+        up, down = fit.rewards.copy(), fit.rewards.copy()
+        up[k], down[k] = up[k] + step, down[k] - step
+        rise = moment_residual(terms, w, up, lam) - moment_residual(terms, w, down, lam)
+        jacobian[:, k] = rise / (2 * step)
+    inverse = np.linalg.inv(jacobian)
+    wanted = inverse @ centred.T @ centred @ inverse.T
+    found = sandwich_covariance(rows, fit, clusters=clusters)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-9)
+    uncentred = inverse @ scores.T @ scores @ inverse.T
+    assert np.abs(uncentred - wanted).max() > 0.05 * np.abs(wanted).max()
+
+
+def test_redrawn_weights_by_hand() -> None:
+    """Two cells of mass 1/4 and 3/4, the second shared 1 : 2."""
+    drawn = multinomial_weights(np.array([0.25, 0.25, 0.5]), 8, groups=np.array([-1, 3, 3]))
+    w = drawn(np.random.default_rng(0))
+    assert w.sum() == pytest.approx(1.0)
+    assert w[2] == pytest.approx(2 * w[1])
+    assert w[0] * 8 == pytest.approx(round(w[0] * 8))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from cr_audit.arrays import Comparisons, FloatArray, Proportions
 from cr_audit.models.rewards.bootstrap import bootstrap_tabular
 from cr_audit.models.rewards.changes import (
     Changes,
+    _deviation,
+    _list_of,
     discordant_pairs,
     ranking_changes,
-    ranks,
     restore_weights,
 )
 from cr_audit.models.rewards.tabular import fit_tabular
@@ -37,22 +39,6 @@ def audit(rows: Comparisons, weights: FloatArray, rng: np.random.Generator) -> C
     fits = [fit_tabular(proportions, w, penalty=0.01) for w in (np.full(m, 1 / m), weights)]
     boot = bootstrap_tabular(rows, fits, n_replicates=200, rng=rng)
     return ranking_changes(fits[0].rewards, fits[1].rewards, fits[0].components, boot.rewards)
-
-
-def test_ranks_by_hand() -> None:
-    r = np.array([0.5, 2.0, np.nan, 0.5 + 1e-9, -1.0, 7.0])
-    parts = np.array([0, 0, -1, 0, 1, 1])
-    assert ranks(r, parts).tolist() == [2, 1, -1, 2, 2, 1]
-    both = ranks(np.stack([r, -r]), parts)
-    assert both[1].tolist() == [1, 3, -1, 1, 1, 2]
-
-
-def test_ranks_against_sorting() -> None:
-    rng = np.random.default_rng(0)
-    r, parts = rng.normal(size=50), rng.integers(0, 4, 50)
-    out = ranks(r, parts)
-    for x in range(50):
-        assert out[x] == 1 + np.sum((parts == parts[x]) & (r > r[x]))
 
 
 @pytest.mark.parametrize("limit", [10_000, 20])
@@ -179,3 +165,29 @@ def test_restoring_the_clones_restores_the_standard_ranking() -> None:
         restore_weights(np.array([0.6, 0.2, 0.2, 0.0]), np.array([0])), [0.25, 0.375, 0.375, 0.0]
     )
     np.testing.assert_allclose(restore_weights(np.array([1.0, 0.0]), np.array([0])), 0.5)
+
+
+def test_the_list_of_changes_by_hand() -> None:
+    """p = 2 P(T > z) over pairs that change sides: at 0.9, one pair needs z = 1.6449.
+
+    With ten units T has 9 degrees of freedom (0.95 quantile 1.8331) and z is divided by √(10/9).
+    """
+    one = np.array([1.0])
+    assert _list_of(1.66 * one, 1, 0.9, None).tolist() == [True]
+    assert _list_of(1.62 * one, 1, 0.9, None).tolist() == [False]
+    edge = 1.8331 * np.sqrt(10 / 9)
+    assert _list_of((edge + 0.01) * one, 1, 0.9, 10.0).tolist() == [True]
+    assert _list_of((edge - 0.01) * one, 1, 0.9, 10.0).tolist() == [False]
+    assert _list_of(9.0 * one, 1, 0.9, 1.0).tolist() == [False]
+    # Of four pairs that change sides two were tested: their steps are 0.1/4 and 0.2/4.
+    z = norm.isf(np.array([0.024, 0.049]) / 2)
+    assert _list_of(z, 4, 0.9, None).tolist() == [True, True]
+    assert _list_of(z, 5, 0.9, None).tolist() == [False, False]
+    assert _list_of(norm.isf(np.array([0.026, 0.049]) / 2), 4, 0.9, None).tolist() == [True, True]
+    assert _list_of(norm.isf(np.array([0.024, 0.051]) / 2), 4, 0.9, None).tolist() == [True, False]
+
+
+def test_the_spread_of_drawn_gaps_by_hand() -> None:
+    """√(Σ (x - x̄)²/(n - 1)) of what is known: of 1, 2, 6 it is √7; infinite below two."""
+    drawn = np.array([[1.0, np.nan], [2.0, 4.0], [6.0, np.nan]])
+    np.testing.assert_allclose(_deviation(drawn), [np.sqrt(7.0), np.inf])

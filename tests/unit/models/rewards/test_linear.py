@@ -105,9 +105,7 @@ def test_exact_clones_that_share_their_weight_change_nothing() -> None:
 
 def test_same_bytes_whatever_the_threads() -> None:
     rows, contexts, w, _ = problem(4, 9000, 5, 12_000)
-    one, two = (
-        fit_linear(rows.proportions(), contexts, w, penalty=0.1, n_threads=t) for t in (1, 3)
-    )
+    one, two = (fit_linear(rows.proportions(), contexts, w, penalty=0.1, workers=t) for t in (1, 3))
     assert one.theta.tobytes() == two.theta.tobytes()
 
 

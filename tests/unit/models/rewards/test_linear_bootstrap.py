@@ -120,7 +120,7 @@ def test_weights_that_do_not_vary_change_nothing_and_threads_neither() -> None:
     made = [
         bootstrap_linear(
             rows, contexts, [fit, fit], n_replicates=20, draw_weights=[None, lambda _: w],
-            n_threads=t, rng=np.random.default_rng(4),
+            workers=t, rng=np.random.default_rng(4),
         )
         for t in (1, 3)
     ]  # fmt: skip

@@ -180,7 +180,7 @@ def test_same_bytes_whatever_the_threads() -> None:
                 penalty=0.1,
                 n_runs=5,
                 n_steps=30,
-                n_threads=t,
+                workers=t,
                 rng=np.random.default_rng(3),
             )
             for t in (1, 3)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cr_audit.arrays import Proportions
+from cr_audit.arrays import FloatArray, Proportions
 from cr_audit.errors import ComputeError
 from cr_audit.models.rewards.objective import (
+    PairTerms,
     certificate,
     diagonal_constant,
     gradient,
@@ -180,3 +182,35 @@ def test_certificate_refuses_other_pairs() -> None:
     two = Proportions(3, np.array([0]), np.array([2]), np.array([0.5]), np.ones(1))
     with pytest.raises(ValueError, match="same pairs"):
         shift_certificate(pair_terms(one, w), w, pair_terms(two, w), w, 0.1)
+
+
+def test_the_shift_certificate_by_hand() -> None:
+    """Two items, w = (1/4, 3/4) and then (1/2, 1/2), p = 0.8 and then 0.5; λ = 0.1.
+
+    Row of the first item: |3/4 - 1/2| + min(3/4, 1/2) 0.3 = 0.40; of the second:
+    |1/4 - 1/2| + min(1/4, 1/2) 0.3 = 0.325. The larger one over λ is 4.
+    """
+
+    def terms(p: float, w: FloatArray) -> PairTerms:
+        one = np.array([1.0])
+        pairs = Proportions(2, np.array([0]), np.array([1]), p * one, one)
+        return pair_terms(pairs, w)
+
+    w, v = np.array([0.25, 0.75]), np.array([0.5, 0.5])
+    assert shift_certificate(terms(0.8, w), w, terms(0.5, v), v, 0.1) == pytest.approx(4.0)
+    assert shift_certificate(terms(0.5, v), v, terms(0.8, w), w, 0.1) == pytest.approx(4.0)
+    # Strengths count like weights: half of the pair's strength is half of its weight.
+    before = terms(0.8, w)
+    after = replace(before, strength=0.5 * before.strength)
+    assert shift_certificate(before, w, after, w, 0.1) == pytest.approx(3.75)
+
+
+def test_the_other_certificates_by_hand() -> None:
+    """(max|Δp| + ‖Δw‖₁)/λ, and max|F|/λ with F(x) = λ r(x) - w(y) (p - σ(Δ))."""
+    assert certificate(0.1, max_p_change=0.3, weight_change_l1=0.5) == pytest.approx(8.0)
+    one = np.array([1.0])
+    pairs = Proportions(2, np.array([0]), np.array([1]), 0.8 * one, one)
+    w, r = np.array([0.25, 0.75]), np.array([np.log(3.0), 0.0])
+    f = np.array([0.1 * np.log(3.0) - 0.75 * 0.05, 0.25 * 0.05])  # σ(ln 3) = 3/4
+    found = residual_certificate(pair_terms(pairs, w), w, r, 0.1)
+    assert found == pytest.approx(np.abs(f).max() / 0.1)

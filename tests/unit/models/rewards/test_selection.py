@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cr_audit.arrays import Comparisons, FloatArray
 from cr_audit.errors import ComputeError
-from cr_audit.models.rewards.selection import cross_validate_penalty, held_out_log_likelihood
+from cr_audit.models.rewards.selection import (
+    cross_validate_penalty,
+    folds,
+    held_out_log_likelihood,
+)
 from cr_audit.models.rewards.tabular import fit_tabular
 
 
@@ -66,3 +72,35 @@ def test_too_few_comparisons_are_refused() -> None:
     with pytest.raises(ComputeError) as caught:
         cross_validate_penalty(Comparisons.of(2, [0], [1]), tabular, rng=np.random.default_rng(0))
     assert caught.value.slug == "selection-too-few"
+
+
+def test_the_error_over_folds_against_numpy() -> None:
+    """Equal folds: the standard deviation with n - 1, over √n. The fits are spied on."""
+    rng = np.random.default_rng(2)
+    rows = Comparisons.of(6, np.arange(50) % 6, (np.arange(50) + 1) % 6, mass=np.ones(50))
+    rows = replace(rows, annotator=np.arange(50))
+    seen: list[float] = []
+
+    def fit(
+        training: Comparisons, penalty: float, warm: FloatArray | None
+    ) -> tuple[FloatArray, FloatArray]:
+        rewards = np.random.default_rng(len(seen)).normal(size=6)
+        gone = np.setdiff1d(rows.annotator, training.annotator)
+        seen.append(held_out_log_likelihood(rows.take(gone), rewards))
+        return rewards, rewards
+
+    curve = cross_validate_penalty(rows, fit, penalties=(1.0, 0.1), n_folds=5, rng=rng)
+    scores = np.array(seen).reshape(5, 2)
+    np.testing.assert_allclose(curve.log_likelihood, scores.mean(axis=0))
+    np.testing.assert_allclose(curve.standard_error, scores.std(axis=0, ddof=1) / np.sqrt(5))
+    best = int(np.argmax(scores.mean(axis=0)))
+    assert curve.best == (1.0, 0.1)[best]
+
+
+def test_folds_hold_clusters_together_and_differ_in_size_by_one() -> None:
+    clusters = np.array([4, 4, -1, -1, 9, 9, 9, 2, 2, 2, 2])
+    fold = folds(11, clusters, 2, np.random.default_rng(0))
+    for label in (4, 9, 2):
+        assert np.unique(fold[clusters == label]).size == 1
+    first = [fold[np.flatnonzero(clusters == c)[0]] for c in (4, 9, 2)] + fold[2:4].tolist()
+    assert sorted(np.bincount(first).tolist()) == [2, 3]

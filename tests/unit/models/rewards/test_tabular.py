@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from cr_audit.arrays import Comparisons, FloatArray, Proportions
+from cr_audit.models.graph import components_of
 from cr_audit.models.rewards import moments
 from cr_audit.models.rewards.moments import FitStatus
 from cr_audit.models.rewards.objective import gradient, moment_residual, objective, pair_terms
-from cr_audit.models.rewards.tabular import components_of, fit_tabular
+from cr_audit.models.rewards.tabular import fit_tabular
 
 
 def cases(golden: Path, name: str) -> list[dict]:
@@ -305,3 +306,18 @@ def test_components_are_numbered_by_their_smallest_item() -> None:
 def test_the_penalty_must_be_positive(penalty: float) -> None:
     with pytest.raises(ValueError, match="penalty"):
         fit_tabular(Proportions.from_matrix(np.full((2, 2), 0.5)), np.full(2, 0.5), penalty=penalty)
+
+
+def test_every_component_is_centred_by_hand() -> None:
+    """Also where the iteration has not: here it makes no step. Means 2.5 and 50/3, by weight."""
+    pairs = Comparisons.of(5, [0, 2], [1, 3]).proportions()
+    fit = fit_tabular(
+        pairs,
+        np.array([0.1, 0.3, 0.2, 0.4, 0.0]),
+        penalty=0.1,
+        warm_start=np.array([1.0, 3.0, 10.0, 20.0, 7.0]),
+        max_iterations=0,
+    )
+    wanted = [-1.5, 0.5, 10 - 50 / 3, 20 - 50 / 3]
+    np.testing.assert_allclose(fit.rewards[:4], wanted)
+    assert np.isnan(fit.rewards[4])

@@ -1,0 +1,304 @@
+"""What a report is made of, before anyone knows where it goes: a terminal, Markdown, HTML or CSV.
+
+Blocks hold data and plain words, never pixels, colours or markup. Texts from the data stand in them
+as they are: hostile. Every writer (``cr_audit.write``) escapes what it writes, whole strings at a
+time, so nothing that makes a block has to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Tone = Literal[
+    "plain", "dim", "strong", "name", "good", "bad", "error", "warning", "note", "command"
+]
+"""What a piece of text means: ``good`` and ``bad`` for a change, the severities for findings."""
+
+Value = float | int | str | bool | None
+"""What a machine reads of a cell; None where there is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Some text in one tone."""
+
+    text: str
+    tone: Tone = "plain"
+
+
+Words = str | Span | tuple[str | Span, ...]
+"""One line of text: plain, in one tone, or in parts."""
+
+
+def spans(words: Words) -> tuple[Span, ...]:
+    """The same line as spans."""
+    parts = words if isinstance(words, tuple) else (words,)
+    return tuple(Span(p) if isinstance(p, str) else p for p in parts)
+
+
+def plain_text(words: Words) -> str:
+    """The same line without its tones."""
+    return "".join(s.text for s in spans(words))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table. text : for people; values : for machines, one per field of the column.
+
+    below : a second, dim line under the text (the row that a finding is about, say).
+    """
+
+    text: Words
+    values: tuple[Value, ...] = ()
+    tone: Tone = "plain"
+    below: str = ""
+
+
+ColumnKind = Literal["text", "line", "count", "number", "place", "id", "diff"]
+"""``text`` wraps; ``line`` is one line that may be cut at its end; ``count`` and ``number`` stand
+right and are never cut; ``place`` is file:line, cut at its beginning; ``id`` is never cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    fields : names of the values of its cells in a machine's table, () for the title alone.
+    wide : only where there is room for it. max_width : of a ``line`` or ``id`` in a terminal.
+    share : how a line shares the width that is left, relative to the others; 0 = by content.
+    """
+
+    title: str
+    kind: ColumnKind = "text"
+    fields: tuple[str, ...] = ()
+    wide: bool = False
+    max_width: int | None = None
+    share: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """``n`` rows, made one by one: ``row(i)`` gives the cells of the i-th, one per column.
+
+    limit : rows shown to people; what is left out is said with ``more`` ("more clusters"), and
+    ``order`` says by what the rows stand. main : the table that a CSV file of the report holds.
+    name : identifies the table in machine-readable output, kebab-case. legend : what the columns
+    mean, for people. caption : a line above it.
+    """
+
+    columns: tuple[Column, ...]
+    n: int
+    row: Callable[[int], Sequence[Cell]] = field(repr=False)
+    name: str = "table"
+    limit: int | None = None
+    more: str = "more"
+    order: str = ""
+    legend: Words = ""
+    caption: str = ""
+    main: bool = False
+    indent: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        columns: Sequence[Column],
+        rows: Sequence[Sequence[Cell]],
+        *,
+        name: str = "table",
+        limit: int | None = None,
+        more: str = "more",
+        order: str = "",
+        legend: Words = "",
+        caption: str = "",
+        main: bool = False,
+        indent: int = 0,
+    ) -> Table:
+        """A table of rows that are there already."""
+        return cls(
+            tuple(columns),
+            len(rows),
+            rows.__getitem__,
+            name,
+            limit,
+            more,
+            order,
+            legend,
+            caption,
+            main,
+            indent,
+        )
+
+    @property
+    def n_shown(self) -> int:
+        return self.n if self.limit is None else min(self.n, self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The head of a report: the command, its files (and what they are held against), a note."""
+
+    command: str
+    files: tuple[str, ...]
+    note: str
+    against: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person who reads one paragraph should know; tone is that of the worst finding."""
+
+    sentences: tuple[str, ...]
+    tone: Tone = "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """PASS or FAIL, the reason in one sentence, and what judged."""
+
+    passed: bool
+    reason: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """Lines of text, each a paragraph or an item of a list of facts. indent : in columns."""
+
+    lines: tuple[Words, ...]
+    tone: Tone = "plain"
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Commands that can be copied as they are, each with what it does."""
+
+    steps: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRun:
+    """Words that are equal in both texts, only in this one, or left out as far from any change."""
+
+    kind: Literal["same", "changed", "skipped"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Two texts side by side, changed words marked."""
+
+    caption: str
+    titles: tuple[str, str]
+    left: tuple[DiffRun, ...]
+    right: tuple[DiffRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """One line of a slope chart: its label, its row on the left and on the right (0 = top), and
+    whether it is marked as more than noise."""
+
+    label: str
+    left: int
+    right: int
+    marked: bool
+
+    @property
+    def rises(self) -> bool:
+        return self.right < self.left
+
+
+@dataclass(frozen=True, slots=True)
+class SlopeChart:
+    """Two rankings joined by lines."""
+
+    title: str
+    left: str
+    right: str
+    slopes: tuple[Slope, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points of one kind in a chart: x and y of the same length; low and high of an interval of y
+    where there is one; labels of the points; dashed : a bound, say; dots : points on a line."""
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+    dashed: bool = False
+    dots: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Lines, points, bars, or intervals of labelled items. description : for who cannot see it.
+
+    kind "interval": one row per label of each series, y is the value. x_title, y_title : with unit.
+    x_names : ticks of x, (value, text), where it is not a scale. y_range : where it is fixed.
+    """
+
+    kind: Literal["line", "scatter", "bars", "interval"]
+    title: str
+    description: str
+    x_title: str
+    y_title: str
+    series: tuple[Series, ...]
+    x_log: bool = False
+    y_log: bool = False
+    x_names: tuple[tuple[float, str], ...] = ()
+    y_range: tuple[float, float] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Points of the unit square and the polygons around them, each with a label."""
+
+    title: str
+    description: str
+    points: tuple[tuple[float, float], ...]
+    polygons: tuple[tuple[tuple[float, float], ...], ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with a short note beside it, and what stands under it."""
+
+    title: str
+    note: str = ""
+    blocks: tuple[Block, ...] = ()
+
+
+Picture = SlopeChart | Chart | Cells
+Block = Header | Answer | Verdict | Prose | Steps | Diff | Table | Picture | Section
+
+
+def tables_of(blocks: Sequence[Block]) -> list[Table]:
+    """All tables, in reading order."""
+    out: list[Table] = []
+    for block in blocks:
+        if isinstance(block, Table):
+            out.append(block)
+        elif isinstance(block, Section):
+            out += tables_of(block.blocks)
+    return out
+
+
+def charts_of(blocks: Sequence[Block]) -> list[Picture]:
+    """All charts, in reading order."""
+    out: list[Picture] = []
+    for block in blocks:
+        if isinstance(block, SlopeChart | Chart | Cells):
+            out.append(block)
+        elif isinstance(block, Section):
+            out += charts_of(block.blocks)
+    return out

@@ -1,0 +1,286 @@
+"""typer's commands from the project's own records: settings, options and outputs in one order."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cr_audit.cli.plots import HELP as PLOT_HELP
+from cr_audit.commands import Command, Option
+from cr_audit.findings import FAIL_ON
+from cr_audit.settings import CLONES, OUT, SETTINGS, Setting
+from cr_audit.write import WRITERS
+
+FILES = "JSONL, JSON, CSV or Parquet, also .gz or .zst; several files; - is standard input."
+LAST_FILES = (
+    "As for scan. Without any: the files of the settings file, else those read last in this folder."
+)
+BATCH = "The new rows; files as for scan."
+
+Hint = tuple[Any, Any]
+"""An annotation and a default, as typer reads them from a signature."""
+
+
+def signature_of(command: Command) -> dict[str, Hint]:
+    """All parameters of a command, by name: files, its own options, settings, outputs."""
+    out = {"files": _files(command)}
+    out |= {o.name: option_hint(o) for o in command.options}
+    for setting in SETTINGS.values():
+        if setting.kind == "files" or (setting.fits and not command.fits):
+            continue
+        out[setting.name] = _setting(setting)
+        if setting.name == "model":
+            out |= _EMBEDDING
+    return out | outputs_hints(command.judged, command.plots) | _ENDING
+
+
+def _files(command: Command) -> Hint:
+    if command.files == "required":
+        return Annotated[
+            list[str], typer.Argument(metavar="FILE", help=FILES)
+        ], inspect.Parameter.empty
+    metavar, text = ("BATCH...", BATCH) if command.files == "batch" else ("[FILE]...", LAST_FILES)
+    return Annotated[list[str] | None, typer.Argument(metavar=metavar, help=text)], None
+
+
+def _setting(setting: Setting) -> Hint:
+    """None means: not given on the command line."""
+    shown = (
+        ""
+        if setting.default is None and not setting.shown_default
+        else (f" [default: {setting.default_in_words}]")
+    )
+    kinds: dict[str, Any] = {"number": float, "whole": int, "switch": bool}
+    extra: dict[str, Any] = {"rich_help_panel": setting.group}
+    if setting.kind in ("number", "whole"):
+        extra |= _bounds(setting.low, setting.high, whole=setting.kind == "whole")
+    if setting.metavar:
+        extra["metavar"] = setting.metavar
+    info = typer.Option(setting.option, help=setting.text + shown, **extra)
+    return Annotated[kinds.get(setting.kind, str) | None, info], None
+
+
+def _bounds(low: float, high: float, *, whole: bool) -> dict[str, Any]:
+    kind: Callable[[float], float] = int if whole else float
+    out = {}
+    if not math.isinf(low):
+        out["min"] = kind(low)
+    if not math.isinf(high):
+        out["max"] = kind(high)
+    return out
+
+
+def option_hint(option: Option) -> Hint:
+    """An option of one command."""
+    kinds: dict[str, Any] = {
+        "whole": int,
+        "number": float,
+        "switch": bool,
+        "text": str,
+        "choice": str,
+        "path": Path,
+        "paths": list[Path],
+        "texts": list[str],
+    }
+    kind = kinds[option.kind]
+    extra: dict[str, Any] = {"rich_help_panel": option.group}
+    if option.kind in ("whole", "number"):
+        extra |= _bounds(option.low, option.high, whole=option.kind == "whole")
+    if option.kind == "choice":
+        kind = one_of(option.name, option.choices)
+    if option.metavar:
+        extra["metavar"] = option.metavar
+    flags = option.typed
+    info = typer.Option(*flags, help=option.help, **extra)
+    hint = kind if option.default is not None else kind | None
+    return Annotated[hint, info], option.default
+
+
+_EMBEDDING: dict[str, Hint] = {
+    "embeddings": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--embeddings",
+                help="Precomputed vectors (.npy or .parquet, keyed by alternative id) instead of"
+                " --model.",
+                rich_help_panel=CLONES,
+            ),
+        ],
+        None,
+    ),
+    "no_cache": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--no-cache", help="Neither read nor write cached vectors.", rich_help_panel=CLONES
+            ),
+        ],
+        False,
+    ),
+}
+_ENDING: dict[str, Hint] = {
+    "config": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--config",
+                help="Settings file. [default: cr-audit.toml, else \\[tool.cr-audit] in"
+                " pyproject.toml]",
+                rich_help_panel=OUT,
+            ),
+        ],
+        None,
+    ),
+    "quiet": (
+        Annotated[
+            bool,
+            typer.Option(
+                "-q", "--quiet", help="No progress and no summary on stderr.", rich_help_panel=OUT
+            ),
+        ],
+        False,
+    ),
+    "debug": (
+        Annotated[
+            bool,
+            typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=OUT),
+        ],
+        False,
+    ),
+}
+
+
+def one_of(name: str, values: tuple[str, ...]) -> Any:
+    """A type that typer reads as a choice; its members are texts."""
+    return StrEnum(name, {value: value for value in values})
+
+
+def outputs_hints(judged: bool, plots: str) -> dict[str, Hint]:
+    """Formats and files; ``--fail-on`` where findings can fail the command; ``--plot``."""
+    formats = one_of("format", tuple(WRITERS))
+    out: dict[str, Hint] = {
+        "format_": (
+            Annotated[
+                formats | None,
+                typer.Option(
+                    "--format",
+                    help="What to print. [default: by the suffix of -o, else table]",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            None,
+        ),
+        "output": (
+            Annotated[
+                Path | None,
+                typer.Option(
+                    "-o",
+                    "--output",
+                    help="Write the report to a file instead of stdout.",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            None,
+        ),
+        "report": (
+            Annotated[
+                list[str] | None,
+                typer.Option(
+                    "--report",
+                    metavar="FORMAT=FILE",
+                    help="One more report, e.g. sarif=out.sarif or markdown=-; as many as you"
+                    " like.",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            None,
+        ),
+        "full_text": (
+            Annotated[
+                bool,
+                typer.Option(
+                    "--full-text",
+                    help="Texts in full in the JSON, not 200 characters.",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            False,
+        ),
+    }
+    if plots:
+        out["plot"] = (
+            Annotated[
+                list[Path] | None,
+                typer.Option(
+                    "--plot",
+                    help=f"Also draw {plots} into this file ({PLOT_HELP}).",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            None,
+        )
+    if judged:
+        out |= _JUDGED
+    return out
+
+
+_JUDGED: dict[str, Hint] = {
+    "fail_on": (
+        Annotated[
+            one_of("fail_on", FAIL_ON) | None,
+            typer.Option(
+                "--fail-on",
+                help="Exit 1 on a finding of this severity or above. [default: never; in a gate"
+                " what the policy says]",
+                rich_help_panel=OUT,
+            ),
+        ],
+        None,
+    ),
+    "exit_zero": (
+        Annotated[
+            bool,
+            typer.Option("--exit-zero", help="Exit 0 whatever was found.", rich_help_panel=OUT),
+        ],
+        False,
+    ),
+}
+
+
+def help_text(command: Command) -> str:
+    """What ``--help`` prints above the options."""
+    parts = [command.summary]
+    if command.details:
+        parts.append(command.details)
+    if len(command.examples) == 1:
+        parts.append(f"Example: {command.examples[0]}")
+    elif command.examples:
+        parts += ["Examples:", *command.examples]
+    return "\n\n".join(parts)
+
+
+def as_function(command: Command, run: Callable[..., None]) -> Callable[..., None]:
+    """A function that typer reads as the command; it calls ``run(command, **parameters)``."""
+    hints = signature_of(command)
+
+    def typed(**given: Any) -> None:
+        run(command, **given)
+
+    typed.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default
+            )
+            for name, (hint, default) in hints.items()
+        ]
+    )
+    typed.__annotations__ = {name: hint for name, (hint, _) in hints.items()}
+    typed.__doc__, typed.__name__ = help_text(command), command.name
+    return typed

@@ -1,0 +1,134 @@
+"""From the parameters of a command to its report and exit code."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from cr_audit.cli.config import Config, read_config
+from cr_audit.cli.outputs import Outputs, outputs_of, refuse_inputs
+from cr_audit.cli.progress import progress_bar
+from cr_audit.commands import Command
+from cr_audit.files import write_stderr, write_stdout
+from cr_audit.run import Run
+from cr_audit.settings import SETTINGS, Given, parse_map, parse_penalty, resolve
+
+
+def execute(command: Command, **given: Any) -> None:
+    """Resolve the settings, run the command, write its reports, exit."""
+    given = {
+        name: value.value if isinstance(value, Enum) else value for name, value in given.items()
+    }
+    if command.instead is not None:
+        said = command.instead({o.name: given[o.name] for o in command.options}, given["output"])
+        if said is not None:
+            write_stdout(said + "\n")
+            raise typer.Exit
+    outputs = outputs_of(
+        given.pop("format_"),
+        given.pop("output"),
+        given.pop("report") or [],
+        given.pop("plot", None) or [],
+        full_text=given.pop("full_text"),
+    )
+    given.pop("debug")  # read by cr_audit.cli.app before anything runs
+    config = read_config(given.pop("config"))
+    run = _start(command, config, given)
+    _check_outputs(run, config, outputs)
+    with progress_bar(enabled=not given["quiet"]) as progress:
+        run.progress = progress
+        try:
+            report = command.make(run)
+        except BaseException:
+            outputs.remove()
+            raise
+    outputs.write(report)
+    if report.said:
+        run.say(report.said)
+    raise typer.Exit(report.exit_code)
+
+
+def _start(command: Command, config: Config, given: dict[str, Any]) -> Run:
+    flags = {name: given[name] for name in SETTINGS if name in given}
+    flags["map"] = parse_map(flags.get("map"))
+    if "penalty" in flags:
+        flags["penalty"] = parse_penalty(flags["penalty"])
+    resolved = resolve(flags, config.values, config.name)
+    quiet: bool = given["quiet"]
+    run = Run(
+        command=command.name,
+        files=tuple(given["files"] or ()),
+        given=resolved,
+        options={o.name: given[o.name] for o in command.options},
+        config=config.path,
+        policy=config.policy or {},
+        embeddings=given["embeddings"],
+        use_cache=not given["no_cache"],
+        fail_on=given.get("fail_on"),
+        exit_zero=given.get("exit_zero", False),
+        say=_silent if quiet else _say,
+        after_read=_remember,
+        stdin=getattr(sys.stdin, "buffer", None),
+    )
+    if command.files != "batch":
+        _find_files(run)
+    return run
+
+
+def _say(line: str) -> None:
+    """One line on stderr."""
+    from cr_audit.write.escape import plain
+
+    write_stderr(plain(line))
+
+
+def _silent(line: str) -> None:
+    pass
+
+
+def _check_outputs(run: Run, config: Config, outputs: Outputs) -> None:
+    inputs: list[str | Path] = [*run.files, *(run.options.get("baseline") or [])]
+    inputs += [p for p in (config.path, run.embeddings, run.options.get("known")) if p]
+    refuse_inputs(outputs.files, inputs)
+    known = run.options.get("write_baseline")
+    if known is not None:
+        refuse_inputs([known], [*run.files, *(run.options.get("baseline") or [])])
+
+
+def _find_files(run: Run) -> None:
+    """Where none is named: the settings file's, else the last ones read; says which."""
+    if run.files:
+        return
+    configured = run.reading["files"]
+    if configured:
+        run.files, where = tuple(configured), run.given.sources["files"]
+    else:
+        from cr_audit.cli.remembered import recall
+
+        last = recall()
+        run.files, where = tuple(last.files), last.where
+        reading, sources = dict(run.reading), dict(run.given.sources)
+        for name, value in last.options.items():
+            if sources.get(name) == "default":
+                reading[name], sources[name] = value, where
+        run.given = Given(run.settings, reading, sources)
+    run.say(f"no FILE given; data set of {where}: {', '.join(run.files)}")
+
+
+def _remember(run: Run) -> None:
+    if not run.use_cache:
+        return
+    from cr_audit.cli.remembered import remember
+
+    changed = {
+        name: value
+        for name, value in run.reading.items()
+        if name != "files" and SETTINGS[name].default != value
+    }
+    problem = remember(list(run.files), changed)
+    if problem:
+        run.say(problem)

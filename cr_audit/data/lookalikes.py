@@ -1,0 +1,147 @@
+"""Texts that a reader cannot tell apart although their characters differ.
+
+Two skeletons. *Without invisible characters*: zero-width and joining characters, soft hyphens,
+bidi marks, variation selectors, tags and other characters that show nothing by themselves are taken
+out. *Without look-alikes*: on top of that compatibility forms are folded (full-width letters,
+ligatures; NFKC) and letters of other scripts that look like a Latin one become that one. Vowel and
+other combining marks stay: they are seen.
+
+Sources: the invisible ones are Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties,
+https://www.unicode.org/reports/tr44/) and the control characters; the look-alikes those of the
+package confusable-homoglyphs, which holds Unicode's confusables.txt
+(https://www.unicode.org/reports/tr39/).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+import polars as pl
+
+from cr_audit.data.dataset import Remark, RowIssue
+
+INVISIBLE = (
+    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""A regular expression for one character that shows nothing by itself."""
+_INVISIBLE = re.compile(INVISIBLE)
+_EXAMPLES = 5
+
+
+def visible(text: str) -> str:
+    """The text without characters that show nothing."""
+    return text if text.isascii() and text.isprintable() else _INVISIBLE.sub("", text)
+
+
+def has_no_visible_character(text: str) -> bool:
+    """Whether nothing of a text can be seen: empty, blank, or only invisible characters."""
+    return len(text) < 100 and not visible(text).strip()
+
+
+@cache
+def lookalikes() -> dict[str, str]:
+    """Non-ASCII characters that look like ASCII letters or digits -> what they look like."""
+    from confusable_homoglyphs.confusables import confusables_data
+
+    out: dict[str, str] = {}
+    for char, entries in confusables_data.items():
+        if not char.isascii() or len(char) != 1:
+            continue
+        for entry in entries:
+            other = entry["c"]
+            if len(other) == 1 and not other.isascii() and char.isalnum():
+                out.setdefault(other, char)
+    return out
+
+
+def skeleton(text: str) -> str:
+    """What a text looks like: no invisible characters, no look-alikes."""
+    import unicodedata
+
+    if text.isascii():
+        return visible(text)
+    folded = unicodedata.normalize("NFKC", visible(text))
+    return visible(folded.translate(_table()))
+
+
+@cache
+def _table() -> dict[int, str]:
+    return {ord(c): to for c, to in lookalikes().items()}
+
+
+def differing_rows(
+    alternatives: pl.DataFrame, mentions: pl.DataFrame, paths: Sequence[str]
+) -> list[Remark]:
+    """Rows with an alternative that another one of the same prompt equals but for characters that
+    cannot be seen ("invisible_difference"), or but for look-alikes ("lookalike_difference").
+
+    Vectorised; texts are only normalised where a prompt holds a text with such characters.
+    """
+    text = pl.col("text")
+    rows = alternatives.select("prompt", "text").with_row_index("at").filter(text.is_not_null())
+    odd = rows.filter(text.str.len_bytes() != text.str.len_chars())
+    hidden = odd.filter(text.str.contains(_rust_pattern()))
+    suspects = hidden.select("prompt").unique()
+    out = []
+    seen = pl.Series("at", [], dtype=pl.UInt32)
+    if suspects.height:
+        near = rows.join(suspects, on="prompt", how="semi")
+        near = near.with_columns(seen=text.str.replace_all(_rust_pattern(), "").str.strip_chars())
+        seen = _twins(near)
+        out.append(_remark("invisible_difference", seen, mentions, paths))
+    mixed = odd.filter(text.str.contains(_MIXED))
+    if mixed.height:
+        near = rows.join(mixed.select("prompt").unique(), on="prompt", how="semi")
+        looks = pl.Series("seen", [skeleton(t).strip() for t in near["text"]], dtype=pl.String)
+        twins = _twins(near.with_columns(looks))
+        out.append(
+            _remark(
+                "lookalike_difference", twins.filter(~twins.is_in(seen.implode())), mentions, paths
+            )
+        )
+    return [r for r in out if r.n_rows]
+
+
+_OWN = (
+    r"\x00-\x7f\u{80}-\u{24f}\u{300}-\u{36f}\u{2000}-\u{206f}\u{20a0}-\u{20cf}"
+    r"\u{2190}-\u{2bff}\u{3000}-\u{30ff}\u{4e00}-\u{9fff}\u{ac00}-\u{d7af}"
+    r"\u{fe00}-\u{fe0f}\u{1f000}-\u{1ffff}"
+)
+_MIXED = rf"[A-Za-z][^{_OWN}]|[^{_OWN}][A-Za-z]|[\u{{ff10}}-\u{{ff5a}}]"
+"""A letter of another script (or a full-width one) beside a Latin letter: a mixed word."""
+
+
+@cache
+def _rust_pattern() -> str:
+    """``INVISIBLE`` in the spelling of the regular expressions of polars."""
+    return re.sub(
+        r"\\u([0-9a-f]{4})|\\U([0-9a-f]{8})",
+        lambda m: f"\\u{{{(m.group(1) or m.group(2)).lstrip('0')}}}",
+        INVISIBLE,
+    )
+
+
+def _twins(near: pl.DataFrame) -> pl.Series:
+    """Positions whose look another, different text of the prompt shares."""
+    twins = near.filter(pl.col("text").n_unique().over("prompt", "seen") > 1)
+    return twins["at"]
+
+
+def _remark(
+    reason: str, alternatives: pl.Series, mentions: pl.DataFrame, paths: Sequence[str]
+) -> Remark:
+    rows = (
+        mentions.filter(pl.col("alternative").is_in(alternatives.implode()))
+        .select("file", "line")
+        .unique(maintain_order=True)
+    )
+    found = "looks like another response to the prompt"
+    first = [
+        RowIssue(reason, paths[file], line, "response", found)
+        for file, line in rows.head(_EXAMPLES).iter_rows()
+    ]
+    return Remark(reason, rows.height, first)

@@ -1,0 +1,32 @@
+"""Work in blocks: one ``map`` whose results do not depend on where it runs, and on how many.
+
+    for part in engine.map(work, blocks):                    # in the order of the blocks
+    for part in engine.map(work, blocks, rng=rng):           # work(block, stream of its own)
+
+What makes the bytes the same everywhere: blocks are cut by the caller from the data alone, never
+from the number of workers; every block has a random stream of its own; results come in the order
+of the blocks, so that sums have one order; and BLAS runs on one thread while blocks are worked on.
+
+``kind`` says where: "serial", "threads" (the default) or "processes". A further kind is one file
+and one call of ``KINDS.register``. How many workers there are is said in one place, ``using``.
+"""
+
+from cr_audit.engine.blas import one_blas_thread
+from cr_audit.engine.kinds import KINDS, Kind
+from cr_audit.engine.mapping import map, spans
+from cr_audit.engine.scratch import PerWorker
+from cr_audit.engine.settings import ALL_CORES, MOST, cores, using, worker_count
+
+__all__ = [
+    "ALL_CORES",
+    "KINDS",
+    "MOST",
+    "Kind",
+    "PerWorker",
+    "cores",
+    "map",
+    "one_blas_thread",
+    "spans",
+    "using",
+    "worker_count",
+]

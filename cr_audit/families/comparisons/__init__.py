@@ -1,0 +1,1 @@
+"""What the comparison graph can carry, who dominates it, and the order of showing."""

@@ -1,0 +1,1 @@
+"""Win rates before and after weighting, and which changes of rank are real."""

@@ -1,0 +1,198 @@
+"""Win rates for people: rank and rate before and after weighting, and the graph behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cr_audit.analysis import Analysis
+from cr_audit.analysis.facts import UnitResult
+from cr_audit.arrays import NotApplicable
+from cr_audit.blocks import Block, Cell, Column, Prose, Section, Table, Tone
+from cr_audit.families.rankings.rules import new_leaders
+from cr_audit.heads import named
+from cr_audit.wording import comparisons_in_median, percent, plural
+
+MAX_ITEMS = 15
+MAX_SECONDARY = 6
+
+
+def answer(analysis: Analysis) -> list[str]:
+    """What weighting does to the main ranking, in a sentence."""
+    if not analysis.units:
+        return []
+    unit = analysis.units[0]
+    shift = unit.shift
+    if unit.comparisons.n == 0:
+        return ["There are no comparisons to rank by."]
+    if isinstance(shift, NotApplicable):
+        return [f"No ranking by {unit.unit}: {shift.reason}."]
+    if isinstance(unit.items.weights, NotApplicable):
+        return [_leader_alone(unit)]
+    changed = new_leaders(unit)
+    n = unit.graph.n_components
+    if changed.size and n == 1:
+        new, old = name_of(unit, shift.leader_weighted), name_of(unit, shift.leader_average)
+        share = shift.probability_leaders_differ
+        return [f"Weighted, {new} leads instead of {old} ({share:.2f} of resamples)."]
+    if changed.size:
+        return [f"Weighted, the leader changes in {changed.size:,} of {n:,} separate rankings."]
+    n_flagged = int(shift.flagged.sum())
+    if n_flagged:
+        return [
+            f"The weights change the rank of {plural(n_flagged, unit.unit)} beyond noise,"
+            " but no leader."
+        ]
+    return [f"No {unit.unit} changes rank beyond its noise under clone-robust weights."]
+
+
+def _leader_alone(unit: UnitResult) -> str:
+    if unit.graph.n_components != 1:
+        return f"{unit.graph.n_components:,} separate rankings, without weights."
+    best = int(np.flatnonzero(unit.win_rates.rank_average == 1)[0])
+    rate = unit.win_rates.average[best]
+    return f"{name_of(unit, best)} leads with an average win rate of {rate:.3f} (unweighted)."
+
+
+def name_of(unit: UnitResult, item: int, width: int = 40) -> str:
+    """A short name of an item."""
+    return named(unit.items.names[item], unit.unit, width)
+
+
+def brief(analysis: Analysis) -> list[Block]:
+    """The main unit, and the second one where it has a ranking."""
+    return [
+        section(unit, limit=MAX_ITEMS if k == 0 else MAX_SECONDARY)
+        for k, unit in enumerate(analysis.units)
+        if k == 0 or not isinstance(unit.shift, NotApplicable)
+    ]
+
+
+def section(unit: UnitResult, *, limit: int, main: bool = True) -> Section:
+    """Rank and win rate before and after, with the error of the shift. main : as of its table."""
+    title = f"Win rates by {unit.unit}"
+    if unit.comparisons.n == 0:
+        return Section(title, "there are no comparisons")
+    if isinstance(unit.shift, NotApplicable):
+        note = f"{unit.reason}; no ranking: {unit.shift.reason}"
+        return Section(title, note, (_graph_line(unit),))
+    weighted = not isinstance(unit.items.weights, NotApplicable)
+    many = unit.graph.n_components > 1
+    order = _order(unit, weighted, many)
+    columns, cells = _columns(unit, weighted)
+    table = Table(
+        columns,
+        len(order),
+        lambda k: cells(order[k]),
+        name=f"win-rates-{unit.unit}",
+        limit=limit,
+        order="largest shifts" if many else "best",
+        legend=_legend(unit, many),
+        main=main,
+    )
+    blocks: list[Block] = [table]
+    if not isinstance(unit.closest, NotApplicable) and unit.unit == "model":
+        c = unit.closest
+        line = (
+            f"closest models: {c.first} and {c.second}, distance {c.distance:.3f} (median pair"
+            f" {c.median_distance:.3f}, {plural(c.n_shared_prompts, 'shared prompt')})"
+        )
+        blocks.append(Prose((line,), "dim"))
+    return Section(title, unit.reason, (*blocks, _graph_line(unit)))
+
+
+def _legend(unit: UnitResult, many: bool) -> str:
+    shift = unit.shift
+    assert not isinstance(shift, NotApplicable)
+    level = percent(1 - shift.confidence_level)
+    text = (
+        f"{shift.n_replicates:,} resamples of {unit.resampled.value}; error = one standard error;"
+        f" ▲▼ = change of rank beyond noise (at most {level} of those marked are chance)"
+    )
+    if many:
+        text += f"; ranks are within {unit.graph.n_components:,} separate components"
+    return text
+
+
+def _order(unit: UnitResult, weighted: bool, many: bool) -> list[int]:
+    """Best first; with many components, the largest shifts first."""
+    rates, shift = unit.win_rates, unit.shift
+    known = np.flatnonzero(rates.n_opponents > 0)
+    if many and weighted and not isinstance(shift, NotApplicable):
+        key = np.round(-np.abs(shift.shift[known]), 12)
+    else:
+        key = np.round(-rates.average[known], 12)
+    return [int(i) for i in known[np.lexsort((known, key))]]
+
+
+def _columns(
+    unit: UnitResult, weighted: bool
+) -> tuple[tuple[Column, ...], Callable[[int], tuple[Cell, ...]]]:
+    """The columns, and the cells of an item."""
+    rates, shift = unit.win_rates, unit.shift
+    assert not isinstance(shift, NotApplicable)
+    ranks = ("rank_average", "rank_weighted") if weighted else ("rank_average",)
+    values = ("average", "weighted") if weighted else ("average",)
+    columns = [
+        Column("rank", "number", ranks),
+        Column(unit.unit, "line", ("name",)),
+        Column("win rate", "number", values),
+    ]
+    if weighted:
+        columns += [
+            Column("shift ± error", "number", ("shift", "standard_error")),
+            Column("rank differs", "number", ("probability_rank_differs",)),
+        ]
+    columns += [
+        Column("opponents", "count", ("n_opponents",), wide=weighted),
+        Column("comparisons", "count", ("n_comparisons",), wide=weighted),
+    ]
+
+    def cells(i: int) -> tuple[Cell, ...]:
+        before, after = int(rates.rank_average[i]), int(rates.rank_weighted[i])
+        real = weighted and bool(shift.flagged[i])
+        better = after < before
+        tone: Tone = ("good" if better else "bad") if real else "plain"
+        rank, rate = str(before), f"{rates.average[i]:.3f}"
+        row = [
+            Cell(rank, (before,), tone),
+            Cell(name_of(unit, i, 120), (unit.items.names[i],), tone),
+            Cell(rate, (float(rates.average[i]),)),
+        ]
+        if weighted:
+            mark = ("▲" if better else "▼") if real else " "
+            move, error = float(shift.shift[i]), float(shift.standard_error[i])
+            dim: Tone = "dim" if shift.within_noise[i] else "plain"
+            differs = float(shift.probability_differs[i])
+            row[0] = Cell(f"{before} → {after} {mark}", (before, after), tone)
+            row[2] = Cell(
+                f"{rate} → {rates.weighted[i]:.3f}",
+                (float(rates.average[i]), float(rates.weighted[i])),
+            )
+            row.append(Cell(f"{move:+.3f} ± {error:.3f}", (move, error), dim))
+            row.append(Cell(f"{differs:.2f}", (differs,)))
+        opponents, comparisons = int(rates.n_opponents[i]), int(rates.n_comparisons[i])
+        row.append(Cell(f"{opponents:,}", (opponents,)))
+        row.append(Cell(f"{comparisons:,}", (comparisons,)))
+        return tuple(row)
+
+    return tuple(columns), cells
+
+
+def _graph_line(unit: UnitResult) -> Prose:
+    g = unit.graph
+    triads = (
+        ""
+        if isinstance(g.triads, NotApplicable)
+        else f"; {percent(g.triads.share)} of triads are cycles"
+    )
+    within = (
+        f"; {plural(unit.n_within, 'comparison')} within one {unit.unit}" if unit.n_within else ""
+    )
+    typical = comparisons_in_median(g.comparisons_per_item.median, f"per {unit.unit}")
+    line = (
+        f"graph: {plural(g.n_components, 'component')}, {typical},"
+        f" {g.undefeated.size:,} undefeated, {g.winless.size:,} winless{triads}{within}"
+    )
+    return Prose((line,), "dim")

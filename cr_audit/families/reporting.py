@@ -1,0 +1,145 @@
+"""From facts to a report: findings, document and blocks of several families together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cr_audit.arrays import NotApplicable
+from cr_audit.blocks import Block, Cell, Column, Picture, Prose, Section, Table
+from cr_audit.families import FAMILIES, Family
+from cr_audit.findings import Finding, Rule, outcome_of, ranked
+from cr_audit.reports import Report
+from cr_audit.wire import Texts, document, finding, setting_records
+from cr_audit.wording import plural
+
+if TYPE_CHECKING:
+    from cr_audit.data.dataset import PreferenceDataset
+    from cr_audit.run import Run
+
+MAX_PER_RULE = 3
+
+FactsOf = Callable[[Family], Any]
+
+
+def in_scan() -> tuple[Family, ...]:
+    """The families that every audit of a data set looks at."""
+    return tuple(f for f in FAMILIES.values() if f.in_scan)
+
+
+def judge(families: Iterable[Family], facts_of: FactsOf) -> tuple[Finding, ...]:
+    """All findings, the most severe first, then by rule, then in the rule's own order."""
+    return ranked(
+        found
+        for family in families
+        for rule in family.rules
+        if rule.judge is not None
+        for found in rule.judge(facts_of(family))
+    )
+
+
+def rules_of(families: Iterable[Family]) -> tuple[Rule, ...]:
+    """What was looked for, by id."""
+    return tuple(sorted((r for f in families for r in f.rules), key=lambda r: r.id))
+
+
+def parts_of(families: Iterable[Family], facts_of: FactsOf, texts: Texts) -> dict[str, Any]:
+    """The families' parts of the JSON document; of those that did not run, why."""
+    ran = list(families)
+    out: dict[str, Any] = {}
+    for family in FAMILIES.values():
+        if family in ran:
+            part = family.part("wire")
+            if part is not None:
+                out |= part.parts(facts_of(family), texts)
+        else:
+            out |= {key: NotApplicable(reason) for key, reason in family.not_run}
+    return out
+
+
+def report(
+    run: Run,
+    blocks: Callable[[tuple[Finding, ...]], Sequence[Block]],
+    *,
+    also: Sequence[str] = (),
+    judged: bool = True,
+    pictures: Callable[[], Sequence[Picture] | NotApplicable] | None = None,
+) -> Report:
+    """The report of a command on one data set.
+
+    blocks : findings -> what people see. also : families beside those of a scan that ran. judged :
+    whether the findings of all of them belong to the report.
+    """
+    families = (*in_scan(), *(FAMILIES[name] for name in also))
+
+    def facts_of(family: Family) -> Any:
+        return run.facts(family.name)
+
+    findings = judge(families, facts_of) if judged else ()
+    files = run.dataset.report.files
+    place = files[0].path if files else "-"
+    return Report(
+        command=run.command,
+        blocks=lambda: blocks(findings),
+        document=lambda full: run_document(run, run.dataset, families, facts_of, findings, full),
+        outcome=outcome_of(
+            findings, rules_of(families) if judged else (), run.fail_on or "never", place
+        ),
+        pictures=pictures or (lambda: NotApplicable("this command draws nothing")),
+        exit_zero=run.exit_zero,
+    )
+
+
+def run_document(
+    run: Run,
+    dataset: PreferenceDataset,
+    families: Sequence[Family],
+    facts_of: FactsOf,
+    findings: Sequence[Finding],
+    full_text: bool,
+) -> dict[str, Any]:
+    """The whole document of one run; ``files`` stand under dataset, as they were given."""
+    values = {k: v for k, v in run.reading.items() if k != "files"}
+    values |= {k: getattr(run.settings, k) for k in type(run.settings).__slots__}
+    return document(
+        run.command,
+        setting_records(values, run.given.sources),
+        parts_of(families, facts_of, Texts(dataset, full_text)),
+        [finding(f) for f in findings],
+    )
+
+
+def finding_section(findings: Sequence[Finding]) -> Section:
+    """At most three findings of a rule; the rest is counted."""
+    if not findings:
+        return Section("Findings", "none")
+    seen: dict[str, int] = {}
+    shown = []
+    for f in findings:
+        seen[f.rule] = seen.get(f.rule, 0) + 1
+        if seen[f.rule] <= MAX_PER_RULE:
+            shown.append(f)
+    table = Table.of(
+        (
+            Column("rule", "id"),
+            Column("severity", "id"),
+            Column("finding"),
+            Column("first row", "place"),
+        ),
+        [
+            (
+                Cell(f.rule),
+                Cell(str(f.severity), tone=f.severity.value),
+                Cell(f.message),
+                Cell(f.rows[0] if f.rows else ""),
+            )
+            for f in shown
+        ],
+        name="findings",
+    )
+    more = {rule: n - MAX_PER_RULE for rule, n in seen.items() if n > MAX_PER_RULE}
+    blocks: list[Block] = [table]
+    if more:
+        rest = ", ".join(f"{n:,} more {rule}" for rule, n in sorted(more.items()))
+        blocks.append(Prose((f"… and {rest}",), "dim"))
+    return Section("Findings", plural(len(findings), "finding"), tuple(blocks))

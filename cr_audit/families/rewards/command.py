@@ -1,0 +1,76 @@
+"""``cr-audit refit``: standard against weighted rewards, and which changes are real."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cr_audit.commands import Command, Option
+
+if TYPE_CHECKING:
+    from cr_audit.blocks import Block
+    from cr_audit.findings import Finding
+    from cr_audit.reports import Report
+    from cr_audit.run import Run
+
+MAX_WIN_RATES = 8
+
+
+def report(run: Run) -> Report:
+    """Header, answer, win rates, rewards and what is known about them, findings.
+
+    Raises UsageError where both fits are asked for alone.
+    """
+    from cr_audit.arrays import NotApplicable
+    from cr_audit.errors import UsageError
+    from cr_audit.families import FAMILIES
+    from cr_audit.families.reporting import finding_section
+    from cr_audit.families.reporting import report as made
+    from cr_audit.families.rewards.show import answer_block, pictures, sections
+    from cr_audit.heads import header
+
+    if run.options["weighted"] and run.options["standard"]:
+        raise UsageError(
+            "both-fits",
+            "--weighted and --standard exclude each other",
+            next_step="leave out both for both fits, the standard one first",
+        )
+
+    def blocks(findings: tuple[Finding, ...]) -> list[Block]:
+        facts = run.facts("rewards")
+        out: list[Block] = [header(run.dataset, run.command), answer_block(facts, findings)]
+        unit = run.analysis.units[0]
+        if not isinstance(unit.shift, NotApplicable):
+            rankings = FAMILIES["rankings"].part("show")
+            out.append(rankings.section(unit, limit=MAX_WIN_RATES, main=False))
+        return [*out, *sections(facts), finding_section(findings)]
+
+    return made(run, blocks, also=("rewards",), pictures=lambda: pictures(run.facts("rewards")))
+
+
+COMMANDS = (
+    Command(
+        "refit",
+        "Fit rewards with uniform and with clone-robust weights, and flag the changes that are"
+        " real.",
+        report,
+        details="Without FILE: the files of the settings file, else the last ones read.",
+        examples=(
+            "cr-audit refit prefs.jsonl",
+            "cr-audit refit --weighted --fail-on error",
+            "cr-audit refit prefs.jsonl --unit model --penalty auto --plot ranks.svg",
+        ),
+        options=(
+            Option(
+                "weighted",
+                "switch",
+                False,
+                "The weighted fit first; it must be possible.",
+            ),
+            Option("standard", "switch", False, "The standard fit alone; needs no vectors."),
+        ),
+        files="last",
+        fits=True,
+        judged=True,
+        plots="both rankings",
+    ),
+)

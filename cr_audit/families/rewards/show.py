@@ -1,0 +1,578 @@
+"""Rewards for people: the answer, both rankings, where changes come from, and how sure they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from cr_audit.analysis.reward_facts import MOVED, HeldOut, RewardFit, Rewards, Subjects
+from cr_audit.arrays import IntArray, NotApplicable
+from cr_audit.blocks import (
+    Answer,
+    Block,
+    Cell,
+    Chart,
+    Column,
+    Picture,
+    Prose,
+    Section,
+    Series,
+    Slope,
+    SlopeChart,
+    Table,
+    Tone,
+)
+from cr_audit.families.rewards.facts import RewardFacts
+from cr_audit.families.rewards.rules import RULES, compared, new_leaders
+from cr_audit.findings import Finding
+from cr_audit.heads import named, short
+from cr_audit.models.rewards.changes import Changes
+from cr_audit.models.rewards.selection import PenaltyCurve
+from cr_audit.wording import percent, plural, verb
+
+MAX_ITEMS = 15
+MAX_CAUSES = 6
+MAX_EFFECTS = 3
+MAX_SLOPES, SLOPE_NAME = 16, 38
+MAX_DRAWN, DRAWN_NAME = 60, 34
+"""Lines of the slope chart in a report, and in a picture of its own; characters of their names."""
+
+
+def answer_block(facts: RewardFacts, findings: Sequence[Finding]) -> Answer:
+    """The answer, in the tone of the worst finding about rewards."""
+    own = {rule.id for rule in RULES}
+    worst = next((f.severity for f in findings if f.rule in own), None)
+    tone: Tone = "good" if worst is None else worst.value
+    return Answer(tuple(answer(facts)), tone)
+
+
+def sections(facts: RewardFacts) -> list[Block]:
+    """Everything about the rewards, from the ranking to the penalty."""
+    r = facts.rewards
+    return [
+        ranking(r),
+        *_chart(r),
+        *_causes(r),
+        *_decisions(r),
+        _how_sure(r),
+        *_penalty(r),
+    ]
+
+
+# --- the answer ---
+
+
+def answer(facts: RewardFacts) -> list[str]:
+    """Who leads in either fit, how many change sides and why, and how well both predict."""
+    r = facts.rewards
+    out = []
+    if isinstance(r.weighted, NotApplicable):
+        out.append(f"Only the standard fit was made: {r.weighted.reason}.")
+    c, s = r.changes, r.subjects
+    if isinstance(c, NotApplicable) or isinstance(s, NotApplicable):
+        out.append(f"There is no ranking to compare: {_no_ranking(r)}.")
+    else:
+        out.append(_leaders(r, c, s))
+        if not isinstance(r.weighted, NotApplicable):
+            out += _flagged(r, c, s)
+    if not isinstance(r.held_out, NotApplicable):
+        out.append(_agreement(r.held_out))
+    bad = [name for name, fit in fits_of(r) if not fit.converged]
+    if bad:
+        out.append(f"The {' and the '.join(bad)} fit did not converge: see How sure below.")
+    return out
+
+
+def _no_ranking(r: Rewards) -> str:
+    return r.changes.reason if isinstance(r.changes, NotApplicable) else ""
+
+
+def fits_of(r: Rewards) -> list[tuple[str, RewardFit]]:
+    """(name, fit) of the fits that were made, the one asked for first."""
+    pairs = [("standard", r.standard)]
+    if not isinstance(r.weighted, NotApplicable):
+        pairs.insert(0 if r.fits == "weighted" else 1, ("weighted", r.weighted))
+    return pairs
+
+
+def _leaders(r: Rewards, c: Changes, s: Subjects) -> str:
+    both = not isinstance(r.weighted, NotApplicable)
+    if s.n_components > 1:
+        if not both:
+            return f"There are {s.n_components:,} separate rankings."
+        n = new_leaders(c).size
+        changed = "no leader changes" if n == 0 else f"the leader changes in {n:,}"
+        return f"Of {s.n_components:,} separate rankings, {changed} beyond the noise."
+    one = _first(c.rank_standard)
+    leader, sure = _named(s, one), f"{c.probability_first_standard[one]:.2f}"
+    if not both:
+        return f"{leader} leads ({sure} of resamples)."
+    two = _first(c.rank_weighted)
+    sure_weighted = f"{c.probability_first_weighted[two]:.2f}"
+    if one == two:
+        return f"Both fits put {leader} first ({sure} and {sure_weighted} of resamples)."
+    noise = "" if bool(c.flagged[two]) else "; that is within the noise"
+    return (
+        f"The standard fit puts {leader} first ({sure} of resamples), the weighted fit"
+        f" {_named(s, two)} ({sure_weighted}){noise}."
+    )
+
+
+def _first(ranks: IntArray) -> int:
+    return int(np.flatnonzero(ranks == 1)[0])
+
+
+def _named(s: Subjects, item: int, width: int = 40) -> str:
+    return named(s.names[item], s.unit, width)
+
+
+def _flagged(r: Rewards, c: Changes, s: Subjects) -> list[str]:
+    n = int(c.flagged.sum())
+    if n == 0:
+        return [f"No {s.unit} changes sides with another beyond its noise."]
+    changes = verb(n, "changes", "change")
+    out = [f"{n:,} of {plural(s.n, s.unit)} {changes} sides with another beyond the noise."]
+    causes = [r.cause_of(int(i)) for i in np.flatnonzero(c.flagged)]
+    groups = [cause.group for cause in causes if cause is not None]
+    if not groups or isinstance(r.groups, NotApplicable):
+        return out
+    of_these = f"{'All' if len(groups) == n else f'{len(groups):,}'} of these"
+    come = f"{of_these} {verb(len(groups), 'change comes', 'changes come')} from clones"
+    if len(set(groups)) > 1:
+        return [*out, f"{come} ({plural(len(set(groups)), 'cluster')})."]
+    group = r.groups[groups[0]]
+    members = f"{plural(group.members.size, r.fitted_unit)} that copy one another"
+    return [
+        *out,
+        f"{come}: {members} ({percent(group.item_share)} of the {r.fitted_unit}s,"
+        f" {percent(group.weight_mass)} of the weight).",
+    ]
+
+
+def _agreement(h: HeldOut) -> str:
+    if h.n_decided == 0:
+        return "No held-out comparison has a winner."
+    return (
+        f"On held-out comparisons the fits name a different winner in {percent(h.differs.value)};"
+        f" the standard fit agrees with {percent(h.agreement_standard.value)} of the judgements,"
+        f" the weighted fit with {percent(h.agreement_weighted.value)}"
+        f" (± {percent(h.agreement_weighted.standard_error)})."
+    )
+
+
+# --- the ranking ---
+
+
+def ranking(r: Rewards, *, limit: int = MAX_ITEMS) -> Section:
+    """Rank and reward in both fits, the interval of the shift, how sure a change of sides is."""
+    note = f"{r.reward_model}: {r.reward_choice.reason}"
+    c, s = r.changes, r.subjects
+    if isinstance(c, NotApplicable) or isinstance(s, NotApplicable):
+        return Section("Rewards", note, (Prose((f"no ranking: {_no_ranking(r)}",), "dim"),))
+    both = not isinstance(r.weighted, NotApplicable)
+    order = _shown_order(r, c, s)
+    columns, cells = _columns(c, s) if both else _columns_of_one(c, s)
+    table = Table(
+        columns,
+        len(order),
+        lambda k: cells(order[k]),
+        name="rewards",
+        limit=limit,
+        order="surest changes" if both and s.n_components > 1 else "best",
+        legend=_legend(r, c, s, both),
+        main=True,
+    )
+    return Section(f"Rewards by {s.unit}", note, (table,))
+
+
+def _shown_order(r: Rewards, c: Changes, s: Subjects) -> list[int]:
+    """Best first by the fit that comes first; with several components, the surest changes first."""
+    rank = c.rank_weighted if r.fits == "weighted" else c.rank_standard
+    known = np.flatnonzero(s.components >= 0)
+    if s.n_components > 1 and not isinstance(r.weighted, NotApplicable):
+        shift = np.abs(np.round(c.reward_weighted - c.reward_standard, 9))
+        order = np.lexsort((known, -shift[known], -c.probability_flip[known]))
+    else:
+        order = np.lexsort((known, s.components[known], rank[known]))
+    return [int(i) for i in known[order]]
+
+
+Cells = Callable[[int], tuple[Cell, ...]]
+
+
+def _columns_of_one(c: Changes, s: Subjects) -> tuple[tuple[Column, ...], Cells]:
+    """The columns where only the standard fit was made, and the cells of a subject."""
+    columns = (
+        Column("rank", "number", ("rank_standard",)),
+        Column(s.unit, "line", ("name",)),
+        Column("reward", "number", ("reward_standard",)),
+        Column("interval", "number", ("interval_low", "interval_high")),
+        Column("first", "number", ("probability_first_standard",), wide=True),
+        Column("comparisons", "count", ("n_comparisons",), wide=True),
+    )
+
+    def cells(i: int) -> tuple[Cell, ...]:
+        rank, reward = int(c.rank_standard[i]), float(c.reward_standard[i])
+        low, high = c.interval_standard[i].tolist()
+        first, n = float(c.probability_first_standard[i]), int(s.n_comparisons[i])
+        return (
+            Cell(str(rank), (rank,)),
+            Cell(_named(s, i, 120), (s.names[i],)),
+            Cell(f"{reward:+.2f}", (reward,)),
+            Cell(f"[{low:+.2f}, {high:+.2f}]", (low, high)),
+            Cell(f"{first:.2f}", (first,)),
+            Cell(f"{n:,}", (n,)),
+        )
+
+    return columns, cells
+
+
+def _columns(c: Changes, s: Subjects) -> tuple[tuple[Column, ...], Cells]:
+    """The columns of both fits beside each other, and the cells of a subject."""
+    columns = (
+        Column("rank", "number", ("rank_standard", "rank_weighted")),
+        Column(s.unit, "line", ("name",)),
+        Column("reward", "number", ("reward_standard", "reward_weighted")),
+        Column("shift", "number", ("shift", "shift_low", "shift_high")),
+        Column("sure", "number", ("probability_changes_sides",)),
+        Column(
+            "first",
+            "number",
+            ("probability_first_standard", "probability_first_weighted"),
+            wide=True,
+        ),
+        Column("comparisons", "count", ("n_comparisons",), wide=True),
+    )
+
+    def cells(i: int) -> tuple[Cell, ...]:
+        before, after = int(c.rank_standard[i]), int(c.rank_weighted[i])
+        one, two = float(c.reward_standard[i]), float(c.reward_weighted[i])
+        up = two > one if before == after else after < before
+        real = bool(c.flagged[i])
+        tone: Tone = ("good" if up else "bad") if real else "plain"
+        mark = ("▲" if up else "▼") if real else " "
+        low, high = c.interval_shift[i].tolist()
+        noise: Tone = "dim" if low <= 0 <= high else "plain"
+        sure, n = float(c.probability_flip[i]), int(s.n_comparisons[i])
+        first = (float(c.probability_first_standard[i]), float(c.probability_first_weighted[i]))
+        return (
+            Cell(f"{before} → {after} {mark}", (before, after), tone),
+            Cell(_named(s, i, 120), (s.names[i],), tone),
+            Cell(f"{one:+.2f} → {two:+.2f}", (one, two)),
+            Cell(f"{two - one:+.2f} [{low:+.2f}, {high:+.2f}]", (two - one, low, high), noise),
+            Cell(f"{sure:.2f}", (sure,)),
+            Cell(f"{first[0]:.2f} → {first[1]:.2f}", first),
+            Cell(f"{n:,}", (n,)),
+        )
+
+    return columns, cells
+
+
+def _legend(r: Rewards, c: Changes, s: Subjects, both: bool) -> str:
+    level = percent(c.confidence_level)
+    text = f"log-odds{'' if s.what == s.unit + 's' else ' (' + s.what + ')'}"
+    text += f", {level} intervals from {plural(c.n_replicates, 'replicate')}: {r.intervals}"
+    if both:
+        text += (
+            f"; sure = share in which it changes sides with some other {s.unit} as shown, ▲▼ ="
+            f" surely (at most {percent(1 - c.confidence_level)} of those marked are chance)"
+        )
+    if s.n_components > 1:
+        text += f"; ranks are within {s.n_components:,} separate components"
+    silent = int((s.components < 0).sum())
+    if silent:
+        text += f"; {plural(silent, s.unit)} without comparisons: no data"
+    return text
+
+
+# --- the chart ---
+
+
+def _chart(r: Rewards) -> list[Block]:
+    slopes, note = _slopes(r, MAX_SLOPES, SLOPE_NAME)
+    if len(slopes) < 2:
+        return []
+    return [SlopeChart("Ranks", "standard", "weighted", slopes, note)]
+
+
+def pictures(facts: RewardFacts) -> Sequence[Picture] | NotApplicable:
+    """The slope chart of ``--plot``, or why there is none."""
+    r = facts.rewards
+    slopes, note = _slopes(r, MAX_DRAWN, DRAWN_NAME)
+    if len(slopes) < 2:
+        return NotApplicable("there are no two rankings to draw")
+    level = "" if isinstance(r.changes, NotApplicable) else percent(r.changes.confidence_level)
+    colours = (
+        f"green up, red down: changes sides with another, {level} sure"
+        if any(slope.marked for slope in slopes)
+        else f"no change of sides is {level} sure"
+    )
+    files = short(", ".join(f.path for f in facts.analysis.dataset.report.files), 70)
+    title = f"Ranks by standard and weighted rewards: {files}"
+    whole = "; ".join(part for part in (colours, note) if part)
+    return [SlopeChart(title, "standard", "weighted", slopes, whole)]
+
+
+def _slopes(r: Rewards, limit: int, width: int) -> tuple[tuple[Slope, ...], str]:
+    """The chart's lines and a note where some are left out; none without two rankings."""
+    both = compared(r)
+    if both is None:
+        return (), ""
+    c, s = both
+    items, note = _charted(c, s, limit)
+    right = sorted(items, key=lambda i: (int(c.rank_weighted[i]), items.index(i)))
+    place = {i: k for k, i in enumerate(right)}
+    slopes = tuple(
+        Slope(_named(s, i, width), k, place[i], bool(c.flagged[i])) for k, i in enumerate(items)
+    )
+    return slopes, note
+
+
+def _charted(c: Changes, s: Subjects, limit: int) -> tuple[list[int], str]:
+    """Subjects of one component in the standard order: that of the surest change, else the
+    largest."""
+    surest = int(np.nanargmax(np.where(s.components >= 0, c.probability_flip, -1.0)))
+    sizes = np.bincount(s.components[s.components >= 0])
+    chosen = int(s.components[surest]) if c.probability_flip[surest] > 0 else int(np.argmax(sizes))
+    members = np.flatnonzero(s.components == chosen)
+    best = np.minimum(c.rank_standard[members], c.rank_weighted[members])
+    kept = members[np.lexsort((members, best))][:limit]
+    notes = []
+    if kept.size < members.size:
+        notes.append(f"{kept.size:,} of {members.size:,} {s.unit}s, the best ranked")
+    if s.n_components > 1:
+        notes.append(f"one of {s.n_components:,} separate rankings")
+    order = kept[np.lexsort((kept, c.rank_standard[kept]))]
+    return [int(i) for i in order], "; ".join(notes)
+
+
+# --- where it comes from ---
+
+
+def _causes(r: Rewards) -> list[Block]:
+    """The clone groups whose weights make the changes, and how much of them."""
+    c, s, groups = r.changes, r.subjects, r.groups
+    if isinstance(c, NotApplicable) or isinstance(s, NotApplicable):
+        return []
+    if isinstance(groups, NotApplicable) or not groups:
+        return []
+    explained: dict[int, list[tuple[float, int]]] = {}
+    for i in range(s.n):
+        if r.causes and (c.flagged[i] or not c.flagged.any()):
+            for cause in r.causes[i][:1]:
+                explained.setdefault(cause.group, []).append((cause.share, i))
+    effects = _effects(r, s)
+    if not explained:
+        return [Section("Where it comes from", "", effects)] if effects else []
+    moved = np.abs(c.reward_weighted - c.reward_standard)
+    shown = sorted(explained, key=lambda g: (-len(explained[g]), g))
+
+    def cells(k: int) -> tuple[Cell, ...]:
+        group = groups[shown[k]]
+        top = sorted(explained[shown[k]], key=lambda x: (-moved[x[1]], x[1]))[:3]
+        n = int(group.members.size)
+        return (
+            Cell(short(group.name, 200), (group.name,)),
+            Cell(f"{n:,}", (n,)),
+            Cell(percent(group.item_share), (group.item_share,)),
+            Cell(percent(group.weight_mass), (group.weight_mass,)),
+            Cell(", ".join(f"{share:.0%} {_named(s, i, 24)}" for share, i in top)),
+        )
+
+    table = Table(
+        (
+            Column("clones", "line", share=1),
+            Column("size", "count"),
+            Column("items", "number", ("item_share",)),
+            Column("weight", "number", ("weight_mass",)),
+            Column("explains of the change of", share=1),
+        ),
+        len(shown),
+        cells,
+        name="causes",
+        limit=MAX_CAUSES,
+        more="more clusters",
+        legend="the weighted fit again with these items back at the average weight: the share of"
+        " the change that this takes back",
+    )
+    kind = "flagged changes" if c.flagged.any() else "changes (none is beyond its noise)"
+    return [Section("Where it comes from", f"{kind}, by clones", (table, *effects))]
+
+
+def _effects(r: Rewards, s: Subjects) -> tuple[Block, ...]:
+    """What the weights of the largest groups move, whether or not it is beyond the noise."""
+    if isinstance(r.groups, NotApplicable) or not r.effects:
+        return ()
+    largest = sorted(r.effects, key=lambda e: (-abs(e.shift), e.group))[:MAX_EFFECTS]
+    lines = [
+        f"{short(r.groups[effect.group].name, 50)}: {_named(s, effect.subject, 30)}"
+        f" {effect.shift:+.2f}; {plural(effect.n_moved, s.unit)} by {MOVED:g} or more"
+        for effect in largest
+    ]
+    tried, known = len(r.effects), len(r.groups)
+    some = f"; of {known:,} clusters the {tried:,} whose weight changed most were tried"
+    text = f"what the weights of these clones move most, in log-odds{some if tried < known else ''}"
+    return Prose((f"{text}:",), "dim"), Prose(tuple(lines), indent=2)
+
+
+# --- decisions, fits, penalty ---
+
+
+def _decisions(r: Rewards) -> list[Block]:
+    """Pairs that the fits order differently, beside what resampling does; agreement held out."""
+    h, d = r.held_out, r.decisions
+    lines = []
+    if not isinstance(d, NotApplicable):
+        lines.append(
+            f"the fits order {percent(d.differs)} of {plural(d.n_pairs, 'compared pair')}"
+            f" differently; resampling alone turns {percent(d.noise_standard.value)} in the"
+            f" standard and {percent(d.noise_weighted.value)} in the weighted fit"
+        )
+    if not isinstance(h, NotApplicable):
+        lines += _held_out(h)
+    return [Section("Decisions", "", (Prose(tuple(lines), indent=2),))] if lines else []
+
+
+def _held_out(h: HeldOut) -> list[str]:
+    return [
+        f"{plural(h.n_comparisons, 'comparison')} held out in {h.n_folds} folds of {h.held_out}"
+        + (f"; {h.n_unpredicted:,} not predicted" if h.n_unpredicted else ""),
+        f"they name a different winner in {percent(h.differs.value)}"
+        f" ± {percent(h.differs.standard_error)}",
+        f"agreement with {plural(h.n_decided, 'judgement')}: standard"
+        f" {h.agreement_standard.value:.3f} ± {h.agreement_standard.standard_error:.3f}, weighted"
+        f" {h.agreement_weighted.value:.3f} ± {h.agreement_weighted.standard_error:.3f}, difference"
+        f" {h.gain.value:+.3f} ± {h.gain.standard_error:.3f}",
+    ]
+
+
+def _how_sure(r: Rewards) -> Section:
+    """Fits, the certificate, agreement of the rankings, sandwich against bootstrap."""
+    lines = _fit_lines(r) + _bound_lines(r) + _ranking_lines(r)
+    if not isinstance(r.errors, NotApplicable):
+        ratios = ", ".join(
+            f"{name} {e.width_ratio:.2f} ({e.ratio:.2f})"
+            for name, e in zip(("standard", "weighted"), r.errors, strict=False)
+        )
+        lines.append(
+            "sandwich over bootstrap, width of the intervals (and of standard errors), median:"
+            f" {ratios}"
+        )
+    return Section("How sure", "", (Prose(tuple(lines), indent=2),))
+
+
+def _fit_lines(r: Rewards) -> list[str]:
+    lines = []
+    for name, fit in fits_of(r):
+        state = fit.status.name.lower().replace("_", " ")
+        residual = "" if np.isnan(fit.gradient_norm) else f", residual {fit.gradient_norm:.1e}"
+        lines.append(
+            f"{name} fit, weights {fit.scheme}: {state}, {plural(fit.iterations, 'iteration')}"
+            f"{residual}"
+        )
+        if not fit.converged:
+            lines.append(f"  {fit.status}")
+    if not isinstance(r.weighted, NotApplicable):
+        lines.append(f"which weights: {r.weights_choice.reason}")
+    lines.append(
+        f"penalty {r.penalty:g} ({r.penalty_choice.reason}), the same for both fits; as printed in"
+        f" the paper's Eq. 1: {r.lambda_eq1:g}"
+    )
+    return lines
+
+
+def _bound_lines(r: Rewards) -> list[str]:
+    k = r.certificate
+    if isinstance(r.weighted, NotApplicable):
+        return []
+    if isinstance(k, NotApplicable):
+        return [f"no certificate: {k.reason}"]
+    return [
+        f"largest shift {k.measured:.3f}; certified at most {k.residual_bound:.3g} from the"
+        f" standard fit and the weights, {k.bound:.3g} before any fit"
+    ]
+
+
+def _ranking_lines(r: Rewards) -> list[str]:
+    lines = []
+    c = r.changes
+    if not isinstance(c, NotApplicable) and not isinstance(r.weighted, NotApplicable):
+        tau, top = c.kendall_tau_interval, c.top_overlap_interval
+        several = not isinstance(r.subjects, NotApplicable) and r.subjects.n_components > 1
+        largest = " (largest component)" if several else ""
+        lines.append(
+            f"Kendall's tau of the two rankings{largest} {c.kendall_tau:.3f}"
+            f" [{tau[0]:.3f}, {tau[1]:.3f}];"
+            f" {percent(c.top_overlap)} [{percent(float(top[0]))}, {percent(float(top[1]))}] of the"
+            f" first {c.top_k} are the same"
+        )
+    if not isinstance(r.win_counts, NotApplicable):
+        w = r.win_counts
+        each = f" (median of {w.n_components:,} components, lowest {w.lowest:.3f})"
+        lines.append(
+            f"Spearman's correlation of the standard rewards with wins per comparison"
+            f" {w.rate_median:.3f}, with win counts {w.median:.3f}"
+            + (each if w.n_components > 1 else "")
+        )
+    return lines
+
+
+def _penalty(r: Rewards) -> list[Block]:
+    """Cross-validated log-likelihood against the penalty, as a table and as a chart."""
+    if isinstance(r.curves, NotApplicable):
+        return []
+    one, two = r.curves
+    both = not isinstance(two, NotApplicable)
+    columns = [
+        Column("penalty", "number", ("penalty", "best")),
+        Column("standard", "number", ("log_likelihood_standard",)),
+        Column("± error", "number", ("standard_error",)),
+    ]
+    if both:
+        columns.append(Column("weighted", "number", ("log_likelihood_weighted",)))
+
+    def cells(k: int) -> tuple[Cell, ...]:
+        penalty = float(one.penalties[k])
+        best = penalty == one.best
+        fit, error = float(one.log_likelihood[k]), float(one.standard_error[k])
+        row = [
+            Cell(f"{penalty:.3g}{' ◀' if best else '  '}", (penalty, best)),
+            Cell(f"{fit:.4f}", (fit,)),
+            Cell(f"{error:.4f}", (error,)),
+        ]
+        if not isinstance(two, NotApplicable):
+            other = float(two.log_likelihood[k])
+            row.append(Cell(f"{other:.4f}", (other,)))
+        return tuple(row)
+
+    table = Table(tuple(columns), one.penalties.size, cells, name="penalty")
+    note = f"log-likelihood per held-out comparison, {one.n_folds} folds; knowing nothing: -0.6931"
+    return [Section("Penalty", note, (table, _penalty_chart(one, two)))]
+
+
+def _penalty_chart(one: PenaltyCurve, two: PenaltyCurve | NotApplicable) -> Chart:
+    curves = {"standard": one} | ({} if isinstance(two, NotApplicable) else {"weighted": two})
+    best = ", ".join(f"{curve.best:.3g} ({name})" for name, curve in curves.items())
+    series = []
+    for name, curve in curves.items():
+        mean, error = curve.log_likelihood, curve.standard_error
+        series.append(
+            Series(
+                name,
+                tuple(curve.penalties.tolist()),
+                tuple(mean.tolist()),
+                tuple((mean - error).tolist()),
+                tuple((mean + error).tolist()),
+                dots=True,
+            )
+        )
+    return Chart(
+        "line",
+        "Prediction by penalty",
+        f"held-out comparisons are predicted best at a penalty of {best}",
+        "penalty",
+        "log-likelihood per comparison",
+        tuple(series),
+        x_log=True,
+    )

@@ -1,0 +1,1 @@
+"""Clones injected into the user's own data, and what they do to both rankings."""

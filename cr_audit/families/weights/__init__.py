@@ -1,0 +1,1 @@
+"""How much each alternative counts, how well that is known, and schemes beside each other."""

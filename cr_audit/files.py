@@ -1,0 +1,107 @@
+"""Writing files whole or not at all, and standard output to the last byte."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from cr_audit.errors import ComputeError
+
+
+def write_whole(content: bytes, path: Path, *, option: str) -> None:
+    """Put ``content`` at ``path``: it is written to a new private file in the same folder, which
+    takes the place of ``path`` at the end. A reader sees the old file or the new one; a failure
+    leaves the old one and nothing beside it. A link at ``path`` is replaced, never followed.
+
+    option : the one that named the file, for the message. Raises ComputeError if it cannot be
+    written. A device or a pipe is written to as it is.
+    """
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("wb") as device:
+                device.write(content)
+            return
+        replace_file(content, path)
+    except OSError as error:
+        raise ComputeError(
+            "cannot-write",
+            f"the file cannot be written: {error.strerror}",
+            where=str(path),
+            next_step=f"choose another {option} FILE",
+        ) from error
+
+
+def replace_file(content: bytes, path: Path) -> None:
+    """The same, raising OSError."""
+    handle, part = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        os.chmod(part, _mode_of(path))
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def _mode_of(path: Path) -> int:
+    """Permissions of the file that is replaced, or those that a new file would get."""
+    try:
+        return path.stat().st_mode & 0o777
+    except OSError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def write_stdout(text: str) -> None:
+    """Every byte, or an error: an unbuffered stream may take a part of what it is given.
+
+    A reader that goes away (``| head``) has what it wanted: the rest is not written, and that is no
+    error. Raises ComputeError where standard output cannot take it (closed, or a full disk, say).
+    """
+    try:
+        if sys.stdout is None:
+            raise OSError(9, "it is closed")
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        rest = memoryview(text.encode(encoding, "backslashreplace"))
+        sys.stdout.flush()
+        out = sys.stdout.buffer
+        while rest:
+            written = out.write(rest)
+            rest = rest[len(rest) if written is None else written :]
+        out.flush()
+    except BrokenPipeError:
+        discard_stdout()
+    except (OSError, ValueError) as error:
+        discard_stdout()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ComputeError(
+            "cannot-write",
+            f"standard output cannot be written: {reason}",
+            next_step="write the report to a file with -o FILE",
+        ) from error
+
+
+def discard_stdout() -> None:
+    """What is still buffered goes nowhere, so that the interpreter does not stumble over it."""
+    if sys.stdout is None:
+        return
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+def write_stderr(line: str) -> None:
+    """One line for people; where standard error is closed or full, nobody can be told."""
+    if sys.stderr is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)

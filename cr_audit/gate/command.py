@@ -1,0 +1,239 @@
+"""``cr-audit gate``: may this batch be merged into its baseline?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cr_audit.commands import Command, Option
+from cr_audit.errors import InputError, UsageError
+from cr_audit.gate.boundaries import PROFILES
+
+if TYPE_CHECKING:
+    from cr_audit.gate.decision import Decision
+    from cr_audit.gate.policy import Policy
+    from cr_audit.reports import Report
+    from cr_audit.run import Run
+
+GROUP = "Gate"
+SETTLED_BY_BASELINE = ("unit", "scope")
+
+
+def report(run: Run) -> Report:
+    """Read, compare, judge, decide; the file of known findings is written where asked for."""
+    return report_of(run, decide_on(run))
+
+
+def decide_on(run: Run) -> Decision:
+    """What the batch comes to. Raises UsageError and InputError before anything is computed."""
+    _both_given(run)
+    today = _day(run.options["today"])
+    policy = policy_of(run)
+    known: Path | None = run.options["known"]
+    if known is not None and not known.is_file():
+        raise InputError(
+            "no-known-findings",
+            "the file of known findings does not exist",
+            where=str(known),
+            next_step="write it with --write-baseline",
+        )
+    from cr_audit.gate.compare import compare
+    from cr_audit.gate.decision import Decision
+    from cr_audit.gate.judge import judge
+    from cr_audit.gate.known import MadeBy, read_known, write_known
+    from cr_audit.gate.verdict import decide
+    from cr_audit.readers import reading_mismatch
+
+    kept = run.kept
+    baseline = run.read(tuple(run.options["baseline"]), kept=kept)
+    if run.given.sources.get("max_skipped") == "flag":
+        batch = run.read(run.files)
+    else:
+        limit = f"max-unreadable ([{policy.table}] in {policy.file})"
+        batch = run.read(run.files, max_skipped=policy.max_unreadable, limit_name=limit)
+    unlike = reading_mismatch(baseline.report, batch.report)
+    if unlike is not None:
+        raise unlike
+    effect = compare(
+        baseline,
+        batch,
+        run.settings,
+        backend_for=run.backend,
+        cache=run.cache,
+        kept=kept,
+        confidence_level=policy.confidence_level,
+        progress=run.progress,
+    )
+    made_by = MadeBy.of(effect.after)
+    entries = None if known is None else read_known(known, made_by)
+    verdict = decide(judge(effect, policy), policy, known=entries, today=today)
+    target: Path | None = run.options["write_baseline"]
+    if target is not None:
+        write_known(target, tuple(j.finding for j in verdict.judged), made_by)
+    return Decision(effect, policy, verdict, radius_chosen=not run.is_default("radius"))
+
+
+def report_of(run: Run, decision: Decision) -> Report:
+    """The report of a decision: the document is that of baseline and batch together."""
+    from cr_audit.families.reporting import in_scan, run_document
+    from cr_audit.gate import show, wire
+    from cr_audit.reports import Report
+
+    sources = dict(run.given.sources)
+    for name in SETTLED_BY_BASELINE:
+        if run.is_default(name):
+            sources[name] = "baseline"
+    both = run.on(decision.effect.after, sources)
+
+    def document(full_text: bool) -> dict[str, Any]:
+        families = in_scan()
+        made = run_document(
+            both, both.dataset, families, lambda f: both.facts(f.name), (), full_text
+        )
+        return made | {"findings": wire.findings(decision)} | wire.parts(decision)
+
+    return Report(
+        command=run.command,
+        blocks=lambda: show.blocks(decision),
+        document=document,
+        outcome=decision.outcome(),
+        exit_zero=run.exit_zero,
+        said=f"gate: {decision.verdict.reason}",
+    )
+
+
+def policy_of(run: Run) -> Policy:
+    """The policy of the settings file, under what the command line says. Its unit, model and
+    radius become the run's, unless a flag says more."""
+    from cr_audit.gate.policy import parse_policy
+    from cr_audit.settings import Given
+
+    where = f"{run.config}" if run.config else ""
+    table = dict(run.policy)
+    if run.options["profile"] is not None:
+        table["profile"] = run.options["profile"]
+    if run.fail_on is not None:
+        table["fail-on"] = run.fail_on
+    policy = parse_policy(table, where or "the command line")
+    if not table:
+        policy = replace(policy, source="default")
+    sources, values = dict(run.given.sources), {}
+    for name, value in policy.settings.items():
+        if sources.get(name) != "flag":
+            values[name], sources[name] = value, f"{where} [gate]"
+    if sources.get("confidence_level") == "flag":
+        policy = replace(policy, confidence_level=run.settings.confidence_level)
+    run.given = Given(replace(run.settings, **values), run.reading, sources)
+    return policy
+
+
+def _both_given(run: Run) -> None:
+    wanted = (
+        ("a baseline (--baseline FILE)", run.options["baseline"]),
+        ("a batch (FILE)", run.files),
+    )
+    missing = " and ".join(what for what, given in wanted if not given)
+    if missing:
+        raise UsageError(
+            "no-baseline",
+            f"gate wants {missing}",
+            next_step="cr-audit gate --baseline main.jsonl batch.jsonl",
+        )
+
+
+def _day(text: str | None) -> date:
+    if text is None:
+        return date.today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            "bad-day", "--today wants a day", found=text, next_step="write it as 2027-06-30"
+        ) from error
+
+
+def write_policy(options: Mapping[str, Any], output: Path | None) -> str | None:
+    """``--init``: write a commented policy; what to do next, or None without the switch."""
+    if not options["init"]:
+        return None
+    from cr_audit.files import write_whole
+    from cr_audit.gate.policy import commented
+
+    target = output or Path("cr-audit.toml")
+    if target.exists():
+        raise UsageError(
+            "policy-exists",
+            "the file exists; nothing was written",
+            where=str(target),
+            next_step="name another with -o, and copy what you need",
+        )
+    text = commented(options["profile"] or "default")
+    write_whole(text.encode("utf-8"), target, option="-o")
+    return f"wrote {target}; edit it, then: cr-audit gate --baseline main.jsonl batch.jsonl"
+
+
+COMMANDS = (
+    Command(
+        "gate",
+        "Judge a batch by what it does to the baseline: exit 0 merge it, 1 do not, 3 it cannot be"
+        " read.",
+        report,
+        examples=(
+            "cr-audit gate --baseline main.jsonl batch.jsonl",
+            "cr-audit gate --baseline main.jsonl batch.jsonl --report sarif=gate.sarif --report"
+            " markdown=-",
+            "cr-audit gate --init",
+        ),
+        options=(
+            Option(
+                "baseline",
+                "texts",
+                None,
+                "The data that the batch would join; give it again for several files.",
+                GROUP,
+                metavar="FILE",
+            ),
+            Option(
+                "known",
+                "path",
+                None,
+                "Findings written earlier with --write-baseline: marked as known, they do not"
+                " fail.",
+                GROUP,
+                metavar="FILE",
+            ),
+            Option(
+                "write_baseline",
+                "path",
+                None,
+                "Write all findings of this run for a later --known.",
+                GROUP,
+                flags=("--write-baseline", "--write-known"),
+                metavar="FILE",
+            ),
+            Option(
+                "profile",
+                "choice",
+                None,
+                "Over which profile the policy lies.",
+                GROUP,
+                choices=PROFILES,
+            ),
+            Option(
+                "today",
+                "text",
+                None,
+                "The day by which waivers run out, as 2027-06-30. [default: the clock's]",
+                GROUP,
+                metavar="DAY",
+            ),
+            Option("init", "switch", False, "Write a commented cr-audit.toml and stop.", GROUP),
+        ),
+        files="batch",
+        judged=True,
+        instead=write_policy,
+    ),
+)

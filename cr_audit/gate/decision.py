@@ -1,0 +1,73 @@
+"""Everything that one run of the gate came to: what its reports and its document show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cr_audit.arrays import NotApplicable
+from cr_audit.findings import Absent, Outcome, Told
+from cr_audit.gate.compare import BatchEffect
+from cr_audit.gate.growth import ClusterGain
+from cr_audit.gate.policy import Policy
+from cr_audit.gate.rules import gate_rules
+from cr_audit.gate.verdict import Judged, Verdict
+from cr_audit.gate.waivers import Waiver
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """effect : facts about the batch. radius_chosen : whether somebody chose the radius, so that
+    commands which look at the copies must name it."""
+
+    effect: BatchEffect
+    policy: Policy
+    verdict: Verdict
+    radius_chosen: bool = False
+
+    @property
+    def baseline_files(self) -> tuple[str, ...]:
+        return tuple(f.path for f in self.effect.before.dataset.report.files)
+
+    @property
+    def batch_files(self) -> tuple[str, ...]:
+        return tuple(f.path for f in self.effect.batch.files)
+
+    @property
+    def gains(self) -> tuple[ClusterGain, ...]:
+        """The clusters with new members; none where no clones were looked for."""
+        growth = self.effect.growth
+        return () if isinstance(growth, NotApplicable) else growth.gains
+
+    def not_judged(self) -> tuple[str, ...]:
+        """What could not be judged, each with its reason; empty if everything could."""
+        e = self.effect
+        parts = (
+            ("clones", e.growth),
+            ("ranking", e.ranking),
+            ("contradictions", e.contradictions),
+            ("repeated judgements", e.repeats),
+        )
+        return tuple(f"{n}: {v.reason}" for n, v in parts if isinstance(v, NotApplicable))
+
+    def outcome(self) -> Outcome:
+        """The findings as every writer of findings takes them."""
+        verdict = self.verdict
+        return Outcome(
+            told=tuple(_told(j, verdict.has_known) for j in verdict.judged),
+            passed=verdict.passed,
+            reason=verdict.reason,
+            rules=gate_rules(),
+            place=self.batch_files[0],
+            absent=tuple(Absent(k.rule, k.fingerprint, k.message) for k in verdict.vanished),
+            not_judged=self.not_judged(),
+        )
+
+
+def _told(judged: Judged, has_known: bool) -> Told:
+    known = judged.known if has_known else None
+    waived_by = "" if judged.waiver is None else _reason(judged.waiver)
+    return Told(judged.finding, judged.bin, known, waived_by)
+
+
+def _reason(waiver: Waiver) -> str:
+    return f"{waiver.reason} (owner {waiver.owner}, through {waiver.expires.isoformat()})"

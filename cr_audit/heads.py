@@ -1,0 +1,52 @@
+"""What every report says first: the command, its files, and what was read."""
+
+from __future__ import annotations
+
+from cr_audit.blocks import Header
+from cr_audit.data.dataset import PreferenceDataset
+from cr_audit.wording import percent, plural
+
+
+def header(dataset: PreferenceDataset, command: str) -> Header:
+    """The head of a report on one data set."""
+    files = tuple(f.path for f in dataset.report.files)
+    return Header(command, files, what_was_read(dataset))
+
+
+def what_was_read(data: PreferenceDataset) -> str:
+    """One sentence: rows, schema, and what they hold."""
+    report = data.report
+    schemas = ", ".join(
+        f"{s.name} ({s.how}" + (f", {percent(s.confidence)} sure)" if s.how == "detected" else ")")
+        for s in report.schemas
+    )
+    parts = []
+    if data.comparisons.height:
+        ties = f" ({plural(data.n_ties, 'tie')})" if data.n_ties else ""
+        parts.append(plural(data.comparisons.height, "comparison") + ties)
+    if data.choice_sets.height:
+        parts.append(plural(data.choice_sets.height, "list"))
+    if data.ratings.height:
+        parts.append(plural(data.ratings.height, "rating"))
+    of = f" of {plural(data.n_alternatives, 'response')}"
+    if data.n_prompts > 1:
+        of += f" to {plural(data.n_prompts, 'prompt')}"
+    models = data.models()[1]
+    if models:
+        of += f" by {plural(len(models), 'model')}"
+    if data.annotators:
+        of += f", judged by {plural(len(data.annotators), 'annotator')}"
+    skipped = f"; {plural(report.rows_skipped, 'row')} skipped" if report.rows_skipped else ""
+    held = " and ".join(parts) if parts else "no comparisons"
+    return f"{plural(report.rows_read, 'row')} read as {schemas}: {held}{of}{skipped}."
+
+
+def short(text: str, width: int = 40) -> str:
+    """The first ``width`` characters, the last one an ellipsis if something was cut."""
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def named(name: str, unit: str, width: int = 40) -> str:
+    """A short name of an item for a sentence: models as they are called, texts in quotes."""
+    text = short(name, width)
+    return text if unit == "model" else f"“{text}”"

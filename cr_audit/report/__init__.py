@@ -1,1 +1,0 @@
-"""Facts and findings in, text out. Nothing from the data is ever interpreted here."""

@@ -1,0 +1,1 @@
+"""Five additions, one file each, as CONTRIBUTING.md shows them (tests/test_extension.py)."""
