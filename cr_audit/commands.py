@@ -50,7 +50,9 @@ class Command:
     summary : the first line of its help; details : further paragraphs. examples : command lines.
     files : "required"; "last" where the last files read serve if none is named; "batch" for new
     rows that may be left out. fits : whether it has the settings of a fit. judged : whether
-    findings can fail it (``--fail-on``). plots : whether it draws. known_formats : () for all.
+    findings can fail it (``--fail-on``). plots : what it draws. makes : what -o
+    holds, where that is not the report: then the report goes to stdout or where --report says, and
+    -o is the command's own option "output". known_formats : () for all.
     report : makes the report, or "module:function" that does, imported when it runs. instead :
     called first with the command's own options and the file after -o; a line that it returns is
     all that is printed, and no report is made.
@@ -66,6 +68,7 @@ class Command:
     fits: bool = False
     judged: bool = False
     plots: str = ""
+    makes: str = ""
     instead: Callable[[Mapping[str, Any], Path | None], str | None] | None = None
 
     def make(self, run: Run) -> Report:

@@ -6,7 +6,9 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from cr_audit.errors import ComputeError
 
@@ -26,12 +28,7 @@ def write_whole(content: bytes, path: Path, *, option: str) -> None:
             return
         replace_file(content, path)
     except OSError as error:
-        raise ComputeError(
-            "cannot-write",
-            f"the file cannot be written: {error.strerror}",
-            where=str(path),
-            next_step=f"choose another {option} FILE",
-        ) from error
+        raise _cannot(path, option, error) from error
 
 
 def replace_file(content: bytes, path: Path) -> None:
@@ -47,6 +44,40 @@ def replace_file(content: bytes, path: Path) -> None:
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, *, option: str) -> Iterator[BinaryIO]:
+    """``write_whole`` piece by piece: what the block writes takes the place of ``path`` when it
+    ends, and nothing does where it fails."""
+    try:
+        handle, part = tempfile.mkstemp(
+            prefix=f".{path.name[:60]}.", suffix=".part", dir=path.parent
+        )
+    except OSError as error:
+        raise _cannot(path, option, error) from error
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        os.chmod(part, _mode_of(path))
+        os.replace(part, path)
+    except OSError as error:
+        Path(part).unlink(missing_ok=True)
+        raise _cannot(path, option, error) from error
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def _cannot(path: Path, option: str, error: OSError) -> ComputeError:
+    return ComputeError(
+        "cannot-write",
+        f"the file cannot be written: {error.strerror}",
+        where=str(path),
+        next_step=f"choose another {option} FILE",
+    )
 
 
 def _mode_of(path: Path) -> int:
@@ -71,7 +102,10 @@ def write_stdout(text: str) -> None:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         rest = memoryview(text.encode(encoding, "backslashreplace"))
         sys.stdout.flush()
-        out = sys.stdout.buffer
+        out = getattr(sys.stdout, "buffer", None)
+        if out is None:  # a stream of texts that somebody put in its place
+            sys.stdout.write(text)
+            return
         while rest:
             written = out.write(rest)
             rest = rest[len(rest) if written is None else written :]

@@ -33,11 +33,28 @@ def silent(stage: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Where the policy that judges comes from. reference : a commit or a file, as given; commit :
+    its id, "" for a file. own : the checkout's own [gate] table; own_settings : its other settings;
+    settings : those of the judging file. unreadable : why the checkout's own file is no policy."""
+
+    reference: str
+    commit: str = ""
+    own: Mapping[str, Any] = field(default_factory=dict)
+    own_settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    unreadable: str = ""
+    known: bytes | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Run:
     """See the module. files : as named; replaced where the settings file or the last run name
     them. options : those of the command alone. config, policy : the settings file and its [gate]
-    table. fail_on : None where nobody said. say : one line for people, on stderr. after_read :
+    table; policy_where : as messages name it. judging : where --policy-from was given.
+    own_models : whether a settings file may name a model inside the checkout.
+    fail_on : None where nobody said. say : one line for people, on stderr. after_read :
     called once the data is read, with the run. dataset_given : the data, where it is not in files.
     """
 
@@ -47,6 +64,9 @@ class Run:
     options: Mapping[str, Any] = field(default_factory=dict)
     config: Path | None = None
     policy: Mapping[str, Any] = field(default_factory=dict)
+    policy_where: str = ""
+    judging: Judging | None = None
+    own_models: bool = False
     embeddings: Path | None = None
     use_cache: bool = True
     fail_on: str | None = None
@@ -168,7 +188,11 @@ class Run:
         if name == "none" or not dataset.has_text:
             return None
         from cr_audit.embed import default_cache_dir, open_backend
+        from cr_audit.embed.opening import refuse_own_model
 
+        source = self.given.sources.get("model", "default")
+        if source not in ("flag", "default") and not self.own_models:
+            refuse_own_model(name, Path.cwd(), source)
         self.progress("loading the encoder", 0, 0)
         folder = default_cache_dir() if self.use_cache else None
         return open_backend(name, cache_dir=folder, notice=self.say)

@@ -21,6 +21,7 @@ from annotated_types import Ge, Interval
 
 from cr_audit import __version__
 from cr_audit.findings import Finding as Found
+from cr_audit.findings import Severity
 
 if TYPE_CHECKING:
     from cr_audit.data.dataset import PreferenceDataset
@@ -79,7 +80,7 @@ class Finding:
     fingerprint: stable under reordered rows. bin and known: in a gate."""
 
     rule: Annotated[str, Pattern("^CR[0-9]{3}$")]
-    severity: str
+    severity: Severity
     subject: str
     message: str
     rows: list[str]
@@ -94,7 +95,7 @@ def finding(found: Found, bin_: str | Missing = ABSENT, known: Any = ABSENT) -> 
     """The record of a finding."""
     return Finding(
         rule=found.rule,
-        severity=str(found.severity),
+        severity=found.severity,
         subject=found.subject,
         message=found.message,
         rows=list(found.rows),
@@ -187,7 +188,7 @@ def json_schema(parts: Mapping[str, Any], required: tuple[str, ...] = ()) -> dic
                 return {
                     "type": "object",
                     "description": "What did not apply to this data, and why.",
-                    "properties": {"not_applicable": {"type": "string"}},
+                    "properties": {"not_applicable": {"type": "string", "minLength": 1}},
                     "required": ["not_applicable"],
                 }
             return super().dataclass_schema(schema)

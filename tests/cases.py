@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from cr_audit.analysis import Analysis, Settings, analyse
+from cr_audit.cli.app import commands
 from cr_audit.embed import open_backend
 from cr_audit.embed.backends import Backend
 from cr_audit.families.reporting import in_scan, judge
 from cr_audit.findings import Finding
 from cr_audit.readers import read
+from cr_audit.reports import Report
+from cr_audit.run import Run
+from cr_audit.settings import resolve
+from cr_audit.write.values import clean
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_data"
 Row = Mapping[str, Any]
@@ -45,7 +50,46 @@ def analysed(
 
 def audited(rows: Iterable[Row] | Path, **options: Any) -> tuple[Analysis, tuple[Finding, ...]]:
     analysis = analysed(rows, **options)
-    return analysis, judge(in_scan(), lambda family: analysis)
+    return analysis, judged(analysis)
+
+
+def judged(analysis: Analysis) -> tuple[Finding, ...]:
+    """What the families of a scan find in it."""
+    return judge(in_scan(), lambda family: analysis)
+
+
+def run_of(
+    rows: Iterable[Row] | Path,
+    *,
+    command: str = "scan",
+    options: Mapping[str, Any] | None = None,
+    reading: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Run:
+    """A run over these rows, with the settings of ``analysed``; ``options`` of the command."""
+    given = resolve({"model": "lexical", "n_replicates": 100, **settings})
+    if isinstance(rows, Path):
+        data = read([str(rows)], **(reading or {}))
+    else:
+        data = read(["-"], stdin=io.BytesIO(jsonl(rows)), **(reading or {}))
+    files = tuple(f.path for f in data.report.files)
+    run = Run(command, files, given, options or {}, use_cache=False, dataset_given=data)
+    if given.analysis.model == "lexical":
+        run.once("encoder", lexical)
+    return run
+
+
+def reported(rows: Iterable[Row] | Path, command: str = "scan", **options: Any) -> Report:
+    """The report of a command over these rows."""
+    made = next(c for c in commands() if c.name == command)
+    defaults = {o.name: o.default for o in made.options} | dict(options.pop("options", {}))
+    return made.make(run_of(rows, command=command, options=defaults, **options))
+
+
+def plain_document(report: Report, *, full_text: bool = False) -> dict[str, Any]:
+    """The JSON document of a report, as plain values."""
+    out: dict[str, Any] = clean(report.document(full_text))
+    return out
 
 
 def labelled(

@@ -47,8 +47,7 @@ SETS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def line(name: str, scheme: str, analysis: Analysis, seconds: float) -> str:
-    rewards = refit(analysis).rewards
-    assert not isinstance(rewards, NotApplicable)
+    rewards = refit(analysis)
     weighted, held = rewards.weighted, rewards.held_out
     if isinstance(weighted, NotApplicable) or isinstance(held, NotApplicable):
         return f"| {name} | {scheme} | not applicable |"

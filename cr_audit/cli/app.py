@@ -46,10 +46,11 @@ def _root(
 
 def commands() -> list[Command]:
     """Every command that makes a report: scan, those of the families, the gate."""
+    from cr_audit.export.command import COMMANDS as OF_EXPORT
     from cr_audit.gate.command import COMMANDS as OF_GATE
 
     of_families = [c for _, part in with_role("command") for c in part.COMMANDS]
-    return [scan.COMMAND, embed.COMMAND, *of_families, *OF_GATE]
+    return [scan.COMMAND, embed.COMMAND, *of_families, *OF_GATE, *OF_EXPORT]
 
 
 def make_app() -> typer.Typer:

@@ -37,7 +37,7 @@ def signature_of(command: Command) -> dict[str, Hint]:
         out[setting.name] = _setting(setting)
         if setting.name == "model":
             out |= _EMBEDDING
-    return out | outputs_hints(command.judged, command.plots) | _ENDING
+    return out | outputs_hints(command.judged, command.plots, command.makes) | _ENDING
 
 
 def _files(command: Command) -> Hint:
@@ -115,6 +115,18 @@ _EMBEDDING: dict[str, Hint] = {
         ],
         None,
     ),
+    "allow_model_folder": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--allow-model-folder",
+                help="Let a settings file name a model inside the checkout, which a batch may have"
+                " brought.",
+                rich_help_panel=CLONES,
+            ),
+        ],
+        False,
+    ),
     "no_cache": (
         Annotated[
             bool,
@@ -162,7 +174,7 @@ def one_of(name: str, values: tuple[str, ...]) -> Any:
     return StrEnum(name, {value: value for value in values})
 
 
-def outputs_hints(judged: bool, plots: str) -> dict[str, Hint]:
+def outputs_hints(judged: bool, plots: str, makes: str = "") -> dict[str, Hint]:
     """Formats and files; ``--fail-on`` where findings can fail the command; ``--plot``."""
     formats = one_of("format", tuple(WRITERS))
     out: dict[str, Hint] = {
@@ -171,7 +183,9 @@ def outputs_hints(judged: bool, plots: str) -> dict[str, Hint]:
                 formats | None,
                 typer.Option(
                     "--format",
-                    help="What to print. [default: by the suffix of -o, else table]",
+                    help="What to print. [default: table]"
+                    if makes
+                    else "What to print. [default: by the suffix of -o, else table]",
                     rich_help_panel=OUT,
                 ),
             ],
@@ -183,7 +197,9 @@ def outputs_hints(judged: bool, plots: str) -> dict[str, Hint]:
                 typer.Option(
                     "-o",
                     "--output",
-                    help="Write the report to a file instead of stdout.",
+                    help=f"The file for {makes}."
+                    if makes
+                    else "Write the report to a file instead of stdout.",
                     rich_help_panel=OUT,
                 ),
             ],

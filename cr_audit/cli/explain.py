@@ -38,7 +38,7 @@ def explain(
     from cr_audit.write.terminal import target_of_stdout, write_blocks
 
     target = target_of_stdout()
-    blocks = _list() if name is None else _about(name)
+    blocks = list_blocks() if name is None else _about(name)
     width = target.width if name is None else min(target.width, 88)
     write_stdout(write_blocks(blocks, Target(width, target.colour)))
 
@@ -104,12 +104,17 @@ def _word(word: str) -> list[Block]:
     return [Prose(((Span(word, "strong"), "  ", WORDS[word]),))]
 
 
-def _list() -> list[Block]:
+def list_blocks() -> list[Block]:
     from cr_audit.blocks import Cell, Column, Prose, Section, Table
     from cr_audit.glossary import WORDS
 
     table = Table.of(
-        (Column("rule", "id"), Column("name"), Column("severity", "id"), Column("finds", share=1)),
+        (
+            Column("rule", "id"),
+            Column("name", "id"),
+            Column("severity", "id"),
+            Column("finds", share=1),
+        ),
         [
             (
                 Cell(r.id),

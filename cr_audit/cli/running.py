@@ -13,8 +13,9 @@ from cr_audit.cli.config import Config, read_config
 from cr_audit.cli.outputs import Outputs, outputs_of, refuse_inputs
 from cr_audit.cli.progress import progress_bar
 from cr_audit.commands import Command
+from cr_audit.errors import InputError
 from cr_audit.files import write_stderr, write_stdout
-from cr_audit.run import Run
+from cr_audit.run import Judging, Run
 from cr_audit.settings import SETTINGS, Given, parse_map, parse_penalty, resolve
 
 
@@ -28,16 +29,20 @@ def execute(command: Command, **given: Any) -> None:
         if said is not None:
             write_stdout(said + "\n")
             raise typer.Exit
+    output = given.pop("output")
     outputs = outputs_of(
         given.pop("format_"),
-        given.pop("output"),
+        None if command.makes else output,
         given.pop("report") or [],
         given.pop("plot", None) or [],
         full_text=given.pop("full_text"),
     )
     given.pop("debug")  # read by cr_audit.cli.app before anything runs
-    config = read_config(given.pop("config"))
+    config, judging = _settings(given.pop("config"), given)
     run = _start(command, config, given)
+    run.judging = judging
+    if command.makes:
+        run.options = {**run.options, "output": output}
     _check_outputs(run, config, outputs)
     with progress_bar(enabled=not given["quiet"]) as progress:
         run.progress = progress
@@ -50,6 +55,31 @@ def execute(command: Command, **given: Any) -> None:
     if report.said:
         run.say(report.said)
     raise typer.Exit(report.exit_code)
+
+
+def _settings(named: Path | None, given: dict[str, Any]) -> tuple[Config, Judging | None]:
+    """The settings that count, and what is said of them where --policy-from names a branch."""
+    reference = given.get("policy_from")
+    if not reference:
+        return read_config(named), None
+    from cr_audit.cli.protected import read_protected
+
+    protected = read_protected(reference, named, given.get("known"))
+    config, own, unreadable = protected.config, Config(), ""
+    try:
+        if named is None or named.exists():
+            own = read_config(named)
+    except InputError as error:
+        unreadable = error.message
+    return config, Judging(
+        reference=config.where or reference,
+        commit=protected.commit,
+        own=own.policy or {},
+        own_settings=own.values or {},
+        settings=config.values or {},
+        unreadable=unreadable,
+        known=protected.known,
+    )
 
 
 def _start(command: Command, config: Config, given: dict[str, Any]) -> Run:
@@ -66,6 +96,8 @@ def _start(command: Command, config: Config, given: dict[str, Any]) -> Run:
         options={o.name: given[o.name] for o in command.options},
         config=config.path,
         policy=config.policy or {},
+        policy_where=config.where,
+        own_models=given["allow_model_folder"],
         embeddings=given["embeddings"],
         use_cache=not given["no_cache"],
         fail_on=given.get("fail_on"),
@@ -93,10 +125,14 @@ def _silent(line: str) -> None:
 def _check_outputs(run: Run, config: Config, outputs: Outputs) -> None:
     inputs: list[str | Path] = [*run.files, *(run.options.get("baseline") or [])]
     inputs += [p for p in (config.path, run.embeddings, run.options.get("known")) if p]
+    inputs += [p for p in (run.options.get("output"), run.options.get("dropped")) if p]
     refuse_inputs(outputs.files, inputs)
     known = run.options.get("write_baseline")
     if known is not None:
-        refuse_inputs([known], [*run.files, *(run.options.get("baseline") or [])])
+        # What is known now may be replaced by what is known then; nothing else that is read.
+        read = [*run.files, *(run.options.get("baseline") or [])]
+        refuse_inputs([known], [*read, *(p for p in (config.path, run.embeddings) if p)])
+        refuse_inputs([known], outputs.files)
 
 
 def _find_files(run: Run) -> None:

@@ -75,7 +75,8 @@ class ReadReport:
     skipped_by_reason : slug -> count; a skipped row has exactly one reason.
     noted : slug -> count of rows that were kept with a remark (ties, duplicated rows, contradictory
     rows, empty answers, same text under two authors ...).
-    examples : the first few issues per reason, in file order.
+    examples : the first few issues per reason, in file order. skipped_rows : (reason, file, line)
+    of every skipped row, file as a position in ``files``; not known of merged data.
     """
 
     files: tuple[FileRead, ...]
@@ -85,6 +86,7 @@ class ReadReport:
     skipped_by_reason: dict[str, int] = field(default_factory=dict)
     noted: dict[str, int] = field(default_factory=dict)
     examples: tuple[RowIssue, ...] = ()
+    skipped_rows: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

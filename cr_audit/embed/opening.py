@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from cr_audit.embed.backends import Backend, Notice, Precision
 from cr_audit.embed.encoders import Opening, encoder_of
 from cr_audit.embed.precomputed import PrecomputedVectors
-from cr_audit.errors import UsageError
+from cr_audit.errors import InputError, UsageError
+
+
+def refuse_own_model(name: str, folder: Path, source: str) -> None:
+    """Raise InputError where ``name`` is a file or folder inside the checkout that holds
+    ``folder``: a batch that brings its own encoder decides what counts as a copy.
+
+    source : the settings file that named it. A link counts by where it stands and where it leads.
+    """
+    kind, _, path = name.partition(":")
+    if kind not in ("static", "precomputed") or not path:
+        path = name
+    try:
+        place = folder / Path(path).expanduser()
+        if not os.path.lexists(place):
+            return
+        folder = folder.resolve()
+        root = next((p for p in (folder, *folder.parents) if (p / ".git").exists()), folder)
+        inside = Path(os.path.abspath(place)).is_relative_to(root)
+        inside = inside or place.resolve().is_relative_to(root)
+    except (OSError, ValueError, RuntimeError):  # no path of this machine: a name, if anything
+        return
+    if inside:
+        raise InputError(
+            "own-model",
+            "a settings file names a model that lies inside the checkout",
+            where=source,
+            found=f"model = {name!r}",
+            next_step="name it on the command line with --model, or say --allow-model-folder",
+        )
 
 
 def open_vectors(

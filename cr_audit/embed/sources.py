@@ -37,6 +37,34 @@ _FILES = (
     "vocab.txt",
     WEIGHTS,
 )
+_MODULES = frozenset({"Transformer", "Pooling", "Normalize", "Dense"})
+"""Modules that may be loaded. Others read pickles (WordEmbeddings, LSTM), or name further classes
+in a configuration of their own (Router), which the library would import."""
+_CONFIG_KEYS = {
+    "sentence_bert_config.json": frozenset(
+        {
+            "max_seq_length",
+            "do_lower_case",
+            "transformer_task",
+            "modality_config",
+            "module_output_name",
+            "unpad_inputs",
+        }
+    ),
+    "config_sentence_transformers.json": frozenset(
+        {
+            "__version__",
+            "model_type",
+            "prompts",
+            "default_prompt_name",
+            "similarity_fn_name",
+            "truncate_dim",
+        }
+    ),
+}
+_NEVER = ("auto_map", "custom_pipelines", "trust_remote_code", "quantization_config")
+"""Keys of any configuration that lead to code outside the libraries."""
+_ACTIVATION = re.compile(r"torch\.nn\.modules\.(activation|linear)\.[A-Z]\w*", re.ASCII)
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _HUB_SECONDS = 5.0
 
@@ -207,15 +235,65 @@ def _modules(folder: Path) -> list[dict[str, Any]]:
         ) from error
     for kind, sub in zip(types, paths, strict=True):
         inside = (folder / sub).resolve().is_relative_to(folder.resolve())
-        if not kind.startswith("sentence_transformers.") or not inside:
+        known = kind.rpartition(".")[2] in _MODULES and kind.startswith("sentence_transformers.")
+        if not known or not inside:
             raise ComputeError(
                 "model-refused",
                 "the model brings its own code or reaches outside its folder",
                 where=str(path),
                 found=f"{kind} at {sub!r}",
-                next_step="use a model made of sentence-transformers modules only",
+                next_step=f"use a model made of {', '.join(sorted(_MODULES))} only",
             )
+        _check_module(folder, sub, kind.rpartition(".")[2])
+    _check_configs(folder, folder)
     return list(modules)
+
+
+def _check_module(folder: Path, sub: str, kind: str) -> None:
+    """What one module's folder may hold: weights as safetensors alone, and no foreign class."""
+    place = folder / sub
+    _check_configs(folder, place)
+    if kind != "Dense":
+        return
+    if not (place / WEIGHTS).is_file():
+        raise _code_refused(place, f"a layer without {WEIGHTS}: pickles are not read")
+    activation = _json_of(place / "config.json").get("activation_function")
+    if activation is not None and not _ACTIVATION.fullmatch(str(activation)):
+        raise _code_refused(place / "config.json", f"activation_function {activation!r}"[:200])
+
+
+def _check_configs(folder: Path, place: Path) -> None:
+    """Keys that name code, or that are unknown where the known ones are few; adapters."""
+    if (place / "adapter_config.json").exists():
+        raise _code_refused(place, "adapter_config.json, which names another model")
+    for path in sorted(place.glob("*config*.json")):
+        values = _json_of(path)
+        allowed = _CONFIG_KEYS.get(path.name)
+        bad = [k for k in values if k in _NEVER or (allowed is not None and k not in allowed)]
+        # Empty values of further keys say nothing.
+        bad = [k for k in bad if values[k] not in (None, {}, [], False, "")]
+        if bad:
+            raise _code_refused(path, ", ".join(bad)[:200])
+
+
+def _json_of(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise _code_refused(path, _first_line(error)) from error
+    return values if isinstance(values, dict) else {}
+
+
+def _code_refused(path: Path, found: str) -> ComputeError:
+    return ComputeError(
+        "model-refused",
+        "the model's files name what is not loaded: code, pickles, or settings that are not known",
+        where=str(path),
+        found=found,
+        next_step="save the model again with SentenceTransformer.save, or use --model lexical",
+    )
 
 
 def _relevant(folder: Path, modules: list[dict[str, Any]]) -> list[str]:

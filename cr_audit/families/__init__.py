@@ -103,6 +103,11 @@ for _family in (
         in_scan=True,
     ),
     Family("comparisons", f"{_HERE}.comparisons", ("rules",), in_scan=True),
+    Family(
+        "leaderboard",
+        f"{_HERE}.leaderboard",
+        ("compute", "rules", "show", "wire", "command"),
+    ),
     Family("rows", f"{_HERE}.rows", ("rules", "show", "wire"), in_scan=True),
     Family(
         "rewards",
@@ -111,5 +116,15 @@ for _family in (
         not_run=(("rewards", "cr-audit refit computes rewards"),),
     ),
     Family("stress", f"{_HERE}.stress", ("compute", "show", "wire", "command")),
+    Family(
+        "sensitivity",
+        f"{_HERE}.sensitivity",
+        ("compute", "rules", "show", "wire", "command", "simulate"),
+    ),
+    Family(
+        "choices",
+        f"{_HERE}.choices",
+        ("compute", "rules", "show", "wire", "command", "simulate"),
+    ),
 ):
     register(_family)

@@ -27,6 +27,11 @@ def in_scan() -> tuple[Family, ...]:
     return tuple(f for f in FAMILIES.values() if f.in_scan)
 
 
+def shown_by(family: str) -> Any:
+    """The ``show`` module of a family, where the report of another one holds some of its blocks."""
+    return FAMILIES[family].part("show")
+
+
 def judge(families: Iterable[Family], facts_of: FactsOf) -> tuple[Finding, ...]:
     """All findings, the most severe first, then by rule, then in the rule's own order."""
     return ranked(

@@ -13,7 +13,9 @@ from cr_audit.errors import InputError, UsageError
 from cr_audit.gate.boundaries import PROFILES
 
 if TYPE_CHECKING:
+    from cr_audit.arrays import NotApplicable
     from cr_audit.gate.decision import Decision
+    from cr_audit.gate.own_policy import PolicyChange
     from cr_audit.gate.policy import Policy
     from cr_audit.reports import Report
     from cr_audit.run import Run
@@ -33,7 +35,8 @@ def decide_on(run: Run) -> Decision:
     today = _day(run.options["today"])
     policy = policy_of(run)
     known: Path | None = run.options["known"]
-    if known is not None and not known.is_file():
+    held = None if run.judging is None else run.judging.known
+    if known is not None and held is None and not known.is_file():
         raise InputError(
             "no-known-findings",
             "the file of known findings does not exist",
@@ -68,12 +71,48 @@ def decide_on(run: Run) -> Decision:
         progress=run.progress,
     )
     made_by = MadeBy.of(effect.after)
-    entries = None if known is None else read_known(known, made_by)
+    entries = None if known is None else read_known(known, made_by, held)
     verdict = decide(judge(effect, policy), policy, known=entries, today=today)
     target: Path | None = run.options["write_baseline"]
     if target is not None:
         write_known(target, tuple(j.finding for j in verdict.judged), made_by)
-    return Decision(effect, policy, verdict, radius_chosen=not run.is_default("radius"))
+    return Decision(
+        effect,
+        policy,
+        verdict,
+        radius_chosen=not run.is_default("radius"),
+        judging=run.judging,
+        own_changes=_own_changes(run),
+    )
+
+
+def _table_of(run: Run, table: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy table under what the command line says."""
+    out = dict(table)
+    if run.options["profile"] is not None:
+        out["profile"] = run.options["profile"]
+    if run.fail_on is not None:
+        out["fail-on"] = run.fail_on
+    return out
+
+
+def _own_changes(run: Run) -> tuple[PolicyChange, ...] | NotApplicable:
+    """What the checkout's own settings would have changed about the policy that judged."""
+    from cr_audit.arrays import NotApplicable
+    from cr_audit.gate.own_policy import policy_changes
+    from cr_audit.gate.policy import parse_policy
+
+    judging = run.judging
+    if judging is None:
+        return NotApplicable("the policy of the checkout itself judged")
+    if judging.unreadable:
+        return NotApplicable(f"the checkout's own settings are no policy: {judging.unreadable}")
+    try:
+        own = parse_policy(_table_of(run, judging.own), "the checkout")
+    except InputError as error:
+        return NotApplicable(f"the checkout's own settings are no policy: {error.message}")
+    judged = parse_policy(_table_of(run, run.policy), judging.reference)
+    return policy_changes(judged, own, judging.settings, judging.own_settings)
 
 
 def report_of(run: Run, decision: Decision) -> Report:
@@ -111,14 +150,10 @@ def policy_of(run: Run) -> Policy:
     from cr_audit.gate.policy import parse_policy
     from cr_audit.settings import Given
 
-    where = f"{run.config}" if run.config else ""
-    table = dict(run.policy)
-    if run.options["profile"] is not None:
-        table["profile"] = run.options["profile"]
-    if run.fail_on is not None:
-        table["fail-on"] = run.fail_on
+    where = run.policy_where or (f"{run.config}" if run.config else "")
+    table = _table_of(run, run.policy)
     policy = parse_policy(table, where or "the command line")
-    if not table:
+    if not table and run.judging is None:
         policy = replace(policy, source="default")
     sources, values = dict(run.given.sources), {}
     for name, value in policy.settings.items():
@@ -185,6 +220,7 @@ COMMANDS = (
             "cr-audit gate --baseline main.jsonl batch.jsonl",
             "cr-audit gate --baseline main.jsonl batch.jsonl --report sarif=gate.sarif --report"
             " markdown=-",
+            "cr-audit gate --baseline main.jsonl batch.jsonl --policy-from origin/main",
             "cr-audit gate --init",
         ),
         options=(
@@ -195,6 +231,15 @@ COMMANDS = (
                 "The data that the batch would join; give it again for several files.",
                 GROUP,
                 metavar="FILE",
+            ),
+            Option(
+                "policy_from",
+                "text",
+                None,
+                "Judge by the settings of this commit, or of this .toml file, not by those of the"
+                " checkout that the batch came with.",
+                GROUP,
+                metavar="REF|FILE",
             ),
             Option(
                 "known",

@@ -8,21 +8,28 @@ from cr_audit.arrays import NotApplicable
 from cr_audit.findings import Absent, Outcome, Told
 from cr_audit.gate.compare import BatchEffect
 from cr_audit.gate.growth import ClusterGain
+from cr_audit.gate.own_policy import PolicyChange
 from cr_audit.gate.policy import Policy
 from cr_audit.gate.rules import gate_rules
 from cr_audit.gate.verdict import Judged, Verdict
 from cr_audit.gate.waivers import Waiver
+from cr_audit.run import Judging
+
+_OWN = NotApplicable("the policy of the checkout itself judged")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
     """effect : facts about the batch. radius_chosen : whether somebody chose the radius, so that
-    commands which look at the copies must name it."""
+    commands which look at the copies must name it. judging : where the policy came from, if not
+    from the checkout; own_changes : what the checkout's own settings would have changed."""
 
     effect: BatchEffect
     policy: Policy
     verdict: Verdict
     radius_chosen: bool = False
+    judging: Judging | None = None
+    own_changes: tuple[PolicyChange, ...] | NotApplicable = _OWN
 
     @property
     def baseline_files(self) -> tuple[str, ...]:

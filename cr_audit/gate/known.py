@@ -76,13 +76,15 @@ def write_known(path: Path, findings: tuple[Finding, ...], made_by: MadeBy) -> N
     write_whole(text.encode("ascii"), path, option="--write-baseline")
 
 
-def read_known(path: Path, made_by: MadeBy) -> tuple[KnownFinding, ...]:
+def read_known(
+    path: Path, made_by: MadeBy, content: bytes | None = None
+) -> tuple[KnownFinding, ...]:
     """The entries, by fingerprint. Raises InputError (exit 3) for a file that is missing, not of
     this format, too large, or made by another version, embedder or radius."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if content is None and path.stat().st_size > MAX_BYTES:
             raise _refused(path, f"is larger than {MAX_BYTES // 1_000_000} MB")
-        document = json.loads(path.read_bytes())
+        document = json.loads(path.read_bytes() if content is None else content)
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

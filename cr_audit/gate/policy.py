@@ -97,6 +97,13 @@ LIMITS: dict[str, Key] = {
         ),
         _share("win_rate_change", 0.05, "change of an average win rate, above it", strict=0.02),
         _share("dominant_share", 0.5, "from it on"),
+        _key(
+            "leader_votes",
+            "whole",
+            0,
+            "comparisons that may not turn the leader; 0: not looked at",
+            low=0,
+        ),
     )
 }
 """Limits of single rules; docs/gate.md says what each was measured on."""
@@ -119,6 +126,7 @@ class Thresholds:
     cluster_gain: float = _limit("cluster_gain")
     win_rate_change: float = _limit("win_rate_change")
     dominant_share: float = _limit("dominant_share")
+    leader_votes: int = _limit("leader_votes")
 
 
 @dataclass(frozen=True, slots=True)

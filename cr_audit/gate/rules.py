@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from cr_audit.findings import Finding, ranked
 from cr_audit.gate import about_waivers
-from cr_audit.gate.batch import behaviour, clones, rankings, rows
+from cr_audit.gate.batch import behaviour, clones, rankings, rows, votes
 from cr_audit.gate.rule import GateRule
 
 BY_ID: dict[str, GateRule] = {}
@@ -25,7 +25,14 @@ def register(rule: GateRule) -> None:
     BY_ID[rule.id] = rule
 
 
-for _rule in (*rows.RULES, *clones.RULES, *rankings.RULES, *behaviour.RULES, *about_waivers.RULES):
+for _rule in (
+    *rows.RULES,
+    *clones.RULES,
+    *rankings.RULES,
+    *votes.RULES,
+    *behaviour.RULES,
+    *about_waivers.RULES,
+):
     register(_rule)
 
 

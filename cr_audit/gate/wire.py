@@ -49,8 +49,19 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChange:
+    """A key in which the checkout's own settings differ from those that judged."""
+
+    key: str
+    judged: str
+    own: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What was looked at, how strictly, and what fails. severities: by rule, "off" for none."""
+    """What was looked at, how strictly, and what fails. severities: by rule, "off" for none.
+    commit: that the policy was read from. own_changes: what the checkout's own would have changed.
+    """
 
     profile: str
     source: str
@@ -60,6 +71,8 @@ class Policy:
     severities: dict[str, str]
     thresholds: dict[str, float]
     waivers: list[Waiver]
+    commit: str | NotApplicable
+    own_changes: list[PolicyChange] | NotApplicable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,6 +364,12 @@ def _policy(decision: Decision) -> Policy:
             )
             for u in decision.verdict.waivers
         ],
+        commit=NotApplicable("the policy was read from a file")
+        if decision.judging is None or not decision.judging.commit
+        else decision.judging.commit,
+        own_changes=decision.own_changes
+        if isinstance(decision.own_changes, NotApplicable)
+        else [PolicyChange(key=c.key, judged=c.judged, own=c.own) for c in decision.own_changes],
     )
 
 

@@ -31,7 +31,7 @@ from cr_audit.readers.streams import STDIN, open_raw
 from cr_audit.readers.threads import gathered, is_flat_tree
 from cr_audit.wording import percent, plural, verb
 
-__all__ = ["CONTAINERS", "SCHEMAS", "pairing_step", "read", "reading_mismatch"]
+__all__ = ["CONTAINERS", "SCHEMAS", "each_row", "pairing_step", "read", "reading_mismatch"]
 
 
 def read(
@@ -107,6 +107,25 @@ def read(
             ratings_to_pairs=ratings_to_pairs,
         )
     )
+
+
+def each_row(
+    paths: Sequence[str],
+    builder: Any,
+    *,
+    schema: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> None:
+    """Every row of the files as ``read`` understands it, given to ``builder``, which has the
+    methods of ``build.Builder`` and need build nothing. Nothing is refused for rows of no use."""
+    for path in paths:
+        raw, _ = open_raw(path, None)
+        file = Container(path, raw)
+        try:
+            builder.begin_file(path)
+            _read_file(file, builder, schema, mapping, 1.0)
+        finally:
+            file.close()
 
 
 def _open_all(

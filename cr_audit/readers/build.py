@@ -120,6 +120,7 @@ class Builder:
         self.noted: dict[str, int] = {}
         self.examples: dict[str, list[RowIssue]] = {}
         self.first_skipped: list[RowIssue] = []
+        self.skipped_rows: list[tuple[str, int, int]] = []
         self._without_prompt, self.n_without_prompt = "", 0
         self._context: dict[int, int] = {}
 
@@ -142,6 +143,7 @@ class Builder:
         """Count a row without any use under its one reason. found : what stood there, quoted."""
         self.rows_read += 1
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
+        self.skipped_rows.append((reason, self._file, line))
         self._issue(reason, line, field, found)
         if reason not in LEGITIMATE and len(self.first_skipped) < _EXAMPLES:
             self.first_skipped.append(RowIssue(reason, self._path, line, field, found))
@@ -358,6 +360,7 @@ class Builder:
             skipped_by_reason=dict(sorted(self.skipped.items())),
             noted=dict(sorted(self.noted.items())),
             examples=tuple(i for r in sorted(self.examples) for i in self.examples[r]),
+            skipped_rows=tuple(self.skipped_rows),
         )
         return PreferenceDataset(
             prompts=self._prompts.frame(),

@@ -35,34 +35,57 @@ def row_notes(
     """
     out: list[Remark] = []
     if comparisons.height:
-        tie = pl.col("outcome") == 0.5
-        low, high = pl.min_horizontal("winner", "loser"), pl.max_horizontal("winner", "loser")
-        flipped = pl.col("winner") > pl.col("loser")
-        side = pl.when(tie).then(pl.lit(2, pl.Int8)).otherwise(flipped.cast(pl.Int8))
-        first = (
-            pl.when(pl.col("winner_first") < 0)
-            .then(pl.lit(-1, pl.Int8))
-            .otherwise((pl.col("winner_first") == 1) ^ flipped)
-            .cast(pl.Int8)
-        )
-        pair = low.cast(pl.UInt64) * (1 << 32) + high.cast(pl.UInt64)
-        rows = comparisons.select(
-            "annotator", "file", "line", pair=pair, side=side, first=first
-        ).filter(pl.struct("pair", "annotator").is_duplicated())
-        key = ["pair", "annotator"]
-        again = rows.filter(~pl.struct(*key, "side", "first").is_first_distinct())
-        out.append(_remark("duplicate_row", again, "the same judgement again", paths))
-        decided = rows.filter(pl.col("side") < 2)
-        both = decided.filter(pl.col("side").n_unique().over(key) == 2)
-        out.append(_remark("contradictory_row", both, "each side won once", paths))
+        rows = several_times(comparisons)
+        out.append(_remark("duplicate_row", repeated(rows), "the same judgement again", paths))
+        out.append(_remark("contradictory_row", contradicting(rows), "each side won once", paths))
         seen = rows.filter(pl.col("first") >= 0)
-        orders = seen.filter(pl.col("first").n_unique().over(key) == 2)
+        orders = seen.filter(pl.col("first").n_unique().over(_SOURCE) == 2)
         out.append(_remark("both_orders", orders, "the pair in both orders", paths))
     if ratings.height:
         key = ["alternative", "aspect", "annotator", "score"]
         again = ratings.filter(~pl.struct(*key).is_first_distinct())
         out.append(_remark("duplicate_rating", again, "the same score again", paths))
     return [r for r in out if r.n_rows]
+
+
+_SOURCE = ["pair", "annotator"]
+
+
+def judgements(comparisons: pl.DataFrame) -> pl.DataFrame:
+    """Comparisons with ``pair`` u64 (both alternatives, in no order), ``side`` i8 (0: the one with
+    the lower number won, 1: the other, 2: a tie), ``first`` i8 (1: the lower was shown first)."""
+    low, high = pl.min_horizontal("winner", "loser"), pl.max_horizontal("winner", "loser")
+    flipped = pl.col("winner") > pl.col("loser")
+    side = pl.when(pl.col("outcome") == 0.5).then(pl.lit(2, pl.Int8)).otherwise(flipped)
+    first = (
+        pl.when(pl.col("winner_first") < 0)
+        .then(pl.lit(-1, pl.Int8))
+        .otherwise((pl.col("winner_first") == 1) ^ flipped)
+    )
+    return comparisons.select(
+        "annotator",
+        "file",
+        "line",
+        pair=low.cast(pl.UInt64) * (1 << 32) + high.cast(pl.UInt64),
+        side=side.cast(pl.Int8),
+        first=first.cast(pl.Int8),
+    )
+
+
+def several_times(comparisons: pl.DataFrame) -> pl.DataFrame:
+    """``judgements`` of the pairs that one annotator (or nobody known) met more than once."""
+    return judgements(comparisons).filter(pl.struct(_SOURCE).is_duplicated())
+
+
+def repeated(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of ``several_times``: those that repeat an earlier one."""
+    return rows.filter(~pl.struct(*_SOURCE, "side", "first").is_first_distinct())
+
+
+def contradicting(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of ``several_times``: the decided ones of pairs of which each side won once or more."""
+    decided = rows.filter(pl.col("side") < 2)
+    return decided.filter(pl.col("side").n_unique().over(_SOURCE) == 2)
 
 
 def expand_sets(sets: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:

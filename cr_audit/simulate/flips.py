@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.linalg import spsolve
 
-from cr_audit.arrays import FloatArray, IntArray
-from cr_audit.models.rewards.objective import kappa, moment_jacobian, pair_terms
+from cr_audit.arrays import FloatArray, IntArray, NotApplicable
+from cr_audit.models.rewards.objective import kappa
 from cr_audit.models.rewards.tabular import fit_tabular
+from cr_audit.models.sensitivity.flips import FlipAudit
+from cr_audit.models.sensitivity.votes import Change
 from cr_audit.simulate.clone_weights import STANDARD, Copies, Geometry, Variant
 from cr_audit.simulate.injection import (
     Contest,
@@ -24,8 +25,6 @@ MAX_TARGETS = 50
 """Items whose clones are tried under the standard fit: those of the highest rewards."""
 WEIGHTED_TARGETS = 5
 """The same where every trial estimates weights anew."""
-MAX_CONTENDERS = 5
-"""Items that could take the lead, for which a set of comparisons is searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +51,14 @@ class CloneFlip:
 class RemovalFlip:
     """A small set of comparisons without which another item leads.
 
-    n_removed : its size, 0 where no set up to half of the comparisons was found; rows : their
-    indices in the ranking's comparisons, int64 (n_removed,). after : the new leader. predicted :
-    the size that influences alone foretold. It is a smallest prefix of one order of the
-    comparisons: a smaller set may exist.
+    n_removed : its size, 0 where no set was found; lower : fewer than so many are proved not to
+    change the leader. rows : indices in the ranking's comparisons, int64 (n_removed,). after : the
+    new leader. predicted : the size that influences alone foretold.
     """
 
     scheme: Variant
     n_removed: int
+    lower: int
     rows: IntArray
     before: int
     after: int
@@ -156,79 +155,27 @@ def _smallest(holds: Callable[[int], bool], limit: int) -> int:
 
 
 def removal_flip(contest: Contest, scheme: Variant, weights: FloatArray) -> RemovalFlip:
-    """Rows in the order of their influence on the gap to each contender; the shortest prefix whose
-    removal, refitted, changes the leader.
-
-    The influence of row c of pair (i, j) on r(leader) - r(y) is s Δp_c (a_i w_j - a_j w_i), where
-    Jᵀa = e_leader - e_y and Δp_c is how far p moves without the row; a pair's only row takes its
-    term along. Weights stay as they are.
-    """
-    rows = contest.comparisons
-    rewards = contest.rewards(contest.pairs, weights)
-    leader = leader_of(rewards)
-    half = rows.n // 2
-    orders = [
-        (_influences(contest, weights, rewards, leader, y), y)
-        for y in np.argsort(-rewards, kind="stable").tolist()[: MAX_CONTENDERS + 1]
-        if y != leader
-    ]
-    best, found, predicted, after = half + 1, np.zeros(0, np.int64), 0, leader
-    for influence, y in orders:
-        order = np.argsort(influence, kind="stable")
-        gap = rewards[leader] - rewards[y]
-        closed = np.cumsum(-influence[order])
-        enough = np.flatnonzero(closed > gap)
-
-        def flips(k: int, order: IntArray = order) -> bool:
-            return leader_changes(leader, _without(contest, weights, leader, order[:k]))
-
-        k = _smallest(flips, best - 1)
-        if k:
-            best, found = k, np.sort(order[:k])
-            predicted = int(enough[0]) + 1 if enough.size else 0
-            after = leader_of(_without(contest, weights, leader, order[:k]))
+    """The certified interval of ``models.sensitivity.flips`` for the leader. Weights stay as they
+    are; an item that is no longer linked to the old leader is out of the race."""
+    audit = FlipAudit(
+        contest.comparisons,
+        weights,
+        contest.penalty,
+        count_weighted=contest.count_weighted,
+    )
+    orders = audit.leader()
+    if isinstance(orders, NotApplicable):
+        raise ValueError(f"a contest of three items has a leader: {orders.reason}")
+    leader = int(orders.above[0])
+    found = audit.interval(orders, Change.REMOVAL)
+    none = isinstance(found.upper, NotApplicable)
     return RemovalFlip(
         scheme=scheme,
-        n_removed=found.size,
-        rows=found,
+        n_removed=int(found.units.size),
+        lower=found.lower,
+        rows=found.rows,
         before=leader,
-        after=after,
-        predicted=predicted,
-        n_comparisons=rows.n,
+        after=leader if none else found.below,
+        predicted=found.predicted,
+        n_comparisons=contest.comparisons.n,
     )
-
-
-def _without(contest: Contest, weights: FloatArray, leader: int, gone: IntArray) -> FloatArray:
-    """Refit without some rows. Items that are no longer linked to the old leader are out of the
-    race (-inf); should the leader itself be cut off from all others, it keeps its place."""
-    stay = np.setdiff1d(np.arange(contest.comparisons.n), gone)
-    fit = contest.fit(contest.comparisons.take(stay).proportions(), weights)
-    linked = (fit.components == fit.components[leader]) & fit.has_data
-    linked[leader] = True
-    return np.where(linked, np.nan_to_num(fit.rewards), -np.inf)
-
-
-def _influences(
-    contest: Contest, weights: FloatArray, rewards: FloatArray, leader: int, other: int
-) -> FloatArray:
-    """Change of r(leader) - r(other) by taking away each row, to first order: float64 (n,)."""
-    rows, pairs = contest.comparisons, contest.pairs
-    terms = pair_terms(pairs, weights, count_weighted=contest.count_weighted)
-    jacobian = moment_jacobian(terms, weights, rewards, contest.penalty)
-    target = np.zeros(contest.n_items)
-    target[leader], target[other] = 1.0, -1.0
-    adjoint = spsolve(jacobian.T.tocsc(), target)
-    low, high = np.minimum(rows.winner, rows.loser), np.maximum(rows.winner, rows.loser)
-    key = pairs.first * np.int64(pairs.n_items) + pairs.second
-    pair = np.searchsorted(key, low * np.int64(pairs.n_items) + high)
-    won = np.where(low == rows.winner, rows.outcome, 1.0 - rows.outcome)
-    mass, p = pairs.mass[pair], pairs.p[pair]
-    rest = mass - rows.mass
-    alone = rest <= 1e-12 * mass
-    predicted = 1.0 / (1.0 + np.exp(rewards[high] - rewards[low]))
-    change = np.where(alone, predicted - p, rows.mass * (p - won) / np.where(alone, 1.0, rest))
-    if contest.count_weighted:
-        change = (rows.mass / mass) * (predicted - won)
-    push = adjoint[low] * weights[high] - adjoint[high] * weights[low]
-    out: FloatArray = terms.strength[pair] * change * push
-    return out

@@ -26,6 +26,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def write(report: Report, target: Target) -> str:
     """Raises UsageError for a report without a table."""
     tables = tables_of(report.blocks())
+    if not tables and report.outcome.rules:  # findings were looked for, and there are none
+        return "rule,severity,finding,first row\n"
     if not tables:
         raise UsageError(
             "no-table",

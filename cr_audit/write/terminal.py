@@ -36,6 +36,7 @@ from cr_audit.blocks import (
     Tone,
     Verdict,
     Words,
+    plain_text,
     spans,
 )
 from cr_audit.reports import Report
@@ -229,7 +230,9 @@ def _table(block: Table, target: Target) -> list[RenderableType]:
     shown = [k for k, c in enumerate(block.columns) if wide or not c.wide]
     grid = empty_grid()
     for k in shown:
-        _add_column(grid, block.columns[k])
+        texts = (plain_text(block.row(i)[k].text) for i in range(block.n_shown))
+        longest = max(map(len, texts), default=0)
+        _add_column(grid, block.columns[k], one_line=target.width >= 60 or longest <= 10)
     for i in range(block.n_shown):
         cells = block.row(i)
         grid.add_row(*(_cell(block.columns[k], cells[k], target) for k in shown))
@@ -246,14 +249,15 @@ def _table(block: Table, target: Target) -> list[RenderableType]:
     return parts
 
 
-def _add_column(grid: Grid, column: Column) -> None:
+def _add_column(grid: Grid, column: Column, *, one_line: bool) -> None:
     title = visible(column.title)
     ratio = column.share or None
     if column.kind in ("count", "number"):
         grid.add_column(title, justify="right", no_wrap=True)
     elif column.kind == "id":
-        # rich narrows wrappable columns first, and never a number or an identifier.
-        grid.add_column(title, no_wrap=True, overflow="ellipsis", max_width=column.max_width)
+        # rich narrows wrappable columns first, and never a number or an identifier; on a page
+        # too narrow for long names it would drop a column whole, so there these wrap.
+        grid.add_column(title, no_wrap=one_line, overflow="ellipsis", max_width=column.max_width)
     else:
         grid.add_column(title, ratio=ratio)
 

@@ -25,7 +25,7 @@ def folder() -> Iterator[None]:
 
 
 def called(args: list[str], stdin: bytes = b"") -> tuple[int, str, str]:
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     code = 0
     with (
         contextlib.redirect_stdout(out),
@@ -37,4 +37,10 @@ def called(args: list[str], stdin: bytes = b"") -> tuple[int, str, str]:
             main()
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else 0
-    return code, out.getvalue(), err.getvalue()
+    return code, _text(out), _text(err)
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    raw = stream.buffer
+    assert isinstance(raw, io.BytesIO)
+    return raw.getvalue().decode("utf-8")

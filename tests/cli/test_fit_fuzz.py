@@ -13,8 +13,6 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 from cases import jsonl
-from cr_audit.report.rewards import MAX_SVG_SLOPES
-from cr_audit.report.screen import Screen
 from hostile import HOSTILE, SGR, check_markdown, check_plain, suspects, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +20,8 @@ from in_process import called, folder
 from PIL import Image
 
 from cr_audit.contract import schema
+from cr_audit.families.rewards.show import MAX_DRAWN
+from cr_audit.write import Target, terminal
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
 SVG = "{http://www.w3.org/2000/svg}"
@@ -103,7 +103,7 @@ def check_svg(path: Path) -> None:
     for element in root.iter():
         assert set(element.attrib) <= ELEMENTS[element.tag.removeprefix(SVG)]
     n_lines = len(root.findall(f"{SVG}line"))
-    assert 2 <= n_lines <= MAX_SVG_SLOPES
+    assert 2 <= n_lines <= MAX_DRAWN
     assert len(root.findall(f"{SVG}text")) == 2 * n_lines + 4  # title, two heads, the note
     assert "\n" not in "".join(x.text or "" for x in root.findall(f"{SVG}text"))
 
@@ -169,7 +169,7 @@ def test_each_hostile_text_everywhere(piece: str) -> None:
     """Nothing may refuse this data. Tables are in colour: the only escapes are ours."""
     data = everywhere(piece)
     lexical = ("--model", "lexical")
-    coloured = mock.patch.object(Screen, "of_stdout", return_value=Screen(100, True))
+    coloured = mock.patch.object(terminal, "target_of_stdout", return_value=Target(100, True))
     with folder():
         markdown = ran("refit", "x.jsonl", data, "markdown", 100, *lexical, "--plot", "p.svg")
         with coloured:

@@ -298,6 +298,7 @@ def test_a_batch_costs_the_batch(tmp_path: Path, gated: Any, monkeypatch: Any) -
     import cr_audit.analysis.compose
     import cr_audit.clones.growing
     import cr_audit.readers
+    from cr_audit.weights.schemes import SCHEMES
 
     monkeypatch.setenv("CR_AUDIT_CACHE", str(tmp_path / "cache"))
     calls: list[str] = []
@@ -313,13 +314,21 @@ def test_a_batch_costs_the_batch(tmp_path: Path, gated: Any, monkeypatch: Any) -
 
     counted(cr_audit.readers, "read")
     counted(cr_audit.analysis.compose, "find_growing_clones")
-    counted(cr_audit.analysis.compose, "_from_vectors")
+    scheme = SCHEMES.get("voronoi")
+    weigh = scheme.weigh
+
+    def weighing(items: Any, *args: Any) -> Any:
+        if items.growth is not None:  # of all answers; models are weighed by themselves
+            calls.append("weigh")
+        return weigh(items, *args)
+
+    monkeypatch.setattr(scheme, "weigh", weighing)
     counted(cr_audit.clones.growing, "search_all")
 
     def called(baseline: str, name: str, *more: str) -> tuple[int, ...]:
         calls.clear()
         gated("--baseline", baseline, f"sample_data/gate/batch_{name}.jsonl", "-q", *more)
-        names = ("read", "find_growing_clones", "_from_vectors", "search_all")
+        names = ("read", "find_growing_clones", "weigh", "search_all")
         return tuple(calls.count(n) for n in names)
 
     assert called(MAIN, "cloned", "--no-cache") == (2, 2, 2, 1)

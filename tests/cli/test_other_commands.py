@@ -13,16 +13,17 @@ from typing import Any
 import jsonschema
 import pytest
 from cases import DISTINCT, SAMPLES, jsonl, round_robin
-from cr_audit.audits.rules import RULES
 from typer.main import get_command
 
 from cr_audit import __version__
-from cr_audit.cli.app import app
+from cr_audit.cli.app import make_app
+from cr_audit.cli.explain import known_rules
 from cr_audit.contract import schema
 from cr_audit.embed.lexical import LexicalBackend
 
 ROBUST = str(SAMPLES / "clone_robust.jsonl")
-COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
+RULES = known_rules()
+COMMANDS = sorted(get_command(make_app()).commands)  # type: ignore[attr-defined]
 READING = [c for c in COMMANDS if c not in ("simulate", "explain")]
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -131,10 +132,10 @@ def test_explain_lists_all_rules(run: Any) -> None:
 def test_explain_a_typo(run: Any, typo: str, meant: str | None) -> None:
     done = run("explain", typo)
     assert done.code == 2
-    assert f"there is no rule {typo!r}" in done.err
+    assert f"there is no rule or word {typo!r}" in done.err
     if meant:
         assert f"did you mean {meant}?" in done.err
-    assert "lists all rules" in done.err
+    assert "lists all of them" in done.err
 
 
 # --- simulate ----------------------------------------------------------------------------------

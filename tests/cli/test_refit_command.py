@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import sys
@@ -202,3 +203,17 @@ def test_fits_weigh_by_sharing_unless_told_otherwise(run: Run) -> None:
     assert asked["rewards"]["weighted"]["weights"] == "voronoi on the sphere"
     assert asked["weights"] == document["weights"]
     assert asked["win_rates"] == document["win_rates"]
+
+
+def test_csv_holds_the_rewards_and_html_the_chart(run: Run) -> None:
+    done = run("refit", FILE, *QUICK, "--format", "csv", "--report", "html=r.html")
+    assert done.code == 0, done.err
+    rows = list(csv.DictReader(done.out.splitlines()))
+    assert len(rows) == 7
+    assert [row["name"] for row in rows][:2] == ["boreal-7b", "atlas-2"]
+    assert (rows[0]["rank_standard"], rows[0]["rank_weighted"]) == ("1", "2")
+    for row in rows:
+        shift = float(row["reward_weighted"]) - float(row["reward_standard"])
+        assert float(row["shift"]) == pytest.approx(shift, abs=1e-8)
+        assert float(row["shift_low"]) <= float(row["shift_high"])
+    assert Path("r.html").read_text().count("<figure>") == 1

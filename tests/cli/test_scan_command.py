@@ -13,10 +13,11 @@ from typing import Any
 import jsonschema
 import pytest
 from cases import DISTINCT, SAMPLES, jsonl, labelled, round_robin
-from cr_audit.cli.checks import RANGES
-from cr_audit.cli.options import SHARED
 
+from cr_audit.cli import scan
+from cr_audit.cli.build import signature_of
 from cr_audit.contract import schema
+from cr_audit.settings import SETTINGS
 
 QUICK = ("--model", "none", "--replicates", "10")
 NEAR = "the quick brown fox jumps over the lazy dog near the old stone bridge"
@@ -193,7 +194,7 @@ def test_a_bug_is_exit_70(run: Any, prefs: str, monkeypatch: pytest.MonkeyPatch)
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("\x1b[31mhostile")
 
-    monkeypatch.setattr("cr_audit.audits.run_audits", broken)
+    monkeypatch.setattr("cr_audit.families.reporting.judge", broken)
     done = run("scan", prefs, *QUICK)
     assert done.code == 70
     assert "a bug: ZeroDivisionError" in done.err
@@ -248,10 +249,10 @@ def test_output_to_a_file_is_whole_or_not_there(
     assert out.read_text().startswith("cr-audit scan  prefs.jsonl")
     before = out.read_text()
 
-    def broken(self: Path, target: Path) -> Path:
+    def broken(source: str, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", broken)
+    monkeypatch.setattr("os.replace", broken)
     done = run("scan", prefs, *QUICK, "--no-cache", "-o", str(out), "--format", "json")
     assert done.code == 4
     assert out.read_text() == before
@@ -435,13 +436,16 @@ SETTINGS_FILES: list[tuple[str, int, str]] = [
 
 
 def test_flags_and_settings_files_have_the_same_bounds() -> None:
+    """Both come from the table of settings."""
     bounds = {}
-    for name, (hint, _) in SHARED.items():
+    for name, (hint, _) in signature_of(scan.COMMAND).items():
         option = hint.__metadata__[0]
-        if option.min is not None:
+        if getattr(option, "min", None) is not None and name in SETTINGS:
             high = math.inf if option.max is None else option.max
             bounds[name] = (option.min, high)
-    assert bounds == RANGES
+    table = SETTINGS.values()
+    assert bounds == {s.name: (s.low, s.high) for s in table if math.isfinite(s.low) and not s.fits}
+    assert bounds["seed"] == (0, math.inf)
 
 
 @pytest.mark.parametrize(("content", "code", "said"), SETTINGS_FILES)

@@ -94,6 +94,28 @@ def test_only_clone_robust_writes_data(run: Any) -> None:
     assert not Path("x.jsonl").exists()
 
 
+def test_an_option_of_another_simulation_is_refused(run: Any) -> None:
+    done = run("simulate", "table-3", "--draws", "5")
+    assert done.code == 2
+    assert "--draws is no option of table-3" in done.err
+    assert "it goes with clone-robust" in done.err
+    done = run("simulate", "clone-robust", "--clones", "5", "--model", "lexical")
+    assert done.code == 2
+    assert "goes with --write" in done.err
+
+
+@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("form", ["markdown", "html", "csv"])
+def test_every_format_of_a_report(run: Any, name: str, form: str) -> None:
+    done = run("simulate", name, "--format", form)
+    assert done.code == 0, done.err
+    if form == "csv":
+        lines = done.out.splitlines()
+        assert len({line.count(",") for line in lines}) == 1
+        n = {"table-3": 5 * 4, "voronoi-figures": 3 + 4, "robustness-rate": 3 * 6}[name]
+        assert len(lines) == 1 + n  # all tables of the main one's name
+
+
 def test_errors_say_what_there_is(run: Any) -> None:
     assert run("simulate").code == 2
     done = run("simulate", "table3")

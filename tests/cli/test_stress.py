@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from typing import Any
 
@@ -67,3 +68,15 @@ def test_errors(run: Any) -> None:
     assert "no ranking connects three" in done.err
     assert run(*BASE, ROBUST, "--unit", "cluster").code == 2
     assert run(*BASE, ROBUST, "--clones", "0").code == 2
+
+
+def test_csv_holds_every_injection(run: Any) -> None:
+    done = run(*BASE, ROBUST, "--clones", "5", "--format", "csv")
+    assert done.code == 0, done.err
+    rows = list(csv.DictReader(done.out.splitlines()))
+    document = json.loads(run(*BASE, ROBUST, "--clones", "5", "--format", "json").out)
+    injections = document["stress"]["injections"]
+    assert [(r["target"], r["scheme"], r["kind"]) for r in rows] == [
+        (i["target"], i["scheme"], i["kind"]) for i in injections
+    ]
+    assert [float(r["reward_shift"]) for r in rows] == [i["reward_shift"] for i in injections]

@@ -22,6 +22,7 @@ from cr_audit.settings import (
 )
 
 OUTSIDE: dict[str, list[Any]] = {
+    "container": ["xml"],
     "max_skipped": [-0.01, 1.01, "much", True],
     "unit": ["models", 3],
     "weights": ["voronio"],

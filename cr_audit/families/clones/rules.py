@@ -164,7 +164,7 @@ RULES: tuple[Rule, ...] = (
         ),
         advice=(
             "Look at the word diff of the two furthest members. If they are one answer, keep one"
-            " copy, or train with the exported weights."
+            " copy (cr-audit export --as clean), or train with weights (cr-audit export)."
         ),
         source=f"{_CR} (approximate clones)",
         judge=_near,

@@ -22,8 +22,7 @@ def report(run: Run) -> Report:
     """
     from cr_audit.arrays import NotApplicable
     from cr_audit.errors import UsageError
-    from cr_audit.families import FAMILIES
-    from cr_audit.families.reporting import finding_section
+    from cr_audit.families.reporting import finding_section, shown_by
     from cr_audit.families.reporting import report as made
     from cr_audit.families.rewards.show import answer_block, pictures, sections
     from cr_audit.heads import header
@@ -40,8 +39,7 @@ def report(run: Run) -> Report:
         out: list[Block] = [header(run.dataset, run.command), answer_block(facts, findings)]
         unit = run.analysis.units[0]
         if not isinstance(unit.shift, NotApplicable):
-            rankings = FAMILIES["rankings"].part("show")
-            out.append(rankings.section(unit, limit=MAX_WIN_RATES, main=False))
+            out.append(shown_by("rankings").section(unit, limit=MAX_WIN_RATES, main=False))
         return [*out, *sections(facts), finding_section(findings)]
 
     return made(run, blocks, also=("rewards",), pictures=lambda: pictures(run.facts("rewards")))

@@ -188,10 +188,14 @@ def _places(rows: tuple[str, ...]) -> str:
 def _removal_flip(facts: Stress, f: RemovalFlip) -> str:
     fit = f"{f.scheme.name}: "
     if f.n_removed == 0:
-        return fit + f"none up to half of the {f.n_comparisons:,} comparisons"
+        return fit + f"none found; at least {f.lower:,} of {f.n_comparisons:,} would be needed"
     share = percent(f.n_removed / f.n_comparisons)
-    foretold = f", influences alone foretold {f.predicted:,}" if f.predicted else ""
+    least = (
+        "and no fewer"
+        if f.lower == f.n_removed
+        else f"at least {f.lower:,} are proved to be needed"
+    )
     return (
-        fit + f"{f.n_removed:,} of {f.n_comparisons:,} ({share}), confirmed by refitting{foretold}:"
+        fit + f"{f.n_removed:,} of {f.n_comparisons:,} ({share}), confirmed by refitting, {least}:"
         f" {item_name(facts, f.before, 30)} gives way to {item_name(facts, f.after, 30)}"
     )

@@ -63,11 +63,13 @@ class FewestClones:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FewestRemovals:
-    """A small set of comparisons without which another item leads. predicted: the size that
-    influences alone foretold; rows: file:line of the first ones."""
+    """A small set of comparisons without which another item leads. lower: fewer are proved not to
+    change the leader; predicted: the size that influences alone foretold; rows: file:line of the
+    first ones."""
 
     scheme: str
     n_removed: Count | NotApplicable
+    lower: Count
     predicted: Count
     n_comparisons: Count
     leader_before: ItemId
@@ -172,10 +174,11 @@ def _fewest_clones(facts: Stress, flip: flips.CloneFlip) -> FewestClones:
 def _fewest_removals(
     facts: Stress, flip: flips.RemovalFlip, rows: tuple[str, ...]
 ) -> FewestRemovals:
-    none = NotApplicable("no set of up to half of the comparisons changes the leader")
+    none = NotApplicable("no set of comparisons was found that changes the leader")
     return FewestRemovals(
         scheme=flip.scheme.name,
         n_removed=flip.n_removed or none,
+        lower=flip.lower,
         predicted=flip.predicted,
         n_comparisons=flip.n_comparisons,
         leader_before=facts.ids[flip.before],

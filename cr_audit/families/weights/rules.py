@@ -109,7 +109,10 @@ RULES: tuple[Rule, ...] = (
         summary="Single weights are less precise than asked for.",
         means="Sums over clusters and win rates are more precise than single weights.",
         computed="Relative standard error of a weight of 1/m, against --precision.",
-        advice="Read cluster masses, not single weights; or raise --max-samples.",
+        advice=(
+            "Read cluster masses, not single weights, or take weights that need no sampling"
+            " (--weights sharing)."
+        ),
         judge=_imprecise,
     ),
 )

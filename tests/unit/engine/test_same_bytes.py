@@ -11,7 +11,7 @@ import pytest
 from cr_audit import engine
 from cr_audit.arrays import Comparisons
 from cr_audit.models.rewards import bootstrap, linear, linear_bootstrap, mlp, tabular
-from cr_audit.weights import estimates, growing, sampling
+from cr_audit.weights import growing, sampling, voronoi
 from cr_audit.weights.distinct import distinct_items
 from cr_audit.weights.schemes.sharing import sharing_weights
 
@@ -51,7 +51,7 @@ def _mlp() -> Any:
 
 
 def _voronoi() -> Any:
-    return estimates.voronoi_weights(X, min_samples=30_000, rng=np.random.default_rng(1)).hits
+    return voronoi.voronoi_weights(X, min_samples=30_000, rng=np.random.default_rng(1)).hits
 
 
 def _growing() -> Any:

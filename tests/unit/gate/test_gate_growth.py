@@ -11,7 +11,7 @@ import pytest
 from cr_audit.arrays import Comparisons
 from cr_audit.clones.find import Cluster
 from cr_audit.gate.growth import ClusterGain, Growth, _gain, _Masses
-from cr_audit.gate.ranking_change import _undone
+from cr_audit.gate.ranking_change import what_undoes
 
 
 def cluster(scope: Any, *members: int) -> Any:
@@ -56,6 +56,6 @@ def test_a_cause_undoes_half_of_the_change(a: int, b: int, cause: int) -> None:
     gains = tuple(SimpleNamespace(new=np.array([k]), n_rows_new=n) for k, n in ((2, a), (3, b)))
     grown: Any = SimpleNamespace(gains=gains)
     assert isinstance(grown, SimpleNamespace | Growth)
-    undone, found = _undone(rows, (first, second), (0, 1), 0.5, grown, np.array([2, 3]), 4)
+    undone, found = what_undoes(rows, (first, second), (0, 1), 0.5, grown, np.array([2, 3]), 4)
     assert undone
     assert found == cause

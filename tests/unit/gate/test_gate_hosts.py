@@ -79,6 +79,8 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "ARGUMENTS": str(folder / "arguments"),
         "CONFIG": "",
         "KNOWN": "",
+        "POLICY_FROM": "",
+        "BASE_SHA": "",
         "SARIF": "cr-audit.sarif",
         **more,
     }
@@ -89,7 +91,8 @@ def act(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
     action = yaml.safe_load((ROOT / "action.yml").read_text())
     (step,) = [s for s in action["runs"]["steps"] if s.get("id") == "gate"]
     assert "${{" not in step["run"], "inputs must not become part of the script"
-    assert set(step["env"]) == {"BASELINE", "BATCH", "CONFIG", "KNOWN", "SARIF"}
+    own = {"BASELINE", "BATCH", "CONFIG", "KNOWN", "SARIF", "POLICY_FROM", "BASE_SHA"}
+    assert set(step["env"]) == own
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
         cwd=folder,
@@ -157,6 +160,31 @@ def test_inputs_of_the_action_stay_inputs(name: str, tmp_path: Path) -> None:
     assert not (tmp_path / "owned").exists()
 
 
+@pytest.mark.parametrize(
+    ("policy_from", "base", "passed"),
+    [
+        ("", "", None),
+        ("", "0123abc", "0123abc"),
+        ("origin/main", "0123abc", "origin/main"),
+        ("policy.toml", "", "policy.toml"),
+        ("checkout", "0123abc", None),
+        ("--upload-pack=touch owned", "", "--upload-pack=touch owned"),
+        ("$(touch owned)", "", "$(touch owned)"),
+    ],
+)
+def test_a_pull_request_is_judged_by_its_base(
+    policy_from: str, base: str, passed: str | None, tmp_path: Path
+) -> None:
+    command_on(tmp_path, STUB)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    run = act(tmp_path, BASELINE="a", BATCH="b", POLICY_FROM=policy_from, BASE_SHA=base)
+    assert run.returncode == 0, run.stderr
+    words = (tmp_path / "arguments").read_bytes().decode().split("\0")[:-1]
+    found = [w.partition("=")[2] for w in words if w.startswith("--policy-from=")]
+    assert found == ([] if passed is None else [passed])
+    assert not (tmp_path / "owned").exists()
+
+
 @pytest.mark.parametrize("bad", ["a.sarif\nforged=1", "a\r.sarif", "a\x1b[31m", "", "-"])
 def test_an_output_of_the_action_cannot_be_forged(bad: str, tmp_path: Path) -> None:
     command_on(tmp_path, STUB)
@@ -178,11 +206,15 @@ def test_the_action_reports_no_file_of_an_earlier_run(tmp_path: Path) -> None:
 def test_the_workflow_runs_what_contributors_run() -> None:
     workflow: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert {"push", "pull_request"} <= workflow[True].keys(), "YAML reads `on` as true"
-    (job,) = workflow["jobs"].values()
+    test, job = (workflow["jobs"][name] for name in ("test", "gate"))
     local = [
         line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")
     ]
-    assert [step["run"] for step in job["steps"] if "run" in step] == local
+    steps = [*test["steps"], *job["steps"]]
+    assert [step["run"] for step in steps if "run" in step] == local
+    assert test["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+    pinned = [step["uses"] for step in steps if "uses" in step]
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", use) for use in pinned)
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {line.removeprefix("make ") for line in local} <= targets
     assert workflow["permissions"] == {"contents": "read"}
@@ -198,10 +230,10 @@ def test_the_workflow_runs_what_contributors_run() -> None:
 def test_hosts_install_a_torch_without_cuda() -> None:
     """The pinned version, from an index that has it without CUDA as well."""
     assert re.search(r"^torch==[\d.]+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
-    (job,) = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
     steps = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
     (install,) = [s for s in steps if "pip install" in s.get("run", "")]
-    for env in (job["env"], install["env"]):
+    for env in (*(job["env"] for job in jobs), install["env"]):
         assert env["PIP_EXTRA_INDEX_URL"] == "https://download.pytorch.org/whl/cpu"
     assert '-c "$ACTION_PATH/constraints.txt" "$ACTION_PATH"' in install["run"]
     assert "-c constraints.txt" in (ROOT / "Makefile").read_text()

@@ -30,7 +30,8 @@ def refused(table: dict[str, Any]) -> str:
 
 def test_gate_rules_are_explained_like_all_others() -> None:
     rules = gate_rules()
-    assert [r.id for r in rules] == [f"CR6{n:02d}" for n in range(1, len(rules) + 1)]
+    own = [r.id for r in rules if r.id.startswith("CR6")]
+    assert own == [f"CR6{n:02d}" for n in range(1, len(own) + 1)]
     explained = {r.id: r for r in known_rules()}
     assert all(explained[r.id] is r for r in rules)
 

@@ -290,8 +290,8 @@ def test_a_plain_report_is_whole(name: str) -> None:
     check_everything(report)
     out = written(report, name)
     assert out.endswith("\n")
-    if name != "sarif":
-        assert report.verdict.reason.split(":")[0] in out
+    if name not in ("sarif", "csv"):  # one holds it as a property, the other holds findings alone
+        assert report.verdict.reason.split(":")[0] in out.lower()
     assert shipped("default").profile == "default"
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from cr_audit.errors import ComputeError, InputError
 from cr_audit.findings import BINS, Finding, Severity
+from cr_audit.gate import known as known_module
 from cr_audit.gate.known import FORMAT, KnownFinding, MadeBy, read_known, write_known
 from cr_audit.gate.policy import shipped
 from cr_audit.gate.verdict import decide
@@ -143,8 +144,8 @@ def test_a_file_too_large_to_be_one_is_not_read(
     path = tmp_path / "known.json"
     write_known(path, FINDINGS, MADE_BY)
     size = path.stat().st_size
-    monkeypatch.setattr("cr_audit.gate.known.MAX_BYTES", size)
+    monkeypatch.setattr(known_module, "MAX_BYTES", size)
     assert len(read_known(path, MADE_BY)) == len(FINDINGS)
-    monkeypatch.setattr("cr_audit.gate.known.MAX_BYTES", size - 1)
+    monkeypatch.setattr(known_module, "MAX_BYTES", size - 1)
     with pytest.raises(InputError, match="larger than"):
         read_known(path, MADE_BY)

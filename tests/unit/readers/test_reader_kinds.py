@@ -484,7 +484,7 @@ def lines_of(step: str) -> list[str]:
 
 
 def advised(loader: Any, rows: Any, line: str) -> PreferenceDataset:
-    from cr_audit.cli.settings import parse_map
+    from cr_audit.settings import parse_map
 
     data: PreferenceDataset = loader(rows, mapping=parse_map(line))
     return data

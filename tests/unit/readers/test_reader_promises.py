@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from cr_audit.cli.settings import parse_map
 
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.errors import CrAuditError
 from cr_audit.readers import pairing_step, read, reading_mismatch
 from cr_audit.readers.reasons import NOTED, SKIPPED
+from cr_audit.settings import parse_map
 
 P = {"prompt": "p", "chosen": "x", "rejected": "y"}
 L = {"prompt": "p", "response_a": "x", "response_b": "y", "winner": "a"}

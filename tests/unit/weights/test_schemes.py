@@ -200,13 +200,13 @@ def test_a_scheme_from_outside_is_one_registration(first: Scheme) -> None:
     weights = analysis.units[0].items.weights
     assert not isinstance(weights, NotApplicable)
     assert weights[0] == pytest.approx(0.5)
-    fitted = refit(analysis, workers=1).rewards
+    fitted = refit(analysis, workers=1)
     assert not isinstance(fitted, NotApplicable)
     assert not isinstance(fitted.weighted, NotApplicable)
     assert fitted.weighted.scheme == "first come, first served"
     chosen = refit(analysed(SAMPLES / "clone_robust.jsonl", n_replicates=20), scheme="first")
-    assert not isinstance(chosen.rewards, NotApplicable)
-    assert chosen.rewards.weights_choice.value == "first"
-    assert "half of the weight" in chosen.rewards.weights_choice.reason
+    assert not isinstance(chosen, NotApplicable)
+    assert chosen.weights_choice.value == "first"
+    assert "half of the weight" in chosen.weights_choice.reason
     table, _ = compare_schemes(analysis)
     assert table.rows[-1].scheme == "first"

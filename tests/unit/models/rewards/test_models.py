@@ -8,11 +8,11 @@ from scipy.sparse import csr_array
 
 from cr_audit.arrays import Comparisons, NotApplicable
 from cr_audit.errors import UsageError
+from cr_audit.models.rewards.kinds import REWARD_MODELS
 from cr_audit.models.rewards.kinds.linear import LINEAR
 from cr_audit.models.rewards.kinds.mlp import MLP
 from cr_audit.models.rewards.kinds.tabular import TABULAR
 from cr_audit.models.rewards.model import (
-    REWARD_MODELS,
     Means,
     Problem,
     RewardModel,

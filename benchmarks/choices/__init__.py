@@ -1,0 +1,1 @@
+"""How often the court for lists is wrong, and how long rankings take."""

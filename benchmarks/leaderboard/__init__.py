@@ -1,0 +1,1 @@
+"""Boards beside other rankers, and whether intervals and chances hold."""

@@ -1,0 +1,1 @@
+"""What the marks of a ranking change promise, measured where they could fail."""

@@ -1,0 +1,159 @@
+"""Settings of the protected branch: read from git's own store, never from the files beside a batch.
+
+``--policy-from origin/main`` reads cr-audit.toml (or the table in pyproject.toml, or the file after
+``--config``) as it stands in that commit. A reference that ends in ``.toml`` is a file instead.
+Contents are taken with ``git cat-file``, which runs no filter that a checkout could name.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from cr_audit.cli.config import MAX_BYTES, NAMES, Config, config_of, read_config
+from cr_audit.errors import InputError
+
+_SECONDS = 60
+_ABSENT = "git has nothing of that name"
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """config : the settings that judge. reference : as given; commit : its id, "" for a file.
+    known : the file of known findings as it stands there; None where it lies outside the
+    repository or a file was named, and is read as it is."""
+
+    config: Config
+    reference: str
+    commit: str
+    known: bytes | None = None
+
+
+def read_protected(reference: str, given: Path | None, known: Path | None) -> Protected:
+    """The settings that ``reference`` holds. given : the path after ``--config``, for a commit.
+
+    Raises InputError where git, the commit or a named file is missing, or what stands there cannot
+    be read. A commit without any settings file judges by the default profile, and says so.
+    """
+    if reference.endswith(".toml"):
+        path = Path(reference)
+        config = read_config(path)
+        if not config.where:
+            config = Config("", None, None, None, reference)
+        return Protected(config, reference, "")
+    commit = _commit(reference)
+    config = _config_at(reference, commit, given)
+    return Protected(config, reference, commit, _known_at(reference, commit, known))
+
+
+def _config_at(reference: str, commit: str, given: Path | None) -> Config:
+    for path in [given] if given else [Path(name) for name in NAMES]:
+        where = f"{reference}:{path}"
+        content = _blob(commit, path, where)
+        if content is None:
+            continue
+        config = config_of(content, path, where, where)
+        if config is not None:
+            return config
+    if given is not None:
+        raise InputError(
+            "no-config",
+            "the settings file does not exist in that commit",
+            where=f"{reference}:{given}",
+            next_step="merge it there first, or check the path after --config",
+        )
+    return Config(name=reference, path=None, where=f"{reference}, which holds no settings file")
+
+
+def _known_at(reference: str, commit: str, known: Path | None) -> bytes | None:
+    """The known findings of the protected branch: those of the batch's branch would waive it."""
+    if known is None:
+        return None
+    top = Path(_git("rev-parse", "--show-toplevel").decode("utf-8", "surrogateescape").strip())
+    if not Path(os.path.abspath(known)).is_relative_to(top) and not known.resolve().is_relative_to(
+        top.resolve()
+    ):
+        return None
+    where = f"{reference}:{known}"
+    content = _blob(commit, known, where)
+    if content is None:
+        raise InputError(
+            "no-known-findings",
+            "the file of known findings does not exist in that commit",
+            where=where,
+            next_step="merge it there first; what a batch brings itself is not known",
+        )
+    return content
+
+
+def _commit(reference: str) -> str:
+    try:
+        found = _git(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", reference + "^{commit}"
+        )
+    except _GitError as error:
+        raise InputError(
+            "no-policy",
+            "the commit that the policy is to come from is not here"
+            + (f": {error}" if str(error) else ""),
+            where=reference,
+            next_step="fetch it first (git fetch --depth=1 origin BRANCH, then --policy-from"
+            " FETCH_HEAD), or name a .toml file",
+        ) from error
+    return found.decode("ascii").strip()
+
+
+def _blob(commit: str, path: Path, where: str) -> bytes | None:
+    """A file of a commit, by its path from the working folder; None where there is none."""
+    inside = os.path.relpath(path).replace(os.sep, "/")
+    try:
+        listed = _git("ls-tree", "-z", commit, "--", inside)
+        if not listed:
+            return None
+        mode, kind, name = listed.partition(b"\t")[0].decode("ascii").split(" ")
+        if kind != "blob" or mode == "120000":
+            what = "a link" if mode == "120000" else "a folder"
+            raise _unread(where, f"it is {what} in that commit")
+        if int(_git("cat-file", "-s", name)) > MAX_BYTES:
+            raise _unread(where, f"it is larger than {MAX_BYTES // 1_000_000} MB")
+        return _git("cat-file", "blob", name)
+    except _GitError as error:
+        raise _unread(where, str(error) or _ABSENT) from error
+
+
+def _unread(where: str, why: str) -> InputError:
+    return InputError(
+        "bad-config",
+        f"the settings file cannot be read: {why}",
+        where=where,
+        next_step="mend it in the protected branch",
+    )
+
+
+class _GitError(Exception):
+    """git said no; the text is its first line."""
+
+
+def _git(*arguments: str) -> bytes:
+    command = ["git", "--no-replace-objects", "-c", "core.fsmonitor=false", *arguments]
+    # ls-tree takes paths from the working folder; a glob in a name is the name.
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+            env={**os.environ, **quiet},
+        )
+    except FileNotFoundError as error:
+        raise _GitError("git is not installed") from error
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise _GitError(str(error)[:200]) from error
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise _GitError(said[0][:200] if said else "")
+    return done.stdout

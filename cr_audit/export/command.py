@@ -1,0 +1,134 @@
+"""``cr-audit export``: a clean set, rows with weights, or rows for a trainer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cr_audit.commands import Command, Option
+from cr_audit.errors import UsageError
+from cr_audit.export import EXITS
+
+if TYPE_CHECKING:
+    from cr_audit.export.outcome import Exported
+    from cr_audit.reports import Report
+    from cr_audit.run import Run
+
+GROUP = "Export"
+CONTRADICTIONS = ("majority", "drop", "keep")
+
+
+def done_by(run: Run) -> Exported:
+    """Write what was asked for. Raises UsageError before anything is computed."""
+    target = run.options["output"]
+    if target is None:
+        raise UsageError(
+            "no-target",
+            "export wants a file to write",
+            next_step="name it with -o, for example -o weighted.jsonl",
+        )
+    if run.options["dedupe"] and run.options["exit"] not in ("rows", "clean"):
+        raise UsageError(
+            "two-exits",
+            "--dedupe is --as clean",
+            found=f"--as {run.options['as']}",
+            next_step="clean first, then export the result with --as",
+        )
+    name = "clean" if run.options["dedupe"] else run.options["exit"]
+    done: Exported = run.once("export", lambda: EXITS[name].export(run, target))
+    return done
+
+
+def report(run: Run) -> Report:
+    """The export, and what to say of it."""
+    from cr_audit.export import show, wire
+    from cr_audit.findings import outcome_of
+    from cr_audit.heads import header
+    from cr_audit.reports import Report
+    from cr_audit.wire import document, setting_records
+
+    done = done_by(run)
+    values = {k: v for k, v in run.reading.items() if k != "files"}
+    values |= {k: getattr(run.settings, k) for k in type(run.settings).__slots__}
+    settings = setting_records(values, run.given.sources)
+    return Report(
+        command=run.command,
+        blocks=lambda: [header(run.dataset, run.command), *show.blocks(done)],
+        document=lambda full: document("export", settings, {"export": wire.part(done)}, []),
+        outcome=outcome_of((), (), "never", run.dataset.report.files[0].path),
+    )
+
+
+COMMANDS = (
+    Command(
+        "export",
+        "Write what to train on: a clean set, rows with weights, or a trainer's own layout.",
+        report,
+        examples=(
+            "cr-audit export prefs.jsonl -o weighted.jsonl",
+            "cr-audit export prefs.jsonl --as clean -o clean.jsonl --dropped dropped.jsonl",
+            "cr-audit export prefs.jsonl --as resample -o resampled.parquet",
+        ),
+        options=(
+            Option(
+                "exit",
+                "choice",
+                "rows",
+                "What to write (docs/export.md).",
+                GROUP,
+                choices=tuple(EXITS),
+                flags=("--as",),
+            ),
+            Option("dedupe", "switch", False, "The same as --as clean.", GROUP),
+            Option(
+                "contradictions",
+                "choice",
+                "majority",
+                "Of a pair that one source decided both ways: settle, drop or keep (clean).",
+                GROUP,
+                choices=CONTRADICTIONS,
+            ),
+            Option(
+                "drop_identical",
+                "switch",
+                False,
+                "Also drop rows whose two sides are one response (clean).",
+                GROUP,
+            ),
+            Option(
+                "drop_boilerplate",
+                "switch",
+                False,
+                "Also drop rows with an answer that stands under many prompts (clean).",
+                GROUP,
+            ),
+            Option(
+                "dropped",
+                "path",
+                None,
+                "Write what was dropped, with the reason (clean).",
+                GROUP,
+                metavar="FILE",
+            ),
+            Option(
+                "size", "whole", None, "Rows to draw. [default: as many] (resample)", GROUP, low=1
+            ),
+            Option(
+                "weight_column",
+                "text",
+                None,
+                "Name of the column of weights. [default: cr_weight]",
+                GROUP,
+                metavar="NAME",
+            ),
+            Option(
+                "prefix",
+                "text",
+                "cr_",
+                "What names of added columns begin with.",
+                GROUP,
+                metavar="NAME",
+            ),
+        ),
+        makes="the export",
+    ),
+)

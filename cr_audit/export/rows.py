@@ -1,0 +1,107 @@
+"""The rows that were read, unchanged and in order, with what is known of each.
+
+Columns (``--prefix``, ``cr_`` by default): ``weight`` (mean 1 over the rows with a judgement, 0
+for the others), ``weight_chosen`` and ``weight_rejected`` (alternative weights times their number,
+so 1 is an average response), ``cluster_chosen`` and ``cluster_rejected`` (the clone cluster, as
+``cr-audit clones`` names it), ``flags`` (rules by id). Chosen is the winner of the row's
+comparison, of a tie the side that stands first; rows of several pairs have null there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cr_audit.export.annotate import (
+    RowTable,
+    RowWeights,
+    clusters_of,
+    flags_of,
+    row_weights,
+    skipped_flags,
+)
+from cr_audit.export.outcome import Exported, Reason
+from cr_audit.export.source import (
+    check_target,
+    fields_of,
+    metadata_path,
+    place,
+    placed,
+    table_of,
+    types_of,
+    write_metadata,
+)
+from cr_audit.export.tables import OutRow, as_it_was, format_of, write_rows
+
+if TYPE_CHECKING:
+    from cr_audit.run import Run
+
+SUFFIXES = (".jsonl", ".csv", ".parquet")
+DIGITS = 9
+
+
+def weights_of(run: Run, table: RowTable) -> RowWeights:
+    """The weights of the run's rows, once."""
+    made: RowWeights = run.once(
+        "weights of rows",
+        lambda: row_weights(run.analysis, table, chosen=not run.is_default("weights")),
+    )
+    return made
+
+
+def export(run: Run, path: Path) -> Exported:
+    """Every row that is an object, with the columns above. Errors as ``tables.write_rows``."""
+    suffix = format_of(path, SUFFIXES)
+    check_target(run, path, metadata_path(path))
+    table = table_of(run)
+    weights = weights_of(run, table)
+    prefix: str = run.options["prefix"]
+    weight = run.options["weight_column"] or f"{prefix}weight"
+    left_out: dict[str, Reason] = {}
+    counts = {"read": 0}
+
+    def rows() -> Iterator[OutRow]:
+        annotated = _annotations(run, table, weights, prefix, weight)
+        for row, at in placed(run, table):
+            counts["read"] += 1
+            if row.value is None:
+                left_out.setdefault("not_an_object", Reason()).add(place(run, row))
+                continue
+            yield as_it_was(row, place(run, row), annotated(row.file << 44 | row.line, at))
+
+    n = write_rows(rows(), path, suffix, fields=fields_of(run, suffix), types=types_of(run, suffix))
+    names = ("weight_chosen", "weight_rejected", "cluster_chosen", "cluster_rejected", "flags")
+    done = Exported(
+        exit="rows",
+        files=(str(path), str(metadata_path(path))),
+        n_read=counts["read"],
+        n_written=n,
+        left_out=left_out,
+        columns=(weight, *(prefix + name for name in names)),
+        weighting=weights.weighting,
+    )
+    write_metadata(run, done, path)
+    return done
+
+
+def _annotations(run: Run, table: RowTable, weights: RowWeights, prefix: str, weight: str) -> Any:
+    """(key, position in the table) -> the added columns of a row."""
+    cluster, flags = clusters_of(run.analysis), flags_of(run.analysis, table)
+    skipped = skipped_flags(run.dataset)
+    of_row = weights.weight.round(DIGITS).tolist()
+    of_side = weights.of.round(DIGITS).tolist()
+    winner, loser = table.winner.tolist(), table.loser.tolist()
+
+    def columns(key: int, at: int) -> dict[str, Any]:
+        a, b = (winner[at], loser[at]) if at >= 0 else (-1, -1)
+        return {
+            weight: of_row[at] if at >= 0 else 0.0,
+            f"{prefix}weight_chosen": of_side[a] if a >= 0 else None,
+            f"{prefix}weight_rejected": of_side[b] if b >= 0 else None,
+            f"{prefix}cluster_chosen": cluster[a] if a >= 0 else None,
+            f"{prefix}cluster_rejected": cluster[b] if b >= 0 else None,
+            f"{prefix}flags": list(flags[at]) if at >= 0 else [skipped.get(key, "CR401")],
+        }
+
+    return columns

@@ -1,0 +1,91 @@
+"""``cr-audit choices``: the court for lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cr_audit.commands import Command, Option
+
+if TYPE_CHECKING:
+    from cr_audit.blocks import Block
+    from cr_audit.findings import Finding
+    from cr_audit.reports import Report
+    from cr_audit.run import Run
+
+
+def report(run: Run) -> Report:
+    """Lists, places, kinds and their tests, prediction, ranking, remedies, findings."""
+    from cr_audit.families.choices.show import answer_block, brief, pictures
+    from cr_audit.families.reporting import finding_section
+    from cr_audit.families.reporting import report as made
+    from cr_audit.heads import header
+
+    def blocks(findings: tuple[Finding, ...]) -> list[Block]:
+        facts = run.facts("choices")
+        own = tuple(f for f in findings if f.rule.startswith("CR7"))
+        return [
+            header(run.dataset, run.command),
+            answer_block(facts, own),
+            *brief(facts),
+            finding_section(findings),
+        ]
+
+    return made(run, blocks, also=("choices",), pictures=lambda: pictures(run.facts("choices")))
+
+
+COMMANDS = (
+    Command(
+        "choices",
+        "Ask whether lists may be trained on: IIA, places, wrong signs, and what to do instead.",
+        report,
+        examples=(
+            "cr-audit choices lists.jsonl",
+            "cr-audit choices pairs.jsonl --plan 4",
+            "cr-audit choices lists.jsonl --category style --level 0.05",
+        ),
+        details=(
+            "Lists are taken as they stand: one chosen, several chosen, rankings with ties. Members"
+            " are sorted into kinds by model, by clones, by length or by a field; choices among"
+            " kinds are tested for independence of irrelevant alternatives, and every way to train"
+            " on the lists is measured on choices that it did not see."
+        ),
+        options=(
+            Option(
+                "category",
+                "text",
+                "auto",
+                "Kinds of members: auto, models, clones, length, or a field of the members.",
+                metavar="KIND",
+            ),
+            Option(
+                "plan",
+                "whole",
+                None,
+                "Predict what lists of this size would teach, from what is there.",
+                low=2,
+                high=64,
+            ),
+            Option(
+                "level",
+                "number",
+                0.01,
+                "Chance that any test rejects IIA where it holds (family-wise).",
+                low=1e-6,
+                high=0.5,
+            ),
+            Option("aspect", "text", None, "Which aspect of the ratings orders the lists."),
+            Option(
+                "covariates",
+                "choice",
+                "auto",
+                "Hold numeric fields of the members fixed in the tests: auto for named"
+                " alternatives with attributes.",
+                choices=("auto", "yes", "no"),
+            ),
+        ),
+        files="last",
+        fits=True,
+        judged=True,
+        plots="the margins of the pairs of kinds",
+    ),
+)

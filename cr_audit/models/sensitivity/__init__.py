@@ -1,0 +1,1 @@
+"""Which predictions and which answers hang on a few votes."""

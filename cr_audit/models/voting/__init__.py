@@ -1,0 +1,1 @@
+"""Rules that order items by their pairwise margins, and which of them clones can move."""

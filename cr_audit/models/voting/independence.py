@@ -1,0 +1,213 @@
+"""Does a ranking depend on clones? An exact check in polynomial time.
+
+A *clone set* is a set C of items that nobody outside tells apart: margin(c, x) is the same (within
+a tolerance) for all c in C, for every x outside C; or, for ballots, no x outside C stands between
+two of C on any ballot. A rule is independent of clones on a profile if for every clone set C != A
+and every c in C, |C| >= 2, deleting c
+
+    (1) does not change how two items outside C are ordered, and
+    (2) does not change how an item outside C stands to the best of C: above, level or below.
+
+(With winners instead of orders: who outside C wins, and whether anybody of C wins.) A profile may
+have exponentially many clone sets, but m (m - 1)/2 of them decide:
+
+**Proposition.** Let M(c, d) be the smallest clone set that holds c and d. (1) and (2) hold for all
+clone sets and all deletions if they hold for every M(c, d) != A and the deletion of c and of d.
+
+*Proof.* (a) M(c, d) exists: two clone sets that share c and d have a clone set as intersection.
+For margins: for x outside the intersection, x lies outside one of the two sets, over which
+margin(., x) varies by at most the tolerance, so it does over the smaller intersection. For ballots:
+a clone set is an interval of each ballot, and intervals that meet intersect in one. (b) Let C be a
+clone set, c in C, and d another member; M = M(c, d) is contained in C. Items outside C are outside
+M: (1) for M implies (1) for C. (2): how x stands to the best of C follows from how it stands to the
+best of C without M, whose members are outside M as x is, so that (1) for M keeps it, and to the
+best of M, which (2) for M keeps. For winners: C has a winner iff C without M has one or M has one;
+the first is kept by (1), the second by (2) for M. ∎
+
+M(c, d) is found by closing {c, d}: whoever tells two members apart must be a member. That is m
+steps of m operations for each pair, and the rule is run once per deleted item: m + 1 runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cr_audit.arrays import BoolArray, FloatArray, IntArray
+
+RankRule = Callable[[IntArray], IntArray]
+"""Kept items, sorted -> their ranks among themselves, int64 of the same length; 1 is the best and
+equal ranks are ties."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloneSet:
+    """Items that nobody else tells apart; ``pair`` is whom it is the smallest set of."""
+
+    pair: tuple[int, int]
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """Deleting ``removed`` from ``clones`` changed something that it must not.
+
+    kind : "order" of ``items`` (two outside the set), "above" (the one item against the best of the
+    clones), "winner" (the one item won with or without the clone only), "clones-win".
+    """
+
+    removed: int
+    clones: tuple[int, ...]
+    kind: str
+    items: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Independence:
+    """sets : the smallest clone sets, without repetition. winners, order : the dependences found,
+    one per (deleted item, set) and kind; empty means independent of *all* clone sets."""
+
+    sets: tuple[CloneSet, ...]
+    winners: tuple[Dependence, ...]
+    order: tuple[Dependence, ...]
+    n_runs: int
+
+
+def clone_sets(margins: FloatArray, *, tolerance: float = 0.0) -> tuple[CloneSet, ...]:
+    """M(c, d) for every pair, the whole set left out, each set once.
+
+    margins : float64 (m, m), NaN where a pair was not compared: it tells nobody apart.
+    Time O(m⁴) at worst, memory O(m³) numbers for all pairs of one item at a time: O(m²).
+    """
+    m = margins.shape[0]
+    low_of = np.where(np.isnan(margins), np.inf, margins)
+    high_of = np.where(np.isnan(margins), -np.inf, margins)
+
+    def apart(low: FloatArray, high: FloatArray) -> BoolArray:
+        out: BoolArray = high - low > tolerance
+        return out
+
+    found: dict[tuple[int, ...], tuple[int, int]] = {}
+    for c in range(m - 1):
+        others = np.arange(c + 1, m)
+        inside = np.zeros((others.size, m), np.bool_)
+        inside[:, c] = True
+        inside[np.arange(others.size), others] = True
+        low = np.minimum(low_of[c], low_of[others])
+        high = np.maximum(high_of[c], high_of[others])
+        open_rows = np.arange(others.size)
+        while open_rows.size:
+            outside = apart(low[open_rows], high[open_rows]) & ~inside[open_rows]
+            more = outside.any(axis=1)
+            open_rows = open_rows[more]
+            new = outside[more].argmax(axis=1)
+            inside[open_rows, new] = True
+            low[open_rows] = np.minimum(low[open_rows], low_of[new])
+            high[open_rows] = np.maximum(high[open_rows], high_of[new])
+        for row in np.flatnonzero(~inside.all(axis=1)).tolist():
+            members = tuple(np.flatnonzero(inside[row]).tolist())
+            found.setdefault(members, (c, int(others[row])))
+    return tuple(CloneSet(pair, members) for members, pair in sorted(found.items()))
+
+
+def clone_sets_of_ballots(positions: IntArray) -> tuple[CloneSet, ...]:
+    """The same for complete ballots: positions int64 (n_ballots, m), 0 = best, without ties."""
+    m = positions.shape[1]
+    found: dict[tuple[int, ...], tuple[int, int]] = {}
+    for c in range(m - 1):
+        for d in range(c + 1, m):
+            inside = np.zeros(m, np.bool_)
+            inside[[c, d]] = True
+            while True:
+                low = positions[:, inside].min(axis=1, keepdims=True)
+                high = positions[:, inside].max(axis=1, keepdims=True)
+                between = ((positions > low) & (positions < high)).any(axis=0) & ~inside
+                if not between.any():
+                    break
+                inside |= between
+            if not inside.all():
+                found.setdefault(tuple(np.flatnonzero(inside).tolist()), (c, d))
+    return tuple(CloneSet(pair, members) for members, pair in sorted(found.items()))
+
+
+def groups_as_sets(labels: IntArray) -> tuple[CloneSet, ...]:
+    """Sets given from outside (clusters of texts, vendors): labels int64 (m,), -1 = alone.
+
+    A partition has no other clone sets than its parts, so the check is exact for them too.
+    """
+    out = []
+    for label in np.unique(labels[labels >= 0]).tolist():
+        members = tuple(np.flatnonzero(labels == label).tolist())
+        if 2 <= len(members) < labels.shape[0]:
+            out.append(CloneSet((members[0], members[1]), members))
+    return tuple(out)
+
+
+def check_independence(rule: RankRule, n_items: int, sets: tuple[CloneSet, ...]) -> Independence:
+    """Run ``rule`` on all items and without each member of each set, and compare.
+
+    Every member of M(c, d) is deleted, not c and d alone: the same verdict, since (1) and (2) must
+    hold for all of them, and each deleted item costs one run however many sets hold it.
+    """
+    everything = np.arange(n_items)
+    full = _spread(rule(everything), everything, n_items)
+    without: dict[int, IntArray] = {}
+    winners, order = [], []
+    for s in sets:
+        members = np.array(s.members)
+        rest = np.setdiff1d(everything, members)
+        for c in s.members:
+            if c not in without:
+                kept = np.delete(everything, c)
+                without[c] = _spread(rule(kept), kept, n_items)
+            after = without[c]
+            left = members[members != c]
+            winners.extend(_winners_changed(full, after, members, left, rest, c, s.members))
+            order.extend(_order_changed(full, after, members, left, rest, c, s.members))
+    return Independence(sets, tuple(winners), tuple(order), 1 + len(without))
+
+
+def _spread(rank: IntArray, kept: IntArray, n_items: int) -> IntArray:
+    out = np.zeros(n_items, np.int64)
+    out[kept] = rank
+    return out
+
+
+def _winners_changed(
+    full: IntArray,
+    after: IntArray,
+    members: IntArray,
+    left: IntArray,
+    rest: IntArray,
+    c: int,
+    clones: tuple[int, ...],
+) -> list[Dependence]:
+    changed = np.flatnonzero((full[rest] == 1) != (after[rest] == 1))
+    if changed.size:
+        return [Dependence(c, clones, "winner", (int(rest[changed[0]]),))]
+    if bool((full[members] == 1).any()) != bool((after[left] == 1).any()):
+        return [Dependence(c, clones, "clones-win", ())]
+    return []
+
+
+def _order_changed(
+    full: IntArray,
+    after: IntArray,
+    members: IntArray,
+    left: IntArray,
+    rest: IntArray,
+    c: int,
+    clones: tuple[int, ...],
+) -> list[Dependence]:
+    before = np.sign(full[rest][:, None] - full[rest][None, :])
+    now = np.sign(after[rest][:, None] - after[rest][None, :])
+    x, y = np.nonzero(before != now)
+    if x.size:
+        return [Dependence(c, clones, "order", (int(rest[x[0]]), int(rest[y[0]])))]
+    best_before, best_now = full[members].min(), after[left].min()
+    moved = np.flatnonzero(np.sign(full[rest] - best_before) != np.sign(after[rest] - best_now))
+    if moved.size:
+        return [Dependence(c, clones, "above", (int(rest[moved[0]]),))]
+    return []

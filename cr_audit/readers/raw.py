@@ -1,0 +1,152 @@
+"""The rows of files once more, as they stood: what an export copies.
+
+A row of JSONL, or of a JSON array, comes with its own bytes, so that a copy changes nothing in
+them: no number is written anew, no escape is undone. Rows of tables come as values.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+import polars as pl
+
+from cr_audit.errors import InputError, UsageError
+from cr_audit.readers.containers import Container, Row, Unparsed, lines
+from cr_audit.readers.streams import STDIN, open_raw
+from cr_audit.readers.threads import is_flat_tree
+
+_LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
+_SAMPLE = 200
+
+
+class RawRow(NamedTuple):
+    """One row. file : which one, from 0. value : the object; None where the line holds none.
+    raw : its JSON on one line, None where it came from a table. repaired : it holds lone
+    surrogates, which ``value`` has replaced."""
+
+    file: int
+    line: int
+    value: dict[str, Any] | None
+    raw: bytes | None
+    repaired: bool
+
+
+class _Raw(Container):
+    """A container that remembers the bytes of the row that it gave last."""
+
+    raw: bytes | None = None
+
+    def _jsonl(self, stream: BinaryIO, end: bytes) -> Iterator[Row]:
+        for number, raw, ended in lines(stream, end):
+            piece = io.BytesIO(raw + (end if ended else b""))
+            rows = list(super()._jsonl(piece, end))
+            alone = len(rows) == 1 and raw.strip()[:1] == b"{" and raw.strip()[-1:] == b"}"
+            for row in rows:
+                self.raw = raw.strip() if alone else None
+                yield row._replace(line=number)
+
+    def _json(self, data: bytes) -> Iterator[Row]:
+        rows = list(super()._json(data))
+        pieces = _elements(data)
+        for k, row in enumerate(rows):
+            self.raw = pieces[k] if len(pieces) == len(rows) else None
+            yield row
+
+    @property
+    def frame(self) -> pl.DataFrame | None:
+        """The table of a Parquet file, once its first row was given."""
+        return self._all if isinstance(self._all, pl.DataFrame) else None
+
+
+def _elements(data: bytes) -> list[bytes]:
+    """The elements of a JSON array as they stand, line breaks between tokens made spaces (inside a
+    string there are none). Empty for another document."""
+    text = data.decode("utf-8", "replace").removeprefix("\ufeff")
+    at, end = len(text) - len(text.lstrip()), len(text)
+    out: list[bytes] = []
+    if text[at : at + 1] != "[":
+        return []
+    decoder = json.JSONDecoder()
+    at += 1
+    try:
+        while True:
+            while at < end and text[at] in " \t\r\n,":
+                at += 1
+            if at >= end or text[at] == "]":
+                return out
+            start = at
+            value, at = decoder.raw_decode(text, at)
+            if not isinstance(value, dict) or isinstance(value.get("row"), dict):
+                return []  # wrapped rows: what is read of them is the object inside
+            out.append(text[start:at].encode("utf-8").translate(_LINE_BREAKS))
+    except (ValueError, RecursionError):
+        return []
+
+
+def reread(
+    paths: Sequence[str], digests: Sequence[str], held: bytes | None = None
+) -> Iterator[RawRow]:
+    """Every row of the files, in order.
+
+    digests : SHA-256 of each when it was read first. held : what "-" stands for. Raises UsageError
+    for standard input, which can be read once only, and for messages of a tree, which are no rows
+    of their own; InputError where a file has changed since.
+    """
+    for number, path in enumerate(paths):
+        refuse_stdin(path, held)
+        raw, _ = open_raw(path, None if held is None else io.BytesIO(held))
+        container = _Raw(path, raw)
+        try:
+            yield from _of(number, container)
+        finally:
+            container.close()
+        if container.hashing.sha256 != digests[number]:
+            raise InputError(
+                "changed",
+                "the file changed while it was read",
+                where=path,
+                next_step="run again when nothing writes to it",
+            )
+
+
+def refuse_stdin(path: str, held: bytes | None = None) -> None:
+    """Raise UsageError for standard input, unless what it gave is held."""
+    if path == STDIN and held is None:
+        raise UsageError(
+            "export-of-stdin",
+            "an export reads its rows twice, and standard input can be read once",
+            next_step="save it to a file and name the file",
+        )
+
+
+def _of(number: int, container: _Raw) -> Iterator[RawRow]:
+    first: list[dict[str, Any]] = []
+    for row in container.rows():
+        raw, container.raw = container.raw, None
+        if isinstance(row.value, Unparsed):
+            yield RawRow(number, row.line, None, raw, row.repaired)
+            continue
+        if len(first) < _SAMPLE:
+            first.append(row.value)
+            if is_flat_tree(first):
+                raise UsageError(
+                    "export-of-messages",
+                    "the rows are messages of trees: a judgement is spread over several of them",
+                    found=container.path,
+                    next_step="gather each conversation into one row of chosen and rejected first",
+                )
+        yield RawRow(number, row.line, row.value, raw, row.repaired)
+
+
+def read_table(path: str) -> pl.DataFrame | None:
+    """The table of a Parquet file, with the types of its columns; None for another container."""
+    raw, _ = open_raw(path, None)
+    container = _Raw(path, raw)
+    try:
+        next(iter(container.rows()), None)
+        return container.frame
+    finally:
+        container.close()

@@ -1,0 +1,126 @@
+"""``cr-audit sensitivity``: the sample, the contract, edge cases, hostile names, what it writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from cases import SAMPLES, jsonl, labelled
+
+from cr_audit.contract import schema
+
+ROBUST = str(SAMPLES / "clone_robust.jsonl")
+BASE = ("sensitivity", "--model", "none", "--replicates", "10", "--no-cache")
+HOSTILE = "\x1b[31m::error::\u202e[x](y)|<b>\x00"
+
+
+def rows(votes: list[tuple[str, str, str]], **more: Any) -> bytes:
+    """(model, model, winner: a, b or tie) about one prompt, each pair of answers its own text."""
+    return jsonl(
+        labelled("Why?", f"{a} says so", f"{b} says so", (a, b), w, **more) for a, b, w in votes
+    )
+
+
+def document(done: Any) -> dict[str, Any]:
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    jsonschema.validate(found, schema())
+    return found["sensitivity"]
+
+
+CHAIN = [("x", "y", "a")] * 3 + [("z", "y", "a")] * 3
+
+
+def test_the_sample_says_what_hangs_on_how_many_votes(run: Any) -> None:
+    done = run(*BASE, ROBUST)
+    assert done.code == 0, done.err
+    text = " ".join(done.out.split())
+    assert "leads" in text
+    assert "How few votes change the answer" in text
+    assert "What to collect next" in text
+
+
+def test_the_json_holds_the_interval_and_its_rows(run: Any) -> None:
+    part = document(run(*BASE, ROBUST, "--flip", "--format", "json"))
+    assert part["flips"]
+    for flip in part["flips"]:
+        assert flip["lower"] >= 1
+        if isinstance(flip["upper"], int):
+            assert flip["lower"] <= flip["upper"]
+            assert flip["rows"]
+            assert flip["exact"] is (flip["lower"] == flip["upper"])
+    assert {f["question"] for f in part["flips"]} >= {"leader"}
+
+
+def test_a_chain_of_strong_preferences_is_found_with_its_error(run: Any) -> None:
+    """x beats y, z beats y, three votes each: x against z was never asked."""
+    part = document(run(*BASE, "-", "--unit", "model", "--format", "json", stdin=rows(CHAIN)))
+    assert part["n_sensitive"] == 1
+    pair = part["fragile"][0]
+    assert pair["sensitivity"] == pytest.approx(0.25 / (0.875 * 0.125))
+    assert pair["p_chain"] == pytest.approx(0.5)
+    assert pair["error_dominates"]
+    assert pair["n_head"] == 3
+    assert len(pair["rows"]) == 3
+    assert abs(pair["influence"]) < pair["sensitivity"]
+
+
+@pytest.mark.parametrize(
+    "votes",
+    [
+        [("x", "y", "a")],
+        [("x", "y", "tie")] * 4,
+        [("x", "y", "tie"), ("y", "z", "tie"), ("z", "x", "tie")],
+        [("x", "y", "a"), ("y", "z", "a")],
+        [("x", "y", "a"), ("u", "v", "b")],
+        [("x", "y", "a")] * 5 + [("y", "z", "a")] * 5 + [("x", "z", "a")] * 5,
+    ],
+    ids=["one vote", "ties of two", "all ties", "chain", "disconnected", "unanimous"],
+)
+def test_shares_of_0_and_1_ties_and_single_votes_give_intervals(run: Any, votes: Any) -> None:
+    for extra in ((), ("--flip",)):
+        done = run(*BASE, "-", "--unit", "model", "--format", "json", *extra, stdin=rows(votes))
+        document(done)
+        for word in ("NaN", "Infinity", "null, null"):
+            assert word not in done.out
+
+
+def test_one_annotator_that_turns_the_leader_is_named_and_escaped(run: Any) -> None:
+    votes = rows([("x", "y", "a"), ("y", "z", "a"), ("x", "z", "a")] * 2, annotator="honest")
+    votes += rows([("y", "x", "a"), ("y", "z", "a")] * 4, annotator=HOSTILE)
+    done = run(*BASE, "-", "--unit", "model", stdin=votes)
+    assert done.code == 0, done.err
+    assert "CR805" in done.out
+    assert "\x1b[31m" not in done.out
+    assert "\u202e" not in done.out
+
+
+def test_a_pair_can_be_asked_for_and_a_wrong_one_says_what_to_do(run: Any) -> None:
+    votes = rows([("x", "y", "a"), ("y", "z", "a"), ("x", "z", "a")] * 3)
+    asked = ("-", "--unit", "model", "--flip", "--pair", "x")
+    part = document(run(*BASE, *asked, "--pair", "z", "--format", "json", stdin=votes))
+    assert any(f["question"] == "pair" for f in part["flips"])
+    done = run(*BASE, *asked, "--pair", "nobody", stdin=votes)
+    assert done.code == 2
+    assert "nobody" in done.err
+
+
+def test_next_writes_rows_for_annotators(run: Any) -> None:
+    votes = rows([("x", "y", "a"), ("y", "z", "a"), ("x", "z", "b")] * 3)
+    done = run(*BASE, "-", "--unit", "model", "--next", "7", "--next-file", "t.jsonl", stdin=votes)
+    assert done.code == 0, done.err
+    tasks = [json.loads(line) for line in Path("t.jsonl").read_text().splitlines()]
+    assert len(tasks) == 7
+    for task in tasks:
+        assert {task["model_a"], task["model_b"]} <= {"x", "y", "z"}
+        assert task["response_a"] != task["response_b"]
+        assert task["prompt"] == "Why?"
+
+
+def test_two_runs_are_the_same_bytes(run: Any) -> None:
+    one = run(*BASE, ROBUST, "--format", "json")
+    two = run(*BASE, ROBUST, "--format", "json")
+    assert one.out == two.out
