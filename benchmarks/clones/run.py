@@ -19,8 +19,7 @@ import numpy as np
 from benchmarks.clones.rows import TUNED, UNSEEN, Pair, pairs
 from cr_audit.arrays import BoolArray, FloatArray
 from cr_audit.clones.find import DEFAULT_RADIUS
-from cr_audit.clones.pairs import TextIndex
-from cr_audit.clones.shingles import Shingles
+from cr_audit.clones.noise import pair_distances
 from cr_audit.embed import open_backend
 
 PARTS = ("train", "held-out", "unseen")
@@ -30,11 +29,9 @@ def lexical_scores(rows: list[Pair]) -> tuple[FloatArray, BoolArray]:
     """(1 - distance, flag at the default radius); very short texts count as not near."""
     texts = sorted({t for r in rows for t in (r.a, r.b)})
     place = {t: i for i, t in enumerate(texts)}
-    index = TextIndex(Shingles.of(texts))
     a = np.array([place[r.a] for r in rows])
     b = np.array([place[r.b] for r in rows])
-    d = index.distances(a, b)
-    d[~(index.comparable[a] & index.comparable[b])] = 1.0
+    d = pair_distances(texts, a, b)
     return 1.0 - d, d <= DEFAULT_RADIUS + 1e-12
 
 

@@ -110,10 +110,13 @@ class Source:
     remarks: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self, folder: Path) -> list[Row]:
+        if not self.path.endswith(".gz"):  # the project's own sample
+            return [json.loads(line) for line in (_ROOT / self.path).read_text().splitlines()]
         with gzip.open(folder / self.path, "rt", encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
 
 
+_ROOT = Path(__file__).resolve().parent.parent.parent
 _NO_ANNOTATORS = "the data names no annotators"
 _ONE_ANNOTATOR = "one judge wrote all labels"
 _ARGUMENTS: dict[str, Any] = {"prompt": "debate", "left": "a1", "right": "a2", "wording": "stance"}
@@ -199,5 +202,20 @@ SETS: dict[str, Source] = {
             "spread": _NO_ANNOTATORS,
             "leader": "two responses per prompt: copies of either change no leader",
         },
+    ),
+    "sample": Source(
+        "sample_data/gate/main.jsonl",
+        Fields(
+            "response_a",
+            "response_b",
+            prompt="prompt",
+            label="winner",
+            shares={"model_a": 1.0, "model_b": 0.0, "tie": 0.5},
+            names=(("model_a",), ("model_b",)),
+            wording="prompt",
+            annotator="annotator",
+            by_model=True,
+            min_opponents=2,
+        ),
     ),
 }

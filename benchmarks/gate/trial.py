@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from cr_audit.gate.finding import cluster_subject
 
 from benchmarks.gate.attacks import ATTACKS, Attack
 from benchmarks.gate.sets import SETS, Row
@@ -26,6 +25,7 @@ from cr_audit.embed import VectorCache, open_backend
 from cr_audit.gate.compare import BatchEffect, compare
 from cr_audit.gate.judge import judge
 from cr_audit.gate.policy import shipped
+from cr_audit.gate.subjects import cluster_subject
 from cr_audit.gate.verdict import Verdict, decide
 from cr_audit.readers import read
 

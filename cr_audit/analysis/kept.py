@@ -32,6 +32,7 @@ from cr_audit.arrays import Groups, NotApplicable
 from cr_audit.clones.calibration import EncoderCosines
 from cr_audit.clones.find import CloneReport, Cluster, Neighbours
 from cr_audit.clones.growing import KnownPairs
+from cr_audit.clones.noise import NoisePairs
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIssue, SchemaMatch
 from cr_audit.embed.backends import Notice
@@ -41,7 +42,7 @@ from cr_audit.weights.scope import WeightsByPrompt
 
 T = TypeVar("T")
 
-FORMAT = 3
+FORMAT = 4
 MAX_BYTES = 1_000_000_000
 """Two baselines of 100,000 rows took 14 and 75 MB, each batch against them up to 2 MB."""
 _MAGIC = b"crAkept1"
@@ -58,6 +59,7 @@ _CLASSES: dict[str, type[Any]] = {
         KnownPairs,
         Nearest,
         Neighbours,
+        NoisePairs,
         NotApplicable,
         PreferenceDataset,
         ReadReport,

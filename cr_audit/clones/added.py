@@ -16,6 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cr_audit.arrays import FloatArray, IntArray
+from cr_audit.clones.clusters import SetIndex
 from cr_audit.clones.pairs import (
     HEAVY,
     MIN_BALL,
@@ -26,7 +27,7 @@ from cr_audit.clones.pairs import (
     demands,
     text_pairs,
 )
-from cr_audit.clones.searches import SetIndex, Units
+from cr_audit.clones.searches import Units
 from cr_audit.clones.shingles import Shingles, jaccard_distance
 
 MAX_CANDIDATES = 5_000_000
@@ -88,7 +89,7 @@ def joined(
         index = TextIndex(sets.some(np.arange(n)))
         return index, text_pairs(index, radius, ball_diameter=ball_diameter)
     touched = np.unique(np.concatenate([found.first, found.second, *found.balls]))
-    return _GrowingIndex(sets, touched), found
+    return GrowingIndex(sets, touched), found
 
 
 def _moved(pairs: TextPairs, place: IntArray, n: int, balls: tuple[IntArray, ...]) -> TextPairs:
@@ -207,7 +208,7 @@ def _candidates(shingles: Shingles, rows: IntArray, radius: float) -> tuple[IntA
     return pairs // max(n, 1), pairs % max(n, 1)
 
 
-class _GrowingIndex:
+class GrowingIndex:
     """Exact distances: among ``touched`` rows at once, of others to all on demand."""
 
     def __init__(self, sets: Sets, touched: IntArray) -> None:
@@ -215,6 +216,10 @@ class _GrowingIndex:
         self._index = TextIndex(sets.some(touched)) if touched.size else None
         self.sizes = sets.sizes
         self.comparable = sets.sizes >= MIN_SHINGLES
+
+    def with_rows(self, rows: IntArray) -> GrowingIndex:
+        """The same, with distances among these rows too."""
+        return GrowingIndex(self._sets, np.union1d(self._touched, rows))
 
     @property
     def n(self) -> int:
@@ -226,6 +231,8 @@ class _GrowingIndex:
         return self._index, np.searchsorted(self._touched, rows)
 
     def distances(self, first: IntArray, second: IntArray) -> FloatArray:
+        if not first.size:
+            return np.empty(0)
         index, a = self._inner(first)
         return index.distances(a, self._inner(second)[1])
 

@@ -46,6 +46,18 @@ class DistanceIndex(Protocol):
         ...
 
 
+class SetIndex(DistanceIndex, Protocol):
+    """Sets whose distances can be asked for; sizes int64 (n,), comparable bool (n,)."""
+
+    sizes: IntArray
+    comparable: BoolArray
+
+    @property
+    def n(self) -> int:
+        """Sets."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RowCluster:
     """Two or more rows, ascending. All distances exact.

@@ -19,9 +19,9 @@ import numpy as np
 
 from cr_audit.arrays import Float32Array, Groups, IntArray, NotApplicable
 from cr_audit.clones.calibration import EncoderCosines, encoder_cosines
-from cr_audit.clones.clusters import RowCluster, bounded_clusters
+from cr_audit.clones.clusters import RowCluster, SetIndex, bounded_clusters
 from cr_audit.clones.pairs import TextPairs
-from cr_audit.clones.searches import AllPairs, Searches, SetIndex, Units
+from cr_audit.clones.searches import AllPairs, Searches, Units
 
 DEFAULT_RADIUS = 0.4
 DEFAULT_LOOSE_RADIUS = 0.55
@@ -38,9 +38,9 @@ class Cluster:
 
     scope : "response" (answers to one prompt, or to prompts that are clones of each other),
     "prompt", or "boilerplate" (one answer under many different prompts).
-    kind : "exact" (equal texts), "near" (every two members within the radius), "loose" (every two
-    within the loose radius). A near cluster contains the exact clusters of its members; a loose
-    one contains near ones.
+    kind : "exact" (equal texts), "near" (every two members within the radius, or near one hub, see
+    ``overlay``), "loose" (the same with the loose radius). A near cluster contains the exact
+    clusters of its members; a loose one contains near ones.
     members : int64, ascending: alternatives, or prompts where the scope is "prompt".
     medoid, diameter, weakest_link, furthest : see ``clusters.RowCluster``; distances between texts.
     n_texts : distinct texts among the members. n_prompts : distinct prompts (clones counted once).

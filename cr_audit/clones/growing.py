@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from cr_audit.arrays import IntArray
-from cr_audit.clones.added import TextSets, UnitSets, joined
+from cr_audit.arrays import BoolArray, IntArray
+from cr_audit.clones.added import GrowingIndex, TextSets, UnitSets, joined
+from cr_audit.clones.clusters import SetIndex
 from cr_audit.clones.find import CloneReport, find_clones
+from cr_audit.clones.noise import Forms, NoisePairs, noise_pairs
+from cr_audit.clones.overlay import overlaid
 from cr_audit.clones.pairs import TextPairs
-from cr_audit.clones.searches import AllPairs, SetIndex, Units
+from cr_audit.clones.searches import AllPairs, Units, outside_balls
 from cr_audit.clones.shingles import Shingles, UInt64Array
 from cr_audit.weights.scheme import Keep
 
@@ -20,14 +23,16 @@ from cr_audit.weights.scheme import Keep
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownPairs:
     """The searches among the old texts. prompts, responses : ``Shingles.packed`` of the distinct
-    texts in sorted order; asked, answered, across (None: not searched) : their pairs; unit, group :
-    int64 (alternatives,), (units,), see ``clones.Units``."""
+    texts in sorted order; asked, answered, across (None: not searched) : their pairs by words;
+    noise : those of ``answered`` by noise measures; unit, group : int64 (alternatives,), (units,),
+    see ``clones.Units``."""
 
     prompts: UInt64Array
     responses: UInt64Array
     asked: TextPairs
     answered: TextPairs
     across: TextPairs | None
+    noise: NoisePairs
     unit: IntArray
     group: IntArray
 
@@ -82,8 +87,9 @@ class _Recording(AllPairs):
         self, texts: list[str], units: Units, radius: float, loose: float
     ) -> tuple[SetIndex, TextPairs]:
         self.units = units
-        index, self.answered_pairs = super().answered(texts, units, radius, loose)
-        return index, self.answered_pairs
+        found = super().answered(texts, units, radius, loose)
+        self.answered_pairs = self.by_words
+        return found
 
     def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
         index, self.across_pairs = super().across(radius)
@@ -100,6 +106,7 @@ def search_all(given: dict[str, Any]) -> KnownPairs:
         asked=found.asked_pairs,
         answered=found.answered_pairs,
         across=found.across_pairs,
+        noise=found.noise,
         unit=found.units.of,
         group=found.units.group,
     )
@@ -127,7 +134,42 @@ class AddedPairs:
         self._shingles = _grown(self._known.responses, self._places, texts)
         place = _places_of_units(self._known, units, self._old)
         sets = UnitSets(self._shingles, units)
-        return joined(sets, self._known.answered, place, loose, radius)
+        index, pairs = joined(sets, self._known.answered, place, loose, radius)
+        noise = self._noise(texts, units, place, pairs)
+        if isinstance(index, GrowingIndex):
+            index = index.with_rows(np.concatenate([noise.first, noise.second]))
+        return overlaid(index, pairs, noise, radius, units.letters(texts))
+
+    def _noise(
+        self, texts: list[str], units: Units, place: IntArray, pairs: TextPairs
+    ) -> NoisePairs:
+        """Known pairs of groups that no text was added to, and all pairs of the others."""
+        known, free = self._known.noise, outside_balls(pairs)
+        if pairs.balls or self._known.answered.balls:
+            return self._searched(texts, units, free)
+        old = np.zeros(units.group.size, bool)
+        old[place[place >= 0]] = True
+        changed = np.isin(units.group, np.unique(units.group[~old]))
+        new = self._searched(texts, units, changed)
+        a, b = place[known.first], place[known.second]
+        stay = (a >= 0) & (b >= 0)
+        stay[stay] &= ~changed[a[stay]]
+        first, second = np.minimum(a, b)[stay], np.maximum(a, b)[stay]
+        first, second = np.concatenate([first, new.first]), np.concatenate([second, new.second])
+        order = np.lexsort((second, first))
+        return NoisePairs(
+            first[order],
+            second[order],
+            np.concatenate([known.distance[stay], new.distance])[order],
+            np.concatenate([known.measure[stay], new.measure])[order],
+        )
+
+    def _searched(self, texts: list[str], units: Units, active: BoolArray) -> NoisePairs:
+        some = np.unique(units.text[active])
+        forms = Forms.of([texts[i] for i in some.tolist()], self._shingles.some(some))
+        place = np.zeros(len(texts), np.int64)
+        place[some] = np.arange(some.size)
+        return noise_pairs(forms, place[units.text], units.group, active)
 
     def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
         sets = TextSets(self._shingles)

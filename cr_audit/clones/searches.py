@@ -5,22 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from cr_audit.arrays import BoolArray, IntArray
-from cr_audit.clones.clusters import DistanceIndex
+import numpy as np
+
+from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.clones.clusters import SetIndex
+from cr_audit.clones.noise import Forms, letters_agree, noise_pairs
+from cr_audit.clones.overlay import Agreement, overlaid
 from cr_audit.clones.pairs import TextIndex, TextPairs, text_pairs
 from cr_audit.clones.shingles import Shingles
-
-
-class SetIndex(DistanceIndex, Protocol):
-    """Sets whose distances can be asked for; sizes int64 (n,), comparable bool (n,)."""
-
-    sizes: IntArray
-    comparable: BoolArray
-
-    @property
-    def n(self) -> int:
-        """Sets."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +23,14 @@ class Units:
     of: IntArray
     text: IntArray
     group: IntArray
+
+    def letters(self, texts: list[str]) -> Agreement:
+        """How many letters two units share in order."""
+
+        def agreement(first: IntArray, second: IntArray) -> FloatArray:
+            return letters_agree(texts, self.text[first], self.text[second])
+
+        return agreement
 
 
 class Searches(Protocol):
@@ -50,6 +50,14 @@ class Searches(Protocol):
         """Pairs of the same texts, whatever their groups."""
 
 
+def outside_balls(pairs: TextPairs) -> BoolArray:
+    """Which rows are in no dense ball."""
+    out = np.ones(pairs.n, bool)
+    for members in pairs.balls:
+        out[members] = False
+    return out
+
+
 class AllPairs:
     """Every pair is searched for."""
 
@@ -63,9 +71,12 @@ class AllPairs:
     def answered(
         self, texts: list[str], units: Units, radius: float, loose: float
     ) -> tuple[SetIndex, TextPairs]:
-        self.shingles = Shingles.of(texts)
+        forms = Forms.of(texts)
+        self.shingles = forms.shingles
         index = TextIndex(self.shingles.within(units.text, units.group + 1))
-        return index, text_pairs(index, loose, ball_diameter=radius)
+        self.by_words = pairs = text_pairs(index, loose, ball_diameter=radius)
+        self.noise = noise_pairs(forms, units.text, units.group, outside_balls(pairs))
+        return overlaid(index, pairs, self.noise, radius, units.letters(texts))
 
     def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
         index = TextIndex(self.shingles)

@@ -6,11 +6,11 @@ It lies in [0, 1], it is a metric (Jaccard distance of finite sets), and it depe
 alone: adding rows to a data set changes no distance. d = 0 means the same words in the same
 neighbourhoods: texts that differ only in case, punctuation, white space or markdown marks.
 
-What a word is: the text is brought to NFKC and case-folded. A maximal run of letters, digits and
-combining marks is a word. Characters of scripts written without spaces (Han, kana, Thai, Lao,
-Khmer, Burmese, Tibetan) and symbols that carry meaning (mathematical, currency, emoji; not the
-marks ``| ~ < >`` of markdown and HTML) are words of one character. Everything else separates. A
-text without any word (``"?!"``) is taken as the set of its visible characters.
+Texts are compared as a reader sees them (``clones.rendered``), case-folded. A maximal run
+of letters, digits and combining marks is a word. Characters of scripts written without spaces (Han,
+kana, Thai, Lao, Khmer, Burmese, Tibetan) and symbols that carry meaning (mathematical, currency,
+emoji; not the marks ``| ~ < >`` of markdown and HTML) are words of one character. Everything else
+separates. A text without any word (``"?!"``) is taken as the set of its visible characters.
 
 Sets are kept as 64-bit hashes shortened to 64 - ceil(log2 n) bits for n texts; among 10^8 distinct
 shingles of 10^6 texts about 300 collide, each adding at most one false shared shingle to a pair.
@@ -19,7 +19,7 @@ shingles of 10^6 texts about 300 collide, each adding at most one false shared s
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from cr_audit.arrays import FloatArray, IntArray
+from cr_audit.clones.rendered import rendered
 
 UInt64Array = NDArray[np.uint64]
 
@@ -51,7 +52,7 @@ _UNSPACED = (
 _MARKUP = frozenset("|~<>")
 
 
-def _mixed(x: UInt64Array) -> UInt64Array:
+def mixed(x: UInt64Array) -> UInt64Array:
     """A bijection of 64-bit words that spreads every bit (finaliser of SplitMix64, in place)."""
     x ^= x >> np.uint64(30)
     x *= np.uint64(0xBF58476D1CE4E5B9)
@@ -73,30 +74,43 @@ def _class_of(code: int) -> int:
     return _SEPARATOR if category[0] in "ZC" else _VISIBLE
 
 
-class _CharClasses:
-    """Code point -> class, filled in as code points are met."""
+class CharClasses:
+    """Code point -> class (below 255), filled in as code points are met."""
 
-    def __init__(self) -> None:
+    def __init__(self, class_of: Callable[[int], int] = _class_of) -> None:
         self.table = np.full(0x110000, 255, np.uint8)
+        self._class_of = class_of
 
     def __call__(self, codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
         out: NDArray[np.uint8] = self.table[codes]
         unknown = np.unique(codes[out == 255])
         if unknown.size:
-            self.table[unknown] = [_class_of(int(c)) for c in unknown]
+            self.table[unknown] = [self._class_of(int(c)) for c in unknown]
             out = self.table[codes]
         return out
 
 
-def _folded(text: str) -> str:
+_CLASSES = CharClasses()
+
+
+def folded(text: str) -> str:
+    """What is compared: the text as a reader sees it, without case."""
+    return rendered(text).casefold()
+
+
+def as_written(text: str) -> str:
+    """The text with all that a page does not show, in NFKC, without case."""
     return text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
 
 
-def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Consecutive texts of about ``_BLOCK_CHARS`` characters together, with their first index."""
+def blocks(
+    texts: Sequence[str], form: Callable[[str], str] = folded
+) -> Iterator[tuple[int, list[str]]]:
+    """Consecutive texts, in the form in which they are compared, of about ``_BLOCK_CHARS``
+    characters together, with their first index."""
     first, size, block = 0, 0, list[str]()
     for i, text in enumerate(texts):
-        block.append(_folded(text))
+        block.append(form(text))
         size += len(text)
         if size >= _BLOCK_CHARS:
             yield first, block
@@ -106,7 +120,7 @@ def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _words(
-    block: list[str], classes: _CharClasses, *, visible: bool = False
+    block: list[str], classes: CharClasses, *, visible: bool = False
 ) -> tuple[UInt64Array, IntArray]:
     """Hash of every word in order, and which text of the block it stands in.
 
@@ -131,7 +145,7 @@ def _words(
     value = codes.astype(np.uint64) + np.uint64(1)
     value *= _MULTIPLIERS[position & (_PERIOD - 1)]
     value[~(run | single)] = 0
-    hashes: UInt64Array = _mixed(np.add.reduceat(value, begins))
+    hashes: UInt64Array = mixed(np.add.reduceat(value, begins))
     lengths = np.fromiter((len(t) + 1 for t in block), np.int64, len(block))
     text = np.searchsorted(np.cumsum(lengths), begins, side="right")
     return hashes, text.astype(np.int64)
@@ -143,8 +157,24 @@ def _with_pairs(hashes: UInt64Array, text: IntArray) -> tuple[UInt64Array, IntAr
         hashes[1:] ^ np.uint64(0xD6E8FEB86659FD93)
     )
     return (
-        np.concatenate([hashes, _mixed(pairs[together])]),
+        np.concatenate([hashes, mixed(pairs[together])]),
         np.concatenate([text, text[1:][together]]),
+    )
+
+
+def _alone(hashes: UInt64Array, text: IntArray) -> tuple[UInt64Array, IntArray]:
+    return hashes, text
+
+
+def words_in_order(
+    texts: Sequence[str], form: Callable[[str], str] = folded
+) -> tuple[UInt64Array, IntArray]:
+    """Hash of every word of every text, and which text it stands in, ascending."""
+    classes = _CLASSES
+    found = [(first, *_words(block, classes)) for first, block in blocks(texts, form)]
+    return (
+        np.concatenate([h for _, h, _ in found] or [np.empty(0, np.uint64)]),
+        np.concatenate([t + first for first, _, t in found] or [np.empty(0, np.int64)]),
     )
 
 
@@ -166,30 +196,49 @@ class Shingles:
         return int(self.sizes.shape[0])
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> Shingles:
-        """Time is linear in the characters (about 16 MB/s on one core), memory in the entries."""
+    def of(
+        cls,
+        texts: Sequence[str],
+        *,
+        form: Callable[[str], str] = folded,
+        pairs: bool = True,
+    ) -> Shingles:
+        """Time is linear in the characters (about 16 MB/s on one core), memory in the entries.
+
+        form : what of a text is compared; pairs : adjacent word pairs beside the words.
+        """
         n = len(texts)
         bits = _text_bits(n)
-        classes = _CharClasses()
+        classes = _CLASSES
         packed: list[UInt64Array] = []
         wordless: list[int] = []
-        for first, block in _blocks(texts):
+        join = _with_pairs if pairs else _alone
+        for first, block in blocks(texts, form):
             hashes, text = _words(block, classes)
             has_word = np.zeros(len(block), bool)
             has_word[text] = True
             wordless += [first + int(i) for i in np.flatnonzero(~has_word) if block[i]]
-            packed.append(_packed(*_with_pairs(hashes, text), first, bits))
+            packed.append(_packed(*join(hashes, text), first, bits))
         if wordless:
-            hashes, text = _words([_folded(texts[i]) for i in wordless], classes, visible=True)
+            hashes, text = _words([form(texts[i]) for i in wordless], classes, visible=True)
             if hashes.size:
-                hashes, text = _with_pairs(hashes, text)
+                hashes, text = join(hashes, text)
                 packed.append(_packed(hashes, np.asarray(wordless)[text], 0, bits))
         entries = np.concatenate(packed) if packed else np.empty(0, np.uint64)
         entries.sort()
+        return cls._of_packed(entries, n)
+
+    @classmethod
+    def of_hashes(cls, hashes: UInt64Array, texts: IntArray, n: int) -> Shingles:
+        """Sets of anything that has a well mixed hash: uint64 (k,), int64 (k,) in [0, n)."""
+        return cls._of_packed(_packed(hashes, texts, 0, _text_bits(n)), n)
+
+    @classmethod
+    def _of_packed(cls, entries: UInt64Array, n: int) -> Shingles:
+        bits = _text_bits(n)
         rows = (entries & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
-        entries >>= bits
         sizes = np.bincount(rows, minlength=n).astype(np.int64)
-        return cls(keys=entries, texts=rows, sizes=sizes)
+        return cls(keys=entries >> bits, texts=rows, sizes=sizes)
 
     def within(self, texts: IntArray, groups: IntArray) -> Shingles:
         """The same sets for units (text, group), where units of two groups share nothing.
@@ -202,9 +251,9 @@ class Shingles:
         entry = np.repeat(np.arange(self.texts.size), copies)
         offset = np.arange(entry.size) - np.repeat(np.cumsum(copies) - copies, copies)
         unit = order[first[self.texts[entry]] + offset]
-        salt = _mixed((groups + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+        salt = mixed((groups + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
         bits = _text_bits(texts.size)
-        packed = _packed(_mixed(self.keys[entry] + salt[unit]), unit, 0, bits)
+        packed = _packed(mixed(self.keys[entry] + salt[unit]), unit, 0, bits)
         rows = (packed & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
         return Shingles(keys=packed >> bits, texts=rows, sizes=self.sizes[texts])
 

@@ -21,6 +21,7 @@ from cr_audit.data.merging import merged, restricted
 from cr_audit.embed import PrecomputedVectors, VectorCache
 from cr_audit.embed.backends import Backend
 from cr_audit.gate.agreement import Contradictions, Repeats, contradictions, repeats
+from cr_audit.gate.behaviour import Behaviour, behaviour
 from cr_audit.gate.growth import Growth, growth
 from cr_audit.gate.ranking_change import RankingChange, ranking_change
 from cr_audit.models.graph import Dominance
@@ -46,6 +47,7 @@ class BatchEffect:
     contradictions: Contradictions | NotApplicable
     repeats: Repeats | NotApplicable
     growth: Growth | NotApplicable
+    behaviour: Behaviour | NotApplicable
     ranking: RankingChange | NotApplicable
     annotators: tuple[Dominance | NotApplicable, Dominance | NotApplicable]
     prompts: tuple[Dominance | NotApplicable, Dominance | NotApplicable]
@@ -128,6 +130,13 @@ def compare(
         contradictions=contradictions(comparisons, added, labels),
         repeats=repeats(comparisons, added),
         growth=grown,
+        behaviour=behaviour(
+            np.concatenate([comparisons.winner, comparisons.loser]),
+            np.concatenate([comparisons.loser, comparisons.winner]),
+            np.concatenate([comparisons.outcome, 1.0 - comparisons.outcome]),
+            is_new,
+            labels,
+        ),
         ranking=ranking_change(before, after, old, added, is_new, grown, confidence_level),
         annotators=(_largest(parts[0].annotator), _largest(parts[1].annotator)),
         prompts=(_largest(parts[0].prompt), _largest(parts[1].prompt)),

@@ -1,0 +1,193 @@
+"""Copies that noise hides from the words."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.disguises.edits import DISGUISES, Kit, disguised
+from cr_audit.clones import noise
+from cr_audit.clones.find import CloneReport, find_clones
+from cr_audit.clones.noise import Forms, NoisePairs, noise_pairs, pair_distances
+from cr_audit.clones.overlay import overlaid
+from cr_audit.clones.pairs import TextIndex, text_pairs
+from cr_audit.clones.shingles import Shingles
+
+ANSWER = (
+    "School uniforms save parents money, because children stop asking for the brands that their "
+    "friends wear. They also make mornings quicker, and a teacher on a trip sees at once who "
+    "belongs to the group. What they do not do is end bullying: pupils find other reasons. I would "
+    "keep them for the younger years and let the older ones decide for themselves."
+)
+OTHERS = [
+    "Uniforms take away one of the few ways in which teenagers can show who they are. A shirt and "
+    "a tie teach nobody to think, and poor families pay twice, once for the uniform and once for "
+    "ordinary clothes.",
+    "In Japan almost every school has one and nobody complains. Studies in the United States found "
+    "no effect on grades, a small one on attendance, and none on violence in the yard.",
+    "Let each school vote. Ours did, and the result was a plain blue jumper that parents like and "
+    "pupils tolerate. Rules made far away fit nobody.",
+    "Money is the wrong argument. Cheap shops sell good trousers for less than the official "
+    "supplier charges for a scarf, so a dress code would do the same job at half the price.",
+]
+WORDS = [w for t in OTHERS for w in t.split()]
+SENTENCES = [s + "." for t in OTHERS for s in t.rstrip(".").split(". ")]
+# What is not promised: short answers inside four times as much, and half of the text gone.
+NOT_PROMISED = {"half of it", "inside an answer", "a sentence after each"}
+
+
+def kit(seed: int) -> Kit:
+    return Kit(random.Random(seed), WORDS, SENTENCES)
+
+
+def clones(texts: list[str]) -> CloneReport:
+    return find_clones(
+        response_texts=texts,
+        prompt_of=np.zeros(len(texts), np.int64),
+        prompt_texts=[None],
+        rng=np.random.default_rng(0),
+    )
+
+
+@pytest.mark.parametrize("name", sorted(set(DISGUISES) - NOT_PROMISED))
+def test_disguised_copies_are_found_with_their_original(name: str) -> None:
+    copies = [disguised(name, ANSWER, kit(i)) for i in range(7)]
+    labels = clones([ANSWER, *copies, *OTHERS]).labels.labels
+    assert (labels[1:8] == labels[0]).mean() >= 6 / 7
+    assert not (labels[8:] == labels[0]).any()
+
+
+def test_different_answers_stay_different() -> None:
+    first, second = np.triu_indices(len(OTHERS) + 1, 1)
+    assert pair_distances([ANSWER, *OTHERS], first, second).min() > 0.7
+
+
+def test_numbers_that_differ_are_not_noise() -> None:
+    """The letters are the same, and so are the words: then numbers are what the text says."""
+    rng = np.random.default_rng(0)
+
+    def table() -> str:
+        return "\n".join(
+            f'{{"planet": "{p}", "distance": {rng.integers(1e9)}, "size": {rng.integers(1e9)}, '
+            f'"moons": {rng.integers(1e9)}, "year": {rng.integers(1e9)}}}'
+            for p in ("Mercury", "Venus", "Earth", "Mars", "Jupiter", "Saturn", "Uranus")
+        )
+
+    texts = [table(), table()]
+    found, measure = noise.measured(
+        [noise.folded(t) for t in texts], Shingles.of(texts), np.array([0]), np.array([1])
+    )
+    assert noise.MEASURES[int(measure[0])] != "letters" or found[0] > noise.NEAR
+
+
+def test_the_measures_by_hand() -> None:
+    words = [f"word{chr(97 + i)}" for i in range(20)]
+    base = " ".join(words)
+    backwards = " ".join(reversed(words))
+    fifth = " ".join(w if i % 5 else f"other{chr(97 + i)}" for i, w in enumerate(words))
+    inside = f"{' '.join(f'before{chr(97 + i)}' for i in range(30))} {base} after all"
+    texts = [base, backwards, fifth, inside]
+    forms = Forms.of(texts)
+    d, measure = noise.measured(
+        forms.folded, forms.shingles, np.zeros(3, np.int64), np.array([1, 2, 3])
+    )
+    names = [noise.MEASURES[m] for m in measure]
+    assert names[0] == "order"
+    assert d[0] == pytest.approx(noise.CLOSEST)
+    # 16 of 20 words in order: 2 * 16 / 40.
+    assert names[1] == "sequence"
+    assert d[1] == pytest.approx(0.1 + 0.3 * 0.2 / 0.22)
+    assert names[2] == "part"
+    assert d[2] == pytest.approx(noise.CLOSEST)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32))
+def test_the_search_misses_little_that_the_measures_call_near(seed: int) -> None:
+    """Against all pairs of one group; words are near already and count for neither."""
+    rng = random.Random(seed)
+    texts = [ANSWER, *OTHERS]
+    names = sorted(DISGUISES)
+    texts += [disguised(rng.choice(names), rng.choice(texts[:5]), kit(i)) for i in range(8)]
+    texts = sorted(set(texts))
+    forms = Forms.of(texts)
+    zeros = np.zeros(len(texts), np.int64)
+    found = noise_pairs(forms, np.arange(len(texts)), zeros, zeros == 0)
+    held = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    first, second = np.triu_indices(len(texts), 1)
+    d, _ = noise.measured(forms.folded, forms.shingles, first, second)
+    near = d <= noise.NEAR
+    missed = sum(
+        (a, b) not in held for a, b in zip(first[near].tolist(), second[near].tolist(), strict=True)
+    )
+    assert missed <= 1 + 0.1 * near.sum()
+    assert (found.distance >= noise.CLOSEST - 1e-12).all()
+    assert (found.first < found.second).all()
+
+
+def test_groups_share_nothing() -> None:
+    copy = disguised("a letter doubled in every word", ANSWER, kit(1))
+    forms = Forms.of(sorted([ANSWER, copy]))
+    apart = noise_pairs(forms, np.array([0, 1]), np.array([0, 1]), np.ones(2, bool))
+    assert apart.first.size == 0
+    together = noise_pairs(forms, np.array([0, 1, 0]), np.array([3, 3, -1]), np.ones(3, bool))
+    assert together.first.tolist() == [0]
+    assert together.second.tolist() == [1]
+    idle = noise_pairs(forms, np.array([0, 1]), np.zeros(2, np.int64), np.zeros(2, bool))
+    assert idle.first.size == 0
+
+
+def test_too_much_work_leaves_the_most_frequent_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = [disguised("a letter doubled in every word", ANSWER, kit(i)) for i in range(6)]
+    forms = Forms.of(sorted([ANSWER, *copies]))
+    zeros = np.zeros(7, np.int64)
+    assert noise_pairs(forms, np.arange(7), zeros, zeros == 0).first.size >= 6
+    monkeypatch.setattr(noise, "MAX_WORK", 10.0)
+    few = noise_pairs(forms, np.arange(7), zeros, zeros == 0).first.size
+    assert few < 6
+
+
+def spaced(*parts: str) -> str:
+    return " ".join(parts)
+
+
+def test_a_hub_joins_its_cloud_and_a_chain_stays_a_chain() -> None:
+    def words(name: str, n: int) -> str:
+        return " ".join(f"{name}{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(n))
+
+    hub = words("core", 40)
+    spokes = [spaced(hub, words(f"own{chr(97 + i)}", 26)) for i in range(3)]
+    index = TextIndex(Shingles.of([hub, *spokes]))
+    pairs = text_pairs(index, 0.55, ball_diameter=0.4)
+    none = NoisePairs(*(np.empty(0, np.int64),) * 2, np.empty(0), np.empty(0, np.int64))
+
+    def no_letters(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return np.zeros(first.size)
+
+    first, second = np.array([1, 1, 2]), np.array([2, 3, 3])
+    assert (index.distances(first, second) > 0.4).all()
+    over, more = overlaid(index, pairs, none, 0.4, no_letters)
+    to_hub = index.distances(np.zeros(3, np.int64), np.array([1, 2, 3]))
+    assert (to_hub <= 0.4).all()
+    expected = np.maximum(to_hub[[0, 0, 1]], to_hub[[1, 2, 2]])
+    assert over.distances(first, second) == pytest.approx(expected)
+    assert over.among(np.arange(4))[1:, 1:].max() == pytest.approx(expected.max())
+    assert more.limited(0.4).first.size == 6
+    # Without the third spoke nothing is joined.
+    index = TextIndex(Shingles.of([hub, *spokes[:2]]))
+    pairs = text_pairs(index, 0.55, ball_diameter=0.4)
+    over, more = overlaid(index, pairs, none, 0.4, no_letters)
+    assert more.first.size == pairs.first.size
+
+
+def test_hidden_words_do_not_part_texts_that_are_written_alike() -> None:
+    """What a page hides may be all there is: then the text as it is written is compared too."""
+    one = f"<script>{ANSWER}</script>"
+    two = f"<script>{ANSWER} And that is that.</script>"
+    assert pair_distances([one, two], np.array([0]), np.array([1]))[0] <= 0.4
+    labels = clones([one, two, *OTHERS]).labels.labels
+    assert labels[0] == labels[1]

@@ -1,0 +1,148 @@
+"""What a reader sees of a text."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cr_audit.clones.rendered import (
+    differs_unseen,
+    hidden_share,
+    rendered,
+    rendered_with_hidden_share,
+    shown,
+)
+from cr_audit.clones.shingles import text_distance
+
+SENTENCE = "The basil on my window wants light, warm water and a pot that drains well."
+INVISIBLE = [
+    "\u200b", "\u200c", "\u200d", "\u200e", "\u2060", "\u2062", "\u2066", "\ufeff", "\u00ad",
+    "\ufe0f", "\u034f", "\u180e", "\u3164", "\uffa0", "\u115f", "\u061c", "\U000e0061",
+    "\U000e0101", "\x02", "\x7f", "\u202a",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("char", INVISIBLE)
+def test_what_draws_nothing_is_gone(char: str) -> None:
+    assert rendered(SENTENCE.replace("t", "t" + char)) == SENTENCE
+    assert rendered(char.join(SENTENCE)) == SENTENCE
+    assert text_distance(SENTENCE, SENTENCE.replace("t", "t" + char)) == 0.0
+    assert differs_unseen(SENTENCE, SENTENCE.replace("a", "a" + char))
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        ("a<!-- nobody reads this -->b", "ab"),
+        ("wo<b></b>rd", "word"),
+        ('see [here](https://hidden.org/words "a title") now', "see here now"),
+        ("see [here][1] now\n\n[1]: https://hidden.org 'a title'", "see here now"),
+        ('[//]: # "a comment of Markdown"\n\ntext', "text"),
+        ('<p title="hidden" data-x="hidden">text</p>', "text"),
+        ("a <span hidden>secret</span> b", "a  b"),
+        ("a <i style='DISPLAY : none'>secret</i> b", "a  b"),
+        ("a <i style='font-size: 0px'>secret</i> b", "a  b"),
+        ("a <i style='font-size: 10px'>small</i> b", "a small b"),
+        ("a <style>p { color: red }</style> b", "a  b"),
+        ("<script>secret()</script>\n\ntext", "text"),
+        ("wo**rd** and `co`de", "word and code"),
+        ("a&zwj;b &#8203;c &amp; d", "ab c & d"),
+        ("```text words after a fence\ncode\n```", "code"),
+        ("![what a picture shows](p.png)", ""),
+        ("one<br>two<td>three", "one two three"),
+        ("\u202egnihtemos\u202c here", "something here"),
+        ("a\u2800b", "a b"),
+        ("ｆｕｌｌ ｗｉｄｔｈ, ﬁne", "full width, fine"),
+        ("𝐇𝐞𝐥𝐥𝐨 ⓗⓔⓛⓛⓞ", "Hello hello"),
+        ("рау ассоunt, ІТ ІS", "pay account, iT iS"),
+        ("n̈ao̊ t̴h̶ḭs̷", "nao this"),
+        ("שָׁלוֹם", "שלום"),
+        ("مُحَمَّد", "محمد"),
+    ],
+)
+def test_as_a_page_shows_it(written: str, seen: str) -> None:
+    assert rendered(written).split() == seen.split()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SENTENCE,
+        "# A title\n\n1. one\n2. two_words and *b* c\n",
+        "if a < b and c > d: x && y",
+        "日本語が 한국어 हिन्दी ไทยที่",
+        "Straße — “quoted” …" if unicodedata.normalize("NFKD", "…") == "…" else "Straße — “quoted”",
+        "ends in ] or ) or `code`",
+        "",
+    ],
+)
+def test_what_hides_nothing_stays(text: str) -> None:
+    assert rendered(text) == text
+    assert hidden_share([text])[0] == 0.0
+
+
+def test_the_page_keeps_code() -> None:
+    text = "Look:\n\n```python\nif a<b: print('<b>')\n```\n\n<!-- x -->\n\nand `<i>` here"
+    assert "if a<b: print('<b>')" in rendered(text)
+    assert "<i>" in rendered(text)
+    assert "x" not in rendered(text).replace("text", "")
+
+
+@given(st.text(max_size=200))
+def test_any_text_has_a_form(text: str) -> None:
+    form = rendered(text)
+    assert isinstance(form, str)
+    share = hidden_share([text])[0]
+    assert 0.0 <= share <= 1.0
+    together, shares = rendered_with_hidden_share([text, text])
+    assert together == [form, form]
+    assert shares.tolist() == [share, share]
+
+
+@given(st.text(st.characters(max_codepoint=0x24F), max_size=80))
+def test_the_form_of_what_has_no_markup_is_its_own_form(text: str) -> None:
+    plain = "".join(c for c in text if c not in "<&]`~*\\")
+    assert rendered(rendered(plain)) == rendered(plain)
+
+
+def test_lone_surrogates_and_nuls_are_no_stop() -> None:
+    assert "end" in rendered("\ud800 <b>\x00 <!-- c --> end")
+
+
+@pytest.mark.parametrize("opening", ["<div>", "<span>", "<svg>", "<p a='b'>", "<x-y>", "> ", "- "])
+def test_depth_is_no_stop(opening: str) -> None:
+    started = time.process_time()
+    assert "text" in rendered(opening * 40_000 + "text")
+    assert time.process_time() - started < 5.0
+
+
+def test_how_much_is_hidden() -> None:
+    texts = [
+        "plain words",
+        "ten<!--ten four-->",
+        "a\u200bb\u200bc\u200bd",
+        "<!-- all of it -->",
+        "\u200b",
+    ]
+    share = hidden_share(texts)
+    assert share[0] == 0.0
+    assert share[1] == pytest.approx(7 / 10)
+    assert share[2] == pytest.approx(3 / 7)
+    assert share[3:].tolist() == [1.0, 1.0]
+    assert share.dtype == np.float64
+
+
+def test_shown_leaves_characters_as_they_are() -> None:
+    assert shown("ﬁne\u200b <!-- x -->é").split() == ["ﬁne", "é"]
+
+
+def test_same_to_the_eye() -> None:
+    assert differs_unseen("Yes\u200b.", "Yes.")
+    assert differs_unseen("Yеs.", "Yes.")  # a Cyrillic е
+    assert not differs_unseen("Yes.", "Yes.")
+    assert not differs_unseen("Yes.", "No.")
