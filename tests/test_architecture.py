@@ -46,6 +46,7 @@ ROLES: dict[str, set[str]] = {
     "compute": EVERYWHERE | NUMERICS | {"run", "embed", "readers", "streams", "simulate"},
     "rules": EVERYWHERE | NUMERICS | {"heads"},
     "show": EVERYWHERE | NUMERICS | {"blocks", "heads", "diff", "simulate", "readers"},
+    "page": EVERYWHERE | NUMERICS | {"blocks", "heads"},
     "wire": EVERYWHERE | NUMERICS | {"wire", "simulate"},
     "command": {
         "commands",
