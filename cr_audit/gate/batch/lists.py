@@ -92,8 +92,8 @@ def _changes(q: Question) -> tuple[KindsChange, ...]:
             every += [(scheme, kinds.names, p, tables) for p in _pairs(lists, tables)]
     level = 1.0 - (1.0 - q.policy.confidence_level) / max(len(every), 1)
     out = []
-    for scheme, names, after, tables in every:
-        rng = stream(settings.seed, f"gate lists {scheme} {after.first} {after.second}")
+    for by, names, after, tables in every:
+        rng = stream(settings.seed, f"gate lists {by} {after.first} {after.second}")
         old = ~added[after.at]
         before = _only(after, old, tables)
         made = [
@@ -107,7 +107,7 @@ def _changes(q: Question) -> tuple[KindsChange, ...]:
         sizes: FloatArray = lists.sizes[after.at].astype(np.float64)
         out.append(
             KindsChange(
-                scheme=scheme,
+                scheme=by,
                 before=made[0],
                 after=made[1],
                 size_before=float(sizes[old].mean()) if old.any() else 0.0,
