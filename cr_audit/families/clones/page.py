@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
-from cr_audit.blocks import Block, Number, Section
+from cr_audit.blocks import Block, Number, Section, Tone
 from cr_audit.families.clones.show import (
     furthest,
     has_diff,
@@ -24,7 +24,7 @@ def numbers(analysis: Analysis) -> list[Number]:
     n_clusters, n_inside, _ = totals(analysis)
     n = analysis.dataset.n_alternatives
     note = f"{n_inside:,} of {n:,}, in {plural(n_clusters, 'cluster')}"
-    tone = "warning" if n_clusters else "good"
+    tone: Tone = "warning" if n_clusters else "good"
     share = percent(n_inside / n) if n else "—"
     return [Number(share, "of the responses are near-copies", note, tone)]
 
