@@ -161,6 +161,9 @@ def test_no_control_characters_and_no_commands(name: str, text: str) -> None:
     assert out.endswith("\n")
 
 
+_ADDRESSES = ("href", "xlink:href", "src", "srcset", "srcdoc", "action", "formaction", "data")
+
+
 class Tags(HTMLParser):
     """Every tag and attribute of a document."""
 
@@ -173,9 +176,7 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
-        self.values += [value or "" for name, value in attrs if name != "xmlns"]
-        if tag == "a":
-            assert dict(attrs)["href"].startswith("#")  # type: ignore[union-attr]
+        self.values += [value or "" for name, value in attrs if name in _ADDRESSES]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -190,7 +191,7 @@ def test_a_browser_finds_no_tag_and_no_attribute_from_the_data(text: str) -> Non
     assert page.count("<script>") == 1
     assert page.count("</script>") == 1
     assert not any(name.startswith("on") or name == "style" for name in hostile.attributes)
-    assert not any(v.lower().startswith(("http:", "https:", "javascript:")) for v in hostile.values)
+    assert all(v.startswith("#") for v in hostile.values)
     assert "default-src 'none'" in page
 
 
