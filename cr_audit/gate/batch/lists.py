@@ -84,7 +84,7 @@ def _changes(q: Question) -> tuple[KindsChange, ...]:
     added: BoolArray = lists.file >= n_files
     if not bool((added & (lists.sizes > 2)).any()):
         return ()
-    every: list[tuple[str, tuple[str, ...], PairLists, Tables]] = []
+    every: list[tuple[Scheme, tuple[str, ...], PairLists, Tables]] = []
     for scheme in (Scheme.MODELS, Scheme.LENGTH):
         kinds = kinds_of(scheme, data, lists)
         if not isinstance(kinds, NotApplicable):
@@ -107,7 +107,7 @@ def _changes(q: Question) -> tuple[KindsChange, ...]:
         sizes: FloatArray = lists.sizes[after.at].astype(np.float64)
         out.append(
             KindsChange(
-                scheme=scheme,
+                scheme=str(scheme),
                 before=made[0],
                 after=made[1],
                 size_before=float(sizes[old].mean()) if old.any() else 0.0,
