@@ -84,7 +84,7 @@ def _changes(q: Question) -> tuple[KindsChange, ...]:
     added: BoolArray = lists.file >= n_files
     if not bool((added & (lists.sizes > 2)).any()):
         return ()
-    every: list[tuple[str, tuple[str, ...], PairLists, Tables]] = []
+    every: list[tuple[Scheme, tuple[str, ...], PairLists, Tables]] = []
     for scheme in (Scheme.MODELS, Scheme.LENGTH):
         kinds = kinds_of(scheme, data, lists)
         if not isinstance(kinds, NotApplicable):
@@ -92,8 +92,8 @@ def _changes(q: Question) -> tuple[KindsChange, ...]:
             every += [(scheme, kinds.names, p, tables) for p in _pairs(lists, tables)]
     level = 1.0 - (1.0 - q.policy.confidence_level) / max(len(every), 1)
     out = []
-    for by, names, after, tables in every:
-        rng = stream(settings.seed, f"gate lists {by} {after.first} {after.second}")
+    for scheme, names, after, tables in every:
+        rng = stream(settings.seed, f"gate lists {scheme} {after.first} {after.second}")
         old = ~added[after.at]
         before = _only(after, old, tables)
         made = [
@@ -107,7 +107,7 @@ def _changes(q: Question) -> tuple[KindsChange, ...]:
         sizes: FloatArray = lists.sizes[after.at].astype(np.float64)
         out.append(
             KindsChange(
-                scheme=by,
+                scheme=str(scheme),
                 before=made[0],
                 after=made[1],
                 size_before=float(sizes[old].mean()) if old.any() else 0.0,
