@@ -327,7 +327,7 @@ class Matrix:
 @dataclass(frozen=True, slots=True)
 class Section:
     """A heading with a short note beside it, and what stands under it. folded : closed at first
-    where a reader can open it."""
+    where a reader can open it, and left out of a terminal without --details."""
 
     title: str
     note: str = ""

@@ -229,6 +229,17 @@ def outputs_hints(judged: bool, plots: str, makes: str = "") -> dict[str, Hint]:
             ],
             False,
         ),
+        "details": (
+            Annotated[
+                bool,
+                typer.Option(
+                    "--details",
+                    help="All sections in the terminal, also those that only explain.",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            False,
+        ),
     }
     if plots:
         out["plot"] = (

@@ -24,6 +24,7 @@ class Outputs:
     reports: tuple[tuple[str, Path | None], ...]
     plots: tuple[Path, ...]
     full_text: bool
+    details: bool = False
 
     @property
     def files(self) -> list[Path]:
@@ -46,9 +47,9 @@ class Outputs:
             if path is None:
                 from cr_audit.write.terminal import target_of_stdout
 
-                target = target_of_stdout(full_text=self.full_text)
+                target = target_of_stdout(full_text=self.full_text, details=self.details)
             else:
-                target = Target(full_text=self.full_text)
+                target = Target(full_text=self.full_text, details=self.details)
             text = WRITERS[name].write(report, target)
             if path is None:
                 write_stdout(text)
@@ -69,6 +70,7 @@ def outputs_of(
     plots: Sequence[Path],
     *,
     full_text: bool = False,
+    details: bool = False,
     default: str = "table",
 ) -> Outputs:
     """What ``--format``, ``-o``, ``--report`` and ``--plot`` ask for together.
@@ -85,7 +87,7 @@ def outputs_of(
             "two-reports-on-stdout", "only one report can go to stdout", next_step="name files"
         )
     check_plots(plots)
-    made = Outputs(tuple(out), tuple(plots), full_text)
+    made = Outputs(tuple(out), tuple(plots), full_text, details)
     places = [os.path.realpath(path) for path in made.files]
     twice = next((p for p in places if places.count(p) > 1), None)
     if twice is not None:

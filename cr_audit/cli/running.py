@@ -36,6 +36,7 @@ def execute(command: Command, **given: Any) -> None:
         given.pop("report") or [],
         given.pop("plot", None) or [],
         full_text=given.pop("full_text"),
+        details=given.pop("details"),
     )
     given.pop("debug")  # read by cr_audit.cli.app before anything runs
     config, judging = _settings(given.pop("config"), given)

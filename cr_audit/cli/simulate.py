@@ -82,7 +82,7 @@ _HEAD: dict[str, Hint] = {
 
 def _tail() -> dict[str, Hint]:
     out = outputs_hints(judged=False, plots="the facts")
-    del out["full_text"]  # no texts from data
+    del out["full_text"], out["details"]  # no texts from data, and nothing is folded
     return out
 
 

@@ -13,8 +13,8 @@ from cr_audit.blocks import (
     Number,
     Numbers,
     Picture,
-    Prose,
     Section,
+    Span,
     Table,
 )
 from cr_audit.families import FAMILIES, Family
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from cr_audit.data.dataset import PreferenceDataset
     from cr_audit.run import Run
 
-MAX_PER_RULE = 3
 MAX_NUMBERS = 3
 
 FactsOf = Callable[[Family], Any]
@@ -153,15 +152,12 @@ def run_document(
 
 
 def finding_section(findings: Sequence[Finding]) -> Section:
-    """At most three findings of a rule; the rest is counted."""
+    """One line a rule and severity: its first finding, and how many more there are."""
     if not findings:
         return Section("Findings", "none")
-    seen: dict[str, int] = {}
-    shown = []
+    groups: dict[tuple[str, str], list[Finding]] = {}
     for f in findings:
-        seen[f.rule] = seen.get(f.rule, 0) + 1
-        if seen[f.rule] <= MAX_PER_RULE:
-            shown.append(f)
+        groups.setdefault((f.rule, f.severity), []).append(f)
     table = Table.of(
         (
             Column("rule", "id"),
@@ -171,18 +167,18 @@ def finding_section(findings: Sequence[Finding]) -> Section:
         ),
         [
             (
-                Cell(f.rule),
-                Cell(str(f.severity), tone=f.severity.value),
-                Cell(f.message),
-                Cell(f.rows[0] if f.rows else ""),
+                Cell(first.rule),
+                Cell(str(first.severity), tone=first.severity.value),
+                Cell(
+                    (first.message, Span(f" (and {more:,} more)", "dim")) if more else first.message
+                ),
+                Cell(first.rows[0] if first.rows else ""),
             )
-            for f in shown
+            for first, more in ((group[0], len(group) - 1) for group in groups.values())
         ],
         name="findings",
     )
-    more = {rule: n - MAX_PER_RULE for rule, n in seen.items() if n > MAX_PER_RULE}
-    blocks: list[Block] = [table]
-    if more:
-        rest = ", ".join(f"{n:,} more {rule}" for rule, n in sorted(more.items()))
-        blocks.append(Prose((f"… and {rest}",), "dim"))
-    return Section("Findings", plural(len(findings), "finding"), tuple(blocks))
+    note = plural(len(findings), "finding")
+    if len(groups) < len(findings):
+        note += f" of {plural(len(groups), 'rule')}; all of them with --format json"
+    return Section("Findings", note, (table,))

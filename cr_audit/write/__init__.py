@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a report goes. width : columns of a terminal; colour : whether it shows colours;
-    full_text : texts in full where a format cuts them."""
+    full_text : texts in full where a format cuts them; details : folded sections in a terminal."""
 
     width: int = 100
     colour: bool = False
     full_text: bool = False
+    details: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,17 +74,31 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
 
 
-def target_of_stdout(*, full_text: bool = False) -> Target:
+def target_of_stdout(*, full_text: bool = False, details: bool = False) -> Target:
     """The terminal on stdout; piped output is plain and 100 columns wide (or COLUMNS)."""
     tty = sys.stdout is not None and sys.stdout.isatty()
     width = shutil.get_terminal_size((100, 24)).columns
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return Target(width=max(width, 40), colour=tty and not plain, full_text=full_text)
+    colour = tty and not plain
+    return Target(width=max(width, 40), colour=colour, full_text=full_text, details=details)
 
 
 def write(report: Report, target: Target) -> str:
     """The report as lines; the same report and target give the same bytes."""
-    return write_blocks(report.blocks(), target)
+    blocks = list(report.blocks())
+    left = [] if target.details else [s.title for s in _folded(blocks)]
+    if left:
+        # Said where a reader stops reading, so that nothing is missed without a word.
+        blocks.append(Prose((f"not shown: {', '.join(left)} (--details shows all)",), "dim"))
+    return write_blocks(blocks, target)
+
+
+def _folded(blocks: Sequence[Block]) -> list[Section]:
+    out: list[Section] = []
+    for block in blocks:
+        if isinstance(block, Section):
+            out += [block] if block.folded else _folded(block.blocks)
+    return out
 
 
 def write_blocks(blocks: Sequence[Block], target: Target) -> str:
@@ -122,6 +136,8 @@ def _without_blanks(end: re.Match[str]) -> str:
 def _block(block: Block, target: Target) -> list[RenderableType]:
     match block:
         case Section():
+            if block.folded and not target.details:
+                return []
             inside = [part for b in block.blocks for part in _block(b, target)]
             return [_heading(block.title, block.note), *inside]
         case Header():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cr_audit.analysis import Analysis
@@ -12,10 +14,17 @@ from cr_audit.wording import percent, plural
 
 
 def brief(analysis: Analysis) -> list[Block]:
+    """What ``section`` has, for those who ask."""
+    if isinstance(analysis.weights, NotApplicable):
+        return [section(analysis)]
+    return [replace(section(analysis), folded=True)]
+
+
+def section(analysis: Analysis) -> Section:
     """Scheme, scope, effective number, and how precise the estimate is."""
     weights = analysis.weights
     if isinstance(weights, NotApplicable):
-        return [Section("Weights", f"not computed: {weights.reason}")]
+        return Section("Weights", f"not computed: {weights.reason}")
     note = weights.method + (f" on the {weights.space}" if weights.space else "")
     lines = [
         f"scope {analysis.scope.value} ({analysis.scope.reason})",
@@ -30,7 +39,7 @@ def brief(analysis: Analysis) -> list[Block]:
             f" {percent(weights.max_relative_error)} (asked for {percent(weights.precision)},"
             f" {reached})"
         )
-    return [Section("Weights", note, (Prose(tuple(lines), indent=2),))]
+    return Section("Weights", note, (Prose(tuple(lines), indent=2),))
 
 
 def heaviest(analysis: Analysis, *, limit: int) -> list[Block]:
