@@ -21,7 +21,7 @@ def report(run: Run) -> Report:
 
     def blocks(findings: tuple[Finding, ...]) -> list[Block]:
         analysis = run.facts("weights")
-        out = [header(run.dataset, run.command), section(analysis)]
+        out: list[Block] = [header(run.dataset, run.command), section(analysis)]
         out += heaviest(analysis, limit=run.options["top"])
         if run.options["compare"]:
             from cr_audit.analysis.compare import compare_schemes
