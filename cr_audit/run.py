@@ -127,11 +127,13 @@ class Run:
     ) -> PreferenceDataset:
         """Some files, by the settings of the run. kept : where the result is kept between runs, by
         the content of the files; a pipe, which can be read once only, is never kept."""
-        from cr_audit.readers import read
+        from cr_audit.readers import Bounds, read
 
         most = self.reading["max_skipped"] if max_skipped is None else max_skipped
         asked = (self.reading["schema"], self.reading["map"], self.reading["container"])
         switches = (self.reading["expand_choices"], self.reading["ratings_to_pairs"])
+
+        bounds = Bounds(self.reading["max_bytes"], self.reading["max_text"])
 
         def fresh() -> PreferenceDataset:
             return read(
@@ -145,6 +147,7 @@ class Run:
                 ratings_to_pairs=switches[1],
                 progress=lambda done, total: self.progress("reading", done, total),
                 stdin=self.stdin or io.BytesIO(),
+                bounds=bounds,
             )
 
         if kept is None or not all(Path(name).is_file() for name in files):
@@ -152,7 +155,7 @@ class Run:
         digests = [_sha256(Path(name)) for name in files]
         return kept.call(
             "read",
-            (list(files), digests, *asked, most, *switches),
+            (list(files), digests, *asked, most, *switches, bounds.max_bytes, bounds.max_text),
             fresh,
             sound=lambda data: [f.sha256 for f in data.report.files] == digests,
         )

@@ -10,6 +10,7 @@ from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch
 from cr_audit.data.joining import join_texts
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers.advice import pairing_step, reading_mismatch, skipped_step
+from cr_audit.readers.bounds import SAMPLE_BYTES, UNBOUNDED, Bounds
 from cr_audit.readers.build import LEGITIMATE, Builder
 from cr_audit.readers.containers import CONTAINERS, Container, Row, Unparsed
 from cr_audit.readers.detect import (
@@ -31,7 +32,15 @@ from cr_audit.readers.streams import STDIN, open_raw
 from cr_audit.readers.threads import gathered, is_flat_tree
 from cr_audit.wording import percent, plural, verb
 
-__all__ = ["CONTAINERS", "SCHEMAS", "each_row", "pairing_step", "read", "reading_mismatch"]
+__all__ = [
+    "CONTAINERS",
+    "SCHEMAS",
+    "Bounds",
+    "each_row",
+    "pairing_step",
+    "read",
+    "reading_mismatch",
+]
 
 
 def read(
@@ -46,6 +55,7 @@ def read(
     progress: Callable[[int, int], None] | None = None,
     stdin: BinaryIO | None = None,
     container: str | None = None,
+    bounds: Bounds | None = None,
 ) -> PreferenceDataset:
     """Read files (``-``: ``stdin``) into one data set.
 
@@ -60,6 +70,7 @@ def read(
     ratings_to_pairs : add pairs of ratings of one prompt, aspect and annotator.
     progress : called with (bytes read, bytes in total, 0 if unknown).
     container : one of ``CONTAINERS`` for every file, instead of what suffix and content say.
+    bounds : how much is read at most; None for the defaults.
 
     Raises InputError (exit 3) for what cannot be read or recognised, or if more than
     ``max_skipped`` of the rows are unusable; UsageError (exit 2) for options that do not exist.
@@ -77,8 +88,9 @@ def read(
             f"there is no container {quote(container)}",
             next_step=f"choose one of {', '.join(CONTAINERS)}",
         )
-    opened = _open_all(paths, stdin, progress, container)
-    builder = Builder()
+    bounds = bounds or Bounds()
+    opened = _open_all(paths, stdin, progress, container, bounds)
+    builder = Builder(bounds)
     files: list[FileRead] = []
     matches: list[SchemaMatch] = []
     try:
@@ -120,7 +132,7 @@ def each_row(
     methods of ``build.Builder`` and need build nothing. Nothing is refused for rows of no use."""
     for path in paths:
         raw, _ = open_raw(path, None)
-        file = Container(path, raw)
+        file = Container(path, raw, bounds=UNBOUNDED)
         try:
             builder.begin_file(path)
             _read_file(file, builder, schema, mapping, 1.0)
@@ -133,6 +145,7 @@ def _open_all(
     stdin: BinaryIO | None,
     progress: Callable[[int, int], None] | None,
     container: str | None,
+    bounds: Bounds,
 ) -> list[Container]:
     """Open every file before the first is read, so that a wrong path is told at once."""
     if list(paths).count(STDIN) > 1:
@@ -156,7 +169,7 @@ def _open_all(
         if progress is not None:
             progress(done, total)
 
-    return [Container(path, raw, on_bytes, container) for path, raw, _ in raws]
+    return [Container(path, raw, on_bytes, container, bounds=bounds) for path, raw, _ in raws]
 
 
 def _read_file(
@@ -167,15 +180,14 @@ def _read_file(
     max_skipped: float,
 ) -> SchemaMatch:
     rows: Iterator[Row] = container.rows()
-    head = list(islice(rows, SAMPLE))
-    complete = len(head) < SAMPLE
+    head, complete = _head(container, rows)
     sample = [row.value for row in head if isinstance(row.value, dict)]
     if not sample:
         raise _no_objects(container, head)
     if is_flat_tree(sample):
         messages = chain(_emptied(head), rows)
         rows = (Row(line, row) for line, row in gathered(_messages(messages, builder)))
-        head = list(islice(rows, SAMPLE))
+        head, _ = _head(container, rows)
         sample = [row.value for row in head if isinstance(row.value, dict)] or sample
     elif not complete:
         sample += container.more_rows(ELSEWHERE)
@@ -195,6 +207,17 @@ def _read_file(
             raise no_field(role, name, [dict.fromkeys(sorted(known))], path)
     _check_labels(found, container, builder, first_bad, max_skipped)
     return found.match()
+
+
+def _head(container: Container, rows: Iterator[Row]) -> tuple[list[Row], bool]:
+    """The rows that are looked at before the first is used, and whether they are all."""
+    head: list[Row] = []
+    start = container.n_given
+    for row in islice(rows, SAMPLE):
+        head.append(row)
+        if container.n_given - start > SAMPLE_BYTES:
+            return head, False
+    return head, len(head) < SAMPLE
 
 
 def _parse_rows(rows: Iterator[Row], found: Found, builder: Builder) -> dict[str, BadRow]:

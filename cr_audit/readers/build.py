@@ -16,6 +16,7 @@ from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIs
 from cr_audit.data.identity import alternative_id, canonical, prompt_id
 from cr_audit.data.lookalikes import differing_rows, has_no_visible_character
 from cr_audit.errors import InputError
+from cr_audit.readers.bounds import MAX_ROWS, MAX_UNUSABLE, Bounds
 from cr_audit.readers.fields import Notes
 from cr_audit.readers.implied import expand_sets, pair_ratings, row_notes
 from cr_audit.readers.parsing import quote
@@ -102,7 +103,8 @@ class _Table:
 class Builder:
     """Takes records row by row; :meth:`dataset` ends it."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds, self._longest, self._line = bounds, bounds.max_text, 0
         self._prompts, self._alternatives = _Table(_PROMPTS), _Table(_ALTERNATIVES)
         self._comparisons, self._ratings = _Table(_COMPARISONS), _Table(_RATINGS)
         self._sets, self._members = _Table(_SETS), _Table(_MEMBERS)
@@ -143,6 +145,8 @@ class Builder:
     def skip(self, line: int, reason: str, field: str, found: str) -> None:
         """Count a row without any use under its one reason. found : what stood there, quoted."""
         self.rows_read += 1
+        if len(self.skipped_rows) >= MAX_UNUSABLE:
+            raise self._bounds.many_rows(self._path, line, MAX_UNUSABLE, "unusable rows")
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
         self.skipped_rows.append((reason, self._file, line))
         self._issue(reason, line, field, found)
@@ -172,6 +176,8 @@ class Builder:
         return self._last_prompt[1]
 
     def _find_prompt(self, prompt: Prompt) -> tuple[int, str]:
+        if prompt.text is not None and len(prompt.text) > self._longest:
+            raise self._bounds.long_text(self._path, self._line, len(prompt.text))
         text = None if prompt.text is None else canonical(prompt.text)
         identifier = prompt_id(text, prompt.key)
         check = hash((text, prompt.key if text is None else None))
@@ -188,6 +194,10 @@ class Builder:
         self, prompt: tuple[int, str], response: Response, text: str | None, notes: Notes
     ) -> int:
         """The index of a response whose canonical text is ``text``."""
+        if text is not None and len(text) > self._longest:
+            raise self._bounds.long_text(self._path, self._line, len(text))
+        if response.model is not None and len(response.model) > self._longest:
+            raise self._bounds.long_text(self._path, self._line, len(response.model))
         if text is not None and (
             not text or (len(text) < 100 and not text.isascii() and has_no_visible_character(text))
         ):
@@ -218,6 +228,7 @@ class Builder:
 
     def add(self, line: int, records: list[Record], notes: Notes) -> None:
         """One row. Raises BadRow, before anything was changed, if none of its records has a use."""
+        self._line = line
         if len(records) == 1 and isinstance(records[0], Judgement):
             useful = records
         else:
@@ -250,6 +261,8 @@ class Builder:
         for index in mentioned:
             self._mentions.add(index, self._file, line)
         self.rows_read += 1
+        if self.rows_read > MAX_ROWS:
+            raise self._bounds.many_rows(self._path, line, MAX_ROWS, "rows")
         if notes:
             self._note(line, notes)
 

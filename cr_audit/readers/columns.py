@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cr_audit.errors import InputError, UsageError
+from cr_audit.readers.bounds import UNBOUNDED
 from cr_audit.readers.containers import Container
 from cr_audit.readers.parsing import quote
 from cr_audit.readers.streams import STDIN, open_raw
@@ -30,7 +31,7 @@ def read_columns(
                 next_step="give a file instead of -",
             )
         raw, _ = open_raw(path, None)
-        container = Container(path, raw)
+        container = Container(path, raw, bounds=UNBOUNDED)
         values: dict[int, tuple[str | None, ...]] = {}
         try:
             for row in container.rows():

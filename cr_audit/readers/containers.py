@@ -14,9 +14,8 @@ import gzip
 import io
 import json
 import shlex
-import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -25,11 +24,12 @@ import polars as pl
 import zstandard
 
 from cr_audit.errors import InputError
+from cr_audit.readers.bounds import MAX_FIELDS, MAX_VALUES, BoundedRaw, Bounds
+from cr_audit.readers.parquet import check_parquet, slices
 from cr_audit.readers.parsing import DEEP, parse_json, quote, repaired
 from cr_audit.readers.streams import HEAD, STDIN, HashingRaw, decompress, head_of
 
 _BLOCK = 1 << 22
-_PARQUET_SLICE = 4096
 _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -55,19 +55,30 @@ CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet")
 """What ``--container`` may name."""
 
 
-def lines(stream: BinaryIO, end: bytes = b"\n") -> Iterator[tuple[int, bytes, bool]]:
-    """(line number from 1, bytes without the line's end, whether the line had one)."""
-    number, pending = 0, []
+def lines(
+    stream: BinaryIO,
+    end: bytes = b"\n",
+    *,
+    most: int | None = None,
+    too_long: Callable[[int], InputError] | None = None,
+) -> Iterator[tuple[int, bytes, bool]]:
+    """(line number from 1, bytes without the line's end, whether the line had one).
+
+    most : bytes of a line that goes on over blocks; ``too_long(line)`` is raised beyond them."""
+    number, pending, held = 0, [], 0
     while block := stream.read(_BLOCK):
         parts = block.split(end)
         if len(parts) == 1:
             pending.append(block)
+            held += len(block)
+            if most is not None and too_long is not None and held > most:
+                raise too_long(number + 1)
             continue
         parts[0] = b"".join((*pending, parts[0]))
         for part in parts[:-1]:
             number += 1
             yield number, part, True
-        pending = [parts[-1]]
+        pending, held = [parts[-1]], len(parts[-1])
     last = b"".join(pending)
     if last:
         yield number + 1, last, False
@@ -83,10 +94,19 @@ class Container:
     """One opened file: iterate :meth:`rows` once, then ask for what was learned."""
 
     def __init__(
-        self, path: str, raw: BinaryIO, on_bytes: Any = None, container: str | None = None
+        self,
+        path: str,
+        raw: BinaryIO,
+        on_bytes: Any = None,
+        container: str | None = None,
+        *,
+        bounds: Bounds,
     ) -> None:
         """container : what the user says it is, one of ``CONTAINERS``."""
         self.path = path
+        self._bounds = bounds
+        self._bounded: BoundedRaw | None = None
+        self._given = 0
         self._forced = container
         self._all: list[Any] | pl.DataFrame | None = None
         self._raw = raw
@@ -108,8 +128,13 @@ class Container:
         """Every row, in order. Raises InputError for what makes the file unreadable as a whole."""
         try:
             stream, self.compression = decompress(io.BufferedReader(self.hashing, 1 << 20))
-            for row in self._rows(stream):
+            self._bounded = BoundedRaw(
+                stream, self._bounds, self.path, self.hashing, self.compression
+            )
+            for row in self._rows(io.BufferedReader(self._bounded, 1 << 20)):
                 self.n_rows += 1
+                if isinstance(row.value, dict) and len(row.value) > MAX_FIELDS:
+                    raise self._bounds.many_fields(self.path, row.line, len(row.value))
                 yield row
             self.hashing.drain()
         except EOFError:
@@ -128,6 +153,29 @@ class Container:
         except OSError as error:
             raise self._fail("unreadable", f"reading stopped: {error}") from None
 
+    @property
+    def n_given(self) -> int:
+        """Unpacked bytes of the rows given so far; 0 for JSON, whose rows are held anyway."""
+        if self.container in ("json", "parquet") or self._bounded is None:
+            return self._given
+        return self._bounded.n
+
+    def _whole(self, stream: BinaryIO, most: int) -> bytes:
+        """All bytes. ``read()`` of a stream of unknown length, in blocks, up to a bound."""
+        blocks, n = [], 0
+        while block := stream.read(_BLOCK):
+            blocks.append(block)
+            n += len(block)
+            if self._bounds.on and n > most:
+                raise self._fail(
+                    "document_too_long",
+                    f"a JSON document is held in memory as a whole; this one has more than"
+                    f" {most / 1e9:.3g} GB",
+                    next_step="write one object per line (jq -c '.[]' IN > OUT.jsonl), which is"
+                    " read row by row",
+                )
+        return b"".join(blocks)
+
     def _rows(self, stream: BinaryIO) -> Iterator[Row]:
         head, stream = head_of(stream)
         if head[:3] == _BOM:
@@ -138,9 +186,9 @@ class Container:
         if self.container == "jsonl":
             yield from self._jsonl(stream, b"\r" if bare_returns else b"\n")
         elif self.container == "json":
-            yield from self._json(stream.read())
+            yield from self._json(self._whole(stream, self._bounds.document))
         elif self.container == "parquet":
-            yield from self._parquet(stream.read())
+            yield from self._parquet(self._whole(stream, self._bounds.bytes))
         else:
             yield from self._csv(stream, head)
 
@@ -235,8 +283,15 @@ class Container:
         )
 
     def _jsonl(self, stream: BinaryIO, end: bytes) -> Iterator[Row]:
-        loads = orjson.loads
-        for line, raw, ended in lines(stream, end):
+        loads, bounds = orjson.loads, self._bounds
+        most = bounds.row if bounds.on else None
+
+        def too_long(line: int) -> InputError:
+            return bounds.long_row(self.path, line)
+
+        for line, raw, ended in lines(stream, end, most=most, too_long=too_long):
+            if most is not None and len(raw) > most:
+                raise too_long(line)
             try:
                 value = loads(raw)
             except orjson.JSONDecodeError:
@@ -245,6 +300,8 @@ class Container:
                 continue
             if type(value) is not dict:
                 yield _as_row(line, value, False)
+            elif len(value) > MAX_FIELDS:
+                raise bounds.many_fields(self.path, line, len(value))
             elif raw.count(b'":') > len(value) and (again := _repeated(raw, value)):
                 yield Row(line, value, remark=("duplicate_key", again, "the last value counts"))
             else:
@@ -280,6 +337,13 @@ class Container:
         yield _as_row(line, value, fixed)
 
     def _json(self, data: bytes) -> Iterator[Row]:
+        if self._bounds.on and sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+            raise self._fail(
+                "document_too_long",
+                f"a JSON document is held in memory as a whole; this one has more than"
+                f" {MAX_VALUES:,} values",
+                next_step="write one object per line, which is read row by row",
+            )
         try:
             value, fixed = parse_json(data.removeprefix(_BOM))
         except UnicodeDecodeError as error:
@@ -306,10 +370,13 @@ class Container:
             yield _as_row(number, row, fixed)
 
     def _csv(self, stream: BinaryIO, head: bytes) -> Iterator[Row]:
-        csv.field_size_limit(sys.maxsize)
+        most = self._bounds.row if self._bounds.on else UNBOUNDED_CELL
+        # The limit is the process's; a cell cannot be longer than its record.
+        csv.field_size_limit(most)
         separator = _delimiter(head) or ("\t" if self.container == "tsv" else ",")
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-        reader = csv.reader(text, delimiter=separator, strict=True)
+        pieces = _Pieces(text, most)
+        reader = csv.reader(pieces, delimiter=separator, strict=True)
         line = 0
         try:
             header = next(reader, [])
@@ -318,6 +385,8 @@ class Container:
             while not any(cell.strip() for cell in header) and reader.line_num < 20:
                 header = next(reader, [])
             header = [cell.strip() for cell in header]
+            if len(header) > MAX_FIELDS:
+                raise self._bounds.many_fields(self.path, reader.line_num, len(header))
             if len(set(header)) < len(header):
                 again = next(h for i, h in enumerate(header) if h in header[:i])
                 raise self._fail(
@@ -328,7 +397,7 @@ class Container:
                     next_step="rename one of them in the first line",
                 )
             for cells in reader:
-                line = reader.line_num
+                line, pieces.held = reader.line_num, 0
                 if not any(cells):
                     continue
                 if len(cells) != len(header):
@@ -338,7 +407,10 @@ class Container:
                 yield Row(line, dict(zip(header, cells, strict=True)))
         except UnicodeDecodeError as error:
             raise self._not_utf8(line + 1, error) from None
-        except csv.Error as error:
+        except (_TooLong, csv.Error) as error:
+            if isinstance(error, _TooLong) or "field limit" in str(error):
+                hint = "; a quote that is not closed makes one cell of many lines"
+                raise self._bounds.long_row(self.path, line + 1, hint) from None
             cut = "unexpected end" in str(error)
             raise self._fail(
                 "truncated" if cut else "invalid_csv",
@@ -370,16 +442,48 @@ class Container:
                 next_step="copy or download the file again",
             )
         try:
+            if self._bounds.on:
+                check_parquet(data, self.path, self._bounds)
             frame = pl.read_parquet(io.BytesIO(data))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise self._fail(
                 "damaged", "the Parquet file cannot be read", found=quote(str(error))
             ) from None
         number, self._all = 0, frame
-        for part in frame.iter_slices(_PARQUET_SLICE):
+        for part, n_bytes in slices(frame, self.path, self._bounds):
+            self._given += n_bytes
             for row in part.to_dicts():
                 number += 1
                 yield Row(number, row)
+
+
+class _TooLong(Exception):
+    """A record of a table is longer than a row may be."""
+
+
+UNBOUNDED_CELL = (1 << 31) - 1
+"""The most that every platform's csv module takes."""
+
+
+class _Pieces:
+    """The lines of a text for csv.reader, which joins those of one record. held : characters since
+    the last whole record; the reader of the records sets it to 0."""
+
+    def __init__(self, text: io.TextIOWrapper, most: int) -> None:
+        self._readline, self._most = text.readline, most
+        self.held = 0
+
+    def __iter__(self) -> _Pieces:
+        return self
+
+    def __next__(self) -> str:
+        line = self._readline(self._most + 1)
+        if not line:
+            raise StopIteration
+        self.held += len(line)
+        if self.held > self._most:
+            raise _TooLong
+        return line
 
 
 def _spread(size: int, n: int) -> list[int]:
@@ -424,6 +528,8 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
+_COUNTED = 1 << 26
+"""Bytes times names up to which counting each name is quicker than to parse again."""
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -479,7 +585,9 @@ def _objects_in(raw: bytes) -> tuple[list[dict[str, Any]], bytes]:
 def _repeated(raw: bytes, value: dict[str, Any]) -> str:
     """The names that an object gives twice, or an empty text. Nested objects may share names with
     the row; only a name that is met twice is looked at again, slowly."""
-    if not any(raw.count(b'"%s":' % k.encode("utf-8", "surrogatepass")) > 1 for k in value):
+    if len(raw) * len(value) <= _COUNTED and not any(
+        raw.count(b'"%s":' % k.encode("utf-8", "surrogatepass")) > 1 for k in value
+    ):
         return ""
     again: list[str] = []
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 import polars as pl
 
 from cr_audit.errors import InputError, UsageError
+from cr_audit.readers.bounds import UNBOUNDED
 from cr_audit.readers.containers import Container, Row, Unparsed, lines
 from cr_audit.readers.streams import STDIN, open_raw
 from cr_audit.readers.threads import is_flat_tree
@@ -98,7 +99,7 @@ def reread(
     for number, path in enumerate(paths):
         refuse_stdin(path, held)
         raw, _ = open_raw(path, None if held is None else io.BytesIO(held))
-        container = _Raw(path, raw)
+        container = _Raw(path, raw, bounds=UNBOUNDED)
         try:
             yield from _of(number, container)
         finally:
@@ -144,7 +145,7 @@ def _of(number: int, container: _Raw) -> Iterator[RawRow]:
 def read_table(path: str) -> pl.DataFrame | None:
     """The table of a Parquet file, with the types of its columns; None for another container."""
     raw, _ = open_raw(path, None)
-    container = _Raw(path, raw)
+    container = _Raw(path, raw, bounds=UNBOUNDED)
     try:
         next(iter(container.rows()), None)
         return container.frame

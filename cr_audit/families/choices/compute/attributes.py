@@ -16,6 +16,7 @@ from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.data.identity import canonical
 from cr_audit.families.choices.compute.lists import Lists
+from cr_audit.readers.bounds import UNBOUNDED
 from cr_audit.readers.containers import Container, Unparsed
 from cr_audit.readers.fields import unpacked
 from cr_audit.readers.streams import STDIN, open_raw
@@ -62,7 +63,7 @@ def read_attributes(
 
 def _rows(path: str) -> Iterator[tuple[int, Any]]:
     raw, _ = open_raw(path, None)
-    container = Container(path, raw, None)
+    container = Container(path, raw, bounds=UNBOUNDED)
     try:
         for line, value, *_ in container.rows():
             if not isinstance(value, Unparsed):
