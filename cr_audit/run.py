@@ -131,6 +131,7 @@ class Run:
 
         most = self.reading["max_skipped"] if max_skipped is None else max_skipped
         asked = (self.reading["schema"], self.reading["map"], self.reading["container"])
+        weights = self.reading["row_weights"]
         switches = (self.reading["expand_choices"], self.reading["ratings_to_pairs"])
 
         def fresh() -> PreferenceDataset:
@@ -145,6 +146,7 @@ class Run:
                 ratings_to_pairs=switches[1],
                 progress=lambda done, total: self.progress("reading", done, total),
                 stdin=self.stdin or io.BytesIO(),
+                row_weights=weights,
             )
 
         if kept is None or not all(Path(name).is_file() for name in files):
@@ -152,7 +154,7 @@ class Run:
         digests = [_sha256(Path(name)) for name in files]
         return kept.call(
             "read",
-            (list(files), digests, *asked, most, *switches),
+            (list(files), digests, *asked, most, *switches, weights),
             fresh,
             sound=lambda data: [f.sha256 for f in data.report.files] == digests,
         )

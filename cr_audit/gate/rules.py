@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from cr_audit.findings import Finding, ranked
 from cr_audit.gate import about_waivers
-from cr_audit.gate.batch import behaviour, clones, rankings, rows, votes
+from cr_audit.gate.batch import behaviour, clones, hidden, masses, rankings, rows, votes
 from cr_audit.gate.rule import GateRule
 
 BY_ID: dict[str, GateRule] = {}
@@ -31,6 +31,8 @@ for _rule in (
     *rankings.RULES,
     *votes.RULES,
     *behaviour.RULES,
+    *hidden.RULES,
+    *masses.RULES,
     *about_waivers.RULES,
 ):
     register(_rule)
