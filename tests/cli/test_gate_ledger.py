@@ -107,10 +107,10 @@ def test_a_drip_of_one_copy_a_batch_is_caught(tmp_path: Path) -> None:
 
 
 def test_honest_batches_pass_with_a_ledger(tmp_path: Path) -> None:
-    assert dripped(tmp_path, 2, 6, copies=False) == [0] * 6
+    assert dripped(tmp_path, 2, 4, copies=False) == [0] * 4
     ledger = read_ledger(tmp_path / "ledger.json")
-    assert len(ledger.entries) == 6
-    assert len(ledger.added) == 36
+    assert len(ledger.entries) == 4
+    assert len(ledger.added) == 24
 
 
 def report_of(*names: str) -> ReadReport:
@@ -124,7 +124,7 @@ def test_a_batch_that_passes_twice_is_entered_once(tmp_path: Path) -> None:
     assert [e.added for e in ledger.entries] == [("x:3",), ("x:1", "x:2", "x:4")]
     write_ledger(tmp_path / "l.json", ledger)
     assert read_ledger(tmp_path / "l.json") == ledger
-    assert [p.name for p in tmp_path.iterdir()] == ["l.json"]
+    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["l.json"]
 
 
 def test_levels_of_all_looks_add_up_to_one_level() -> None:
