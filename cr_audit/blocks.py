@@ -199,12 +199,15 @@ class Diff:
 @dataclass(frozen=True, slots=True)
 class Slope:
     """One line of a slope chart: its label, its row on the left and on the right (0 = top), and
-    whether it is marked as more than noise."""
+    whether it is marked as more than noise. left_text, right_text : its value on either side, with
+    what is known of its error."""
 
     label: str
     left: int
     right: int
     marked: bool
+    left_text: str = ""
+    right_text: str = ""
 
     @property
     def rises(self) -> bool:
@@ -270,16 +273,71 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """One number that a reader should not have to look for: as written, and what it counts."""
+
+    value: str
+    label: str
+    note: str = ""
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The few numbers that a report comes to, the most telling first."""
+
+    numbers: tuple[Number, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Items in the plane, like ones near each other.
+
+    points : x and y of those drawn, in [0, 1]; sizes : weight of each in units of the average one;
+    groups : a position in ``names``, or -1; labels : one line each; n : how many there are, drawn
+    or not. description : how places and sample came about, for who cannot see it as well.
+    """
+
+    title: str
+    description: str
+    points: tuple[tuple[float, float], ...]
+    sizes: tuple[float, ...]
+    groups: tuple[int, ...]
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A number in [0, 1] for each row and column, None where there is none; texts : in words.
+
+    low, high : what the ends of the scale mean.
+    """
+
+    title: str
+    description: str
+    names: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]
+    texts: tuple[tuple[str, ...], ...]
+    low: str
+    high: str
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with a short note beside it, and what stands under it."""
+    """A heading with a short note beside it, and what stands under it. folded : closed at first
+    where a reader can open it."""
 
     title: str
     note: str = ""
     blocks: tuple[Block, ...] = ()
+    folded: bool = False
 
 
 Picture = SlopeChart | Chart | Cells
-Block = Header | Answer | Verdict | Prose | Steps | Diff | Table | Picture | Section
+Drawn = Picture | Map | Matrix
+Block = Header | Answer | Verdict | Numbers | Prose | Steps | Diff | Table | Drawn | Section
 
 
 def tables_of(blocks: Sequence[Block]) -> list[Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -69,6 +70,17 @@ def whole_file(path: Path, *, option: str) -> Iterator[BinaryIO]:
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
+
+
+def check_place(path: Path, *, option: str) -> None:
+    """Raise the ComputeError of ``write_whole`` for a place where no file can be written, before
+    anything is computed for it: no folder there, a folder of that name, or no right to write."""
+    if path.is_dir():
+        raise _cannot(path, option, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    if not path.parent.is_dir():
+        raise _cannot(path, option, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise _cannot(path, option, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def _cannot(path: Path, option: str, error: OSError) -> ComputeError:

@@ -127,7 +127,8 @@ class Outcome:
 
     rules : all that were looked for, found or not. reason : the outcome in one sentence. place :
     the file that a finding without rows belongs to. not_judged : what could not be looked at, each
-    with its reason. told : in the order of the report.
+    with its reason. told : in the order of the report. waivers_in : the table and the file that can
+    waive a finding, where the command knows waivers.
     """
 
     told: tuple[Told, ...]
@@ -137,6 +138,7 @@ class Outcome:
     place: str
     absent: tuple[Absent, ...] = ()
     not_judged: tuple[str, ...] = ()
+    waivers_in: tuple[str, str] | None = None
 
     def of(self, bin_: Bin) -> tuple[Told, ...]:
         """The findings in one bin."""

@@ -10,6 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cr_audit.arrays import IntArray
+from cr_audit.errors import ComputeError
 
 
 def alone_apart(labels: IntArray) -> IntArray:
@@ -53,3 +54,13 @@ def connected(n: int, first: IntArray, second: IntArray, *, both_ways: bool = Fa
     links = coo_array((np.ones(first.shape[0], np.int8), (first, second)), shape=(n, n))
     raw = connected_components(links, both_ways, "strong" if both_ways else "weak")[1]
     return contiguous(raw.astype(np.int64))
+
+
+def too_few_to_draw(what: str, *, clustered: bool) -> ComputeError:
+    """A bootstrap of fewer than two units: ``bootstrap-one-cluster``, and what would give more."""
+    more = "collect more data"
+    return ComputeError(
+        "bootstrap-one-cluster",
+        f"a bootstrap needs at least two {what} or clusters to draw from",
+        next_step=f"use --resample comparisons, or {more}" if clustered else more,
+    )

@@ -19,7 +19,8 @@ class Report:
     blocks : for people. document(full_text) : the object of the JSON contract, of plain values or
     wire records (``cr_audit.wire``). outcome : the findings. pictures : the charts that ``--plot``
     draws into one file, or why there are none. exit_zero : whatever was
-    found. said : one line for stderr at the end.
+    found. said : one line for stderr at the end. more : further blocks for who has the room, a
+    browser's page, say: what a reader of a terminal would ask the next command for.
     """
 
     command: str
@@ -31,6 +32,7 @@ class Report:
     )
     exit_zero: bool = False
     said: str = ""
+    more: Callable[[], Sequence[Block]] = field(default=tuple, repr=False)
 
     @property
     def exit_code(self) -> int:

@@ -197,7 +197,12 @@ class Run:
             refuse_own_model(name, Path.cwd(), source)
         self.progress("loading the encoder", 0, 0)
         folder = default_cache_dir() if self.use_cache else None
-        return open_backend(name, cache_dir=folder, notice=self.say)
+        return open_backend(
+            name,
+            cache_dir=folder,
+            notice=self.say,
+            progress=lambda done, total: self.progress("distilling", done, total),
+        )
 
     # --- facts ---
 

@@ -19,13 +19,12 @@ KEYS: dict[str, int] = {
     "rewards": 21,
     "held out": 22,
     "decisions": 23,
-    # A gate fits no rewards, so that these three are drawn from once a run all the same.
-    "changes of win rates": 20,
-    "weights before a batch": 21,
-    "weights after a batch": 22,
     "stress": 30,
     "stress targets": 31,
     "stress penalty": 32,
+    "changes of win rates": 40,
+    "weights before a batch": 41,
+    "weights after a batch": 42,
 }
 
 

@@ -27,5 +27,11 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def open_data() -> Path:
+    """The sets of ``shared_data`` that are small and free enough to stand in the repository."""
+    return Path(__file__).resolve().parent / "data"
+
+
+@pytest.fixture(scope="session")
 def golden() -> Path:
     return Path(__file__).resolve().parent / "golden"

@@ -16,8 +16,9 @@ import numpy as np
 from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.settings import Settings
+from cr_audit.analysis.units import nothing_compared
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
-from cr_audit.errors import ComputeError, UsageError
+from cr_audit.errors import UsageError
 from cr_audit.models.rewards.bootstrap import WeightDraw
 from cr_audit.models.rewards.kinds import REWARD_MODELS
 from cr_audit.models.rewards.model import Fitted, Problem, RewardModel
@@ -115,12 +116,7 @@ def fitting_of(
     penalty = model.default_penalty if asked is None or isinstance(asked, str) else float(asked)
     problem = replace(fitting.problem, penalty=penalty, workers=workers)
     if problem.comparisons.n == 0:
-        raise ComputeError(
-            "nothing-compared",
-            f"no two different {fitting.unit}s were compared, so there are no rewards to fit",
-            next_step="give data with comparisons; --expand-choices reads lists, and"
-            " --ratings-to-pairs ratings, as pairs",
-        )
+        raise nothing_compared(fitting.unit, analysis.dataset, "there are no rewards to fit")
     return replace(fitting, problem=problem)
 
 

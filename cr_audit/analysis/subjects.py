@@ -10,8 +10,9 @@ from scipy.sparse import csr_array
 from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.fitting import Fitting
 from cr_audit.analysis.reward_facts import Subjects
-from cr_audit.analysis.units import cluster_id
+from cr_audit.analysis.units import cluster_id, nothing_compared
 from cr_audit.arrays import IntArray, NotApplicable
+from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.data.identity import digest
 from cr_audit.labels import contiguous
 from cr_audit.models.graph import components_of
@@ -51,11 +52,14 @@ def subjects_of(
     if unit.unit == "model":
         names = unit.items.names
         ids = tuple(f"model:{digest('model', name)}" for name in names)
-        return _averages(problem, unit, "model", "mean over a model's responses", ids, names)
+        return _averages(
+            analysis.dataset, problem, unit, "model", "mean over a model's responses", ids, names
+        )
     return _clusters(analysis, unit, problem)
 
 
 def _averages(
+    dataset: PreferenceDataset,
     problem: Problem,
     unit: UnitResult,
     kind: str,
@@ -66,6 +70,8 @@ def _averages(
     """Models: rewards of all are on one scale, that of the contexts."""
     labels, n = unit.items.labels, len(ids)
     between, _ = problem.comparisons.relabel(labels, max(n, 1))
+    if between.n == 0:
+        raise nothing_compared(kind, dataset, "there is nothing to rank")
     counts = np.bincount(np.concatenate([between.winner, between.loser]), minlength=n)
     subjects = Subjects(
         unit="model",

@@ -231,6 +231,21 @@ def cluster_id(member_ids: list[str]) -> str:
     return f"cluster:{digest('cluster', *sorted(member_ids))}"
 
 
+def nothing_compared(unit: str, dataset: PreferenceDataset, so: str) -> ComputeError:
+    """No two different items of the unit were compared, with what mends it: the answers themselves
+    where rows compare an item with itself, else data with comparisons. ``so`` is what is lacking.
+    """
+    met = unit != "response" and dataset.comparisons.height > 0
+    return ComputeError(
+        "nothing-compared",
+        f"no two different {unit}s were compared, so {so}",
+        next_step=f"use --unit response: every row compares two answers of one {unit}"
+        if met
+        else "give data with comparisons; --expand-choices reads lists, and"
+        " --ratings-to-pairs ratings, as pairs",
+    )
+
+
 def choose_resampling(
     dataset: PreferenceDataset, items: Items, comparisons: Comparisons, settings: Settings
 ) -> tuple[Choice, IntArray | None]:

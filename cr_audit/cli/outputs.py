@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cr_audit.cli.plots import check_plots, write_plots
 from cr_audit.errors import ComputeError, UsageError
-from cr_audit.files import write_stdout, write_whole
+from cr_audit.files import check_place, write_stdout, write_whole
 from cr_audit.write import WRITERS, Target, format_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ class Outputs:
     def files(self) -> list[Path]:
         """Every file that will be written."""
         return [path for _, path in self.reports if path is not None] + list(self.plots)
+
+    def check(self) -> None:
+        """Raise ComputeError for a file that could not be written in the end."""
+        for _, path in self.reports:
+            if path is not None and (not path.exists() or path.is_file()):
+                check_place(path, option="-o")
+        for path in self.plots:
+            check_place(path, option="--plot")
 
     def write(self, report: Report) -> None:
         """Pictures first, then the reports in order."""

@@ -47,6 +47,7 @@ def execute(command: Command, **given: Any) -> None:
     with progress_bar(enabled=not given["quiet"]) as progress:
         run.progress = progress
         try:
+            outputs.check()
             report = command.make(run)
         except BaseException:
             outputs.remove()

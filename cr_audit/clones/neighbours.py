@@ -18,7 +18,7 @@ Memory: O(edges), plus blocks of ``_BLOCK`` distances, plus the graph (4 d + 136
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import hnswlib
 import numpy as np
@@ -90,7 +90,7 @@ def radius_graph(
         raise ValueError(f"radius is {radius}, expected radius >= 0")
     if not np.isfinite(vectors).all():
         raise ValueError("vectors must be finite")
-    distinct, row_of, representative = _collapsed(vectors)
+    distinct, row_of, representative = collapsed(vectors)
     n = distinct.shape[0]
     chosen: Literal["exact", "hnsw"] = (
         "hnsw" if index == "hnsw" or (index == "auto" and n > CROSSOVER) else "exact"
@@ -127,8 +127,9 @@ def radius_graph(
     )
 
 
-def _collapsed(vectors: Float32Array) -> tuple[Float32Array, IntArray, IntArray]:
-    """(distinct rows ordered by their bytes, the first row that has each, representative)."""
+def collapsed(vectors: Float32Array) -> tuple[Float32Array, IntArray, IntArray]:
+    """Equal rows as one: (distinct rows ordered by their bytes, the first row that has each, for
+    each row the first one equal to it)."""
     rows = np.ascontiguousarray(vectors, dtype=np.float32) + np.float32(0.0)  # -0.0 becomes 0.0
     if not rows.shape[0]:
         return rows, np.empty(0, np.int64), np.empty(0, np.int64)
@@ -158,12 +159,19 @@ def _exact_candidates(rows: Float32Array, some: IntArray, limit: float, *, upper
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
 
-def _hnsw_candidates(rows: Float32Array, limit: float) -> IntArray:
+def hnsw_index(rows: Float32Array) -> Any:
+    """The HNSW graph of distinct rows in the order of their bytes, built by one thread."""
     n, dimension = rows.shape
     graph = hnswlib.Index(space="l2", dim=dimension)
     graph.init_index(n, ef_construction=_EF_CONSTRUCTION, M=_M, random_seed=_SEED)
     graph.set_num_threads(1)
     graph.add_items(rows, np.arange(n), num_threads=1)
+    return graph
+
+
+def _hnsw_candidates(rows: Float32Array, limit: float) -> IntArray:
+    n = rows.shape[0]
+    graph = hnsw_index(rows)
     found: list[IntArray] = []
     todo, k = np.arange(n), _FIRST_K
     while todo.size and k <= min(_LAST_K, n):

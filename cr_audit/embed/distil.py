@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cr_audit.arrays import BoolArray, FloatArray
+from cr_audit.embed.backends import Progress
 from cr_audit.embed.static_table import GRID_BITS, StaticTable, load_tokenizer
 from cr_audit.embed.transformer import TransformerBackend
 
@@ -23,7 +24,9 @@ SETTINGS: dict[str, Any] = {
 _UNUSED = re.compile(r"\[unused\d+\]")
 
 
-def distil(model: TransformerBackend, settings: str) -> StaticTable:
+def distil(
+    model: TransformerBackend, settings: str, progress: Progress | None = None
+) -> StaticTable:
     """w_t = s_t (h_t − h̄): h_t is the model's vector of token t alone, h̄ the mean over tokens.
 
     s_t = a/(a + p_t), a = 1e-4, p_t ∝ 1/(t + 2) for the t-th token of the vocabulary (Zipf's law
@@ -33,7 +36,7 @@ def distil(model: TransformerBackend, settings: str) -> StaticTable:
     cosine; (2) h_t has passed the model's own normalisation; (3) tokens keep their place in the
     vocabulary; (4) entries are rounded to multiples of 2**-24.
     """
-    tokenizer, vectors, unused, unknown = _token_vectors(model)
+    tokenizer, vectors, unused, unknown = _token_vectors(model, progress)
     used = ~unused
     centred: FloatArray = vectors - vectors[used].mean(axis=0)
     rank = np.cumsum(used) - 1.0
@@ -46,7 +49,9 @@ def distil(model: TransformerBackend, settings: str) -> StaticTable:
     return StaticTable(grid, tokenizer, unknown, settings)
 
 
-def _token_vectors(model: TransformerBackend) -> tuple[str, FloatArray, BoolArray, int]:
+def _token_vectors(
+    model: TransformerBackend, progress: Progress | None
+) -> tuple[str, FloatArray, BoolArray, int]:
     """The tokenizer's JSON, float64 (V, d), bool (V,) tokens without a vector, the unknown id."""
     loaded = model.loaded()
     tokenizer = loaded.tokenizer.backend_tokenizer
@@ -66,5 +71,5 @@ def _token_vectors(model: TransformerBackend) -> tuple[str, FloatArray, BoolArra
     before, after = around.ids[: inner[0]], around.ids[inner[-1] + 1 :]
     ids = np.flatnonzero(~unused)
     vectors: FloatArray = np.zeros((n, model.dimension))
-    vectors[ids] = model.encode_ids([[*before, i, *after] for i in ids.tolist()])
+    vectors[ids] = model.encode_ids([[*before, i, *after] for i in ids.tolist()], progress)
     return text, vectors, unused, -1 if unknown is None else int(unknown)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from cr_audit.embed.backends import Backend, Notice, Precision
+from cr_audit.embed.backends import Backend, Notice, Precision, Progress
 from cr_audit.embed.precomputed import PrecomputedVectors
 from cr_audit.registry import Registry
 
@@ -22,12 +22,14 @@ class Opening:
     cache_dir : where a distilled table is kept; None makes it anew each time. precision :
     arithmetic of a transformer. workers : batches computed side by side, None = one for each core;
     never changes a result. notice : told before a model is fetched or distilled.
+    progress : told (tokens done, all tokens) while one is distilled.
     """
 
     cache_dir: Path | None
     precision: Precision
     workers: int | None
     notice: Notice
+    progress: Progress | None = None
 
 
 class Encoder(Protocol):

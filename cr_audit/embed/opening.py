@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cr_audit.embed.backends import Backend, Notice, Precision
+from cr_audit.embed.backends import Backend, Notice, Precision, Progress
 from cr_audit.embed.encoders import Opening, encoder_of
 from cr_audit.embed.precomputed import PrecomputedVectors
 from cr_audit.errors import InputError, UsageError
@@ -47,6 +47,7 @@ def open_vectors(
     precision: Precision = "float32",
     workers: int | None = None,
     notice: Notice | None = None,
+    progress: Progress | None = None,
 ) -> Backend | PrecomputedVectors:
     """The encoder that ``name`` stands for, or vectors that the user brings.
 
@@ -55,7 +56,7 @@ def open_vectors(
         all-MiniLM-L6-v2), ``static:MODEL`` (the same from another model), ``precomputed:FILE``
         (``open_precomputed``), a name that an encoder registered with ``ENCODERS`` claims, or a
         sentence-transformers MODEL: the path of a folder, ``all-MiniLM-L6-v2``, or a hub name.
-    cache_dir, precision, workers, notice :
+    cache_dir, precision, workers, notice, progress :
         See ``Opening``.
 
     Errors: ComputeError ``model-not-found`` (with the three ways to get one), ``model-checksum``,
@@ -69,7 +70,7 @@ def open_vectors(
             next_step="leave the precision away, or name a transformer model",
         )
     say = notice or (lambda sentence: None)
-    return encoder.open(name, Opening(cache_dir, precision, workers, say))
+    return encoder.open(name, Opening(cache_dir, precision, workers, say, progress))
 
 
 def open_backend(
@@ -79,10 +80,16 @@ def open_backend(
     precision: Precision = "float32",
     workers: int | None = None,
     notice: Notice | None = None,
+    progress: Progress | None = None,
 ) -> Backend:
     """``open_vectors`` for what can encode new texts; UsageError ``not-an-encoder`` otherwise."""
     opened = open_vectors(
-        name, cache_dir=cache_dir, precision=precision, workers=workers, notice=notice
+        name,
+        cache_dir=cache_dir,
+        precision=precision,
+        workers=workers,
+        notice=notice,
+        progress=progress,
     )
     if isinstance(opened, PrecomputedVectors):
         raise UsageError(

@@ -116,7 +116,12 @@ class Static:
     def open(self, model: str, how: Opening) -> StaticBackend:
         source = model.partition(":")[2] or DEFAULT_MODEL
         return open_static(
-            model, source, cache_dir=how.cache_dir, workers=how.workers, notice=how.notice
+            model,
+            source,
+            cache_dir=how.cache_dir,
+            workers=how.workers,
+            notice=how.notice,
+            progress=how.progress,
         )
 
 
@@ -124,7 +129,13 @@ STATIC = Static()
 
 
 def open_static(
-    name: str, source: str, *, cache_dir: Path | None, workers: int | None, notice: Notice
+    name: str,
+    source: str,
+    *,
+    cache_dir: Path | None,
+    workers: int | None,
+    notice: Notice,
+    progress: Progress | None = None,
 ) -> StaticBackend:
     """Static vectors of the model ``source``: from ``cache_dir`` if there, else distilled now.
 
@@ -139,8 +150,9 @@ def open_static(
         if table is not None:
             return StaticBackend(name, table)
         notice(f"the distilled table {path} is damaged; it is made again")
-    notice(f"distilling static vectors from {source}; this is done once and takes some seconds")
-    table = distil(TransformerBackend(source, files, workers=workers), settings)
+    how_often = "once" if path is not None else "in every run without the cache"
+    notice(f"distilling static vectors from {source}; this is done {how_often} and takes a while")
+    table = distil(TransformerBackend(source, files, workers=workers), settings, progress)
     if path is not None:
         try:
             write_table(path, table)

@@ -152,7 +152,9 @@ class TransformerBackend:
         tokenizer.no_padding()
         return tokenizer, overlap
 
-    def encode_ids(self, sequences: Sequence[Sequence[int]]) -> FloatArray:
+    def encode_ids(
+        self, sequences: Sequence[Sequence[int]], progress: Progress | None = None
+    ) -> FloatArray:
         """float64 (len(sequences), d): the model's vectors of token ids, all of one length.
 
         The batches depend on the order of ``sequences``; for a fixed list (a vocabulary) the
@@ -165,6 +167,8 @@ class TransformerBackend:
 
         def take(batch: list[_Window], vectors: Float32Array) -> None:
             out[[w.text for w in batch]] = vectors
+            if progress is not None:
+                progress(batch[-1].text + 1, len(windows))
 
         self._run(batches, take)
         return out

@@ -46,5 +46,16 @@ for _exit in (
     Exit("rows", "the rows that were read, with weights, clusters and flags", f"{_HERE}.rows"),
     Exit("clean", "the rows without copies, repeats and contradictions", f"{_HERE}.clean"),
     Exit("resample", "rows drawn in proportion to their weight", f"{_HERE}.resample"),
+    *(
+        Exit(name, f"pairs in the layout of {title}", f"{_HERE}.layouts", (".jsonl", ".parquet"))
+        for name, title in (
+            ("trl", "TRL"),
+            ("openrlhf", "OpenRLHF"),
+            ("axolotl", "axolotl"),
+            ("llama-factory", "LLaMA-Factory"),
+            ("ms-swift", "ms-swift"),
+        )
+    ),
+    Exit("datasets", "a Hugging Face folder with a card", f"{_HERE}.folder", ()),
 ):
     register(_exit)

@@ -143,7 +143,9 @@ def _raw(
     c, s, k = data.comparisons, data.choice_sets, data.choice_members
     at, mass = table.at(keys(c["file"], c["line"])), c["mass"].to_numpy()
     both = w[c["winner"].to_numpy()] * w[c["loser"].to_numpy()]
-    top, bottom = np.bincount(at, mass * both, n), np.bincount(at, mass, n)
+    # Of nothing at all bincount gives integers.
+    top = np.bincount(at, mass * both, n).astype(np.float64)
+    bottom = np.bincount(at, mass, n).astype(np.float64)
     if s.height:
         of, who = k["set"].to_numpy(), w[k["alternative"].to_numpy()]
         one, two = np.bincount(of, who, s.height), np.bincount(of, who**2, s.height)

@@ -10,8 +10,11 @@ comparison, of a tie the side that stands first; rows of several pairs have null
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from cr_audit.export.annotate import (
     RowTable,
@@ -52,8 +55,15 @@ def weights_of(run: Run, table: RowTable) -> RowWeights:
 
 def export(run: Run, path: Path) -> Exported:
     """Every row that is an object, with the columns above. Errors as ``tables.write_rows``."""
-    suffix = format_of(path, SUFFIXES)
     check_target(run, path, metadata_path(path))
+    done = replace(written(run, path), files=(str(path), str(metadata_path(path))))
+    write_metadata(run, done, path)
+    return done
+
+
+def written(run: Run, path: Path) -> Exported:
+    """The rows in one file, without anything beside it."""
+    suffix = format_of(path, SUFFIXES)
     table = table_of(run)
     weights = weights_of(run, table)
     prefix: str = run.options["prefix"]
@@ -70,19 +80,22 @@ def export(run: Run, path: Path) -> Exported:
                 continue
             yield as_it_was(row, place(run, row), annotated(row.file << 44 | row.line, at))
 
-    n = write_rows(rows(), path, suffix, fields=fields_of(run, suffix), types=types_of(run, suffix))
     names = ("weight_chosen", "weight_rejected", "cluster_chosen", "cluster_rejected", "flags")
-    done = Exported(
+    kinds = (pl.Float64, pl.Float64, pl.String, pl.String, pl.List(pl.String))
+    types = dict(types_of(run, suffix))
+    if suffix == ".parquet":  # a column of nulls alone has a type too
+        types |= {weight: pl.Float64}
+        types |= {prefix + name: kind for name, kind in zip(names, kinds, strict=True)}
+    n = write_rows(rows(), path, suffix, fields=fields_of(run, suffix), types=types)
+    return Exported(
         exit="rows",
-        files=(str(path), str(metadata_path(path))),
+        files=(str(path),),
         n_read=counts["read"],
         n_written=n,
         left_out=left_out,
         columns=(weight, *(prefix + name for name in names)),
         weighting=weights.weighting,
     )
-    write_metadata(run, done, path)
-    return done
 
 
 def _annotations(run: Run, table: RowTable, weights: RowWeights, prefix: str, weight: str) -> Any:

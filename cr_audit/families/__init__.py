@@ -1,8 +1,9 @@
 """One folder per thing to audit.
 
 A family is a folder of small modules, each with a role: ``facts`` (frozen records), ``compute``
-(a run in, facts out), ``rules`` (texts and judgement), ``show`` (facts to blocks), ``wire``
-(records of the JSON contract), ``command`` and ``simulate``. A role that it does not have it does
+(a run in, facts out), ``rules`` (texts and judgement), ``show`` (facts to blocks), ``page``
+(what a browser's page shows beyond them), ``wire`` (records of the JSON contract), ``command`` and
+``simulate``. A role that it does not have it does
 without: a family without ``compute`` reads the base facts of the run. One call of ``register``
 adds it to ``--help``, every format, the schema, ``explain`` and the documentation; nothing is
 imported before it is needed. docs/contributing.md shows how one is made.
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from cr_audit.findings import Rule
     from cr_audit.run import Run
 
-Role = Literal["compute", "rules", "show", "wire", "command", "simulate"]
+Role = Literal["compute", "rules", "show", "page", "wire", "command", "simulate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,42 +90,47 @@ def all_rules() -> tuple[Rule, ...]:
 
 _HERE = "cr_audit.families"
 for _family in (
-    Family("clones", f"{_HERE}.clones", ("rules", "show", "wire", "command"), in_scan=True),
+    Family(
+        "clones",
+        f"{_HERE}.clones",
+        ("rules", "show", "page", "wire", "command"),
+        in_scan=True,
+    ),
     Family(
         "weights",
         f"{_HERE}.weights",
-        ("rules", "show", "wire", "command", "simulate"),
+        ("rules", "show", "page", "wire", "command", "simulate"),
         in_scan=True,
     ),
     Family(
         "rankings",
         f"{_HERE}.rankings",
-        ("rules", "show", "wire", "command", "simulate"),
+        ("rules", "show", "page", "wire", "command", "simulate"),
         in_scan=True,
     ),
     Family("comparisons", f"{_HERE}.comparisons", ("rules",), in_scan=True),
     Family(
         "leaderboard",
         f"{_HERE}.leaderboard",
-        ("compute", "rules", "show", "wire", "command"),
+        ("compute", "rules", "show", "page", "wire", "command"),
     ),
     Family("rows", f"{_HERE}.rows", ("rules", "show", "wire"), in_scan=True),
     Family(
         "rewards",
         f"{_HERE}.rewards",
-        ("compute", "rules", "show", "wire", "command", "simulate"),
+        ("compute", "rules", "show", "page", "wire", "command", "simulate"),
         not_run=(("rewards", "cr-audit refit computes rewards"),),
     ),
     Family("stress", f"{_HERE}.stress", ("compute", "show", "wire", "command")),
     Family(
         "sensitivity",
         f"{_HERE}.sensitivity",
-        ("compute", "rules", "show", "wire", "command", "simulate"),
+        ("compute", "rules", "show", "page", "wire", "command", "simulate"),
     ),
     Family(
         "choices",
         f"{_HERE}.choices",
-        ("compute", "rules", "show", "wire", "command", "simulate"),
+        ("compute", "rules", "show", "page", "wire", "command", "simulate"),
     ),
 ):
     register(_family)

@@ -6,8 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cr_audit.arrays import NotApplicable
-from cr_audit.blocks import Block, Cell, Column, Picture, Prose, Section, Table
+from cr_audit.blocks import (
+    Block,
+    Cell,
+    Column,
+    Number,
+    Numbers,
+    Picture,
+    Prose,
+    Section,
+    Table,
+)
 from cr_audit.families import FAMILIES, Family
+from cr_audit.families.provenance import provenance
 from cr_audit.findings import Finding, Rule, outcome_of, ranked
 from cr_audit.reports import Report
 from cr_audit.wire import Texts, document, finding, setting_records
@@ -18,6 +29,7 @@ if TYPE_CHECKING:
     from cr_audit.run import Run
 
 MAX_PER_RULE = 3
+MAX_NUMBERS = 3
 
 FactsOf = Callable[[Family], Any]
 
@@ -92,7 +104,33 @@ def report(
         ),
         pictures=pictures or (lambda: NotApplicable("this command draws nothing")),
         exit_zero=run.exit_zero,
+        more=lambda: page(run, run.dataset, families),
     )
+
+
+def page(
+    run: Run,
+    dataset: PreferenceDataset,
+    families: Sequence[Family],
+    own: Sequence[Number] = (),
+    how: Sequence[Block] = (),
+) -> list[Block]:
+    """What a browser's page shows beyond the blocks: numbers, what the families' ``page`` modules
+    have, those of the command itself first, and how the report was made.
+
+    own, how : numbers and blocks of a command that is no family.
+    """
+    ordered = [*(f for f in families if not f.in_scan), *(f for f in families if f.in_scan)]
+    numbers, out = list(own), []
+    for family in ordered:
+        part = family.part("page")
+        if part is None:
+            continue
+        facts = run.facts(family.name)
+        if hasattr(part, "numbers"):
+            numbers += part.numbers(facts)
+        out += part.blocks(facts)
+    return [Numbers(tuple(numbers[:MAX_NUMBERS])), *out, *how, provenance(run, dataset)]
 
 
 def run_document(

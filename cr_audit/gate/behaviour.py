@@ -101,6 +101,8 @@ def behaviour(
     """
     if not is_new.any():
         return NotApplicable("the batch holds no new answer")
+    if not item.size:
+        return NotApplicable("nothing was compared")
     cells = _Cells(item, opponent, score, is_new)
     pairs = _agreements(cells)
     old_pair = ~is_new[pairs.first] & ~is_new[pairs.second]
@@ -184,12 +186,12 @@ def _agreements(cells: _Cells) -> _Pairs:
     order = np.lexsort((cells.item, cells.opponent))
     item, opponent, result = cells.item[order], cells.opponent[order], cells.result[order]
     old = cells.old[order]
-    degree = np.bincount(opponent, minlength=1)
+    degree = np.bincount(opponent, minlength=cells.count.size)
     by_degree = np.argsort(degree, kind="stable")
     total = np.cumsum(degree[by_degree] * (degree[by_degree] - 1) // 2)
     used = np.zeros(degree.size, np.bool_)
     used[by_degree[total <= MAX_ENTRIES]] = True
-    used &= cells.count[: used.size] >= MIN_KNOWN
+    used &= cells.count >= MIN_KNOWN
     end = np.cumsum(degree)[opponent]
     later = np.where(used[opponent], end - np.arange(opponent.size) - 1, 0)
     a = np.repeat(np.arange(opponent.size), later)

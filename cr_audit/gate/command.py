@@ -140,8 +140,9 @@ def _own_changes(run: Run) -> tuple[PolicyChange, ...] | NotApplicable:
 
 def report_of(run: Run, decision: Decision) -> Report:
     """The report of a decision: the document is that of baseline and batch together."""
-    from cr_audit.families.reporting import in_scan, run_document
+    from cr_audit.families.reporting import in_scan, page, run_document
     from cr_audit.gate import show, wire
+    from cr_audit.gate.page import numbers
     from cr_audit.reports import Report
 
     sources = dict(run.given.sources)
@@ -164,6 +165,7 @@ def report_of(run: Run, decision: Decision) -> Report:
         outcome=decision.outcome(),
         exit_zero=run.exit_zero,
         said=f"gate: {decision.verdict.reason}",
+        more=lambda: page(both, both.dataset, in_scan(), numbers(decision)),
     )
 
 

@@ -67,6 +67,7 @@ class Decision:
             place=self.batch_files[0],
             absent=tuple(Absent(k.rule, k.fingerprint, k.message) for k in verdict.vanished),
             not_judged=self.not_judged(),
+            waivers_in=(f"{self.policy.table}.waivers", self.policy.file),
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from cr_audit.findings import Finding, ranked
 from cr_audit.gate import about_waivers
-from cr_audit.gate.batch import behaviour, clones, hidden, masses, rankings, rows, votes
+from cr_audit.gate.batch import behaviour, clones, hidden, lists, masses, rankings, rows, votes
 from cr_audit.gate.rule import GateRule
 
 BY_ID: dict[str, GateRule] = {}
@@ -29,6 +29,7 @@ for _rule in (
     *rows.RULES,
     *clones.RULES,
     *rankings.RULES,
+    *lists.RULES,
     *votes.RULES,
     *behaviour.RULES,
     *hidden.RULES,

@@ -109,6 +109,7 @@ class Builder:
         self._mentions = _Table(_MENTIONS)
         self._prompt_index: dict[str, int] = {}
         self._index: dict[str, int] = {}
+        self._named: dict[tuple[int, str | None, str | None] | None, int] = {}
         # A second, independent fingerprint per identifier: two contents with one id are refused.
         self._prompt_check, self._check = array("q"), array("q")
         self._last_prompt: tuple[Prompt | None, tuple[int, str]] = (None, (-1, ""))
@@ -196,6 +197,10 @@ class Builder:
             not text or (len(text) < 100 and not text.isascii() and has_no_visible_character(text))
         ):
             notes.append(("empty_answer", response.model or "response", response.text))
+        # Named alternatives (candidates of ballots) come again and again: remembered, not digested.
+        named = None if text is not None else (prompt[0], response.model, response.key)
+        if named in self._named:
+            return self._named[named]
         identifier = alternative_id(prompt[1], text, response.model, response.key)
         check = hash((prompt[0], text, response.model, response.key))
         index = self._index.get(identifier)
@@ -205,6 +210,8 @@ class Builder:
             self._alternatives.add(identifier, prompt[0], response.model, response.key, text)
         elif self._check[index] != check:
             raise _collision(identifier)
+        if named is not None:
+            self._named[named] = index
         return index
 
     def _annotator(self, name: str | None) -> int:

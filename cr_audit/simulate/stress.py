@@ -246,11 +246,12 @@ def _contest(
     component, n = components_of(unit.comparisons.proportions())
     sizes = np.bincount(component[component >= 0], minlength=max(n, 1))
     if sizes.max() < 3:
+        named = len(analysis.dataset.models()[1])
         raise ComputeError(
             "nothing-to-stress",
             f"no ranking connects three {unit.unit}s: each was compared with one other at most",
-            next_step="use --unit model where models are named, or give data in which responses"
-            " are compared more than once",
+            next_step=("use --unit model, or " if unit.unit != "model" and named > 2 else "")
+            + f"give data in which one {unit.unit} is compared with several others",
         )
     kept = np.flatnonzero(component == int(sizes.argmax()))
     place = np.full(component.shape[0], -1, dtype=np.int64)

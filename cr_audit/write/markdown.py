@@ -14,6 +14,10 @@ from cr_audit.blocks import (
     Diff,
     DiffRun,
     Header,
+    Map,
+    Matrix,
+    Number,
+    Numbers,
     Prose,
     Section,
     SlopeChart,
@@ -73,12 +77,19 @@ def _block(block: Block, level: int) -> list[str]:
             return _diff(block)
         case SlopeChart():
             return []  # the table beside it says the same
-        case Chart() | Cells():
+        case Numbers():
+            return [*map(_number, block.numbers), ""]
+        case Chart() | Cells() | Map() | Matrix():
             return [markdown(f"{block.title}: {block.description}"), ""]
 
 
 def _words(words: Words) -> str:
     return markdown(plain_text(words))
+
+
+def _number(number: Number) -> str:
+    note = f" ({markdown(number.note)})" if number.note else ""
+    return f"- **{markdown(number.value)}** {markdown(number.label)}{note}"
 
 
 def _code(text: str) -> str:

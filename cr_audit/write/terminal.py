@@ -27,6 +27,9 @@ from cr_audit.blocks import (
     Diff,
     DiffRun,
     Header,
+    Map,
+    Matrix,
+    Numbers,
     Prose,
     Section,
     Slope,
@@ -137,7 +140,9 @@ def _block(block: Block, target: Target) -> list[RenderableType]:
             return [_diff(block, target)]
         case SlopeChart():
             return _slope_chart(block, target)
-        case Chart() | Cells():
+        case Numbers():
+            return [_numbers(block)]
+        case Chart() | Cells() | Map() | Matrix():
             note = f"{block.title}: {block.description}"
             return [Text(visible(note), style="dim")]
 
@@ -190,6 +195,16 @@ def _verdict(block: Verdict) -> RenderableType:
 def _prose(block: Prose) -> RenderableType:
     body = Text("\n").join(_words(line, block.tone) for line in block.lines)
     return Padding(body, (0, 0, 0, block.indent)) if block.indent else body
+
+
+def _numbers(block: Numbers) -> RenderableType:
+    """One line each: the number, what it counts, and what is to be known of it."""
+    grid = Grid.grid(padding=(0, 1))
+    for number in block.numbers:
+        style = _STYLES[number.tone] or "bold"
+        parts = (visible(number.label), ""), (f"  {visible(number.note)}", "dim")
+        grid.add_row(Text(visible(number.value), style, justify="right"), Text.assemble(*parts))
+    return Padding(grid, (1, 0, 0, 0))
 
 
 def _steps(block: Steps, target: Target) -> list[RenderableType]:

@@ -16,7 +16,7 @@ from cr_audit.contract import schema
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
 SUSPECT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-MANY = max(80, settings.default.max_examples)
+MANY = settings.default.max_examples // 2
 FIELDS = ("prompt", "chosen", "rejected", "question", "answers", "text", "winner", "loser")
 FIELDS += (
     "model_a",

@@ -42,7 +42,7 @@ FILE_NAMES = (
     "not utf-8 \udcff.jsonl",
 )
 BASE = ("--replicates", "10", "--no-cache", "--max-skipped", "1")
-MANY = max(40, settings.default.max_examples // 3)
+MANY = settings.default.max_examples // 3
 
 
 @st.composite
@@ -130,7 +130,7 @@ def test_plots(rows: list[dict[str, Any]], name: str) -> None:
             check_svg(Path("p.svg"))
 
 
-@settings(max_examples=MANY // 2)
+@settings(max_examples=MANY // 4)
 @given(
     tournaments(),
     st.sampled_from(["table", "json"]),

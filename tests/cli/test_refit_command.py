@@ -217,3 +217,39 @@ def test_csv_holds_the_rewards_and_html_the_chart(run: Run) -> None:
         assert float(row["shift"]) == pytest.approx(shift, abs=1e-8)
         assert float(row["shift_low"]) <= float(row["shift_high"])
     assert Path("r.html").read_text().count("<figure>") == 1
+
+
+PAIRS = [
+    {"prompt": f"p{k}", "response_a": f"one {k}", "response_b": f"two {k}", "winner": side}
+    for k, side in enumerate(("model_a", "model_b", "tie"))
+]
+
+
+@pytest.mark.parametrize("command", ["refit", "leaderboard", "sensitivity"])
+def test_a_model_compared_with_itself_is_no_ranking_and_the_advice_works(
+    command: str, run: Run
+) -> None:
+    rows = [{**row, "model_a": "m", "model_b": "m"} for row in PAIRS]
+    Path("same.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    done = run(command, "same.jsonl", *QUICK, "--unit", "model")
+    assert (done.code, done.out) == (4, "")
+    assert "no two different models were compared" in done.err
+    assert "use --unit response" in done.err
+    assert run(command, "same.jsonl", *QUICK, "--unit", "response").code == 0
+
+
+def test_one_comparison_is_told_to_get_more_and_not_to_draw_otherwise(run: Run) -> None:
+    Path("one.jsonl").write_text(json.dumps(PAIRS[0]), encoding="utf-8")
+    done = run("refit", "one.jsonl", *QUICK)
+    assert done.code == 4
+    assert done.err.splitlines()[-1].strip() == "next: collect more data"
+
+
+def test_stress_never_advises_the_unit_that_was_asked_for(run: Run) -> None:
+    rows = [{**row, "model_a": "m", "model_b": "n"} for row in PAIRS]
+    Path("two.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    for unit in ("model", "response"):
+        done = run("stress", "two.jsonl", "--model", "lexical", "-q", "--unit", unit)
+        assert done.code == 4
+        assert "use --unit model" not in done.err
+        assert f"one {unit} is compared with several others" in done.err

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cr_audit.errors import ComputeError
-from cr_audit.files import replace_file, write_whole
+from cr_audit.files import check_place, replace_file, write_whole
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -111,3 +111,11 @@ def test_a_full_disk_under_stdout_is_an_error(unbuffered: list[str]) -> None:
         )
     assert done.returncode != 0
     assert b"cannot be written" in done.stderr
+
+
+def test_a_place_without_a_folder_is_told_before_anything_is_computed(tmp_path: Path) -> None:
+    check_place(tmp_path / "new.json", option="-o")
+    for path in (tmp_path / "no" / "x.json", tmp_path):
+        with pytest.raises(ComputeError) as told:
+            check_place(path, option="--plot")
+        assert told.value.next_step == "choose another --plot FILE"

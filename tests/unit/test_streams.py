@@ -8,15 +8,10 @@ from cr_audit.streams import KEYS, stream
 
 
 def test_no_two_stages_share_a_stream() -> None:
-    # A gate fits no rewards: three of its stages draw from the numbers of a fit's.
-    of_gate = {"changes of win rates", "weights before a batch", "weights after a batch"}
-    assert len({k for n, k in KEYS.items() if n not in of_gate}) == len(KEYS) - len(of_gate)
-    first = {
-        name: stream(0, name).integers(1 << 62)
-        for name in (*KEYS, "gate: leader", "x")
-        if name not in of_gate
-    }
-    assert len(set(first.values())) == len(first)
+    assert len(set(KEYS.values())) == len(KEYS)
+    names = (*KEYS, "gate: leader", "x")
+    first = {stream(0, name).integers(1 << 62) for name in names}
+    assert len(first) == len(names)
 
 
 def test_the_same_name_and_seed_give_the_same_numbers() -> None:

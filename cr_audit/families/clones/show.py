@@ -9,7 +9,7 @@ import numpy as np
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import Block, Cell, Column, Diff, Prose, Section, Table
-from cr_audit.clones.find import Cluster
+from cr_audit.clones.find import CloneReport, Cluster
 from cr_audit.diff import word_diff
 from cr_audit.wording import percent, plural
 
@@ -67,8 +67,7 @@ def section(analysis: Analysis, *, limit: int, diffs: int, members: bool = False
     clones = analysis.clones
     if isinstance(clones, NotApplicable):
         return Section("Clones", f"not computed: {clones.reason}")
-    shown = [c for c in clones.clusters if not _is_nested(c, clones.clusters)]
-    shown.sort(key=lambda c: (_SCOPES.index(c.scope), -c.size))
+    shown = shown_clusters(clones)
     if not shown:
         return Section("Clones", f"none within {clones.radius:.3g} of each other")
     table = Table(
@@ -95,10 +94,16 @@ def section(analysis: Analysis, *, limit: int, diffs: int, members: bool = False
     blocks: list[Block] = [table]
     if members:
         for k, cluster in enumerate(shown[:limit], 1):
-            blocks += _members(analysis, cluster, k)
-    differing = [c for c in shown if c.diameter > 0 and _has_text(analysis, c)]
-    blocks += [_diff(analysis, cluster) for cluster in differing[:diffs]]
+            blocks += members_of(analysis, cluster, k)
+    differing = [c for c in shown if has_diff(analysis, c)]
+    blocks += [furthest(analysis, cluster) for cluster in differing[:diffs]]
     return Section("Clones", f"near = distance up to {clones.radius:.3g}; {found}", tuple(blocks))
+
+
+def shown_clusters(clones: CloneReport) -> list[Cluster]:
+    """Those that say something new: responses, then boilerplate and prompts, larger ones first."""
+    shown = [c for c in clones.clusters if not _is_nested(c, clones.clusters)]
+    return sorted(shown, key=lambda c: (_SCOPES.index(c.scope), -c.size))
 
 
 def _is_nested(cluster: Cluster, clusters: Sequence[Cluster]) -> bool:
@@ -141,13 +146,16 @@ def _cluster_cells(analysis: Analysis, cluster: Cluster) -> tuple[Cell, ...]:
     )
 
 
-def _has_text(analysis: Analysis, cluster: Cluster) -> bool:
+def has_diff(analysis: Analysis, cluster: Cluster) -> bool:
+    """Whether its two furthest members are texts that differ."""
+    if cluster.diameter <= 0:
+        return False
     data = analysis.dataset
     frame = data.prompts if cluster.scope == "prompt" else data.alternatives
     return all(frame["text"][i] is not None for i in cluster.furthest)
 
 
-def _members(analysis: Analysis, cluster: Cluster, number: int) -> list[Block]:
+def members_of(analysis: Analysis, cluster: Cluster, number: int) -> list[Block]:
     """Who is in a cluster, with the first row of each member."""
     data = analysis.dataset
     listed = cluster.members[:MAX_MEMBERS].tolist()
@@ -181,7 +189,7 @@ def _members(analysis: Analysis, cluster: Cluster, number: int) -> list[Block]:
     return [table, *more]
 
 
-def _diff(analysis: Analysis, cluster: Cluster) -> Diff:
+def furthest(analysis: Analysis, cluster: Cluster) -> Diff:
     """The two furthest members side by side, changed words marked."""
     data = analysis.dataset
     frame = data.prompts if cluster.scope == "prompt" else data.alternatives

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cr_audit.analysis.facts import UnitResult
-from cr_audit.analysis.units import choose_resampling
+from cr_audit.analysis.units import choose_resampling, nothing_compared
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.errors import ComputeError, InputError, UsageError
@@ -98,12 +98,7 @@ def compute(run: Run) -> LeaderboardFacts:
     rows = unit.comparisons
     resampled, clusters = choose_resampling(data, unit.items, rows, run.settings)
     if rows.n == 0:
-        raise ComputeError(
-            "nothing-compared",
-            f"no two different {unit.unit}s were compared, so there is no leaderboard",
-            next_step="give data with comparisons; --expand-choices reads lists, and"
-            " --ratings-to-pairs ratings, as pairs",
-        )
+        raise nothing_compared(unit.unit, data, "there is no leaderboard")
     level, n_replicates = float(options.get("level", 0.95)), run.settings.n_replicates
     run.progress("leaderboard", 0, 0)
     make = _Maker(run, level, n_replicates)

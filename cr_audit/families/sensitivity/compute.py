@@ -10,6 +10,7 @@ import numpy as np
 from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.fit_weights import RECOMMENDED, weighed_by
 from cr_audit.analysis.fitting import scheme_of
+from cr_audit.analysis.units import nothing_compared
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.families.sensitivity.facts import (
@@ -88,12 +89,7 @@ def compute(run: Run) -> SensitivityFacts:
     analysis = run.analysis
     unit = analysis.units[0]
     if unit.comparisons.n == 0:
-        raise ComputeError(
-            "nothing-compared",
-            f"no two different {unit.unit}s were compared, so nothing can hang on a vote",
-            next_step="give data with comparisons; --expand-choices reads lists, and"
-            " --ratings-to-pairs ratings, as pairs",
-        )
+        raise nothing_compared(unit.unit, run.dataset, "nothing can hang on a vote")
     threshold = float(run.options.get("threshold", THRESHOLD))
     votes = _votes(analysis, unit)
     penalty, reason = _penalty(run, votes.rows)

@@ -18,8 +18,7 @@ from scipy.stats import norm, t
 from cr_audit import engine
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
 from cr_audit.engine import one_blas_thread
-from cr_audit.errors import ComputeError
-from cr_audit.labels import cluster_labels
+from cr_audit.labels import cluster_labels, too_few_to_draw
 from cr_audit.models.rewards.moments import FitStatus, MomentSystem
 from cr_audit.models.rewards.objective import kappa, moment_jacobian, pair_terms
 from cr_audit.models.rewards.tabular import Fit
@@ -143,11 +142,7 @@ def bootstrap_tabular(
     first, _, pair, won = rows_of_pairs(comparisons)
     units = _units(comparisons, pair, won, clusters, first.shape[0])
     if units.total < 2:
-        raise ComputeError(
-            "bootstrap-one-cluster",
-            "a bootstrap needs at least two comparisons or clusters to draw from",
-            next_step="resample comparisons instead of clusters, or collect more data",
-        )
+        raise too_few_to_draw("comparisons", clustered=clusters is not None)
     draws = tuple(draw_weights) if draw_weights is not None else (None,) * len(fits)
     if len(draws) != len(fits):
         raise ValueError("draw_weights needs one entry per fit")

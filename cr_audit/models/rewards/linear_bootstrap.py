@@ -13,7 +13,7 @@ from cr_audit import engine
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions
 from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError
-from cr_audit.labels import cluster_labels
+from cr_audit.labels import cluster_labels, too_few_to_draw
 from cr_audit.models.rewards.bootstrap import WeightDraw, rows_of_pairs
 from cr_audit.models.rewards.linear import LinearFit, Rows, factor, linear_hessian
 
@@ -124,11 +124,7 @@ class _Data:
         unit = cluster_labels(clusters, rows.n)
         n_units = int(unit.max(initial=-1)) + 1
         if n_units < 2:
-            raise ComputeError(
-                "bootstrap-one-cluster",
-                "a bootstrap needs at least two comparisons or clusters to draw from",
-                next_step="resample comparisons instead of clusters, or collect more data",
-            )
+            raise too_few_to_draw("comparisons", clustered=clusters is not None)
         return cls(
             rows=rows,
             proportions=proportions,

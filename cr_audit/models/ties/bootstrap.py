@@ -17,7 +17,7 @@ from scipy.linalg import lapack
 
 from cr_audit import engine
 from cr_audit.arrays import FloatArray, IntArray
-from cr_audit.errors import ComputeError
+from cr_audit.labels import too_few_to_draw
 from cr_audit.models.ties.battles import Battles
 from cr_audit.models.ties.fit import Problem, TieFit, TieFitStatus
 from cr_audit.models.ties.links import LINKS
@@ -70,11 +70,7 @@ def bootstrap_ties(
     member = None if clusters is None else rows.membership(clusters)
     n_units = round(rows.total) if member is None else int(member.shape[1])
     if n_units < 2:
-        raise ComputeError(
-            "bootstrap-one-cluster",
-            "a bootstrap needs at least two battles or clusters to draw from",
-            next_step="resample comparisons instead of clusters, or collect more data",
-        )
+        raise too_few_to_draw("battles", clustered=clusters is not None)
     share = rows.counts.ravel() / rows.total
     size = int(np.clip(BLOCK // max(rows.n_cells, 1), 1, LARGEST_BLOCK))
     blocks = engine.spans(n_replicates, size)

@@ -95,12 +95,26 @@ def test_a_damaged_file_is_not_used(tmp_path: Path) -> None:
         assert read_table(path, "{}") is None
 
 
+def test_without_a_cache_the_notice_does_not_say_once_and_the_work_is_told(
+    tiny_model: Path,
+) -> None:
+    said: list[str] = []
+    steps: list[tuple[int, int]] = []
+    open_backend(
+        f"static:{tiny_model}", notice=said.append, progress=lambda *step: steps.append(step)
+    )
+    assert "once" not in said[0]
+    assert "in every run without the cache" in said[0]
+    assert steps[-1][0] == steps[-1][1] > 0
+
+
 def test_distilled_once_then_read_without_torch(tiny_model: Path, tmp_path: Path) -> None:
     said: list[str] = []
     name = f"static:{tiny_model}"
     first = open_backend(name, cache_dir=tmp_path, notice=said.append)
     assert len(said) == 1
     assert "distilling" in said[0]
+    assert "done once" in said[0]
     (path,) = tmp_path.iterdir()
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     path.unlink()

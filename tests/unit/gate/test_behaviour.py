@@ -96,3 +96,9 @@ def test_where_nothing_can_be_said() -> None:
         np.arange(2),
     )  # fmt: skip
     assert isinstance(few, NotApplicable)
+
+
+def test_new_answers_that_met_nobody_are_not_judged() -> None:
+    nothing = np.zeros(0, np.int64)
+    out = behaviour(nothing, nothing, np.zeros(0), np.array([False, True]), np.arange(2))
+    assert out == NotApplicable("nothing was compared")

@@ -207,7 +207,7 @@ def batches(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
     return rows(8), rows(8)
 
 
-@settings(max_examples=max(50, settings.default.max_examples // 2))
+@settings(max_examples=max(25, settings.default.max_examples // 4))
 @given(batches(), st.sampled_from(["lexical", "none"]))
 def test_hostile_batches(rows: tuple[list[Any], list[Any]], model: str) -> None:
     try:

@@ -299,8 +299,8 @@ def test_exact_clones_stay_apart(shared_data: Path) -> None:
     assert data.alternatives["text"].n_unique() == 703
 
 
-def test_ranks_of_the_survey(shared_data: Path) -> None:
-    data = read([path_of(shared_data, "starwars_rankings/rankings")])
+def test_ranks_of_the_survey(open_data: Path) -> None:
+    data = read([path_of(open_data, "starwars_rankings/rankings")])
     ranks = data.choice_members["rank"].to_numpy()
     counts = dict(zip(*np.unique(ranks, return_counts=True), strict=True))
     assert counts == {-1: 1, 0: 589, 1: 589, 2: 589, 3: 589, 4: 589, 5: 588}

@@ -96,7 +96,7 @@ def check_everything(rows: list[dict[str, Any]], model: str) -> None:
     check_markdown(WRITERS["markdown"].write(report, Target()))
 
 
-MANY = max(120, settings.default.max_examples)
+MANY = settings.default.max_examples // 2
 
 
 @settings(max_examples=MANY)

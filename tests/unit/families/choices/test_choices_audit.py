@@ -348,8 +348,8 @@ def test_a_data_set_without_lists_says_so() -> None:
     ("name", "verdict"),
     [("travel_modechoice", Verdict.VIOLATED), ("swissmetro", Verdict.VIOLATED)],
 )
-def test_classic_sets_are_judged_right(shared_data: Path, name: str, verdict: Verdict) -> None:
-    path = shared_data / "choice_sets" / f"{name}.shared.jsonl.gz"
+def test_classic_sets_are_judged_right(open_data: Path, name: str, verdict: Verdict) -> None:
+    path = open_data / "choice_sets" / f"{name}.shared.jsonl.gz"
     judged = judged_of(read([str(path)], max_skipped=1.0))
     assert judged.verdict(0.01) is verdict
     if name == "swissmetro":
@@ -357,9 +357,9 @@ def test_classic_sets_are_judged_right(shared_data: Path, name: str, verdict: Ve
         assert 0.3 < nests["TRAIN + CAR"].effect < 0.5
 
 
-def test_the_negative_control_of_mode_canada(shared_data: Path) -> None:
+def test_the_negative_control_of_mode_canada(open_data: Path) -> None:
     """Dropping air moves the rest; dropping the few bus riders does not."""
-    path = shared_data / "choice_sets" / "mode_canada.shared.jsonl.gz"
+    path = open_data / "choice_sets" / "mode_canada.shared.jsonl.gz"
     judged = judged_of(read([str(path)], max_skipped=1.0))
     dropped = {t.subject: t for t in judged.made if t.kind is TestKind.HAUSMAN}
     assert dropped["air"].adjusted < 1e-6

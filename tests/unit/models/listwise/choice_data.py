@@ -18,8 +18,8 @@ Row = dict[str, Any]
 Columns = Callable[[Row, Row], list[float]]
 
 
-def rows_of(shared_data: Path, name: str) -> list[Row]:
-    path = shared_data / "choice_sets" / f"{name}.shared.jsonl.gz"
+def rows_of(open_data: Path, name: str) -> list[Row]:
+    path = open_data / "choice_sets" / f"{name}.shared.jsonl.gz"
     with gzip.open(path) as lines:
         return [json.loads(line) for line in lines]
 
@@ -38,9 +38,9 @@ def design_of(rows: Iterable[Row], columns: Columns) -> tuple[ChoiceDesign, np.n
     return design, np.array(names)
 
 
-def swissmetro(shared_data: Path) -> tuple[ChoiceDesign, np.ndarray]:
+def swissmetro(open_data: Path) -> tuple[ChoiceDesign, np.ndarray]:
     """Biogeme's example b01a: time, cost (0 with a season ticket), constants of train and car."""
-    rows = [r for r in rows_of(shared_data, "swissmetro") if r["PURPOSE"] in (1, 3) and r["choice"]]
+    rows = [r for r in rows_of(open_data, "swissmetro") if r["PURPOSE"] in (1, 3) and r["choice"]]
 
     def columns(row: Row, item: Row) -> list[float]:
         free = item["alt"] in ("TRAIN", "SM") and row["GA"] == 1

@@ -33,12 +33,12 @@ def dropped(design: ChoiceDesign, drop: np.ndarray) -> Hausman:
     return found
 
 
-def test_hausman_of_travel_mode_choice(shared_data: Path) -> None:
+def test_hausman_of_travel_mode_choice(open_data: Path) -> None:
     def columns(row: dict, item: dict) -> list[float]:
         constants = [float(item["alt"] == a) for a in ("air", "train", "bus")]
         return [*constants, item["gc"], item["ttme"]]
 
-    design, names = design_of(rows_of(shared_data, "travel_modechoice"), columns)
+    design, names = design_of(rows_of(open_data, "travel_modechoice"), columns)
     assert fit_logit(design).log_likelihood == pytest.approx(-199.98, abs=5e-3)
     air = dropped(design, names == "air")
     assert isinstance(air.classical, Quadratic)
@@ -59,8 +59,8 @@ def test_hausman_of_travel_mode_choice(shared_data: Path) -> None:
     assert bus.joint.p_value < 1e-3
 
 
-def test_hausman_of_mode_canada_with_its_negative_control(shared_data: Path) -> None:
-    rows = [r for r in rows_of(shared_data, "mode_canada") if r["noalt"] == 4]
+def test_hausman_of_mode_canada_with_its_negative_control(open_data: Path) -> None:
+    rows = [r for r in rows_of(open_data, "mode_canada") if r["noalt"] == 4]
 
     def columns(row: dict, item: dict) -> list[float]:
         constants = [float(item["alt"] == a) for a in ("air", "train", "bus")]
@@ -87,9 +87,9 @@ def test_hausman_of_mode_canada_with_its_negative_control(shared_data: Path) -> 
     assert bus.joint.p_value > 0.5
 
 
-def test_hausman_of_swissmetro(shared_data: Path) -> None:
+def test_hausman_of_swissmetro(open_data: Path) -> None:
     rows = [
-        r for r in rows_of(shared_data, "swissmetro") if r["choice"] and len(r["alternatives"]) == 3
+        r for r in rows_of(open_data, "swissmetro") if r["choice"] and len(r["alternatives"]) == 3
     ]
 
     def columns(row: dict, item: dict) -> list[float]:

@@ -154,8 +154,8 @@ def test_an_offset_is_a_known_part_of_the_utility() -> None:
     assert fit_logit(design).coefficients[0] == pytest.approx(np.log(1 / 3), abs=1e-8)
 
 
-def test_published_values_of_swissmetro(shared_data: Path) -> None:
-    design, _ = swissmetro(shared_data)
+def test_published_values_of_swissmetro(open_data: Path) -> None:
+    design, _ = swissmetro(open_data)
     start = time.process_time()
     fit = fit_logit(design)
     assert time.process_time() - start < 1.0
@@ -163,7 +163,7 @@ def test_published_values_of_swissmetro(shared_data: Path) -> None:
     assert fit.log_likelihood == pytest.approx(-3752.568, abs=1e-3)
 
 
-def test_published_values_of_fishing(shared_data: Path) -> None:
+def test_published_values_of_fishing(open_data: Path) -> None:
     """pylogit's benchmark notebook against R mlogit."""
 
     def columns(row: dict, item: dict) -> list[float]:
@@ -173,7 +173,7 @@ def test_published_values_of_fishing(shared_data: Path) -> None:
         catch = [item["catch"] * (alt == a) for a in ("beach", *others)]
         return [*[float(alt == a) for a in others], item["price"], *income, *catch]
 
-    design, _ = design_of(rows_of(shared_data, "fishing"), columns)
+    design, _ = design_of(rows_of(open_data, "fishing"), columns)
     fit = fit_logit(design)
     assert fit.log_likelihood == pytest.approx(-1199.1434, abs=1e-4)
     assert fit.null_log_likelihood == pytest.approx(-1638.5999, abs=1e-4)
@@ -183,9 +183,9 @@ def test_published_values_of_fishing(shared_data: Path) -> None:
     assert fit.standard_errors[3] == pytest.approx(0.002, abs=5e-4)
 
 
-def test_published_values_of_travel_mode_choice(shared_data: Path) -> None:
+def test_published_values_of_travel_mode_choice(open_data: Path) -> None:
     """Greene (2003), table 21.11, as R mlogit's tests print it; its last digit is mlogit's."""
-    design, _ = design_of(rows_of(shared_data, "travel_modechoice"), travel)
+    design, _ = design_of(rows_of(open_data, "travel_modechoice"), travel)
     fit = fit_logit(design)
     assert fit.log_likelihood == pytest.approx(-199.12837, abs=1e-5)
     published = [5.207433, 3.869036, 3.163190, -0.015501, -0.096125, 0.013287]
@@ -199,10 +199,10 @@ def test_published_values_of_travel_mode_choice(shared_data: Path) -> None:
     assert r_squared == pytest.approx(0.29825, abs=5e-6)
 
 
-def test_values_of_mode_canada_on_the_shared_rows(shared_data: Path) -> None:
+def test_values_of_mode_canada_on_the_shared_rows(open_data: Path) -> None:
     """mlogit's c3.rum specification; the shared rows alone, fitted with another program."""
     rows = []
-    for row in rows_of(shared_data, "mode_canada"):
+    for row in rows_of(open_data, "mode_canada"):
         if row["noalt"] == 4 and row["choice"] != "bus":
             kept = [a for a in row["alternatives"] if a["alt"] != "bus"]
             rows.append({**row, "alternatives": kept})

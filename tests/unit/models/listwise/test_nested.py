@@ -120,8 +120,8 @@ def test_a_lambda_that_no_list_tells_is_not_a_number() -> None:
     assert flat.log_likelihood == pytest.approx(fit.log_likelihood, abs=1e-7)
 
 
-def test_published_values_of_swissmetro(shared_data: Path) -> None:
-    design, names = swissmetro(shared_data)
+def test_published_values_of_swissmetro(open_data: Path) -> None:
+    design, names = swissmetro(open_data)
     start = time.process_time()
     fit = fitted(design, (names == "SM").astype(np.int64))
     assert time.process_time() - start < 1.0
@@ -130,9 +130,9 @@ def test_published_values_of_swissmetro(shared_data: Path) -> None:
     assert fit.flags == (LambdaFlag.INSIDE,)
 
 
-def test_published_values_of_heating_and_cooling(shared_data: Path) -> None:
+def test_published_values_of_heating_and_cooling(open_data: Path) -> None:
     """mlogit's vignette e2; its costs are hundred times those of the shared file."""
-    design, names = design_of(rows_of(shared_data, "heating_cooling_hc"), cooling)
+    design, names = design_of(rows_of(open_data, "heating_cooling_hc"), cooling)
     logit = fit_logit(design)
     assert logit.log_likelihood == pytest.approx(-180.28644, abs=1e-5)
     room = np.isin(names, ["gc", "ec", "er"]).astype(np.int64)
@@ -159,8 +159,8 @@ def test_published_values_of_heating_and_cooling(shared_data: Path) -> None:
     assert fitted(design, three).log_likelihood == pytest.approx(-180.2633, abs=5e-5)
 
 
-def test_values_of_travel_mode_choice(shared_data: Path) -> None:
-    design, names = design_of(rows_of(shared_data, "travel_modechoice"), travel)
+def test_values_of_travel_mode_choice(open_data: Path) -> None:
+    design, names = design_of(rows_of(open_data, "travel_modechoice"), travel)
     fit = fitted(design, (names == "air").astype(np.int64))
     assert fit.log_likelihood == pytest.approx(-194.94394, abs=1e-5)
     expected = [2.67181, 2.62167, 2.14308, -0.01506, -0.05979, 0.01467]
@@ -173,7 +173,7 @@ def test_values_of_travel_mode_choice(shared_data: Path) -> None:
         own = row["hinc"] / 10 * (alt in ("air", "car"))
         return [*constants, item["gc"], item["ttme"], own]
 
-    design, names = design_of(rows_of(shared_data, "travel_modechoice"), columns)
+    design, names = design_of(rows_of(open_data, "travel_modechoice"), columns)
     fit = fitted(design, np.isin(names, ["air", "car"]).astype(np.int64), np.array([0, 1]))
     assert fit.log_likelihood == pytest.approx(-188.43257, abs=1e-5)
     np.testing.assert_allclose(fit.lambdas, [0.96950, 1.72442], atol=1e-5)

@@ -1,4 +1,4 @@
-"""Files after public reports, each with what it should give; skipped where they are missing."""
+"""Files after public reports, each with what it should give."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.errors import InputError
 from cr_audit.readers import read
 
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "cases"
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "cases"
 
 
 class Right(NamedTuple):
@@ -82,9 +82,7 @@ CASES: dict[str, Right] = {
 
 
 def load(name: str, **options: Any) -> PreferenceDataset:
-    if not SHARED.is_dir():
-        pytest.skip(f"the cases were not found at {SHARED}")
-    return read([str(SHARED / name)], **options)
+    return read([str(FOLDER / name)], **options)
 
 
 def answers(data: PreferenceDataset) -> list[str]:
@@ -110,9 +108,7 @@ def test_a_reported_file_gives_what_it_should(name: str) -> None:
 
 
 def test_every_case_is_tested() -> None:
-    if not SHARED.is_dir():
-        pytest.skip(f"the cases were not found at {SHARED}")
-    there = {p.name for p in SHARED.iterdir() if p.suffix != ".md"}
+    there = {p.name for p in FOLDER.iterdir()}
     assert there <= CASES.keys() | {"suggested_map_inverts.jsonl"}
 
 

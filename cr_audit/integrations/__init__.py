@@ -1,0 +1,1 @@
+"""Parts for other libraries, one file each; importing one needs that library."""

@@ -1,0 +1,121 @@
+"""The numbers of a picture as a table, for who cannot see it and for who wants to copy them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cr_audit.blocks import Cell, Cells, Chart, Column, Map, Matrix, SlopeChart, Table
+
+
+def table_of(block: SlopeChart | Chart | Cells | Map | Matrix) -> Table:
+    """What the picture shows, row by row."""
+    match block:
+        case SlopeChart():
+            return _slope(block)
+        case Map():
+            return _map(block)
+        case Matrix():
+            return _matrix(block)
+        case Cells():
+            return _cells(block)
+        case Chart():
+            return _chart(block)
+
+
+def _number(value: float) -> Cell:
+    return Cell(f"{value:.5g}", (value,))
+
+
+def _slope(block: SlopeChart) -> Table:
+    """Rows as on the left."""
+    slopes = sorted(block.slopes, key=lambda s: s.left)
+    valued = any(s.left_text or s.right_text for s in slopes)
+    columns = [
+        Column("item"),
+        Column(f"place, {block.left}", "count"),
+        Column(f"place, {block.right}", "count"),
+        *([Column(block.left, "id"), Column(block.right, "id")] if valued else []),
+        Column("more than noise"),
+    ]
+    rows = [
+        (
+            Cell(s.label),
+            Cell(str(s.left + 1), (s.left + 1,)),
+            Cell(str(s.right + 1), (s.right + 1,)),
+            *([Cell(s.left_text), Cell(s.right_text)] if valued else []),
+            Cell(("up" if s.rises else "down") if s.marked else "no"),
+        )
+        for s in slopes
+    ]
+    return Table.of(columns, rows, caption=f"{block.title}: numbers")
+
+
+def _map(block: Map) -> Table:
+    """Cluster and weight of each item drawn; places in the plane say nothing by themselves."""
+
+    def row(k: int) -> tuple[Cell, ...]:
+        group = block.groups[k]
+        return (
+            Cell(block.labels[k]),
+            Cell(
+                block.names[group] if group >= 0 else "none", tone="plain" if group >= 0 else "dim"
+            ),
+            Cell(f"{block.sizes[k]:.2f}", (block.sizes[k],)),
+        )
+
+    columns = (Column("item"), Column("cluster"), Column("weight, times 1/m", "number"))
+    return Table(columns, len(block.labels), row, caption=f"{block.title}: numbers")
+
+
+def _matrix(block: Matrix) -> Table:
+    columns = [Column("row against column"), *(Column(n, "number") for n in block.names)]
+
+    def row(i: int) -> tuple[Cell, ...]:
+        return (Cell(block.names[i]), *(Cell(t) for t in block.texts[i]))
+
+    return Table(tuple(columns), len(block.names), row, caption=f"{block.title}: numbers")
+
+
+def _cells(block: Cells) -> Table:
+    rows = [
+        (Cell(label), _number(x), _number(y))
+        for label, (x, y) in zip(block.labels, block.points, strict=True)
+    ]
+    columns = (Column("point"), Column("x", "number"), Column("y", "number"))
+    return Table.of(columns, rows, caption=f"{block.title}: numbers")
+
+
+def _chart(block: Chart) -> Table:
+    """One row per point of each series; columns that no series has are left out."""
+    bounded = any(s.low for s in block.series)
+    labelled = any(s.labels for s in block.series)
+    several = len(block.series) > 1
+    has_x = block.kind != "interval"
+    names = dict(block.x_names)
+    columns = [
+        *([Column("series")] if several else []),
+        *([Column("item")] if labelled else []),
+        *([Column(block.x_title or "x", "number")] if has_x else []),
+        Column((block.y_title if has_x else block.x_title) or "value", "number"),
+        *([Column("low", "number"), Column("high", "number")] if bounded else []),
+    ]
+    rows = [
+        (
+            *([Cell(s.label)] if several else []),
+            *([Cell(_at(s.labels, k))] if labelled else []),
+            *([Cell(names[s.x[k]]) if s.x[k] in names else _number(s.x[k])] if has_x else []),
+            _number(s.y[k]),
+            *([_bound(s.low, k), _bound(s.high, k)] if bounded else []),
+        )
+        for s in block.series
+        for k in range(len(s.y))
+    ]
+    return Table.of(columns, rows, caption=f"{block.title}: numbers")
+
+
+def _at(labels: Sequence[str], k: int) -> str:
+    return labels[k] if k < len(labels) else ""
+
+
+def _bound(values: Sequence[float], k: int) -> Cell:
+    return _number(values[k]) if k < len(values) else Cell("")
