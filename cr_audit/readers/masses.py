@@ -69,6 +69,8 @@ def check_range(data: PreferenceDataset) -> None:
     frames = [f.select("mass", "file", "line") for f in (data.comparisons, data.choice_sets)]
     masses = [f["mass"].to_numpy() for f in frames]
     every = np.concatenate(masses)
+    if not every.size and "zero_weight" in data.report.noted:
+        return
     if not every.size:
         raise InputError(
             "weights_not_read",
