@@ -131,9 +131,11 @@ class Run:
 
         most = self.reading["max_skipped"] if max_skipped is None else max_skipped
         asked = (self.reading["schema"], self.reading["map"], self.reading["container"])
+        weights = self.reading["row_weights"]
         switches = (self.reading["expand_choices"], self.reading["ratings_to_pairs"])
 
         bounds = Bounds(self.reading["max_bytes"], self.reading["max_text"])
+        bounds_given = (bounds.max_bytes, bounds.max_text)
 
         def fresh() -> PreferenceDataset:
             return read(
@@ -148,6 +150,7 @@ class Run:
                 progress=lambda done, total: self.progress("reading", done, total),
                 stdin=self.stdin or io.BytesIO(),
                 bounds=bounds,
+                row_weights=weights,
             )
 
         if kept is None or not all(Path(name).is_file() for name in files):
@@ -155,7 +158,7 @@ class Run:
         digests = [_sha256(Path(name)) for name in files]
         return kept.call(
             "read",
-            (list(files), digests, *asked, most, *switches, bounds.max_bytes, bounds.max_text),
+            (list(files), digests, *asked, most, *switches, weights, *bounds_given),
             fresh,
             sound=lambda data: [f.sha256 for f in data.report.files] == digests,
         )

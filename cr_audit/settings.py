@@ -112,6 +112,17 @@ SETTINGS: dict[str, Setting] = {
             "reading",
         ),
         Setting(
+            "row_weights",
+            "text",
+            None,
+            "Field of the rows' weights; without it every row counts alike, whatever its fields are"
+            " called.",
+            DATA,
+            "reading",
+            metavar="FIELD",
+            shown_default="every row weighs 1",
+        ),
+        Setting(
             "container",
             "choice",
             None,

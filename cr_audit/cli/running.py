@@ -129,6 +129,11 @@ def _check_outputs(run: Run, config: Config, outputs: Outputs) -> None:
     inputs += [p for p in (config.path, run.embeddings, run.options.get("known")) if p]
     inputs += [p for p in (run.options.get("output"), run.options.get("dropped")) if p]
     refuse_inputs(outputs.files, inputs)
+    ledger = run.options.get("ledger")
+    if ledger is not None:
+        refuse_inputs([ledger], inputs)
+        written = [*outputs.files, run.options.get("write_baseline")]
+        refuse_inputs([ledger], [p for p in written if p is not None])
     known = run.options.get("write_baseline")
     if known is not None:
         # What is known now may be replaced by what is known then; nothing else that is read.

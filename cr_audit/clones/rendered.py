@@ -72,6 +72,10 @@ _UNSHOWN = (
 _UNSHOWN_STYLE = re.compile(
     r"display:none|visibility:(?:hidden|collapse)|(?:font-size|opacity):0(?:\.0*)?(?:[a-z%]*)(?:;|$)"
 )
+MUCH_HIDDEN = 0.5
+"""From this share on a text is for the most part hidden. *Measured*, responses of twelve data sets:
+20 of 22,488 reach it (7 of wildbench's 10,907, 7 of llmfao's 451: pictures, whole HTML pages, names
+written as <bot>), 31 reach 0.3."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _OVERRIDE = re.compile("\u202e([^\u202c\n]*)\u202c?")
 # Default_Ignorable_Code_Point, and the control characters that are no white space.

@@ -5,13 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binom
 
-from cr_audit.arrays import BoolArray, Comparisons, IntArray, NotApplicable
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.gate.beta_binomial import Groups
 
 _SHAPES = np.geomspace(0.02, 50.0, 33)
 """Of the symmetric distribution of a pair's share of wins: from pairs that are never judged two
 ways to pairs that are coin tosses."""
+
+
+@dataclass(frozen=True, slots=True)
+class MassAgainst:
+    """share : of the weight of the judged rows that goes against the baseline; expected : of it, by
+    what the baseline says of each pair. n_effective : (sum m)^2 / sum m^2, as many rows of one
+    weight say as much. p_value : binomial, of a share as large among so many."""
+
+    share: float
+    expected: float
+    n_effective: float
+    p_value: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +34,7 @@ class Contradictions:
     comparisons. expected : share of them that would go against it by what the baseline says about
     the same pairs; n_expected : rows of the baseline, of pairs that it judged twice or more, which
     say how often pairs are judged two ways. p_value : of a share as large as this or larger.
+    by_mass : the same by the weights of the rows; not applicable where all of them are equal.
     """
 
     n: int
@@ -29,6 +43,7 @@ class Contradictions:
     expected: float
     n_expected: int
     p_value: float
+    by_mass: MassAgainst | NotApplicable
 
     @property
     def share(self) -> float:
@@ -76,6 +91,9 @@ def contradictions(
     repeated = n_old >= 2
     pairs = Groups.of(against_it[repeated], n_old[repeated], _SHAPES, _SHAPES)
     asked = np.bincount(index[judged], minlength=pair.size)
+    rows = index[judged]
+    chance = pairs.means(against_it[rows], n_old[rows])
+    mass = comparisons.mass[used][judged]
     seen = asked > 0
     known = against_it[seen], n_old[seen], asked[seen]
     return Contradictions(
@@ -85,7 +103,23 @@ def contradictions(
         pairs.expected(*known) / n,
         int(n_old[repeated].sum()),
         pairs.p_value(*known, n_against),
+        _by_mass(mass, against[judged], chance),
     )
+
+
+def _by_mass(
+    mass: FloatArray, against: BoolArray, chance: FloatArray
+) -> MassAgainst | NotApplicable:
+    """mass, chance : float64 (n,), weight of each judged row and its chance to go against the
+    baseline; against : bool (n,)."""
+    if mass.max() == mass.min():
+        return NotApplicable("all rows have one weight")
+    weight = mass / mass.sum()
+    share, expected = float(weight[against].sum()), float(weight @ chance)
+    n = 1.0 / float(weight @ weight)
+    # Rounded against a finding: fewer rows against it, of more.
+    p_value = float(binom.sf(np.floor(share * n + 1e-9) - 1.0, np.ceil(n - 1e-9), expected))
+    return MassAgainst(share, expected, n, p_value)
 
 
 def repeats(comparisons: Comparisons, added: BoolArray) -> Repeats | NotApplicable:

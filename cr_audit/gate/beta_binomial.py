@@ -51,6 +51,14 @@ class Groups:
         mean = (self.a[:, None] + k) / (self.a[:, None] + self.b[:, None] + n)
         return float(self.likely @ (mean @ (times * c)))
 
+    def means(self, k: IntArray, n: IntArray) -> FloatArray:
+        """Chance that the next draw of each group counts, after k of n: float64 (g,)."""
+        counts, back = np.unique(np.column_stack([k, n]), axis=0, return_inverse=True)
+        k, n = counts.T
+        mean = (self.a[:, None] + k) / (self.a[:, None] + self.b[:, None] + n)
+        out: FloatArray = (self.likely @ mean)[back.reshape(-1)]
+        return out
+
     def p_value(self, k: IntArray, n: IntArray, c: IntArray, at_least: int) -> float:
         """Probability that the sum over groups is ``at_least`` so large."""
         counts, times = _distinct(k, n, c)

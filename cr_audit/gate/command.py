@@ -14,6 +14,8 @@ from cr_audit.gate.boundaries import PROFILES
 
 if TYPE_CHECKING:
     from cr_audit.arrays import NotApplicable
+    from cr_audit.data.dataset import PreferenceDataset
+    from cr_audit.gate.compare import BatchEffect
     from cr_audit.gate.decision import Decision
     from cr_audit.gate.own_policy import PolicyChange
     from cr_audit.gate.policy import Policy
@@ -43,13 +45,19 @@ def decide_on(run: Run) -> Decision:
             where=str(known),
             next_step="write it with --write-baseline",
         )
+    import polars as pl
+
     from cr_audit.gate.compare import compare
     from cr_audit.gate.decision import Decision
-    from cr_audit.gate.judge import judge
+    from cr_audit.gate.judge import judge, judge_sum
     from cr_audit.gate.known import MadeBy, read_known, write_known
+    from cr_audit.gate.ledger import read_ledger, sum_of, write_ledger
+    from cr_audit.gate.rules import ordered
     from cr_audit.gate.verdict import decide
     from cr_audit.readers import reading_mismatch
 
+    path: Path | None = run.options["ledger"]
+    ledger = None if path is None else read_ledger(path)
     kept = run.kept
     baseline = run.read(tuple(run.options["baseline"]), kept=kept)
     if run.given.sources.get("max_skipped") == "flag":
@@ -60,22 +68,37 @@ def decide_on(run: Run) -> Decision:
     unlike = reading_mismatch(baseline.report, batch.report)
     if unlike is not None:
         raise unlike
-    effect = compare(
-        baseline,
-        batch,
-        run.settings,
-        backend_for=run.backend,
-        cache=run.cache,
-        kept=kept,
-        confidence_level=policy.confidence_level,
-        progress=run.progress,
-    )
+
+    def compared(old: PreferenceDataset, new: PreferenceDataset, level: float) -> BatchEffect:
+        return compare(
+            old,
+            new,
+            run.settings,
+            backend_for=run.backend,
+            cache=run.cache,
+            kept=kept,
+            confidence_level=level,
+            progress=run.progress,
+        )
+
+    effect = compared(baseline, batch, policy.confidence_level)
+    findings = judge(effect, policy)
+    total = None if ledger is None else sum_of(ledger, baseline, batch)
+    if total is not None:
+        level = total.level(policy.confidence_level)
+        summed = compared(total.baseline, total.batch, level)
+        findings = ordered(
+            (*findings, *judge_sum(summed, policy, level, total.n_batches, findings))
+        )
     made_by = MadeBy.of(effect.after)
     entries = None if known is None else read_known(known, made_by, held)
-    verdict = decide(judge(effect, policy), policy, known=entries, today=today)
+    verdict = decide(findings, policy, known=entries, today=today)
     target: Path | None = run.options["write_baseline"]
     if target is not None:
         write_known(target, tuple(j.finding for j in verdict.judged), made_by)
+    if path is not None and ledger is not None and verdict.passed:
+        ids = effect.after.dataset.alternatives["id"].filter(pl.Series(effect.is_new)).to_list()
+        write_ledger(path, ledger.with_batch(batch.report, ids))
     return Decision(
         effect,
         policy,
@@ -223,6 +246,7 @@ COMMANDS = (
             "cr-audit gate --baseline main.jsonl batch.jsonl --report sarif=gate.sarif --report"
             " markdown=-",
             "cr-audit gate --baseline main.jsonl batch.jsonl --policy-from origin/main",
+            "cr-audit gate --baseline main.jsonl batch.jsonl --ledger gate-ledger.json",
             "cr-audit gate --init",
         ),
         options=(
@@ -259,6 +283,15 @@ COMMANDS = (
                 "Write all findings of this run for a later --known.",
                 GROUP,
                 flags=("--write-baseline", "--write-known"),
+                metavar="FILE",
+            ),
+            Option(
+                "ledger",
+                "path",
+                None,
+                "What past batches added: read, judged together with this batch, and written anew"
+                " where it passes. A file that is not there yet is begun.",
+                GROUP,
                 metavar="FILE",
             ),
             Option(

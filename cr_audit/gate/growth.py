@@ -116,8 +116,8 @@ def growth(
     rate: CloneRate | NotApplicable = NotApplicable("the batch holds no new response")
     spread = rate
     if new.any():
-        rate = _rate(copied_old, group[old], copied_new, group[new])
-        spread = _rate(_boilerplate(earlier), group[old], _boilerplate(clones)[new], group[new])
+        rate = rate_of(copied_old, group[old], copied_new, group[new])
+        spread = rate_of(_boilerplate(earlier), group[old], _boilerplate(clones)[new], group[new])
     typical = (copied_old.sum() + 0.5) / (copied_old.size + 1.0)
     weights = _masses(before, after, old)
     gains = [_gain(c, new, group, weights, n_rows, float(typical)) for c in _grown(clones, new)]
@@ -158,9 +158,11 @@ def _grown(clones: CloneReport, new: BoolArray) -> list[Cluster]:
     return out
 
 
-def _rate(
+def rate_of(
     copied_old: BoolArray, group_old: IntArray, copied_new: BoolArray, group_new: IntArray
 ) -> CloneRate:
+    """How often something holds of old and new responses. copied_old, copied_new : bool, whether it
+    does; group_old, group_new : int64, their prompts."""
     prompts, index = np.unique(np.concatenate([group_old, group_new]), return_inverse=True)
     old, new = index[: group_old.size], index[group_old.size :]
     n = np.bincount(old, minlength=prompts.size)

@@ -97,6 +97,15 @@ LIMITS: dict[str, Key] = {
         ),
         _share("win_rate_change", 0.05, "change of an average win rate, above it", strict=0.02),
         _share("dominant_share", 0.5, "from it on"),
+        _key("hidden_responses", "whole", 1, "from so many on", low=1, lenient=3),
+        _key(
+            "row_weight",
+            "number",
+            3.0,
+            "times the baseline's heaviest row, or its mean, above it",
+            low=1.0,
+            lenient=10.0,
+        ),
         _key(
             "leader_votes",
             "whole",
@@ -126,6 +135,8 @@ class Thresholds:
     cluster_gain: float = _limit("cluster_gain")
     win_rate_change: float = _limit("win_rate_change")
     dominant_share: float = _limit("dominant_share")
+    hidden_responses: int = _limit("hidden_responses")
+    row_weight: float = _limit("row_weight")
     leader_votes: int = _limit("leader_votes")
 
 

@@ -27,7 +27,8 @@ class GateRule(Rule):
     the rules that say most in one sentence, 1 first, 0 behind all that have one. tells : rules
     that are not told again about the subject of a finding of this one. copies : which new copies
     the findings are about, "cluster" those of the cluster that is the subject, "all" all of them,
-    "" none; the rows that hold them are what to drop.
+    "" none; the rows that hold them are what to drop. sums : it is also asked of past batches and
+    this one together (``gate.ledger``).
     """
 
     lenient: Severity | None = None
@@ -37,6 +38,7 @@ class GateRule(Rule):
     telling: int = 0
     tells: tuple[str, ...] = ()
     copies: Literal["", "cluster", "all"] = ""
+    sums: bool = False
 
     def in_profile(self, profile: str) -> Severity:
         """The severity in a shipped profile."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from cr_audit.findings import Finding, ranked
 from cr_audit.gate import about_waivers
-from cr_audit.gate.batch import behaviour, clones, lists, rankings, rows, votes
+from cr_audit.gate.batch import behaviour, clones, hidden, lists, masses, rankings, rows, votes
 from cr_audit.gate.rule import GateRule
 
 BY_ID: dict[str, GateRule] = {}
@@ -32,6 +32,8 @@ for _rule in (
     *lists.RULES,
     *votes.RULES,
     *behaviour.RULES,
+    *hidden.RULES,
+    *masses.RULES,
     *about_waivers.RULES,
 ):
     register(_rule)

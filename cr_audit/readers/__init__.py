@@ -25,6 +25,7 @@ from cr_audit.readers.detect import (
     unknown_labels,
 )
 from cr_audit.readers.fields import Notes
+from cr_audit.readers.masses import WeightCheck, check_range, unused_weights, with_row_weights
 from cr_audit.readers.parsing import quote
 from cr_audit.readers.records import BadRow
 from cr_audit.readers.schemas import SCHEMAS
@@ -56,6 +57,7 @@ def read(
     stdin: BinaryIO | None = None,
     container: str | None = None,
     bounds: Bounds | None = None,
+    row_weights: str | None = None,
 ) -> PreferenceDataset:
     """Read files (``-``: ``stdin``) into one data set.
 
@@ -71,6 +73,8 @@ def read(
     progress : called with (bytes read, bytes in total, 0 if unknown).
     container : one of ``CONTAINERS`` for every file, instead of what suffix and content say.
     bounds : how much is read at most; None for the defaults.
+    row_weights : the field of the rows' weights; without it, and without the role in ``mapping``,
+    every row weighs 1.
 
     Raises InputError (exit 3) for what cannot be read or recognised, or if more than
     ``max_skipped`` of the rows are unusable; UsageError (exit 2) for options that do not exist.
@@ -81,7 +85,8 @@ def read(
         raise UsageError("bad_share", f"max_skipped is {max_skipped}; it must lie in [0, 1]")
     if schema is not None:
         schema_named(schema)
-    checked_mapping(mapping or {})
+    mapping = with_row_weights(mapping, row_weights)
+    asked = checked_mapping(mapping or {})
     if container is not None and container not in CONTAINERS:
         raise UsageError(
             "unknown_container",
@@ -111,14 +116,15 @@ def read(
         for file in opened:
             file.close()
     _check_skipped(builder, max_skipped, limit_name, files)
-    return join_texts(
-        builder.dataset(
-            tuple(files),
-            tuple(matches),
-            expand_choices=expand_choices,
-            ratings_to_pairs=ratings_to_pairs,
-        )
+    data = builder.dataset(
+        tuple(files),
+        tuple(matches),
+        expand_choices=expand_choices,
+        ratings_to_pairs=ratings_to_pairs,
     )
+    if "mass" in asked:
+        check_range(data)
+    return join_texts(data)
 
 
 def each_row(
@@ -200,12 +206,15 @@ def _read_file(
         lines=[row.line for row in head if isinstance(row.value, dict)],
     )
     del sample
-    first_bad = _parse_rows(chain(_emptied(head), rows), found, builder)
+    first_bad = _parse_rows(chain(_emptied(head), rows), found, builder, container.path)
     known, path = found.known, container.path
     for role, name in checked_mapping(mapping or {}).items():
         if found.fields.get(role) == name and not {name, name.partition(".")[0]} & known:
             raise no_field(role, name, [dict.fromkeys(sorted(known))], path)
     _check_labels(found, container, builder, first_bad, max_skipped)
+    unused = unused_weights(found.unused)
+    if unused is not None and "mass" not in found.fields:
+        builder.say_unused_weights(unused, container.n_rows)
     return found.match()
 
 
@@ -220,11 +229,15 @@ def _head(container: Container, rows: Iterator[Row]) -> tuple[list[Row], bool]:
     return head, len(head) < SAMPLE
 
 
-def _parse_rows(rows: Iterator[Row], found: Found, builder: Builder) -> dict[str, BadRow]:
+def _parse_rows(
+    rows: Iterator[Row], found: Found, builder: Builder, path: str
+) -> dict[str, BadRow]:
     """Every row to the builder. Returns the first bad row of each reason."""
     shapes: set[tuple[str, ...]] = set()
     first_bad: dict[str, BadRow] = {}
     parse, suspects = found.parse, found.suspects
+    weigh = found.fields.get("mass")
+    check = None if weigh is None else WeightCheck(path, weigh, found.head)
     builder.say_without_prompt(_without_prompt(found))
     for line, value, repaired, remark in rows:
         if isinstance(value, Unparsed):
@@ -242,7 +255,10 @@ def _parse_rows(rows: Iterator[Row], found: Found, builder: Builder) -> dict[str
             parse, suspects = found.parse, found.suspects
             builder.say_without_prompt(_without_prompt(found))
         try:
-            builder.add(line, parse(value, notes), notes)
+            records = parse(value, notes)
+            if check is not None:
+                check(line, value)
+            builder.add(line, records, notes)
         except BadRow as bad:
             first_bad.setdefault(bad.reason, bad)
             builder.skip(line, bad.reason, bad.field, quote(bad.found))

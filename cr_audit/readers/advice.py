@@ -19,7 +19,6 @@ _STEPS = {
     "unreadable_list": "write lists of messages as JSON (json.dumps), not as Python prints them",
     "identical_pair": "take out the rows in which both responses are the same",
     "number_too_big": "write long numbers that are names as text, in quotes",
-    "mass_negative": "give weights of 0 or more",
     "ambiguous_label": "say what the words mean: --map label=FIELD,left_label=A,right_label=B",
 }
 

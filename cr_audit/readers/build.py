@@ -135,6 +135,11 @@ class Builder:
         """What the remark ``no_prompt`` of the rows to come shows: the texts that were not used."""
         self._without_prompt = found
 
+    def say_unused_weights(self, field: str, n_rows: int) -> None:
+        """Remark that the rows of this file have a field of weights that nobody asked for."""
+        self.noted["weights_unused"] = self.noted.get("weights_unused", 0) + n_rows
+        self._issue("weights_unused", 1, field, "every row counts alike")
+
     # -- remarks
 
     def _issue(self, reason: str, line: int, field: str, found: str) -> None:

@@ -151,6 +151,11 @@ class Found:
     def fields(self) -> dict[str, str]:
         return self._fields
 
+    @property
+    def head(self) -> list[Row]:
+        """The first rows, by which dotted names are told from nested ones."""
+        return self._head
+
 
 _KEPT = 40
 _REMARKS = re.compile(
@@ -214,6 +219,8 @@ def _has(field: str, known: set[str], sample: Sequence[Row]) -> bool:
     return any(get(row) is not None for row in sample)
 
 
+_ASKED = frozenset({"mass"})
+"""Roles that no field plays by its name alone: weights count where somebody said so."""
 _PAIRED = (
     ("left", "right"),
     ("left_model", "right_model"),
@@ -257,7 +264,7 @@ def _bind(
     for role, candidates in schema.roles.items():
         if role in given:
             fields[role] = given[role]
-        elif role not in fields:
+        elif role not in fields and role not in _ASKED:
             taken = set(fields.values()) if schema.generic else set()
             for name in candidates:
                 field = found(name, role)

@@ -22,10 +22,9 @@ SKIPPED: dict[str, str] = {
     "not_a_text": "a value that cannot be a text",
     "not_a_message": "a message without role or content",
     "unreadable_list": "a cell that begins like a list of messages and is none",
-    "not_a_number": "a score, rank or weight that is no number",
+    "not_a_number": "a score or rank that is no number",
     "number_too_big": "a number too big for 64 bits has lost digits; as a name or a text it must "
     "stand in quotes",
-    "mass_negative": "a weight below 0",
     "unknown_order": "an order of presentation other than AB or BA",
     "not_a_list": "no list where one is needed",
     "empty_list": "a list without entries",
@@ -58,6 +57,8 @@ NOTED: dict[str, str] = {
     "missing_label": "one of several labels in the row is missing",
     "unknown_label": "one of several labels in the row is not understood",
     "soft_label": "a preference between two values was rounded to the nearer side",
+    "weights_unused": "a field is called as weights are, and every row counts alike all the same: "
+    "`--row-weights FIELD` makes it count",
     "zero_weight": "a weight of 0: the responses are known, the judgement has no mass",
     "names_shown": "an arena vote that was not anonymous (`anony` is false)",
     "left_out_by_source": "an arena vote that the source leaves out of its ranking (`dedup_tag`)",

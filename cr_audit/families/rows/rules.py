@@ -1,14 +1,21 @@
-"""CR401-CR408: rows that were skipped or kept with a remark."""
+"""CR401-CR411: rows that were skipped or kept with a remark, heavy rows, hidden texts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+import numpy as np
+import polars as pl
+
 from cr_audit.analysis import Analysis
+from cr_audit.clones.rendered import MUCH_HIDDEN, hidden_share
 from cr_audit.findings import Finding, Rule, Severity
+from cr_audit.wording import percent, plural, verb
 
 MAX_ROWS = 5
+HEAVY_ROW, HEAVY_SHARE = 10.0, 0.01
+"""CR410: a row that weighs so many times the median and holds so much of all weight."""
 
 
 def _skipped(analysis: Analysis) -> Iterator[Finding]:
@@ -50,6 +57,55 @@ def _no_prompt(analysis: Analysis) -> Iterator[Finding]:
     for reason in ("no_prompt", "unused_text"):
         for found in _noted(analysis, RULES[7], reason):
             yield found if unused else replace(found, severity=Severity.NOTE)
+
+
+def _unused_weights(analysis: Analysis) -> Iterator[Finding]:
+    return _noted(analysis, RULES[8], "weights_unused")
+
+
+def _outweighs(analysis: Analysis) -> Iterator[Finding]:
+    data = analysis.dataset
+    parts = [f.select("mass", "file", "line") for f in (data.comparisons, data.choice_sets)]
+    rows = pl.concat(parts)
+    mass = rows["mass"].to_numpy().astype(np.float64)
+    if not mass.size:
+        return
+    top, median = int(np.argmax(mass)), float(np.median(mass))
+    times, share = float(mass[top] / median), float(mass[top] / mass.sum())
+    if times <= HEAVY_ROW or share < HEAVY_SHARE:
+        return
+    yield RULES[9].finding(
+        message=f"one row holds {percent(share)} of all weight, {times:,.3g} times the median row",
+        subject="rows:weights",
+        rows=(f"{data.report.files[rows['file'][top]].path}:{rows['line'][top]}",),
+        evidence={
+            "largest_share": share,
+            "times_median": times,
+            "n_heavy": int((mass > HEAVY_ROW * median).sum()),
+            "n_effective": float(mass.sum() ** 2 / (mass**2).sum()),
+        },
+    )
+
+
+def _hidden(analysis: Analysis) -> Iterator[Finding]:
+    data = analysis.dataset
+    share = hidden_share([t or "" for t in data.alternatives["text"].to_list()])
+    much = np.flatnonzero(share >= MUCH_HIDDEN)
+    if not much.size:
+        return
+    n, much = int(much.size), much[np.argsort(-share[much], kind="stable")]
+    found = data.provenance(much[:MAX_ROWS].tolist(), 1)
+    yield RULES[10].finding(
+        message=f"{plural(n, 'response')} {verb(n, 'is', 'are')} for the most part text that no"
+        " reader sees",
+        subject="responses:hidden",
+        rows=tuple(row for rows in found for row in rows),
+        evidence={
+            "n_responses": n,
+            "share": n / data.n_alternatives,
+            "largest_share": float(share[much[0]]),
+        },
+    )
 
 
 def _noted(analysis: Analysis, rule: Rule, reason: str) -> Iterator[Finding]:
@@ -162,5 +218,45 @@ RULES: tuple[Rule, ...] = (
         computed="Rows in which no field with a name that people use for a prompt has a text.",
         advice="Say which field holds the prompt: --map prompt=FIELD (or input=FIELD).",
         judge=_no_prompt,
+    ),
+    Rule(
+        id="CR409",
+        name="weights-unused",
+        severity=Severity.NOTE,
+        summary="Rows have a field that is called as weights are, and it was not used.",
+        means="Every row counts alike; a name alone does not say that a number is a weight.",
+        computed="A field weight, sample_weight or mass that plays no role.",
+        advice="If these are weights of rows, say so: --row-weights FIELD.",
+        judge=_unused_weights,
+    ),
+    Rule(
+        id="CR410",
+        name="row-outweighs",
+        severity=Severity.WARNING,
+        summary="One row holds a large part of all weight.",
+        means="One judgement decides what many others said, and no interval shows it well.",
+        computed=(
+            "The heaviest row, where it weighs more than ten times the median row and holds at"
+            " least 1 % of the sum; n_effective is (sum of weights) squared over the sum of"
+            " squares."
+        ),
+        advice="Check the weight, or leave --row-weights out.",
+        judge=_outweighs,
+    ),
+    Rule(
+        id="CR411",
+        name="hidden-content-in-responses",
+        severity=Severity.WARNING,
+        summary="Responses consist for the most part of text that no reader sees.",
+        means=(
+            "Comments, attributes, elements that are not shown or characters that draw nothing make"
+            " copies look different, and speak to models that read the source."
+        ),
+        computed=(
+            "Responses of which at least half of the letters and digits are not on the page that"
+            " their Markdown and HTML make. Whole HTML pages without a code fence count, too."
+        ),
+        advice="Look at the source of the first rows; put code in fences, take out the rest.",
+        judge=_hidden,
     ),
 )

@@ -61,6 +61,7 @@ FARE_ALIKE = GateRule(
     advice="Look at the responses side by side; drop all but one, or collect votes of their own.",
     source="the gate's own rule; docs/disguises.md",
     thresholds=("new_copies",),
+    sums=True,
     judge=_fare_alike,
 )
 

@@ -179,6 +179,7 @@ RATE_RISES = GateRule(
     thresholds=("new_copies",),
     telling=5,
     copies="all",
+    sums=True,
     judge=_rate_rises,
 )
 
@@ -232,6 +233,7 @@ OUTGROWS = GateRule(
     telling=4,
     tells=("CR604", "CR605"),
     copies="cluster",
+    sums=True,
     judge=_outgrows,
 )
 

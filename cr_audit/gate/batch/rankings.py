@@ -97,6 +97,7 @@ CLONES_MOVE_LEADER = GateRule(
     source=f"{PAPER}, Definitions 2.4 and 4.2",
     telling=1,
     copies="all",
+    sums=True,
     judge=_clones_move_leader,
 )
 
@@ -172,6 +173,7 @@ CLONES_MOVE_RANKS = GateRule(
     source=f"{PAPER}, Definition 4.2",
     telling=6,
     copies="all",
+    sums=True,
     judge=_clones_move_ranks,
 )
 

@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from cr_audit.arrays import IntArray, NotApplicable
 from cr_audit.findings import Finding, Severity
+from cr_audit.gate.agreement import Contradictions, MassAgainst
 from cr_audit.gate.boundaries import beyond_chance, exceeds
 from cr_audit.gate.naming import quoted
 from cr_audit.gate.rule import GateRule, Question
@@ -61,17 +62,31 @@ def _involved(effect: BatchEffect, rows: IntArray) -> list[str]:
 
 
 def _contradicts(q: Question) -> Iterator[Finding]:
-    c = q.effect.contradictions
-    if (
-        isinstance(c, NotApplicable)
-        or not beyond_chance(c.p_value, q.policy.confidence_level)
-        or not exceeds(c.share - c.expected, q.policy.thresholds.contradiction_excess)
-    ):
+    c, limit = q.effect.contradictions, q.policy.thresholds.contradiction_excess
+    if isinstance(c, NotApplicable):
         return
+    mass = c.by_mass
+    n_tests = 1 if isinstance(mass, NotApplicable) else 2
+
+    def beyond(of: Contradictions | MassAgainst) -> bool:
+        by_chance = not beyond_chance(of.p_value, q.policy.confidence_level, n_tests)
+        return not by_chance and exceeds(of.share - of.expected, limit)
+
+    heavy = not isinstance(mass, NotApplicable) and beyond(mass)
+    if not heavy and not beyond(c):
+        return
+    weighed: dict[str, float] = {}
+    if not isinstance(mass, NotApplicable):
+        weighed = {
+            "weight_share": mass.share,
+            "weight_expected": mass.expected,
+            "weight_p_value": mass.p_value,
+        }
     yield CONTRADICTS.finding(
         f"{c.n_against:,} of {plural(c.n, 'judgement')} of known pairs"
         f" {verb(c.n_against, 'goes', 'go')} against the baseline ({percent(c.share)};"
-        f" {percent(c.expected)} expected)",
+        f" {percent(c.expected)} expected)"
+        + (f", {percent(weighed['weight_share'])} of their weight" if weighed else ""),
         subject_of("pairs", _involved(q.effect, c.rows)),
         {
             "n_against": c.n_against,
@@ -80,6 +95,7 @@ def _contradicts(q: Question) -> Iterator[Finding]:
             "expected": c.expected,
             "n_expected": c.n_expected,
             "p_value": c.p_value,
+            **weighed,
         },
         batch_rows(q.effect, c.rows),
     )
@@ -99,7 +115,9 @@ CONTRADICTS = GateRule(
         "Decided rows of the batch whose pair (clones count as one) has a majority in the"
         " baseline: the share that goes against it, beside the share expected of the same pairs"
         " (beta-binomial, as scattered as the baseline's own repeated judgements). One-sided"
-        " test, exact up to 20,000 rows, and an excess above thresholds.contradiction-excess."
+        " test, exact up to 20,000 rows, and an excess above thresholds.contradiction-excess. Where"
+        " rows have weights, also the share of weight (binomial over the effective number of rows),"
+        " each test at half the level."
     ),
     advice="Look at the first rows: are the two sides swapped?",
     thresholds=("contradiction_excess",),

@@ -30,6 +30,8 @@ MAX_STORED = 20_000_000
 """Replicates times items of which differences are kept: 160 MB for each of the two rates."""
 MAX_PAIRED = 2_000
 """Of a larger component only so many items, the best ones before, are looked at pair by pair."""
+HEAVY = 10.0
+"""An added row that weighs more than so many of the old ones' median is not drawn anew."""
 _DIGITS = 9
 """Errors are rounded to so many significant digits: the last ones depend on how a sum was split."""
 
@@ -132,7 +134,7 @@ def effect_of_added_rows(
     touched = _touched(first, comparisons, added)
     kept = np.flatnonzero(touched)
     n = max(50, min(n_replicates, MAX_STORED // max(kept.size, 1)))
-    labels = cluster_labels(clusters, comparisons.n)
+    labels, heavy = _heavy_apart(cluster_labels(clusters, comparisons.n), comparisons.mass, added)
     draws = _differences(
         (before, comparisons),
         (labels[old], labels),
@@ -142,6 +144,7 @@ def effect_of_added_rows(
         kept,
         count_weighted,
         n,
+        heavy,
         rng,
     )
     n_tests = max(int(kept.size), 1)
@@ -160,6 +163,20 @@ def effect_of_added_rows(
         critical_value=critical,
         settings={"count_weighted": count_weighted, "clustered": clusters is not None},
     )
+
+
+def _heavy_apart(labels: IntArray, mass: FloatArray, added: BoolArray) -> tuple[IntArray, IntArray]:
+    """The labels, with added rows that weigh more than ``HEAVY`` times the median of the old ones
+    as clusters of their own, behind the others; and these clusters.
+
+    Drawn anew, such a row is in or out, and its error is as large as what it moves: the heavier it
+    is, the less it would be beyond noise. It is one judgement, and it is in the data.
+    """
+    rows = np.flatnonzero(added & (mass > HEAVY * float(np.median(mass[~added]))))
+    apart = int(labels.max(initial=-1)) + 1 + np.arange(rows.size)
+    out = labels.copy()
+    out[rows] = apart
+    return out, apart
 
 
 def _touched(before: WinRates, comparisons: Comparisons, added: BoolArray) -> BoolArray:
@@ -181,9 +198,13 @@ def _differences(
     kept: IntArray,
     count_weighted: bool,
     n: int,
+    heavy: IntArray,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
-    """after - before of the average and of the weighted rate, (n, kept), over replicates."""
+    """after - before of the average and of the weighted rate, (n, kept), over replicates.
+
+    heavy : int64, clusters that are not drawn.
+    """
     out = np.zeros((2, n, kept.size))
     n_clusters = int(labels[1].max()) + 1
     parts = []
@@ -195,6 +216,7 @@ def _differences(
     n_pairs = max(count.shape[0] for _, _, count in parts)
     for start, g in multipliers(n_clusters, n, n_pairs, rng):
         at = slice(start, start + g.shape[1])
+        g[heavy] = 0.0
         for i, sign in ((0, -1.0), (1, 1.0)):
             sums, resample, count = parts[i]
             w = weights[i] if draws is None else in_turn(draws[i], start, g.shape[1])

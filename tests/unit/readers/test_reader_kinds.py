@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from cr_audit.data.dataset import PreferenceDataset
-from cr_audit.errors import InputError
+from cr_audit.errors import InputError, UsageError
 from cr_audit.readers import read
 from cr_audit.readers.media import mark
 
@@ -741,7 +741,7 @@ def test_typed_columns_are_keys_and_numbers(tmp_path: Path) -> None:
         }
     )
     frame.write_parquet(tmp_path / "a.parquet")
-    data = read([str(tmp_path / "a.parquet")])
+    data = read([str(tmp_path / "a.parquet")], row_weights="weight")
     assert data.annotators == ("2024-05-01",)
     assert data.comparisons["mass"].to_list() == [2.5]
     assert data.alternatives["model"].to_list() == ["m", "n"]
@@ -749,12 +749,69 @@ def test_typed_columns_are_keys_and_numbers(tmp_path: Path) -> None:
 
 def test_a_weight_of_nought_is_mass_and_no_damage() -> None:
     rows = [{**r, "weight": w} for r, w in zip(two("prompt"), (0, 1), strict=True)]
-    data = load(rows)
+    data = load(rows, row_weights="weight")
     assert data.comparisons.height == 1
     assert data.n_alternatives == 4
     assert data.report.noted == {"zero_weight": 1}
-    with pytest.raises(InputError, match="mass_negative"):
-        load([{**r, "weight": -1} for r in rows])
+    assert load([rows[0]], row_weights="weight").comparisons.is_empty()
+
+
+def test_a_weight_counts_where_it_is_asked_for() -> None:
+    rows = [{**r, "weight": w} for r, w in zip(two("prompt"), (5, 3), strict=True)]
+    plain = load(rows)
+    assert plain.comparisons["mass"].to_list() == [1.0, 1.0]
+    assert plain.report.noted == {"weights_unused": 2}
+    for asked in (
+        load(rows, row_weights="weight"),
+        load(rows, mapping={"weight": "weight"}),
+        load(rows, mapping={"mass": "weight"}),
+    ):
+        assert asked.comparisons["mass"].to_list() == [5.0, 3.0]
+        assert asked.report.noted == {}
+    with pytest.raises(UsageError, match="--row-weights names"):
+        load(rows, row_weights="weight", mapping={"mass": "prompt"})
+
+
+@pytest.mark.parametrize(
+    "weight", [-1, -0.5, float("inf"), float("nan"), "much", None, "", "-inf", [1]]
+)
+def test_a_weight_that_is_none_stops_the_read(weight: Any) -> None:
+    rows = [{**r, "weight": w} for r, w in zip(two("prompt"), (1, weight), strict=True)]
+    with pytest.raises(InputError, match="finite number") as caught:
+        load(rows, row_weights="weight")
+    assert caught.value.exit_code == 3
+    assert ":2 (weight)" in (caught.value.where or "")
+    assert "--row-weights" in (caught.value.next_step or "")
+
+
+@pytest.mark.parametrize(
+    ("weights", "fits"),
+    [
+        ((1, 1, 1e6), True),
+        ((1, 1, 1.001e6), False),
+        ((1e308, 1e308, 1e308), False),
+        ((1e-300, 1e-300, 1e-300), False),
+        ((1e-9, 1e-3, 1.0), True),
+        ((1e9, 1e9, 1e9), True),
+    ],
+)
+def test_weights_have_bounds(weights: tuple[float, ...], fits: bool) -> None:
+    rows = [
+        {"prompt": "p", "chosen": f"x{k}", "rejected": "y", "weight": w}
+        for k, w in enumerate(weights)
+    ]
+    if fits:
+        assert load(rows, row_weights="weight").comparisons["mass"].to_list() == list(weights)
+        return
+    with pytest.raises(InputError, match="must lie between") as caught:
+        load(rows, row_weights="weight")
+    assert caught.value.exit_code == 3
+
+
+def test_ratings_have_no_weights() -> None:
+    rows = [{"prompt": "p", "response": t, "score": 1, "weight": 2} for t in "xy"]
+    with pytest.raises(InputError, match="hold ratings"):
+        load(rows, row_weights="weight")
 
 
 def test_a_name_that_comes_twice_in_a_row_is_told(tmp_path: Path) -> None:

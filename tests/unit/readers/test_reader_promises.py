@@ -88,7 +88,6 @@ SKIPS: dict[str, Given] = {
             '{"prompt": "p", "chosen": "x", "rejected": "y", "annotator": 1e30}',
         ]
     ),
-    "mass_negative": Given([{**P, "weight": 1}, {**P, "weight": -1}]),
     "unknown_order": Given(
         [
             {"pair_id": "p", "judge_name": "j", "order": order, "decision": "A>B"}
@@ -149,7 +148,8 @@ NOTES: dict[str, Given] = {
     "soft_label": Given(
         [{"instruction": "p", "output_1": "x", "output_2": "y", "preference": 1.2}]
     ),
-    "zero_weight": Given([{**P, "weight": 0}]),
+    "weights_unused": Given([{**P, "weight": 2}]),
+    "zero_weight": Given([{**P, "weight": 0}], {"row_weights": "weight"}),
     "names_shown": Given([{**ARENA, "anony": False}]),
     "left_out_by_source": Given([{**ARENA, "dedup_tag": {"high_freq": True, "sampled": False}}]),
     "later_turns_left_out": Given(

@@ -116,7 +116,7 @@ def test_a_penalty_is_stored_with_its_sign_changed(tmp_path: Path) -> None:
 
 
 def test_a_ballot_weighs_what_it_says(tmp_path: Path) -> None:
-    data = read([write(tmp_path / "rows.jsonl", [CASES["ballots"][0].row])])
+    data = read([write(tmp_path / "rows.jsonl", [CASES["ballots"][0].row])], row_weights="weight")
     assert data.choice_sets["mass"].to_list() == [2.0]
 
 
