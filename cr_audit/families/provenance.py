@@ -40,7 +40,7 @@ def command_line(run: Run) -> str:
         if name not in _WRITES:
             words += _option(f"--{name.replace('_', '-')}", value)
     for name, source in run.given.sources.items():
-        if source == "flag":
+        if source == "flag" and name != "files":
             words += _setting(name, _value_of(run, name))
     if run.embeddings is not None:
         words += ["--embeddings", str(run.embeddings)]

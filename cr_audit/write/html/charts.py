@@ -265,7 +265,8 @@ def slope(block: SlopeChart, key: str) -> str:
     arrow."""
     valued = any(s.left_text or s.right_text for s in block.slopes)
     name = 22 if valued else MAX_NAME
-    value = 120.0 if valued else 0.0
+    texts = [t for s in block.slopes for t in (s.left_text, s.right_text)]
+    value = 16 + max(text_width(t, SIZE) for t in texts) if valued else 0.0
     side = min(160.0, max(text_width(shorten(visible(s.label), name), SIZE) for s in block.slopes))
     start, end, top = 12 + side + value, WIDTH - 28 - side - value, 56.0
     parts = [

@@ -25,9 +25,10 @@ from cr_audit.findings import SEVERITIES, Outcome, Told
 from cr_audit.write.html.findings import findings_card
 from cr_audit.write.html.parts import Page
 from cr_audit.write.html.policy import policy, script, style
-from cr_audit.write.html.text import text
+from cr_audit.write.html.text import commented, text
 
 MAX_ADVICE = 3
+_SETTLED = ("waived", "baselined")
 _WORD: dict[Tone, tuple[str, str]] = {
     "good": ("✓", "nothing to warn about"),
     "note": ("i", "notes only"),
@@ -94,7 +95,7 @@ def _first_screen(
     page: Page, blocks: Sequence[Block], more: Sequence[Block], outcome: Outcome
 ) -> str:
     """Verdict or answer, three numbers, what to do, and the sentence on what was looked at."""
-    said = "".join(_said(b) for b in blocks if isinstance(b, Verdict | Answer))
+    said = "".join(_said(b, outcome) for b in blocks if isinstance(b, Verdict | Answer))
     numbers = next((b for b in more if isinstance(b, Numbers) and b.numbers), None)
     if numbers is None:
         numbers = _counts(outcome)
@@ -110,18 +111,26 @@ def _first_screen(
     )
 
 
-def _said(block: Verdict | Answer) -> str:
+def _said(block: Verdict | Answer, outcome: Outcome) -> str:
+    """The verdict, or the answer under the worst of what it and the findings say."""
     if isinstance(block, Verdict):
         tone, sign, word = ("good", "✓", "PASS") if block.passed else ("error", "✕", "FAIL")
         reason = f'<p class="lead">{text(block.reason)}</p>'
         inside = f'{reason}<p class="note">{text(block.note)}</p>'
     else:
-        tone = block.tone
+        tone = _worst(block.tone, outcome)
         sign, word = _WORD.get(tone, ("i", "report"))
         lead, *rest = block.sentences or ("",)
         inside = f'<p class="lead">{text(lead)}</p>' + "".join(f"<p>{text(s)}</p>" for s in rest)
     badge = f'<p class="badge b-{tone}"><span aria-hidden="true">{sign}</span> {word}</p>'
     return f'<div class="answer a-{tone}">{badge}{inside}</div>'
+
+
+def _worst(tone: Tone, outcome: Outcome) -> Tone:
+    """An answer about one family stands on a page that shows the findings of all."""
+    told = [t.finding.severity.value for t in outcome.told if t.bin not in _SETTLED]
+    order: tuple[Tone, ...] = ("error", "warning")
+    return next((s for s in order if s == tone or s in told), tone)
 
 
 def _counts(outcome: Outcome) -> Numbers | None:
@@ -145,7 +154,9 @@ def _what_to_do(page: Page, blocks: Sequence[Block], outcome: Outcome) -> str:
     if not any(isinstance(b, Prose) for b in own):
         advice = _advice(outcome)
         if advice:
-            listed = "".join(f"<li>{text(a)} <code>{text(rule)}</code></li>" for rule, a in advice)
+            listed = "".join(
+                f"<li>{commented(a)} <code>{text(rule)}</code></li>" for rule, a in advice
+            )
             parts.insert(0, f'<ul class="advice">{listed}</ul>')
         elif outcome.rules and not outcome.told:
             n = len(outcome.rules)
@@ -158,7 +169,7 @@ def _what_to_do(page: Page, blocks: Sequence[Block], outcome: Outcome) -> str:
 def _advice(outcome: Outcome) -> list[tuple[str, str]]:
     """(rule, advice) of the worst findings, one for each rule; notes where there is no worse."""
     out: dict[str, str] = {}
-    told: list[Told] = [t for t in outcome.told if t.bin not in ("waived", "baselined")]
+    told: list[Told] = [t for t in outcome.told if t.bin not in _SETTLED]
     for t in told:
         if t.finding.advice and t.finding.rule not in out:
             out[t.finding.rule] = t.finding.advice
@@ -187,7 +198,7 @@ def _sections(blocks: Sequence[Block], more: Sequence[Block]) -> list[tuple[str,
             case Header() | Answer() | Verdict() | Prose() | Steps() | Numbers():
                 pass
             case _:
-                own.append(Section("Report", "", (block,)))
+                own.append(Section(getattr(block, "title", "") or "Report", "", (block,)))
     here = {t.name for t in tables_of(own)}
     beyond = [b for b in more if isinstance(b, Section) and not _stands_there(b, here)]
     maps = [s for s in beyond if any(isinstance(b, Map) for b in s.blocks)]

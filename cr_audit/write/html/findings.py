@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cr_audit.findings import Outcome, Rule, Told
 from cr_audit.write.html.parts import Page, paste
-from cr_audit.write.html.text import TEXT, text
+from cr_audit.write.html.text import TEXT, commented, text
 
 MAX_FINDINGS, MAX_ROWS = 200, 5
 _BINS = {"failing": "fails", "baselined": "known", "waived": "waived", "below_threshold": ""}
@@ -58,7 +58,7 @@ def _finding(page: Page, told: Told, rule: Rule | None, waivers_in: tuple[str, s
     if told.waived_by:
         parts.append(f"<p>Waived: {text(told.waived_by, TEXT)}</p>")
     if f.advice:
-        parts.append(f"<p>{text(f.advice)}</p>")
+        parts.append(f"<p>{commented(f.advice)}</p>")
     if f.rows:
         shown = ", ".join(f"<code>{text(row, 200)}</code>" for row in f.rows[:MAX_ROWS])
         left = len(f.rows) - MAX_ROWS

@@ -42,7 +42,7 @@ MAX_BYTES = 4_500_000
 LONG_SIDE = 3_000
 """Characters of one run of a word diff."""
 DrawnBlock = TypeVar("DrawnBlock", SlopeChart, Chart, Cells, Map, Matrix)
-_KINDS = {"count": "n", "number": "n", "id": "id", "place": "place", "line": "line"}
+_KINDS = {"count": "n", "number": "n", "id": "id", "place": "place"}
 
 
 def paste(*lines: str) -> str:
@@ -138,19 +138,17 @@ class Page:
         """A table that scrolls by itself where it is too wide."""
         caption = block.caption or block.name.replace("-", " ")
         shown_caption = "" if block.caption else ' class="hidden"'
-        head = "".join(
-            f'<th scope="col"{_class(c)}>{text(c.title, 80) or "&nbsp;"}</th>'
-            if c.title.strip()
-            else "<td></td>"
-            for c in block.columns
-        )
         rows: list[str] = []
+        widest = [0] * len(block.columns)
         for i in range(min(block.n, most)):
-            cells = zip(block.columns, block.row(i), strict=True)
-            row = "<tr>" + "".join(_cell(column, cell) for column, cell in cells) + "</tr>"
+            cells = block.row(i)
+            pairs = zip(block.columns, cells, strict=True)
+            row = "<tr>" + "".join(_cell(column, cell) for column, cell in pairs) + "</tr>"
             if not self.fits(row):
                 break
             rows.append(row)
+            widest = [max(w, len(plain_text(c.text))) for w, c in zip(widest, cells, strict=True)]
+        head = "".join(map(_head, block.columns, widest))
         out = [
             f'<div class="scroll" tabindex="0" role="group" aria-label="{text(caption, 120)}">'
             f"<table><caption{shown_caption}>{text(caption, 200)}</caption>"
@@ -241,6 +239,15 @@ def _steps(block: Steps) -> str:
         for command, what in block.steps
     )
     return f'<dl class="steps">{pairs}</dl>'
+
+
+def _head(column: Column, widest: int) -> str:
+    """The head of a column; one of long lines asks for room."""
+    if not column.title.strip():
+        return "<td></td>"
+    roomy = column.kind in ("text", "line") and widest > 60
+    kind = ' class="roomy"' if roomy else _class(column)
+    return f'<th scope="col"{kind}>{text(column.title, 80)}</th>'
 
 
 def _class(column: Column) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from cr_audit.blocks import Words, spans
@@ -29,3 +30,8 @@ def words(line: Words, most: int = LONG) -> str:
         else f'<span class="t-{s.tone}">{text(s.text, most)}</span>'
         for s in spans(line)
     )
+
+
+def commented(raw: str) -> str:
+    """A sentence in which commands stand between backticks."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text(raw))
