@@ -16,7 +16,19 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cr_audit.api import Audit, Result, View, audit, export, gate, refit
+    from cr_audit.api import (
+        Audit,
+        Result,
+        View,
+        audit,
+        choices,
+        dry_run,
+        export,
+        gate,
+        leaderboard,
+        refit,
+        sensitivity,
+    )
     from cr_audit.errors import ComputeError, CrAuditError, InputError, UsageError
 
 __version__ = "0.1.0"
@@ -31,9 +43,13 @@ __all__ = [
     "View",
     "__version__",
     "audit",
+    "choices",
+    "dry_run",
     "export",
     "gate",
+    "leaderboard",
     "refit",
+    "sensitivity",
 ]
 _ERRORS = {"ComputeError", "CrAuditError", "InputError", "UsageError"}
 

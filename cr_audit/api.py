@@ -126,6 +126,31 @@ def refit(source: Source, *, embeddings: Any = None, cache: bool = True, **setti
     return Result(command.make(_run(command, source, embeddings, cache, settings)))
 
 
+def leaderboard(
+    source: Source, *, embeddings: Any = None, cache: bool = True, **settings: Any
+) -> Result:
+    """What ``cr-audit leaderboard`` finds: places that hold. ``control``, ``owner``, ``by`` as its
+    options; several files (battles and responses) as a list of paths."""
+    command = _command("leaderboard")
+    return Result(command.make(_run(command, source, embeddings, cache, settings)))
+
+
+def choices(
+    source: Source, *, embeddings: Any = None, cache: bool = True, **settings: Any
+) -> Result:
+    """What ``cr-audit choices`` finds: whether lists may be trained on, and what to do instead."""
+    command = _command("choices")
+    return Result(command.make(_run(command, source, embeddings, cache, settings)))
+
+
+def sensitivity(
+    source: Source, *, embeddings: Any = None, cache: bool = True, **settings: Any
+) -> Result:
+    """What ``cr-audit sensitivity`` finds: which rewards stand on few or on strong preferences."""
+    command = _command("sensitivity")
+    return Result(command.make(_run(command, source, embeddings, cache, settings)))
+
+
 def gate(
     baseline: Source,
     batch: Source,
@@ -175,6 +200,14 @@ def export(
         "dropped": None if dropped is None else Path(dropped),
     }
     return done_by(run)
+
+
+def dry_run(source: Source, trainer: str, *, cache: bool = True, **settings: Any) -> Result:
+    """What ``cr-audit export --dry-run TRAINER`` finds: what the trainer's loader reads, drops or
+    reverses in these rows."""
+    command = _command("export")
+    run = _run(command, source, None, cache, settings | {"dry_run": trainer})
+    return Result(command.make(run))
 
 
 # --- from arguments to a run ---

@@ -41,6 +41,15 @@ def register(exit_: Exit) -> None:
     EXITS[exit_.name] = exit_
 
 
+TRAINERS = {
+    "trl": "TRL",
+    "openrlhf": "OpenRLHF",
+    "axolotl": "axolotl",
+    "llama-factory": "LLaMA-Factory",
+    "ms-swift": "ms-swift",
+}
+"""Trainers whose layouts are written and whose loaders are known."""
+
 _HERE = "cr_audit.export"
 for _exit in (
     Exit("rows", "the rows that were read, with weights, clusters and flags", f"{_HERE}.rows"),
@@ -48,13 +57,7 @@ for _exit in (
     Exit("resample", "rows drawn in proportion to their weight", f"{_HERE}.resample"),
     *(
         Exit(name, f"pairs in the layout of {title}", f"{_HERE}.layouts", (".jsonl", ".parquet"))
-        for name, title in (
-            ("trl", "TRL"),
-            ("openrlhf", "OpenRLHF"),
-            ("axolotl", "axolotl"),
-            ("llama-factory", "LLaMA-Factory"),
-            ("ms-swift", "ms-swift"),
-        )
+        for name, title in TRAINERS.items()
     ),
     Exit("datasets", "a Hugging Face folder with a card", f"{_HERE}.folder", ()),
 ):

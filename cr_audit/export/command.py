@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cr_audit.commands import Command, Option
 from cr_audit.errors import UsageError
-from cr_audit.export import EXITS
+from cr_audit.export import EXITS, TRAINERS
 
 if TYPE_CHECKING:
     from cr_audit.export.outcome import Exported
@@ -30,7 +30,7 @@ def done_by(run: Run) -> Exported:
         raise UsageError(
             "two-exits",
             "--dedupe is --as clean",
-            found=f"--as {run.options['as']}",
+            found=f"--as {run.options['exit']}",
             next_step="clean first, then export the result with --as",
         )
     name = "clean" if run.options["dedupe"] else run.options["exit"]
@@ -46,14 +46,22 @@ def report(run: Run) -> Report:
     from cr_audit.reports import Report
     from cr_audit.wire import document, setting_records
 
-    done = done_by(run)
+    parts: dict[str, object]
+    if run.options["dry_run"] is not None:
+        from cr_audit.export.xray import x_ray
+
+        seen = x_ray(run, run.options["dry_run"])
+        blocks, parts = show.x_ray(seen, run.options["dry_run"]), {"dry_run": wire.dry_run(seen)}
+    else:
+        done = done_by(run)
+        blocks, parts = show.blocks(done), {"export": wire.part(done)}
     values = {k: v for k, v in run.reading.items() if k != "files"}
     values |= {k: getattr(run.settings, k) for k in type(run.settings).__slots__}
     settings = setting_records(values, run.given.sources)
     return Report(
         command=run.command,
-        blocks=lambda: [header(run.dataset, run.command), *show.blocks(done)],
-        document=lambda full: document("export", settings, {"export": wire.part(done)}, []),
+        blocks=lambda: [header(run.dataset, run.command), *blocks],
+        document=lambda full: document("export", settings, parts, []),
         outcome=outcome_of((), (), "never", run.dataset.report.files[0].path),
     )
 
@@ -66,7 +74,8 @@ COMMANDS = (
         examples=(
             "cr-audit export prefs.jsonl -o weighted.jsonl",
             "cr-audit export prefs.jsonl --as clean -o clean.jsonl --dropped dropped.jsonl",
-            "cr-audit export prefs.jsonl --as resample -o resampled.parquet",
+            "cr-audit export prefs.jsonl --as trl -o train.jsonl",
+            "cr-audit export prefs.jsonl --dry-run axolotl",
         ),
         options=(
             Option(
@@ -77,6 +86,14 @@ COMMANDS = (
                 GROUP,
                 choices=tuple(EXITS),
                 flags=("--as",),
+            ),
+            Option(
+                "dry_run",
+                "choice",
+                None,
+                "Write nothing: show what this trainer reads, drops or reverses in these rows.",
+                GROUP,
+                choices=tuple(TRAINERS),
             ),
             Option("dedupe", "switch", False, "The same as --as clean.", GROUP),
             Option(

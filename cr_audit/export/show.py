@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from cr_audit.blocks import Answer, Block, Cell, Column, Prose, Section, Table
+from cr_audit.export.loaders import FATES
 from cr_audit.export.outcome import Exported
-from cr_audit.wording import plural
+from cr_audit.export.xray import PAIRS, XRay
+from cr_audit.wording import percent, plural
 
 SHOWN_PLACES = 3
 
@@ -61,3 +63,97 @@ def _left_out(done: Exported, n_left: int) -> Block:
         main=True,
     )
     return Section("Left out", plural(n_left, "row"), (table,))
+
+
+_OUTCOMES = {
+    "same": "the pair of the row, with its prompt",
+    "reversed": "the pair of the row, the wrong way round",
+    "prompt_differs": "the pair of the row, without a part of its prompt",
+    "other_pair": "two other texts than those of the row",
+    "worst_two": "of a list, the two that rank lowest",
+    "tie": "a preference, where the row is a tie",
+    "several": "a pair, from a row of several comparisons",
+    "no_pair": "a pair, from a row that compares nothing",
+    "column_missing": "fails: a column that the loader wants is not there",
+    "prompt_and_answers_differ_in_kind": "fails: the prompt is text and the answers are messages,"
+    " or the other way round",
+    "not_a_message": "fails: messages without role and content",
+    "not_a_text": "fails: a text was wanted",
+    "not_a_ranked_list": "fails: answers without ranks, or fewer than two",
+    "answers_are_no_texts": "left out: the answers are no texts",
+    "answers_are_no_messages": "left out: the answers are no messages of from and value",
+    "turns_do_not_alternate": "left out: user and model do not take turns",
+    "no_rejected_response": "fails: there is no rejected_response",
+    "no_response": "left out: no column that it takes for a response",
+    "identical_answers": "left out: both answers are the same",
+    "not_an_object": "no row: the line holds no object",
+}
+_BAD = frozenset(_OUTCOMES) - {"same", "several", "no_pair"}
+
+
+def x_ray(seen: XRay, name: str) -> list[Block]:
+    """What the loader does with every field, and what it makes of the rows."""
+    n_same = seen.outcomes["same"].n_rows if "same" in seen.outcomes else 0
+    n_made = sum(r.n_rows for k, r in seen.outcomes.items() if k in PAIRS)
+    title = f"{seen.trainer} {seen.version}"
+    answer = [
+        f"{title} makes a pair of {n_made:,} of {plural(seen.n_rows, 'row')}; in {n_same:,} it is"
+        f" what the row says ({percent(n_same / max(seen.n_rows, 1))})."
+    ]
+    if n_same < seen.n_rows:
+        answer.append(f"cr-audit export --as {name} writes rows that it reads as they are meant.")
+    about = Prose(
+        (
+            f"loader: {seen.route}",
+            f"read in {seen.where} of the released version",
+            "Nothing was written. A weight column is dropped by every one of these loaders.",
+        ),
+        "dim",
+    )
+    fields = Table.of(
+        (
+            Column("field", "line", ("field",)),
+            Column("rows", "count", ("n_rows",)),
+            Column("is", "line", ("role",)),
+            Column("what the loader does", "text", ("fate",)),
+        ),
+        [
+            (
+                Cell(name, (name,)),
+                Cell(f"{c.n_rows:,}", (c.n_rows,)),
+                Cell(c.role or "-", (c.role,)),
+                Cell(
+                    FATES[c.fate],
+                    (c.fate,),
+                    tone="warning"
+                    if c.fate != "read" and (c.role or c.fate == "sorted")
+                    else "plain",
+                ),
+            )
+            for name, c in seen.columns.items()
+        ],
+        name="fields",
+        main=True,
+    )
+    outcomes = Table.of(
+        (
+            Column("what it trains on", "text", ("outcome",)),
+            Column("rows", "count", ("n_rows",)),
+            Column("first", "place", ("places",)),
+        ),
+        [
+            (
+                Cell(_OUTCOMES[k], (k,), tone="warning" if k in _BAD else "plain"),
+                Cell(f"{r.n_rows:,}", (r.n_rows,)),
+                Cell(", ".join(r.places[:SHOWN_PLACES]), (" ".join(r.places),)),
+            )
+            for k, r in sorted(seen.outcomes.items(), key=lambda item: -item[1].n_rows)
+        ],
+        name="outcomes",
+    )
+    return [
+        Answer(tuple(answer)),
+        about,
+        Section("Fields", "", (fields,)),
+        Section("Rows", "", (outcomes,)),
+    ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cr_audit.export.outcome import Exported
+from cr_audit.export.xray import XRay
 from cr_audit.wire import Count, NotNegative
 
 
@@ -47,7 +48,60 @@ class Export:
     notes: list[str]
 
 
-PARTS: dict[str, Any] = {"export": Export}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryField:
+    """A field of the rows. role: as it is read here, "" for none; fate: read, reward_only,
+    vision_only, with_option, sorted, second_message, last_message or dropped."""
+
+    field: str
+    n_rows: Count
+    role: str
+    fate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryOutcome:
+    """What became of rows: same, reversed, prompt_differs, other_pair, worst_two, tie, several,
+    no_pair, or why the loader made no pair; with the first of them as file:line."""
+
+    outcome: str
+    n_rows: Count
+    rows: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """A trainer's loader on these rows. source: of the loader, where the facts were read."""
+
+    trainer: str
+    version: str
+    route: str
+    source: str
+    n_rows: Count
+    fields: list[DryField]
+    outcomes: list[DryOutcome]
+
+
+PARTS: dict[str, Any] = {"export": Export, "dry_run": DryRun}
+
+
+def dry_run(seen: XRay) -> DryRun:
+    """The record of an X-ray."""
+    return DryRun(
+        trainer=seen.trainer,
+        version=seen.version,
+        route=seen.route,
+        source=seen.where,
+        n_rows=seen.n_rows,
+        fields=[
+            DryField(field=name, n_rows=c.n_rows, role=c.role, fate=c.fate)
+            for name, c in seen.columns.items()
+        ],
+        outcomes=[
+            DryOutcome(outcome=name, n_rows=r.n_rows, rows=list(r.places))
+            for name, r in sorted(seen.outcomes.items())
+        ],
+    )
 
 
 def part(done: Exported) -> Export:

@@ -57,12 +57,46 @@ def test_the_command_line_and_the_library_give_the_same_json(
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("kind", ["list", "polars", "pandas"])
+LISTS = [
+    {
+        "prompt": f"p{k} q",
+        "answers": [
+            {"answer": f"{name} said {k}", "rank": (k * i) % 4 + 1, "model": name}
+            for i, name in enumerate(("one", "two", "three", "four"))
+        ],
+    }
+    for k in range(1, 40)
+]
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "choices", "sensitivity"])
+def test_every_court_gives_the_same_json(
+    name: str, rows: list[dict[str, Any]], run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = "p.jsonl"
+    if name == "choices":
+        path = "lists.jsonl"
+        Path(path).write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in LISTS))
+    done = run(name, path, "--model", "lexical", "--seed", "3", "-q", "--format", "json")
+    capsys.readouterr()
+    found = getattr(cr, name)(path, model="lexical", seed=3)
+    assert found.to_json() == done.out
+    assert found.passed == (done.code == 0)
+    assert capsys.readouterr() == ("", "")
+    frame = found.findings.to_frame()
+    told = orjson.loads(done.out)["findings"]
+    assert frame["rule"].to_list() == [f["rule"] for f in told]
+    held = getattr(cr, name)(LISTS if name == "choices" else rows, model="lexical", seed=3)
+    assert held.to_dict().keys() == found.to_dict().keys()
+
+
+@pytest.mark.parametrize("kind", ["list", "polars", "pandas", "datasets"])
 def test_rows_in_memory_are_read_as_those_of_a_file(rows: list[dict[str, Any]], kind: str) -> None:
     source: Any = {
         "list": lambda: rows,
         "polars": lambda: pl.DataFrame(rows),
         "pandas": lambda: pd.DataFrame(rows),
+        "datasets": lambda: pytest.importorskip("datasets").Dataset.from_list(rows),
     }[kind]()
     one = cr.audit("p.jsonl", model="lexical", n_replicates=200)
     two = cr.audit(source, model="lexical", n_replicates=200)

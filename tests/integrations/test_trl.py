@@ -374,3 +374,73 @@ def test_trl_itself_drops_the_column(tokenizer: Any, tmp_path: Path) -> None:
     for kind in ("reward", "dpo"):
         trainer = trainer_of(kind, given, False, tokenizer, tmp_path, batch=2)
         assert "cr_weight" not in next(iter(trainer.get_train_dataloader()))
+
+
+def prepared(kind: str, rows: list[dict[str, Any]], tokenizer: Any, folder: Path) -> list[Any]:
+    """The tokens that TRL's own loader makes of rows, and what its collator is given of them."""
+    trainer = trainer_of(kind, rows, False, tokenizer, folder, batch=2, max_length=None)
+    names = set(trainer._signature_columns or ())
+    if not names:
+        trainer._set_signature_columns_if_needed()
+        names = set(trainer._signature_columns)
+    return [{k: v for k, v in row.items() if k in names} for row in trainer.train_dataset]
+
+
+@pytest.mark.parametrize("kind", ["reward", "dpo"])
+def test_the_x_ray_says_what_trl_reads(kind: str, tokenizer: Any, tmp_path: Path) -> None:
+    """Every column of the route of TRL against TRL: dropped ones change nothing that is trained
+    on, those read do."""
+    from cr_audit.export.loaders import LOADERS
+
+    (route,) = LOADERS["trl"].routes
+    assert trl.__version__.rsplit(".", 1)[0] == LOADERS["trl"].version.rsplit(".", 1)[0]
+    rows = some_rows(2)
+    plain = prepared(kind, rows, tokenizer, tmp_path)
+    for name in ("system", "input", "context", "messages", "weight", "score_chosen"):
+        assert name not in route.reads
+        assert prepared(kind, [r | {name: "w1 w2"} for r in rows], tokenizer, tmp_path) == plain
+    assert route.reads["margin"] == "reward_only"
+    with_margin = prepared(kind, [r | {"margin": 0.5} for r in rows], tokenizer, tmp_path)
+    assert ("margin" in with_margin[0]) == (kind == "reward")
+    for name in ("prompt", "chosen", "rejected"):
+        assert route.reads[name] == "read"
+        changed = [r | {name: " w7 w7 w7"} for r in rows]
+        assert prepared(kind, changed, tokenizer, tmp_path) != plain
+
+
+def test_the_x_ray_fails_where_trl_does(tokenizer: Any, tmp_path: Path) -> None:
+    """A prompt in text beside answers in messages; an answer that is not there."""
+    from cr_audit.export.loaders import LOADERS, Fails
+
+    load = LOADERS["trl"].routes[0].load
+    mixed = {"prompt": "w1", "chosen": [{"role": "assistant", "content": "w2"}],
+             "rejected": [{"role": "assistant", "content": "w3"}]}  # fmt: skip
+    for row, slug in (
+        (mixed, "prompt_and_answers_differ_in_kind"),
+        ({"prompt": "w1", "chosen": "w2"}, "column_missing"),
+    ):
+        with pytest.raises(Fails, match=slug):
+            load(row)
+        with pytest.raises((TypeError, KeyError, AttributeError)):
+            trainer_of("reward", [row], False, tokenizer, tmp_path, batch=2)
+
+
+def test_the_x_ray_finds_the_prompt_that_trl_finds() -> None:
+    """Implicit prompts, as texts and as messages."""
+    from trl import extract_prompt
+
+    from cr_audit.export.loaders import LOADERS
+
+    load = LOADERS["trl"].routes[0].load
+    ask = {"role": "user", "content": "Why is it so?"}
+    row = {
+        "chosen": [ask, {"role": "assistant", "content": "one"}],
+        "rejected": [ask, {"role": "assistant", "content": "two"}],
+    }
+    theirs = extract_prompt(row)
+    mine = load(row)
+    assert mine.prompt == theirs["prompt"][0]["content"]
+    assert (mine.chosen, mine.rejected) == ("one", "two")
+    texts = {"chosen": "Why is the sky so blue? It is.", "rejected": "Why is the sky so blue? No."}
+    theirs, mine = extract_prompt(texts), load(texts)
+    assert mine.prompt.strip() == theirs["prompt"].strip()
