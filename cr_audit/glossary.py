@@ -23,6 +23,8 @@ WORDS: dict[str, str] = {
     " within one.",
     "confidence level": "The share of repetitions in which an interval holds the true value, or in"
     " which a change that is not there is not flagged.",
+    "dichotomy": "Annotators who want one kind and take any member of it: how many of the kind are"
+    " offered does not matter (slope 0, against 1 under IIA).",
     "distance": "One minus the share of words and adjacent word pairs that two texts have in common"
     " (Jaccard).",
     "effective number": "1 / (sum of squared weights): how many equally weighted items would be as"
@@ -33,15 +35,21 @@ WORDS: dict[str, str] = {
     " to do.",
     "fingerprint": "What identifies a finding across runs: its rule and its subject, not its line.",
     "flagged": "Marked as more than noise at the confidence level.",
+    "iia": "Independence of irrelevant alternatives: how two members of a list compare does not"
+    " depend on what else the list offers.",
     "known": "In a gate: a finding that an earlier run wrote down; it is told and does not fail.",
     "link": "The weakest link of a clone cluster: the longest step needed to reach every member"
     " from another.",
+    "list": "A choice set as it stands in the data: one or several chosen, or a ranking, among two"
+    " or more members.",
     "loose": "Clones within a wider radius than near ones; facts, never findings.",
     "mass": "How much one row, or the items of one cluster, count together.",
     "medoid": "The most typical member of a cluster: the one nearest to all others.",
     "model": "The system that wrote a response; also the encoder that turns texts into vectors"
     " (--model).",
     "near": "Within the radius of each other.",
+    "nest": "Kinds that compete with each other first; λ says how far: 1 as IIA has it, towards 0"
+    " the more they take from each other.",
     "opponents": "How many other items an item was compared with.",
     "penalty": "What keeps rewards finite and small; the strength of the pull towards 0 (lambda).",
     "policy": "In a gate: what is looked at, how strictly, and what fails.",
@@ -58,6 +66,8 @@ WORDS: dict[str, str] = {
     "sharing": "A weighting scheme: an item's weight is divided by how many items are near it, so"
     " that copies and near neighbours share one vote.",
     "shift": "By how much weighting changes a win rate or a reward.",
+    "slope": "By how much the log-odds of the chosen kind rise with ln(k₁/k₂), the numbers offered"
+    " of either kind: 1 under IIA, 0 under a dichotomy.",
     "strength": "Of sharing: how much neighbours count beside clones, from 0 (not at all) to 1.",
     "sure": "The share of resamples in which an item changes sides with some other one as shown.",
     "tie": "A comparison that nobody won; it counts half for each side.",

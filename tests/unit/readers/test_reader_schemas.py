@@ -129,6 +129,14 @@ def test_the_documentation_is_made_of_the_tables() -> None:
     assert documentation() == page()
 
 
+def test_the_readme_counts_the_schemas_and_links_to_them() -> None:
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    words = {"twenty": 20, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80}
+    found = re.search(r"More than (\w+) schemas are recognised .{0,40}\(docs/schemas\.md\)", text)
+    assert found is not None
+    assert words[found[1]] < len(SCHEMAS) <= words[found[1]] + 10
+
+
 def test_every_reason_that_the_readers_state_is_documented() -> None:
     """Reasons of skipped rows and remarks, wherever the sources of readers and data state them."""
     stated = re.compile(

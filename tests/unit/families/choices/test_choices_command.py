@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import sys
 from pathlib import Path
@@ -86,3 +87,57 @@ def test_two_runs_are_the_same_bytes(tmp_path: Path) -> None:
     assert one == two
     scan = run(tmp_path, str(path), "--format", "json", command="scan")[1]
     assert "choices" not in json.loads(scan), "lists are looked at by their own command"
+
+
+def shaped(shape: str, n: int = 60) -> list[dict[str, object]]:
+    """Rows of a public layout: best and rest with ties, or four models rated on four aspects."""
+    rng = np.random.default_rng(7)
+    rows: list[dict[str, object]] = []
+    for i in range(n):
+        if shape == "rewardbench-2":
+            n_right, n_wrong = ((1, 3), (4, 9))[int(rng.random() < 0.3)]
+            chosen = [f"right {i} {j} " + "word " * int(rng.integers(3, 9)) for j in range(n_right)]
+            wrong = [f"wrong {i} {j} " + "word " * int(rng.integers(3, 9)) for j in range(n_wrong)]
+            row = {"id": str(i), "prompt": f"q{i}", "chosen": chosen, "rejected": wrong}
+            rows.append(row | {"num_correct": n_right, "subset": "Ties" if n_right > 1 else "Math"})
+            continue
+        completions = [
+            {
+                "model": model,
+                "response": f"{model} says {i} " + "word " * int(rng.integers(3, 9)),
+                "annotations": {
+                    aspect: {"Rating": str(int(np.clip(round(rng.normal(4 - j, 1)), 1, 5)))}
+                    for aspect in ("helpfulness", "honesty", "truthfulness")
+                },
+                "overall_score": float(np.clip(round(rng.normal(8 - j, 2)), 1, 10)),
+            }
+            for j, model in enumerate(("m1", "m2", "m3", "m4"))
+        ]
+        rows.append({"instruction": f"q{i}", "models": [], "completions": completions})
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("shape", "schema", "best"),
+    [
+        ("rewardbench-2", "chosen_rejected_lists", "rank 1 is best"),
+        ("ultrafeedback", "ultrafeedback", "the highest score is best"),
+    ],
+)
+def test_lists_of_public_shapes_say_what_they_hold_and_which_end_is_best(
+    shape: str, schema: str, best: str, tmp_path: Path
+) -> None:
+    rows, path = shaped(shape), tmp_path / "lists.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    code, text, err = run(tmp_path, str(path), "--format", "markdown")
+    assert code == 0, err
+    text = html.unescape(text)
+    assert f"60 rows read as {schema}" in text
+    assert best in text
+    assert "nan" not in text.lower()
+    if shape == "rewardbench-2":
+        assert "their order is not what was shown" in text
+    else:  # the planted order of the models
+        code, text, _ = run(tmp_path, str(path), "--format", "json")
+        kinds = json.loads(text)["choices"]["groupings"][0]["categories"]
+        assert [k["name"] for k in kinds] == ["m1", "m2", "m3", "m4"]
