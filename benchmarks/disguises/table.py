@@ -28,7 +28,7 @@ def table(records: list[Record]) -> str:
         for family in (r["family"], "all"):
             cells[family, r["set"], r["copies"]].append(value)
     columns = sorted({(s, c) for _, s, c in cells})
-    families = sorted({f for f, _, _ in cells} - {"all"}) + ["all"]
+    families = [*sorted({f for f, _, _ in cells} - {"all"}), "all"]
     head = "| family | " + " | ".join(f"{s}, {c}" for s, c in columns) + " |"
     lines = [head, "|---" * (len(columns) + 1) + "|"]
     for family in families:
