@@ -124,3 +124,40 @@ def test_two_runs_are_the_same_bytes(run: Any) -> None:
     one = run(*BASE, ROBUST, "--format", "json")
     two = run(*BASE, ROBUST, "--format", "json")
     assert one.out == two.out
+
+
+def texts(n_prompts: int = 30) -> bytes:
+    """Short answers win over long ones in nine of ten; three answers to each prompt."""
+    made = []
+    for k in range(n_prompts):
+        short, middle, long = (f"yes {k}", f"perhaps it is so {k}", f"well it depends on much {k}")
+        made += [
+            labelled(f"q{k}", short, long, None, "b" if k % 10 == 0 else "a"),
+            labelled(f"q{k}", short, middle, None, "a"),
+            labelled(f"q{k}", middle, long, None, "a" if k % 3 else "b"),
+        ]
+    return jsonl(made)
+
+
+def test_decisions_of_a_linear_reward_hang_on_counted_comparisons(run: Any) -> None:
+    asked = ("sensitivity", "--model", "lexical", "--replicates", "10", "--no-cache", "--flip", "-")
+    part = document(run(*asked, "--format", "json", stdin=texts()))
+    decisions = part["decisions"]
+    assert decisions["n"] == 30
+    hanging = [h["n"] for h in decisions["n_hanging"]]
+    assert hanging == sorted(hanging)
+    assert len(decisions["most_fragile"]) == 5
+    for d in decisions["most_fragile"]:
+        assert d["lower"] >= 1
+        if isinstance(d["upper"], int):
+            assert d["lower"] <= d["upper"] == len(d["rows"]) or d["upper"] > 20
+    assert any(isinstance(d["upper"], int) for d in decisions["most_fragile"])
+    shown = run(*asked, stdin=texts()).out
+    assert "Which answer a linear reward puts first" in shown
+
+
+def test_decisions_say_why_they_are_not_looked_at(run: Any) -> None:
+    part = document(run(*BASE, ROBUST, "--flip", "--format", "json"))
+    assert "vectors" in json.dumps(part["decisions"])
+    part = document(run(*BASE, ROBUST, "--format", "json"))
+    assert "--flip" in json.dumps(part["decisions"])

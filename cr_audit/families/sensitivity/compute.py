@@ -13,6 +13,7 @@ from cr_audit.analysis.fitting import scheme_of
 from cr_audit.analysis.units import nothing_compared
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
 from cr_audit.errors import ComputeError, UsageError
+from cr_audit.families.sensitivity.decisions import decisions_of, places
 from cr_audit.families.sensitivity.facts import (
     ChangedUnit,
     FitName,
@@ -123,7 +124,7 @@ def compute(run: Run) -> SensitivityFacts:
         annotators=run.dataset.annotators,
         flips=flips,
         next_votes=_next(run, votes, label),
-        decisions=NotApplicable("rewards are tabular: one number per item"),
+        decisions=decisions_of(run),
     )
 
 
@@ -316,12 +317,6 @@ def _places_of_pairs(run: Run, votes: _Votes, pairs: IntArray) -> dict[int, tupl
         int(p): places(run, votes.lines[order[a : min(b, a + MAX_ROWS)]])
         for p, a, b in zip(wanted, start, end, strict=True)
     }
-
-
-def places(run: Run, lines: IntArray) -> tuple[str, ...]:
-    """Comparisons of the data set as file:line."""
-    frame, files = run.dataset.comparisons, run.dataset.report.files
-    return tuple(f"{files[frame['file'][i]].path}:{frame['line'][i]}" for i in lines.tolist())
 
 
 # Flips ------------------------------------------------------------------------------------------

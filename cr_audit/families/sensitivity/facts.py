@@ -113,17 +113,34 @@ class NextVotes:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """The best answer to a prompt and a rival, as ids and texts, and the interval of the number of
+    comparisons whose removal turns the two. rows : those found, as file:line."""
+
+    prompt: str
+    above: str
+    below: str
+    above_text: str
+    below_text: str
+    lower: int
+    upper: int | NotApplicable
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decisions:
     """Within-prompt decisions of a linear reward: which answer to a prompt is best.
 
-    n : prompts with two answers or more. n_hanging : (k, how many decisions are not proved to stand
-    when any k comparisons are removed), ascending k. most_fragile : (best item, rival, lower,
-    upper or why none) of the decisions that were searched.
+    n : prompts with two answers or more. n_comparisons : of the fit. penalty : of the fit.
+    n_hanging : (k, how many decisions are not proved to stand when any k comparisons are removed),
+    ascending k. most_fragile : of the decisions that were searched, the smallest gaps first.
     """
 
     n: int
+    n_comparisons: int
+    penalty: float
     n_hanging: tuple[tuple[int, int], ...]
-    most_fragile: tuple[tuple[int, int, int, int | NotApplicable], ...]
+    most_fragile: tuple[Decision, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ from cr_audit.blocks import (
 from cr_audit.families.sensitivity.facts import Flip, SensitivityFacts
 from cr_audit.families.sensitivity.rules import few, leader_flips, name_of
 from cr_audit.findings import Finding
+from cr_audit.heads import short
 from cr_audit.models.sensitivity.votes import Change
 from cr_audit.wording import plural
 
@@ -85,6 +86,7 @@ def sections(facts: SensitivityFacts, *, top: int) -> list[Block]:
     """Everything, in the order of what is read first."""
     return [
         flip_section(facts),
+        *decision_section(facts),
         pair_section(facts, top),
         strong_section(facts, top),
         next_section(facts),
@@ -113,6 +115,57 @@ def flip_section(facts: SensitivityFacts) -> Section:
         main=True,
     )
     return Section(title, f"penalty {facts.penalty:g}, {facts.penalty_reason}", (table,))
+
+
+def decision_section(facts: SensitivityFacts) -> list[Section]:
+    """How many decisions hang on k comparisons, and the closest ones with their intervals."""
+    d = facts.decisions
+    if isinstance(d, NotApplicable):
+        return []
+    hanging = ", ".join(f"any {k:,}: {n:,}" for k, n in d.n_hanging)
+    table = Table.of(
+        (
+            Column("prompt"),
+            Column("best answer"),
+            Column("rival"),
+            Column("at least", "count"),
+            Column("found", "count"),
+            Column("first row", "place"),
+        ),
+        [
+            (
+                Cell(short(x.prompt, 24)),
+                Cell(short(x.above_text, 24)),
+                Cell(short(x.below_text, 24)),
+                Cell(f"{x.lower:,}"),
+                Cell("none" if isinstance(x.upper, NotApplicable) else f"{x.upper:,}"),
+                Cell(x.rows[0] if x.rows else ""),
+            )
+            for x in d.most_fragile
+        ],
+        name="decisions",
+    )
+    return [
+        Section(
+            "Which answer a linear reward puts first",
+            f"{plural(d.n, 'prompt')} with two answers or more, fitted to"
+            f" {plural(d.n_comparisons, 'comparison')} at penalty {d.penalty:g}",
+            (
+                Prose(
+                    (f"decisions not proved to stand when comparisons are left out: {hanging}",),
+                    "dim",
+                ),
+                table,
+                Prose(
+                    (
+                        "the closest decisions: fewer comparisons than at least cannot turn them,"
+                        " those found do, by a fit from scratch",
+                    ),
+                    "dim",
+                ),
+            ),
+        )
+    ]
 
 
 def _flip_row(facts: SensitivityFacts, flip: Flip) -> tuple[Cell, ...]:

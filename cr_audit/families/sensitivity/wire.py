@@ -7,7 +7,7 @@ from typing import Any
 
 from cr_audit.arrays import NotApplicable
 from cr_audit.families.sensitivity import facts as of
-from cr_audit.wire import Count, ItemId, NotNegative, Rank, Resolved, Share, Texts
+from cr_audit.wire import ContentId, Count, ItemId, NotNegative, Rank, Resolved, Share, Texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,10 +121,11 @@ class NextVotes:
 class Decision:
     """Which of two answers to a prompt is better, and how many comparisons could turn it."""
 
-    above: ItemId
-    below: ItemId
+    above: ContentId
+    below: ContentId
     lower: Rank
     upper: Rank | NotApplicable
+    rows: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +303,7 @@ def _decisions(facts: of.SensitivityFacts) -> Decisions | NotApplicable:
         n=found.n,
         n_hanging=[Hanging(k=k, n=n) for k, n in found.n_hanging],
         most_fragile=[
-            Decision(above=facts.ids[a], below=facts.ids[b], lower=lower, upper=upper)
-            for a, b, lower, upper in found.most_fragile
+            Decision(above=d.above, below=d.below, lower=d.lower, upper=d.upper, rows=list(d.rows))
+            for d in found.most_fragile
         ],
     )
