@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -24,12 +26,37 @@ def write_whole(content: bytes, path: Path, *, option: str) -> None:
     """
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
-            with path.open("wb") as device:
+            with os.fdopen(_open_device(path), "wb") as device:
                 device.write(content)
             return
         replace_file(content, path)
     except OSError as error:
         raise _cannot(path, option, error) from error
+
+
+PIPE_SECONDS = 30.0
+"""How long a pipe may lie without a reader."""
+
+
+def _open_device(path: Path) -> int:
+    """A device or a pipe for writing; OSError where nobody reads the pipe for ``PIPE_SECONDS``."""
+    if not stat.S_ISFIFO(path.stat().st_mode):
+        return os.open(path, os.O_WRONLY)
+    end = time.monotonic() + PIPE_SECONDS
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > end:
+                raise OSError(
+                    errno.ENXIO, f"nobody read from this pipe for {PIPE_SECONDS:g} seconds"
+                ) from error
+            time.sleep(0.05)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
 
 
 def replace_file(content: bytes, path: Path) -> None:

@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +37,7 @@ from cr_audit.clones.noise import NoisePairs
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIssue, SchemaMatch
 from cr_audit.embed.backends import Notice
+from cr_audit.embed.cache import refuse_odd
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.growing import Nearest
 from cr_audit.weights.scope import WeightsByPrompt
@@ -115,6 +117,9 @@ class Kept:
 
     def _load(self, path: Path) -> tuple[Any] | None:
         try:
+            refuse_odd(path)
+            if path.exists() and path.stat().st_size > MAX_BYTES:
+                raise OSError(0, f"{path.name} is larger than {MAX_BYTES:,} bytes")
             raw = bytearray(path.read_bytes())
         except FileNotFoundError:
             return None
@@ -129,7 +134,19 @@ class Kept:
             os.utime(path)
         except OSError as error:  # somebody else's pruning, or a folder that is read only
             self._unusable(error)
-        return (_decoded(raw),)
+        try:
+            return (_decoded(raw),)
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+            OverflowError,
+            pl.exceptions.PolarsError,
+        ):
+            # Its checksum is right, so it was written by something else: not by this format.
+            self._notice(f"the cache entry {path.name} is not of this format; it is computed again")
+            return None
 
     def _store(self, path: Path, body: bytes) -> None:
         part = None
@@ -148,7 +165,7 @@ class Kept:
 
     def _prune(self) -> None:
         """Remove the entries used longest ago, and what killed processes left behind."""
-        held = [(p.stat(), p) for p in self._folder.glob("kept-*.bin")]
+        held = [(s, p) for p in self._folder.glob("kept-*.bin") if (s := _stat(p)) is not None]
         total = sum(s.st_size for s, _ in held)
         for s, p in sorted(held, key=lambda entry: (entry[0].st_mtime_ns, entry[1].name)):
             if total <= MAX_BYTES:
@@ -156,13 +173,23 @@ class Kept:
             p.unlink(missing_ok=True)
             total -= s.st_size
         for p in self._folder.glob("kept-*.part"):
-            if time.time() - p.stat().st_mtime > _STALE_SECONDS:
+            found = _stat(p)
+            if found is not None and time.time() - found.st_mtime > _STALE_SECONDS:
                 p.unlink(missing_ok=True)
 
     def _unusable(self, error: OSError) -> None:
         if not self._told:
             self._notice(f"results cannot be kept in {self._folder}: {error.strerror}")
         self._told = True
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """Of a regular file; None where it is gone (another process prunes as well) or is none."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
 
 
 def _checksum(body: bytes | bytearray) -> bytes:

@@ -15,7 +15,7 @@ from cr_audit.cli.build import as_function
 from cr_audit.cli.explain import explain
 from cr_audit.cli.running import execute
 from cr_audit.commands import Command
-from cr_audit.errors import EXIT_BUG, EXIT_OK, CrAuditError
+from cr_audit.errors import EXIT_BUG, EXIT_COMPUTE, EXIT_OK, CrAuditError
 from cr_audit.families import with_role
 from cr_audit.files import discard_stdout, write_stderr
 
@@ -103,6 +103,17 @@ def main() -> None:
         # The reader of --help or of a list went away (| head): not an error of ours.
         discard_stdout()
         sys.exit(EXIT_OK)
+    except MemoryError:
+        if debug:
+            raise
+        _complain(
+            [
+                "there is not enough memory for this data set",
+                "next: split it, lower --max-bytes or --max-text to find the file that is too"
+                " large, or use a machine with more memory",
+            ]
+        )
+        sys.exit(EXIT_COMPUTE)
     except Exception as error:
         if debug:
             raise

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cr_audit.embed import default_cache_dir
+from cr_audit.embed.cache import refuse_odd
 from cr_audit.errors import InputError, UsageError
 from cr_audit.files import replace_file
 
@@ -45,6 +46,7 @@ def remember(files: list[str], options: dict[str, Any]) -> str | None:
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_odd(path)
         replace_file(json.dumps(record).encode("ascii"), path)
     except OSError as error:
         return f"the files read are not remembered: {path}: {error.strerror}"
@@ -64,10 +66,11 @@ def recall() -> Remembered:
             next_step="name a file, or put files = [...] into cr-audit.toml",
         )
     try:
+        refuse_odd(path)
         record = json.loads(path.read_text(encoding="utf-8"))
         files, options = [str(f) for f in record["files"]], dict(record["options"])
         folder = str(record["folder"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise InputError(
             "bad-record",
             "the record of the last files read cannot be used",

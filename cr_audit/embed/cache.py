@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import sys
+import stat
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+import platformdirs
 
 from cr_audit.arrays import BoolArray, Float32Array, IntArray
 from cr_audit.embed.backends import Backend, Notice
-from cr_audit.errors import ComputeError
 
 FILE_NAME = "vectors.sqlite3"
 FORMAT = 1
@@ -41,13 +41,7 @@ def default_cache_dir() -> Path:
     chosen = os.environ.get("CR_AUDIT_CACHE")
     if chosen:
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "cr-audit"
+    return Path(platformdirs.user_cache_dir("cr-audit", appauthor=False, opinion=False))
 
 
 def text_key(canonical_text: str) -> bytes:
@@ -73,13 +67,15 @@ class VectorCache:
     A commit is complete or absent after a crash; a loss of power may undo the last commits but
     leaves the file intact (WAL with synchronous=NORMAL). Not for use by several threads.
 
-    Errors: ComputeError ``cache-unusable`` where the folder cannot be written or stays locked.
+    Nothing depends on it: where the folder or the file cannot be used (read only, full, locked, of
+    another owner, no regular file), a notice says so once and everything is computed.
     """
 
     def __init__(self, folder: Path, *, notice: Notice | None = None) -> None:
         self.path = Path(folder) / FILE_NAME
         self._notice = notice or (lambda sentence: None)
         self._db: sqlite3.Connection | None = None
+        self._off = False
         self._ids: dict[str, int] = {}
 
     def __enter__(self) -> VectorCache:
@@ -109,9 +105,11 @@ class VectorCache:
         A row that fails its checksum or holds a number that is not finite counts as not found.
         """
         found = np.zeros(len(keys), dtype=np.bool_)
+        if self._off:
+            return found
         try:
             damaged = self._load(backend, keys, out, rows, found)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, OSError) as error:
             self._recover(error)
             found[:] = False
             return found
@@ -145,21 +143,24 @@ class VectorCache:
         return damaged
 
     def store(self, backend: Backend, keys: Sequence[bytes], vectors: Float32Array) -> None:
-        """Commit float32 (len(keys), d) vectors in one transaction; what is there is replaced."""
+        """Commit float32 (len(keys), d) vectors in one transaction; what is there is replaced.
+        Where that fails, a notice says so, and the cache is done without."""
         if vectors.shape != (len(keys), backend.dimension):
             raise ValueError(f"vectors have shape {vectors.shape} for {len(keys)} keys")
         if not np.isfinite(vectors).all():
             raise ValueError(f"backend {backend.name} gave a number that is not finite")
         little = np.ascontiguousarray(vectors, dtype="<f4")
         blobs = [row.tobytes() for row in little]
-        try:
-            self._store(backend, keys, blobs)
-        except sqlite3.DatabaseError as error:
-            self._recover(error)
+        for _ in range(2):  # once more, where a damaged file was set aside
+            if self._off:
+                return
             try:
                 self._store(backend, keys, blobs)
-            except sqlite3.DatabaseError as again:
-                raise self._unusable(str(again)) from again
+            except (sqlite3.Error, OSError) as error:
+                self._recover(error)
+            else:
+                return
+        self._give_up("it is damaged again and again")
 
     def _store(self, backend: Backend, keys: Sequence[bytes], blobs: list[bytes]) -> None:
         db = self._open()
@@ -179,10 +180,10 @@ class VectorCache:
             "GROUP BY name ORDER BY name"
         )
         counts: tuple[tuple[str, int], ...] = ()
-        if self.path.exists():
+        if os.path.lexists(self.path) and not self._off:
             try:
                 counts = tuple((str(n), int(k)) for n, k in self._open().execute(query))
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.Error, OSError) as error:
                 self._recover(error)
         total = sum(k for _, k in counts)
         return CacheSize(self.path, cache_size(self.path.parent), total, counts)
@@ -203,17 +204,10 @@ class VectorCache:
     def _open(self) -> sqlite3.Connection:
         if self._db is not None:
             return self._db
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = self._connect()
-        except OSError as error:
-            raise self._unusable(str(error)) from error
-        except sqlite3.DatabaseError as error:
-            self._recover(error)
-            try:
-                self._db = self._connect()
-            except sqlite3.DatabaseError as again:
-                raise self._unusable(str(again)) from again
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            refuse_odd(Path(f"{self.path}{suffix}"))
+        self._db = self._connect()
         return self._db
 
     def _connect(self) -> sqlite3.Connection:
@@ -240,13 +234,17 @@ class VectorCache:
             raise
         return db
 
-    def _recover(self, error: sqlite3.DatabaseError) -> None:
-        """Set a damaged or foreign file aside; raise where the file is not to blame."""
+    def _recover(self, error: sqlite3.Error | OSError) -> None:
+        """Set a damaged or foreign file aside; give up where the file is not to blame."""
         self.close()
+        if isinstance(error, OSError):
+            self._give_up(error.strerror or str(error))
+            return
         # The low byte is the class of an extended code; our own error (a foreign format) has none.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_NOTADB) & 0xFF
         if code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
-            raise self._unusable(str(error)) from error
+            self._give_up(str(error))
+            return
         aside = _free_name(self.path)
         try:
             for suffix in ("", "-wal", "-shm"):
@@ -254,16 +252,26 @@ class VectorCache:
                 if part.exists():
                     os.replace(part, f"{aside}{suffix}")
         except OSError as moving:
-            raise self._unusable(str(moving)) from error
+            self._give_up(moving.strerror or str(moving))
+            return
         self._notice(f"the cache {self.path} is not usable ({error}); set aside as {aside.name}")
 
-    def _unusable(self, reason: str) -> ComputeError:
-        return ComputeError(
-            "cache-unusable",
-            f"the embedding cache cannot be used: {reason}",
-            where=str(self.path),
-            next_step="name another folder in CR_AUDIT_CACHE, or run with --no-cache",
-        )
+    def _give_up(self, reason: str) -> None:
+        self.close()
+        self._off = True
+        self._notice(f"the cache {self.path} cannot be used ({reason}); done without")
+
+
+def refuse_odd(path: Path) -> None:
+    """Raise OSError where something stands that is no regular file of its own: a link, which may
+    lead to another's file, a pipe or a device, which may never end, a folder."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no file"
+        raise OSError(0, f"{path.name} is {kind}")
 
 
 def _free_name(path: Path) -> Path:
@@ -275,4 +283,8 @@ def _free_name(path: Path) -> Path:
 
 def cache_size(folder: Path) -> int:
     """Bytes of all files in the cache folder: vectors, distilled tables, files set aside."""
-    return sum(p.stat().st_size for p in folder.glob("*") if p.is_file()) if folder.is_dir() else 0
+    try:
+        found = [p.lstat() for p in folder.iterdir()]
+    except OSError:
+        return 0
+    return sum(s.st_size for s in found if stat.S_ISREG(s.st_mode))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from cr_audit.arrays import Float32Array, FloatArray
 from cr_audit.data.identity import canonical
 from cr_audit.embed.backends import Notice, Precision, Progress
+from cr_audit.embed.cache import refuse_odd
 from cr_audit.embed.distil import SETTINGS, distil
 from cr_audit.embed.sources import find_model
 from cr_audit.embed.static_table import StaticTable, load_tokenizer, read_table, write_table
@@ -145,11 +147,16 @@ def open_static(
     files = find_model(source, notice=notice)
     settings = json.dumps({**SETTINGS, "source": files.fingerprint}, sort_keys=True)
     path = None if cache_dir is None else Path(cache_dir) / _file_name(settings)
-    if path is not None and path.exists():
-        table = read_table(path, settings)
-        if table is not None:
-            return StaticBackend(name, table)
-        notice(f"the distilled table {path} is damaged; it is made again")
+    try:
+        if path is not None and os.path.lexists(path):
+            refuse_odd(path)
+            table = read_table(path, settings)
+            if table is not None:
+                return StaticBackend(name, table)
+            notice(f"the distilled table {path} is damaged; it is made again")
+    except OSError as error:
+        notice(f"the distilled table {path} cannot be read ({error.strerror}); done without")
+        path = None
     how_often = "once" if path is not None else "in every run without the cache"
     notice(f"distilling static vectors from {source}; this is done {how_often} and takes a while")
     table = distil(TransformerBackend(source, files, workers=workers), settings, progress)

@@ -26,7 +26,7 @@ import zstandard
 from cr_audit.errors import InputError
 from cr_audit.readers.bounds import MAX_FIELDS, MAX_VALUES, BoundedRaw, Bounds
 from cr_audit.readers.parquet import check_parquet, slices
-from cr_audit.readers.parsing import DEEP, parse_json, quote, repaired
+from cr_audit.readers.parsing import DEEP, parse_json, quote, repaired, too_deep
 from cr_audit.readers.streams import HEAD, STDIN, HashingRaw, decompress, head_of
 
 _BLOCK = 1 << 22
@@ -133,8 +133,15 @@ class Container:
             )
             for row in self._rows(io.BufferedReader(self._bounded, 1 << 20)):
                 self.n_rows += 1
-                if isinstance(row.value, dict) and len(row.value) > MAX_FIELDS:
-                    raise self._bounds.many_fields(self.path, row.line, len(row.value))
+                if isinstance(row.value, dict):
+                    if len(row.value) > MAX_FIELDS:
+                        raise self._bounds.many_fields(self.path, row.line, len(row.value))
+                    if any(isinstance(v, list | dict) for v in row.value.values()) and too_deep(
+                        row.value
+                    ):
+                        row = row._replace(
+                            value=Unparsed("nested_too_deeply", "a value of many levels")
+                        )
                 yield row
             self.hashing.drain()
         except EOFError:
@@ -576,6 +583,8 @@ def _objects_in(raw: bytes) -> tuple[list[dict[str, Any]], bytes]:
             break
         try:
             value, at = decoder.raw_decode(text, at)
+            if too_deep(value):
+                break
         except (ValueError, RecursionError):
             break
         out.append(repaired(value)[0])

@@ -51,6 +51,25 @@ def parse_slowly(raw: bytes) -> tuple[Any, bool]:
         raise ValueError(DEEP) from None
 
 
+DEEPEST = 400
+"""Levels of lists and objects. What walks values is recursive and takes up to two of Python's 1000
+frames a level; the rows of known sets have at most 8."""
+
+
+def too_deep(value: Any) -> bool:
+    """Whether a value has more than ``DEEPEST`` levels. Not recursive."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            return True
+        inner: list[Any] = []
+        for v in level:
+            inner.extend(v.values() if isinstance(v, dict) else v)
+        level = [v for v in inner if isinstance(v, list | dict)]
+    return False
+
+
 def parse_json(raw: bytes) -> tuple[Any, bool]:
     """orjson first, the standard library second. Errors as in :func:`parse_slowly`."""
     try:
@@ -86,7 +105,11 @@ def unpacked(value: Any) -> Any:
         parsed = _python(value)
         if parsed is None and _MESSAGE.match(value):
             raise BadRow("unreadable_list", "row", value) from None
-    return parsed if isinstance(parsed, list | dict) else value
+    if not isinstance(parsed, list | dict):
+        return value
+    if too_deep(parsed):
+        raise BadRow("nested_too_deeply", "row", value)
+    return parsed
 
 
 def messages_in(value: Any) -> Any:
@@ -97,8 +120,14 @@ def messages_in(value: Any) -> Any:
     return unpacked(value)
 
 
+_MAX_LITERAL = 1_000_000
+"""Values in a cell that Python wrote: its parser takes about 500 bytes for each."""
+
+
 def _python(text: str) -> Any:
     """What ``repr`` of a list, an object or a numpy array of them says; None if it is none."""
+    if sum(map(text.count, ",[{(")) > _MAX_LITERAL:
+        return None
     for form in (text, _GAP.sub(", ", _ARRAY.sub("", text))):
         try:
             with warnings.catch_warnings():

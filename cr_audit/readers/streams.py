@@ -9,10 +9,12 @@ import gzip
 import hashlib
 import io
 import os
+import select
 import shlex
 import stat
+import time
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import zstandard
 
@@ -24,6 +26,9 @@ HEAD = 1 << 16
 _ZSTD_INPUT = 4096
 """Compressed bytes per step: 4 bytes of zstd may hold 128 KiB, so small steps bound memory."""
 _BUFFER = 1 << 20
+
+PIPE_SECONDS = 30.0
+"""How long a pipe may lie without a writer: a command before it has started by then."""
 
 Progress = Callable[[int, int], None]
 """Called with (bytes read, bytes in total or 0 if unknown) from time to time."""
@@ -133,7 +138,7 @@ def open_raw(path: str, stdin: BinaryIO | None) -> tuple[BinaryIO, int]:
             )
         return stdin, 0
     try:
-        handle = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by the caller
+        handle = _opened(path)
     except FileNotFoundError:
         raise _unopened(path, "file_missing", "no such file", "check the path") from None
     except IsADirectoryError:
@@ -146,6 +151,57 @@ def open_raw(path: str, stdin: BinaryIO | None) -> tuple[BinaryIO, int]:
         raise _unopened(path, "unreadable", f"cannot be opened: {error}", None) from None
     info = os.fstat(handle.fileno())
     return handle, info.st_size if stat.S_ISREG(info.st_mode) else 0
+
+
+def _opened(path: str) -> BinaryIO:
+    """The file, unbuffered. A pipe into which nobody writes would be waited for without end: it is
+    opened without waiting, and given up after ``PIPE_SECONDS``."""
+    if not stat.S_ISFIFO(os.stat(path).st_mode):
+        return open(path, "rb", buffering=0)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    first = b""
+    try:
+        end = time.monotonic() + PIPE_SECONDS
+        while True:
+            try:
+                first = os.read(descriptor, HEAD)
+            except BlockingIOError:  # somebody has it open for writing
+                break
+            if first:
+                break
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            if any(event & select.POLLHUP for _, event in poll.poll(0)):
+                break  # who wrote has gone again
+            if time.monotonic() > end:
+                raise InputError(
+                    "pipe_without_writer",
+                    f"nobody wrote into this pipe for {PIPE_SECONDS:g} seconds",
+                    where=path,
+                    next_step="start what writes into it, or name a file",
+                )
+            time.sleep(0.05)
+        os.set_blocking(descriptor, True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return cast(BinaryIO, _Begun(first, open(descriptor, "rb", buffering=0)))
+
+
+class _Begun(_Rewound):
+    """A pipe whose first bytes were read when it was opened."""
+
+    def __init__(self, head: bytes, inner: BinaryIO) -> None:
+        super().__init__(head, inner)
+        self._pipe = inner
+
+    def fileno(self) -> int:
+        return self._pipe.fileno()
+
+    def close(self) -> None:
+        if not self.closed:
+            self._pipe.close()
+        super().close()
 
 
 _SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".ndjson")

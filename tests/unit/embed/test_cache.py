@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,6 @@ import pytest
 from cr_audit.embed import VectorCache, default_cache_dir, embed_texts
 from cr_audit.embed.cache import FILE_NAME, text_key
 from cr_audit.embed.lexical import LexicalBackend
-from cr_audit.errors import ComputeError
 
 TEXTS = [f"text number {i} of the lot" for i in range(100)]
 
@@ -237,12 +236,76 @@ def test_flipped_bytes_never_reach_a_result(tmp_path: Path) -> None:
             assert np.array_equal(embed_texts(backend, TEXTS, cache=cache), expected)
 
 
-def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with VectorCache(tmp_path / "file" / "sub") as cache, pytest.raises(ComputeError) as caught:
-        embed_texts(LexicalBackend(), TEXTS, cache=cache)
-    assert caught.value.slug == "cache-unusable"
-    assert "--no-cache" in str(caught.value)
+def _file(place: Path) -> None:
+    place.parent.mkdir(parents=True)
+    place.parent.rmdir()
+    place.parent.write_text("")
+
+
+def _folder(place: Path) -> None:
+    place.mkdir(parents=True)
+
+
+def _link(place: Path) -> None:
+    place.parent.mkdir(parents=True)
+    (place.parent / "other").write_text("somebody's")
+    place.symlink_to("other")
+
+
+def _dangling(place: Path) -> None:
+    place.parent.mkdir(parents=True)
+    place.symlink_to("nowhere")
+
+
+def _pipe(place: Path) -> None:
+    place.parent.mkdir(parents=True)
+    os.mkfifo(place)
+
+
+def _device(place: Path) -> None:
+    place.parent.mkdir(parents=True)
+    place.symlink_to("/dev/zero")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system")
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+@pytest.mark.parametrize("stands", [_file, _folder, _link, _dangling, _pipe, _device])
+def test_a_cache_that_cannot_be_used_is_done_without(
+    stands: Callable[[Path], None], suffix: str, tmp_path: Path
+) -> None:
+    backend = LexicalBackend(64)
+    expected = embed_texts(backend, TEXTS)
+    stands(tmp_path / "cache" / f"{FILE_NAME}{suffix}")
+    said: list[str] = []
+    with VectorCache(tmp_path / "cache", notice=said.append) as cache:
+        for _ in range(2):
+            assert np.array_equal(embed_texts(backend, TEXTS, cache=cache), expected)
+        cache.size()
+    assert len(said) == 1
+    assert "done without" in said[0]
+    other = tmp_path / "cache" / "other"
+    assert not other.exists() or other.read_text() == "somebody's"
+
+
+@pytest.mark.parametrize(
+    "code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY]
+)
+def test_a_full_disk_while_vectors_are_kept(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = LexicalBackend(64)
+    expected = embed_texts(backend, TEXTS)
+
+    def full(*_: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = code
+        raise error
+
+    monkeypatch.setattr(VectorCache, "_store", full)
+    said: list[str] = []
+    with VectorCache(tmp_path, notice=said.append) as cache:
+        assert np.array_equal(embed_texts(backend, TEXTS, cache=cache), expected)
+    assert len(said) == 1
 
 
 def test_vectors_that_are_not_finite_are_refused(tmp_path: Path) -> None:
