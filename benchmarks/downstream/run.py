@@ -2,13 +2,14 @@
 
     python benchmarks/downstream/run.py DATA_FOLDER [--seeds 10] [--sets ukp,humour,wildbench]
 
-Per data set and seed: debates, sessions or texts are split, 70 % for training, 30 % stay untouched. One answer of the training pairs, drawn at random, is copied until its copies stand in a
-given share of the rows: every copy is the text with one or two letters swapped, and takes over one
-of the answer's judgements. The set goes through `cr-audit export` (lexical encoder): as it is,
-cleaned, weighted, resampled. A linear Bradley-Terry model on 512 hashed n-grams is trained on each
-(weighted by cr_weight where there is one; the penalty by the likelihood of a fifth of the training
-pairs, prompts or texts apart), and judged on the untouched pairs: the share that it orders right,
-and whether its best text among the untouched ones is that of the model trained on the set without
+Per data set and seed: debates, sessions or texts are split, 70 % for training, 30 % stay untouched.
+One answer of the training pairs, drawn at random, is copied until its copies stand in a given share
+of the rows: every copy is the text with one or two letters swapped, and takes over one of the
+answer's judgements. The set goes through `cr-audit export` (lexical encoder): as it is, cleaned,
+weighted, resampled. A linear Bradley-Terry model on 512 hashed n-grams is trained on each (weighted
+by cr_weight where there is one; the penalty by the likelihood of a fifth of the training pairs,
+prompts or texts apart), and judged on the untouched pairs: the share that it orders right, and
+whether its best text among the untouched ones is that of the model trained on the set without
 copies. Printed: means over the seeds and 95 % intervals of the differences to "as it is", paired by
 seed (Student's t).
 """
