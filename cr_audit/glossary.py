@@ -55,8 +55,6 @@ WORDS: dict[str, str] = {
     "policy": "In a gate: what is looked at, how strictly, and what fails.",
     "prompt": "What was asked.",
     "radius": "The distance up to which two texts count as clones.",
-    "rank differs": "The share of resamples in which an item's weighted rank is not its unweighted"
-    " one.",
     "recall": "The share of the near pairs in a sample that the search found.",
     "response": "An answer to a prompt.",
     "reward": "The log-odds with which an alternative is preferred, as fitted to the comparisons.",
@@ -69,7 +67,8 @@ WORDS: dict[str, str] = {
     "slope": "By how much the log-odds of the chosen kind rise with ln(k₁/k₂), the numbers offered"
     " of either kind: 1 under IIA, 0 under a dichotomy.",
     "strength": "Of sharing: how much neighbours count beside clones, from 0 (not at all) to 1.",
-    "sure": "The share of resamples in which an item changes sides with some other one as shown.",
+    "sure": "1 minus the smallest false-discovery rate at which a change of sides is marked: of the"
+    " items with at least this value, at most the rest is expected to be chance.",
     "tie": "A comparison that nobody won; it counts half for each side.",
     "undefeated": "Items that never lost: without a penalty their reward would be infinite.",
     "unit": "What is ranked: responses, models or clusters.",

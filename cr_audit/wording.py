@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+SURE = "sure = of those with at least this value, at most the rest changes sides by chance"
+"""What the column of that name means, under every table that marks changes (``models.marks``)."""
+
 
 def percent(share: float) -> str:
     """18%, 0.4%, <0.1%: two significant digits below 10 %, none below a tenth of a percent."""

@@ -15,10 +15,11 @@ from benchmarks.calibration.coverage import LEVEL, PENALTY
 from benchmarks.calibration.designs import Design, sample
 from cr_audit.analysis.units import MANY_GROUPS
 from cr_audit.arrays import Comparisons, FloatArray, IntArray
+from cr_audit.models.marks import discordant_pairs
 from cr_audit.models.rankings import bootstrap_win_rates
 from cr_audit.models.rankings.shifts import RankShift
 from cr_audit.models.rewards.bootstrap import WeightDraw, bootstrap_tabular, multinomial_weights
-from cr_audit.models.rewards.changes import Changes, discordant_pairs, ranking_changes
+from cr_audit.models.rewards.changes import Changes, ranking_changes
 from cr_audit.models.rewards.selection import subset
 from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.simulate.populations import preference_matrix
@@ -104,7 +105,7 @@ class RealSet:
 
 def halves(data: RealSet, rng: np.random.Generator) -> tuple[bool, bool]:
     """One random half (of annotators, prompts or comparisons) against the other, both uniform: is
-    any change flagged, and would one be if every pair stood for itself (90 % of the replicates)?"""
+    any change flagged, and would one be if every pair stood for itself (p <= 0.1)?"""
     rows, m = data.rows, data.rows.n_items
     unit = np.arange(rows.n)
     if data.clusters is not None:
@@ -128,7 +129,7 @@ def halves(data: RealSet, rng: np.random.Generator) -> tuple[bool, bool]:
         fits[0].rewards, fits[1].rewards, components, np.stack(drawn),
         confidence_level=LEVEL, n_units=min(effective),
     )  # fmt: skip
-    return bool(out.flagged.any()), bool(np.any(out.probability_flip >= LEVEL))
+    return bool(out.flagged.any()), bool(np.any(out.marks.pair_p_value <= 1.0 - LEVEL))
 
 
 def noisy_uniform(data: RealSet, rng: np.random.Generator) -> bool:

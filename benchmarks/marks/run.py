@@ -1,8 +1,6 @@
 """False-discovery rates of marked rank changes on nulls, and the power on planted ones.
 
-python benchmarks/marks/run.py [--runs N] [--old] [--only TEXT]
-
-``--old`` also runs the win-rate rule of ``rankings.shifts`` (slow: a bootstrap a run).
+python benchmarks/marks/run.py [--runs N] [--planted] [--only TEXT]
 """
 
 from __future__ import annotations
@@ -15,25 +13,17 @@ import numpy as np
 from benchmarks.marks.designs import NULLS, PLANTED, Design, Drawn, draw
 from cr_audit.arrays import BoolArray
 from cr_audit.models.marks import mark_changes, rate_influences
-from cr_audit.models.rankings import bootstrap_win_rates
 
 LEVEL = 0.9
 
 
-def new_rule(d: Drawn) -> BoolArray:
+def marked(d: Drawn) -> BoolArray:
     rates = rate_influences(d.rows, d.weights, clusters=d.clusters)
     everybody = np.where(np.isfinite(rates.average), 0, -1)
     return mark_changes(rates.average, rates.weighted, everybody, rates.gaps, level=LEVEL).marked
 
 
-def old_rule(d: Drawn, rng: np.random.Generator) -> BoolArray:
-    out = bootstrap_win_rates(
-        d.rows, d.weights, clusters=d.clusters, confidence_level=LEVEL, n_replicates=400, rng=rng
-    )
-    return out.flagged
-
-
-def measure(design: Design, n_runs: int, *, old: bool) -> dict[str, float]:
+def measure(design: Design, n_runs: int) -> dict[str, float]:
     """fdr : mean share of false marks; any : share of runs with a false mark; power : share of the
     items that truly change that are marked; true : how many these are."""
     seed = np.random.SeedSequence(_seed(design.name))
@@ -41,13 +31,13 @@ def measure(design: Design, n_runs: int, *, old: bool) -> dict[str, float]:
     for child in seed.spawn(n_runs):
         rng = np.random.default_rng(child)
         d = draw(design, rng)
-        marked = old_rule(d, rng) if old else new_rule(d)
-        wrong = int((marked & ~d.true).sum())
-        false.append(wrong / max(int(marked.sum()), 1))
+        shown = marked(d)
+        wrong = int((shown & ~d.true).sum())
+        false.append(wrong / max(int(shown.sum()), 1))
         any_false.append(wrong > 0)
         n_true.append(int(d.true.sum()))
         if n_true[-1]:
-            found.append(float((marked & d.true).sum()) / n_true[-1])
+            found.append(float((shown & d.true).sum()) / n_true[-1])
     return {
         "fdr": float(np.mean(false)),
         "error": float(np.std(false) / np.sqrt(n_runs)),
@@ -64,7 +54,6 @@ def _seed(name: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=300)
-    parser.add_argument("--old", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--planted", action="store_true")
     given = parser.parse_args()
@@ -74,7 +63,7 @@ def main() -> None:
         if given.only not in design.name:
             continue
         start = time.perf_counter()
-        r = measure(design, given.runs, old=given.old)
+        r = measure(design, given.runs)
         print(
             f"| {design.name} | {r['fdr']:.3f} | {r['error']:.3f} | {r['any']:.3f} |"
             f" {r['true']:.1f} | {r['power']:.2f} | {time.perf_counter() - start:.0f} |",

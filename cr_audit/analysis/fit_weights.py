@@ -2,18 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from cr_audit.analysis.choice import Choice
+import numpy as np
+
+from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.analysis.compose import alternative_weights, stream, text_codes_of
-from cr_audit.analysis.facts import Analysis
+from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.units import weighed_items
-from cr_audit.arrays import NotApplicable
+from cr_audit.arrays import FloatArray, NotApplicable
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.scheme import RECOMMENDED
 from cr_audit.weights.schemes import SCHEMES
 
-__all__ = ["RECOMMENDED", "weighed_by"]
+__all__ = ["RECOMMENDED", "other_weights", "weighed_by"]
+
+
+def other_weights(
+    analysis: Analysis, unit: UnitResult, fitted: Unit
+) -> Iterator[tuple[str, FloatArray]]:
+    """The weights of the fitted items by the other schemes that correct something, each with the
+    scheme in words. Of responses and clusters only where that takes no vectors."""
+    for scheme in SCHEMES.all():
+        if scheme.name == analysis.settings.weights or not scheme.corrects:
+            continue
+        settings = replace(analysis.settings, weights=scheme.name)
+        if fitted == "model":
+            items, _ = weighed_items(
+                "model",
+                analysis.dataset,
+                settings,
+                analysis.embedding,
+                analysis.clones,
+                analysis.weights,
+                stream(settings, 12),
+            )
+            if not isinstance(items.weights, NotApplicable):
+                yield scheme.in_words(settings.space, {}), items.weights
+        elif not scheme.needs_vectors:
+            known = alternative_weights(
+                analysis.dataset,
+                settings,
+                analysis.embedding,
+                analysis.clones,
+                analysis.scope,
+                text_codes_of(analysis.dataset),
+            )
+            if not isinstance(known, NotApplicable):
+                yield scheme.in_words(settings.space, {}), _of_items(known.weights, unit, fitted)
+
+
+def _of_items(weights: FloatArray, unit: UnitResult, fitted: Unit) -> FloatArray:
+    """Of the alternatives themselves, or summed over clusters."""
+    if fitted != "cluster":
+        return weights
+    labels = unit.items.labels
+    return np.bincount(labels, weights=weights, minlength=unit.items.n).astype(np.float64)
 
 
 def weighed_by(

@@ -11,9 +11,10 @@ from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.compose import stream
 from cr_audit.analysis.embedding import Progress
 from cr_audit.analysis.facts import Analysis, UnitResult
-from cr_audit.analysis.fit_weights import weighed_by
+from cr_audit.analysis.fit_weights import other_weights, weighed_by
 from cr_audit.analysis.fitting import Fitting, choose_reward_model, fitting_of
 from cr_audit.analysis.held_out import decisions, held_out_decisions, win_counts
+from cr_audit.analysis.penalties import Paths, chosen_penalty, paths
 from cr_audit.analysis.replicates import in_words, standard_errors
 from cr_audit.analysis.reward_facts import (
     Cause,
@@ -21,21 +22,24 @@ from cr_audit.analysis.reward_facts import (
     Effect,
     Errors,
     Fits,
+    OtherScheme,
     RewardFit,
     Rewards,
 )
 from cr_audit.analysis.subjects import Averages, subjects_of
 from cr_audit.analysis.units import choose_resampling
-from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError
+from cr_audit.models.marks import TIE
+from cr_audit.models.penalty import PenaltyChoice
+from cr_audit.models.places import competition_ranks
 from cr_audit.models.rewards.bootstrap import effective_units
 from cr_audit.models.rewards.changes import Changes, ranking_changes
 from cr_audit.models.rewards.kinds import REWARD_MODELS
 from cr_audit.models.rewards.model import Certificate, Fitted
 from cr_audit.models.rewards.objective import lambda_eq1
-from cr_audit.models.rewards.selection import PenaltyCurve, cross_validate_penalty
 
-Curves = tuple[PenaltyCurve, PenaltyCurve | NotApplicable] | NotApplicable
+Curves = tuple[PenaltyChoice, PenaltyChoice | NotApplicable] | NotApplicable
 
 MANY_PROMPTS = 20
 """Prompts from which fits of functions of the contexts are judged on prompts they have not seen."""
@@ -120,37 +124,71 @@ class _Run:
         return choice.value, clusters
 
     def choose_penalty(self) -> tuple[Choice, Curves]:
+        """From the data, unless a number was asked for or the model takes seconds to fit."""
         asked = self.analysis.settings.penalty
         model, problem = self.fitting.model, self.fitting.problem
-        if asked != "auto":
-            why = f"default of {model.name} rewards" if asked is None else "asked for"
+        if asked not in (None, "auto"):
+            return Choice(repr(problem.penalty), "asked for"), NotApplicable(
+                "the penalty was asked for"
+            )
+        if asked is None and model.costly:
+            why = f"default of {model.name} rewards, which are costly to fit"
             return Choice(repr(problem.penalty), why), NotApplicable(
                 "only --penalty auto tries many"
             )
         what, clusters = self.holding_out()
 
-        def curve(weights: FloatArray) -> PenaltyCurve:
-            def at(
-                rows: Comparisons, penalty: float, warm: FloatArray | None
-            ) -> tuple[FloatArray, FloatArray]:
-                return model.refit(problem, rows, weights, penalty, warm)
-
+        def curve(weights: FloatArray) -> PenaltyChoice:
             rng = stream(self.analysis.settings, 20)
-            return cross_validate_penalty(
-                problem.comparisons,
-                at,
-                penalties=model.penalties,
-                clusters=clusters,
-                rng=rng,
-            )
+            return chosen_penalty(model, problem, weights, clusters, rng)
 
-        best = curve(problem.uniform)
-        other = self.weights if isinstance(self.weights, NotApplicable) else curve(self.weights)
-        edge = ", the end of the range tried" if best.at_edge else ""
+        try:
+            best = curve(problem.uniform)
+        except ComputeError as error:
+            if asked is not None:
+                raise
+            why = f"default of {model.name} rewards: {error.message}"
+            return Choice(repr(problem.penalty), why), NotApplicable(error.message)
+        other: PenaltyChoice | NotApplicable = NotApplicable("only --penalty auto tries many")
+        if asked == "auto":
+            other = self.weights if isinstance(self.weights, NotApplicable) else curve(self.weights)
+        edge = ", the end of the range tried" if best.best in best.penalties[[0, -1]] else ""
         reason = (
             f"best of the standard fit in {best.n_folds}-fold cross-validation over {what}{edge}"
         )
         return Choice(repr(best.best), reason), (best, other)
+
+    def paths(self, averages: Averages | NotApplicable, curves: Curves) -> Paths | NotApplicable:
+        model = self.fitting.model
+        if isinstance(averages, NotApplicable):
+            return averages
+        if model.costly:
+            return NotApplicable(f"{model.name} rewards are costly to fit")
+        return paths(
+            model,
+            self.fitting.problem,
+            self.weights,
+            averages.means,
+            averages.subjects.components,
+            None if isinstance(curves, NotApplicable) else curves[0],
+        )
+
+    def other_schemes(self, averages: Averages | NotApplicable) -> tuple[OtherScheme, ...]:
+        """Who leads under the other schemes' weights, where these cost little: models' always,
+        responses' where they are known."""
+        if isinstance(averages, NotApplicable) or isinstance(self.weights, NotApplicable):
+            return ()
+        model, problem = self.fitting.model, self.fitting.problem
+        if model.costly or averages.subjects.n_components != 1:
+            return ()
+        out = []
+        for name, weights in other_weights(self.analysis, self.unit, self.fitting.unit):
+            rewards, _ = model.refit(problem, problem.comparisons, weights, problem.penalty, None)
+            rank = competition_ranks(
+                averages.means.of(rewards), averages.subjects.components, tie=TIE
+            )
+            out.append(OtherScheme(name, tuple(np.flatnonzero(rank == 1).tolist())))
+        return tuple(out)
 
     def rewards(
         self,
@@ -174,7 +212,8 @@ class _Run:
         components = made[0].components
         averages = subjects_of(self.analysis, self.unit, fitting, components)
         resampled, clusters = self.resampling()
-        changes, errors, holds = self._changes(made, averages, resampled, clusters)
+        along = self.paths(averages, curves)
+        changes, errors, holds = self._changes(made, averages, along, resampled, clusters)
         labels = fitting.labels
         groups = (
             known
@@ -199,6 +238,8 @@ class _Run:
             penalty=problem.penalty,
             penalty_choice=penalty_choice,
             curves=curves,
+            paths=along,
+            other_schemes=self.other_schemes(averages),
             lambda_eq1=lambda_eq1(problem.penalty, problem.n_items),
             n_coordinates=model.n_coordinates(problem),
             standard=standard,
@@ -231,6 +272,7 @@ class _Run:
         self,
         made: tuple[Fitted, ...],
         averages: Averages | NotApplicable,
+        along: Paths | NotApplicable,
         resampled: Choice,
         clusters: IntArray | None,
     ) -> tuple[Changes | NotApplicable, tuple[Errors, ...] | NotApplicable, str]:
@@ -260,6 +302,7 @@ class _Run:
             confidence_level=settings.confidence_level,
             top_k=min(MAX_TOP, -(-largest // TOP_SHARE)),
             n_units=n_units,
+            holds=None if isinstance(along, NotApplicable) else along.holds,
         )
         intervals = (changes.interval_standard, changes.interval_weighted)[: len(made)]
         errors = [

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cr_audit.analysis.choice import Choice, Unit
+from cr_audit.analysis.penalties import Paths
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
+from cr_audit.models.penalty import PenaltyChoice, PenaltyPath
 from cr_audit.models.rewards.changes import Changes
 from cr_audit.models.rewards.model import Certificate, Fitted
 from cr_audit.models.rewards.moments import FitStatus
-from cr_audit.models.rewards.selection import PenaltyCurve
 
 Fits = Literal["both", "standard", "weighted"]
 
@@ -195,6 +196,15 @@ class WinCounts:
     rate_median: float
 
 
+@dataclass(frozen=True, slots=True)
+class OtherScheme:
+    """Who leads the one ranking under the weights of another scheme, in words; more than one
+    subject where they tie."""
+
+    scheme: str
+    leaders: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rewards:
     """Standard against weighted rewards.
@@ -202,7 +212,8 @@ class Rewards:
     fitted_unit : what got rewards of its own in the fit; subjects : whose rewards are ranked.
     weights_choice, penalty_choice, reward_choice : what was chosen, and why. weights_settings : of
     the scheme of the weighted fit. curves : cross-validation of the
-    standard and the weighted fit. n_coordinates : of the vectors
+    standard and the weighted fit. paths : both fits over the penalties that the data cannot tell
+    apart; other_schemes : who leads under other weights. n_coordinates : of the vectors
     that linear rewards are linear in, within their span; None for other rewards.
     values_standard, values_weighted : float64 (n_alternatives,), NaN without data.
     errors : of the standard and, where it was made, of the weighted fit.
@@ -217,7 +228,9 @@ class Rewards:
     weights_settings: Mapping[str, Any]
     penalty: float
     penalty_choice: Choice
-    curves: tuple[PenaltyCurve, PenaltyCurve | NotApplicable] | NotApplicable
+    curves: tuple[PenaltyChoice, PenaltyChoice | NotApplicable] | NotApplicable
+    paths: Paths | NotApplicable
+    other_schemes: tuple[OtherScheme, ...]
     lambda_eq1: float
     n_coordinates: int | None
     standard: RewardFit
@@ -236,6 +249,24 @@ class Rewards:
     decisions: Decisions | NotApplicable
     held_out: HeldOut | NotApplicable
     win_counts: WinCounts | NotApplicable
+
+    def leaders(self, fit: str) -> tuple[int, ...]:
+        """Who leads the first component of the "standard" or "weighted" fit at some penalty of the
+        path: one subject, several that tie or between which the data leave it open; () without a
+        path."""
+        along = self._path(fit)
+        return () if along is None else along.undecided
+
+    def decided(self, fit: str) -> bool:
+        """Whether the same subjects lead at every penalty of the path."""
+        along = self._path(fit)
+        return along is None or along.decided
+
+    def _path(self, fit: str) -> PenaltyPath | None:
+        if isinstance(self.paths, NotApplicable):
+            return None
+        along = self.paths.standard if fit == "standard" else self.paths.weighted
+        return None if isinstance(along, NotApplicable) else along
 
     @property
     def reward_model(self) -> str:

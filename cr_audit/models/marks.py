@@ -26,6 +26,7 @@ not the chance of the change.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,13 +36,20 @@ from scipy.stats import t
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray
 from cr_audit.labels import cluster_labels
-from cr_audit.models.rewards.changes import discordant_pairs
 
+TIE = 1e-7
+"""Scores closer than this are one rank: solver noise and exact clones are not orders."""
 MAX_PAIRS = 500_000
-BLOCK = 4_000_000
+"""Pairs ordered differently by the two scores that are tested: those of the widest margins."""
+BLOCK = 1_000_000
+"""Numbers held at once."""
 OWN_VOTES = 10.0
 """From about this many votes on, a pair's own votes say how much they scatter."""
 TINY = 1e-12
+
+Holds = Callable[[IntArray, IntArray], BoolArray]
+"""(x, y), int64 (k,) each, x above y under the first score -> bool (k,): does the change of the
+pair hold under every setting that the data leave open?"""
 
 
 class Gaps(Protocol):
@@ -200,6 +208,50 @@ class Marks:
     pair_p_value: FloatArray
     pair_q_value: FloatArray
 
+    @property
+    def sure(self) -> FloatArray:
+        """1 - ``q_value``, float64 (m,), 0 where the item changes sides with nobody: of the items
+        with at least some value, at most the rest is expected to be there by chance. It is the
+        promise about a list, not the chance of one change."""
+        return 1.0 - self.q_value
+
+
+def discordant_pairs(
+    standard: FloatArray, weighted: FloatArray, components: IntArray, *, max_pairs: int
+) -> tuple[IntArray, IntArray, int]:
+    """Pairs (x, y) with x above y in ``standard`` and below in ``weighted``, and their number.
+
+    At most ``max_pairs`` are returned: those of the largest min(|Δ standard|, |Δ weighted|).
+    """
+    above, below, margins, count = [], [], [], 0
+    for c in np.unique(components[components >= 0]):
+        members = np.flatnonzero(components == c)
+        a, b = standard[members], weighted[members]
+        block = max(1, BLOCK // members.size)
+        for start in range(0, members.size, block):
+            da = a[start : start + block, None] - a
+            db = b - b[start : start + block, None]
+            margin = np.minimum(da, db)
+            x, y = np.nonzero(margin > TIE)
+            count += x.size
+            above.append(members[start + x])
+            below.append(members[y])
+            margins.append(margin[x, y])
+            if sum(v.size for v in margins) > 2 * max_pairs:
+                above, below, margins = _widest(above, below, margins, max_pairs)
+    above, below, margins = _widest(above, below, margins, max_pairs)
+    return above[0], below[0], count
+
+
+def _widest(
+    above: list[IntArray], below: list[IntArray], margins: list[FloatArray], limit: int
+) -> tuple[list[IntArray], list[IntArray], list[FloatArray]]:
+    x = np.concatenate([*above, np.zeros(0, np.int64)])
+    y = np.concatenate([*below, np.zeros(0, np.int64)])
+    margin = np.concatenate([*margins, np.zeros(0)])
+    keep = np.sort(np.argsort(-margin, kind="stable")[:limit])
+    return [x[keep]], [y[keep]], [margin[keep]]
+
 
 def mark_changes(
     first: FloatArray,
@@ -208,14 +260,13 @@ def mark_changes(
     gaps: Gaps,
     *,
     level: float = 0.9,
-    holds: BoolArray | None = None,
+    holds: Holds | None = None,
 ) -> Marks:
     """Mark the items whose place among the others differs between ``first`` and ``second``.
 
     first, second : float64 (m,), NaN without data. component : int64 (m,), -1 without data; pairs
-    across components are not compared. holds : bool (m, m), pairs (x above y in ``first``) whose
-    change holds under every setting that the data leave open (``penalty.PenaltyPath.holds``); the
-    others are never marked and count as tested.
+    across components are not compared. holds : pairs whose change does not hold are never marked
+    and count as tested (``penalty.PenaltyPath.holds`` for the penalty).
     ``1 - level`` is the false-discovery rate. Time O(m²) to find the pairs.
     """
     if not 0 < level < 1:
@@ -231,7 +282,7 @@ def mark_changes(
     else:
         p = np.zeros(0)
     if holds is not None:
-        p = np.where(holds[above, below], p, 1.0)
+        p = np.where(holds(above, below), p, 1.0)
     q = adjusted(p, count)
     item_q, partner, n_changes = _by_item(above, below, p, q, m)
     return Marks(

@@ -27,6 +27,10 @@ PENALTIES: tuple[float, ...] = tuple(float(x) for x in 10.0 ** np.arange(-6.0, 0
 penalty (rewards are at most 1/(2 λ))."""
 N_FOLDS = 10
 LEVEL = 0.9
+SAME = 0.01
+"""Nats, of all held-out comparisons together: penalties closer than this to the highest likelihood
+predict the same. A fit whose likelihood is that much below its best is at most √(2 SAME) = 0.14
+standard errors from it in any direction, and in each comparison the difference vanishes as 1/n."""
 FACTOR = 2.0
 """The range always holds the chosen penalty halved and doubled: nobody knows it better."""
 
@@ -37,10 +41,12 @@ class PenaltyChoice:
 
     penalties : float64 (g,), rising. log_likelihood : float64 (g,), mean per held-out comparison;
     ln ½ = -0.693 knows nothing. loss, error : float64 (g,), mean difference to the best one and its
-    standard error over units, 0 at the best. best : the penalty of the highest mean.
+    standard error over units, 0 at the best. best : the strongest penalty within SAME of the
+    highest sum: below it, towards λ = 0, the curve is level and says nothing.
     open : bool (g,), penalties that the data cannot tell from the best: their loss is below the
-    one-sided ``level`` quantile times its error. low, high : the range around the best that is open
-    without a gap, at least best/2 and 2 best. n_units : what the errors are counted over.
+    one-sided ``level`` quantile times its error, or SAME in all. low, high : the range around the
+    best that is open without a gap, at least best/2 and 2 best. n_units : what the errors are
+    counted over.
     """
 
     penalties: FloatArray
@@ -103,7 +109,7 @@ def choose_penalty(
             scores[g, test] = row_log_likelihood(comparisons, rewards, test)
     mass = comparisons.mass
     mean = scores @ mass / mass.sum()
-    best = int(np.argmax(mean))
+    best = int(np.flatnonzero(mean >= mean.max() - SAME / mass.sum())[-1])
     loss, error = np.zeros(grid.size), np.zeros(grid.size)
     for g in range(grid.size):
         difference = scores[best] - scores[g]
@@ -111,7 +117,7 @@ def choose_penalty(
         moved = np.bincount(unit, weights=mass * (difference - loss[g]), minlength=n_units)
         error[g] = np.sqrt((moved**2).sum() * n_units / (n_units - 1)) / mass.sum()
     sure = float(t.ppf(level, n_units - 1)) if n_units < 1000 else float(norm.ppf(level))
-    free = loss <= sure * error + 1e-12
+    free = loss <= sure * error + SAME / mass.sum()
     first, last = best, best
     while first > 0 and free[first - 1]:
         first -= 1

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions
+from cr_audit.models.marks import TIE
 from cr_audit.models.ranks import ranks
-from cr_audit.models.rewards.changes import TIE
 from cr_audit.models.rewards.objective import kappa, pair_terms, shift_certificate
 from cr_audit.models.rewards.tabular import Fit, fit_tabular
 

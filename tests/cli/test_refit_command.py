@@ -253,3 +253,50 @@ def test_stress_never_advises_the_unit_that_was_asked_for(run: Run) -> None:
         assert done.code == 4
         assert "use --unit model" not in done.err
         assert f"one {unit} is compared with several others" in done.err
+
+
+def rows_file(path: Path, rows: list[tuple[str, str, str]]) -> str:
+    """Labelled pairs of models' answers: (left, right, who won)."""
+    with path.open("w", encoding="utf-8") as out:
+        for k, (left, right, winner) in enumerate(rows):
+            row = {"prompt": f"p{k % 3}", "model_a": left, "model_b": right, "winner": winner}
+            row |= {"response_a": f"{left} on {k % 3}", "response_b": f"{right} on {k % 3}"}
+            out.write(json.dumps(row) + "\n")
+    return str(path)
+
+
+def test_a_tie_for_the_first_place_is_a_tie(run: Run, tmp_path: Path) -> None:
+    """Twelve ties among two: nobody leads with 1.00 of the resamples."""
+    file = rows_file(tmp_path / "ties.jsonl", [("a", "b", "tie")] * 12)
+    options = ("--unit", "model", "--model", "none", "--replicates", "100", "-q")
+    done = run("refit", file, "--standard", *options)
+    assert "a and b tie for the first place." in " ".join(done.out.split())
+    assert "leads" not in done.out
+    made = json.loads(run("refit", file, "--standard", *options, "--format", "json").out)
+    first = [c["probability_first_standard"] for c in made["rewards"]["changes"]]
+    assert first == [0.5, 0.5]
+
+
+def test_a_leader_that_hangs_on_the_penalty_is_undecided(run: Run, tmp_path: Path) -> None:
+    """x beats strong opponents narrowly, y weak ones often: y leads where the penalty pulls all
+    rewards together, x where it lets them apart; at 0.1 halved and doubled both do."""
+    rows = [("x", "s", "model_a")] * 22 + [("x", "s", "model_b")] * 18
+    rows += [("y", "w", "model_a")] * 36 + [("y", "w", "model_b")] * 4
+    rows += [("s", "w", "model_a")] * 37 + [("s", "w", "model_b")] * 3
+    file = rows_file(tmp_path / "open.jsonl", rows)
+    options = ("--unit", "model", "--model", "none", "--replicates", "100", "-q", "--format")
+    found = {}
+    for penalty in ("0.001", "0.03", "0.1", "0.3", "1"):
+        asked = ("--standard", "--penalty", penalty, *options, "json")
+        found[penalty] = json.loads(run("refit", file, *asked).out)["rewards"]["penalty_path"]
+        assert found[penalty]["n_penalties"] == 3
+        assert found[penalty]["high"] == 4 * found[penalty]["low"]
+    assert found["0.001"]["standard_decided"]
+    assert found["1"]["standard_decided"]
+    assert found["0.001"]["standard"][0]["leaders"] != found["1"]["standard"][0]["leaders"]
+    at = next(p for p, path in found.items() if not path["standard_decided"])
+    text = run("refit", file, "--standard", "--penalty", at, *options, "table").out
+    text = " ".join(text.replace("▌", "").split())
+    assert "ndecided between x and y" in text
+    assert "Which of them leads hangs on the penalty" in text
+    assert "leads (" not in text

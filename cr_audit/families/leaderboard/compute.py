@@ -421,16 +421,14 @@ def _clones(
 
     # A change must hold under the penalty halved and doubled.
     grid = np.array([penalty / 2.0, penalty, 2.0 * penalty])
-    x, y = np.meshgrid(np.arange(m), np.arange(m), indexing="ij")
     paths = [penalty_path(rows, f, component, grid) for f in (at_uniform, at)]
-    holds = paths[0].holds(x.ravel(), y.ravel()) & paths[1].holds(y.ravel(), x.ravel())
     marks = mark_changes(
         one,
         two,
         component,
         ReplicateGaps(drawn.rewards, effective_units(rows, clusters)),
         level=make.run.settings.confidence_level,
-        holds=holds.reshape(m, m),
+        holds=lambda x, y: paths[0].holds(x, y) & paths[1].holds(y, x),
     )
     return CloneRobust(
         scheme=make.run.settings.weights,

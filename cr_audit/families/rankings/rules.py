@@ -46,13 +46,13 @@ def _leaders(analysis: Analysis) -> Iterator[Finding]:
         old = int(np.flatnonzero(same & (rates.rank_average == 1))[0])
         yield RULES[0].finding(
             message=f"weighted, {short(names[new])} leads instead of {short(names[old])}"
-            f" ({shift.probability_better[new]:.2f} of resamples)",
+            f" (sure {shift.sure[new]:.2f})",
             subject=unit.items.ids[new],
             evidence={
                 "leader_average": unit.items.ids[old],
                 "leader_weighted": unit.items.ids[new],
                 "shift": float(shift.shift[new]),
-                "probability": float(shift.probability_better[new]),
+                "probability": float(shift.sure[new]),
             },
         )
 
@@ -83,9 +83,8 @@ RULES: tuple[Rule, ...] = (
             " it is preferred."
         ),
         computed=(
-            "Rank by average win rate against rank by weighted average win rate, resampled with"
-            " the Monte-Carlo error of the weights; reported where the new leader's change of rank"
-            " is on the list of CR202."
+            "Rank by average win rate against rank by weighted average win rate; reported where the"
+            " new leader is on the list of CR202."
         ),
         advice="Do not publish or train on the standard ranking before the clones are dealt with.",
         source=f"{_CR}, Definition 4.2, Corollary 4.5",
@@ -98,10 +97,10 @@ RULES: tuple[Rule, ...] = (
         summary="Clone-robust weights change the order of two or more items.",
         means="As CR201, below the first place.",
         computed=(
-            "The share of resamples in which an item's rank does not differ in the observed"
-            " direction, for every item with enough comparisons; Benjamini and Hochberg's list at"
-            " one minus the confidence level: of the items on it, that share is expected to be"
-            " chance."
+            "For every two items that change sides, the smaller of their two gaps in standard"
+            " errors, the Monte-Carlo error of the weights included, gives the p-value of the"
+            " intersection-union test; Benjamini and Hochberg's list of pairs at one minus the"
+            " confidence level: of the changes on it, at most that share is expected to be chance."
         ),
         advice="Look at which cluster moves them (cr-audit winrates).",
         source=f"{_CR}, Definition 4.2",

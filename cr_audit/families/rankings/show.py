@@ -12,7 +12,7 @@ from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import Block, Cell, Column, Prose, Section, Table, Tone
 from cr_audit.families.rankings.rules import new_leaders
 from cr_audit.heads import named
-from cr_audit.wording import comparisons_in_median, percent, plural
+from cr_audit.wording import SURE, comparisons_in_median, percent, plural
 
 MAX_ITEMS = 15
 MAX_SECONDARY = 6
@@ -34,8 +34,7 @@ def answer(analysis: Analysis) -> list[str]:
     n = unit.graph.n_components
     if changed.size and n == 1:
         new, old = name_of(unit, shift.leader_weighted), name_of(unit, shift.leader_average)
-        share = shift.probability_leaders_differ
-        return [f"Weighted, {new} leads instead of {old} ({share:.2f} of resamples)."]
+        return [f"Weighted, {new} leads instead of {old} (sure {shift.sure_leader:.2f})."]
     if changed.size:
         return [f"Weighted, the leader changes in {changed.size:,} of {n:,} separate rankings."]
     n_flagged = int(shift.flagged.sum())
@@ -88,7 +87,7 @@ def section(unit: UnitResult, *, limit: int, main: bool = True) -> Section:
         name=f"win-rates-{unit.unit}",
         limit=limit,
         order="largest shifts" if many else "best",
-        legend=_legend(unit, many),
+        legend=_legend(unit, weighted, many),
         main=main,
     )
     blocks: list[Block] = [table]
@@ -102,14 +101,12 @@ def section(unit: UnitResult, *, limit: int, main: bool = True) -> Section:
     return Section(title, unit.reason, (*blocks, _graph_line(unit)))
 
 
-def _legend(unit: UnitResult, many: bool) -> str:
+def _legend(unit: UnitResult, weighted: bool, many: bool) -> str:
     shift = unit.shift
     assert not isinstance(shift, NotApplicable)
-    level = percent(1 - shift.confidence_level)
-    text = (
-        f"{shift.n_replicates:,} resamples of {unit.resampled.value}; error = one standard error;"
-        f" ▲▼ = change of rank beyond noise (at most {level} of those marked are chance)"
-    )
+    text = f"error = one standard error, {shift.n_replicates:,} resamples of {unit.resampled.value}"
+    if weighted:
+        text += f"; {SURE}, ▲▼ = sure {shift.confidence_level:.2f} or more"
     if many:
         text += f"; ranks are within {unit.graph.n_components:,} separate components"
     return text
@@ -142,7 +139,7 @@ def _columns(
     if weighted:
         columns += [
             Column("shift ± error", "number", ("shift", "standard_error")),
-            Column("rank differs", "number", ("probability_rank_differs",)),
+            Column("sure", "number", ("sure",)),
         ]
     columns += [
         Column("opponents", "count", ("n_opponents",), wide=weighted),
@@ -164,14 +161,14 @@ def _columns(
             mark = ("▲" if better else "▼") if real else " "
             move, error = float(shift.shift[i]), float(shift.standard_error[i])
             dim: Tone = "dim" if shift.within_noise[i] else "plain"
-            differs = float(shift.probability_differs[i])
+            sure = float(shift.sure[i])
             row[0] = Cell(f"{before} → {after} {mark}", (before, after), tone)
             row[2] = Cell(
                 f"{rate} → {rates.weighted[i]:.3f}",
                 (float(rates.average[i]), float(rates.weighted[i])),
             )
             row.append(Cell(f"{move:+.3f} ± {error:.3f}", (move, error), dim))
-            row.append(Cell(f"{differs:.2f}", (differs,)))
+            row.append(Cell(f"{sure:.2f}", (sure,)))
         opponents, comparisons = int(rates.n_opponents[i]), int(rates.n_comparisons[i])
         row.append(Cell(f"{opponents:,}", (opponents,)))
         row.append(Cell(f"{comparisons:,}", (comparisons,)))

@@ -24,7 +24,12 @@ from cr_audit.wire import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WinRate:
-    """One item that was compared. Weighted values are null where there are no weights."""
+    """One item that was compared. Weighted values are null where there are no weights.
+    probability: 1 minus the smallest false-discovery rate at which the item is marked as changing
+    sides with another, 0 where it changes sides with nobody: of the items with at least this value,
+    at most the rest is expected to be chance; no share of resamples, and not the chance of one
+    change. flagged: probability is at least the confidence level. changes_sides_with: the item with
+    which that is surest."""
 
     id: ItemId
     unit: str
@@ -49,6 +54,7 @@ class WinRate:
     within_noise: bool | Missing = ABSENT
     probability: Share | Missing | None = ABSENT
     flagged: bool | Missing = ABSENT
+    changes_sides_with: ItemId | Missing | None = ABSENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +102,9 @@ class Graph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaders:
-    """Who leads by average and by weighted win rate."""
+    """Who leads by average and by weighted win rate, the first of a tie.
+    probability_leaders_differ: as the probability of an item, for the two leaders; 0 where one item
+    leads both, or they do not change sides."""
 
     n_replicates: Count
     confidence_level: Share
@@ -179,6 +187,7 @@ def _shift(unit: UnitResult, i: int, weighted: bool) -> dict[str, Any]:
         "thin": bool(s.thin[i]),
     }
     if weighted:
+        partner = int(s.marks.partner[i])
         out |= {
             "rank_weighted_interval": [s.rank_weighted_low[i], s.rank_weighted_high[i]],
             "shift": s.shift[i],
@@ -187,8 +196,9 @@ def _shift(unit: UnitResult, i: int, weighted: bool) -> dict[str, Any]:
             "sampling_error": s.sampling_error[i],
             "monte_carlo_error": s.monte_carlo_error[i],
             "within_noise": bool(s.within_noise[i]),
-            "probability": s.probability_differs[i],
+            "probability": s.sure[i],
             "flagged": bool(s.flagged[i]),
+            "changes_sides_with": unit.items.ids[partner] if partner >= 0 else None,
         }
     return out
 
@@ -210,7 +220,7 @@ def _unit(unit: UnitResult) -> Unit:
             confidence_level=shift.confidence_level,
             leader_average=unit.items.ids[shift.leader_average],
             leader_weighted=unit.items.ids[shift.leader_weighted],
-            probability_leaders_differ=shift.probability_leaders_differ,
+            probability_leaders_differ=shift.sure_leader,
         ),
         closest=c
         if isinstance(c, NotApplicable)

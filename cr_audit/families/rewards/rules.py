@@ -27,9 +27,15 @@ def compared(r: Rewards) -> tuple[Changes, Subjects] | None:
     return r.changes, r.subjects
 
 
-def new_leaders(c: Changes) -> IntArray:
-    """Subjects that lead their component when weighted, did not before, and moved beyond noise."""
-    return np.flatnonzero((c.rank_weighted == 1) & (c.rank_standard > 1) & c.flagged)
+def new_leaders(r: Rewards, c: Changes) -> IntArray:
+    """Subjects that lead their component when weighted, did not before, and moved beyond noise.
+
+    Where the data leave the penalty open, a leader of component 0 under some of them only is none.
+    """
+    leads = (c.rank_weighted == 1) & (c.rank_standard > 1) & c.flagged
+    if isinstance(r.subjects, NotApplicable) or r.decided("weighted"):
+        return np.flatnonzero(leads)
+    return np.flatnonzero(leads & (r.subjects.components != 0))
 
 
 def _leaders(facts: RewardFacts) -> Iterator[Finding]:
@@ -38,7 +44,7 @@ def _leaders(facts: RewardFacts) -> Iterator[Finding]:
     if both is None:
         return
     c, s = both
-    for new in new_leaders(c).tolist():
+    for new in new_leaders(r, c).tolist():
         same = s.components == s.components[new]
         old = int(np.flatnonzero(same & (c.rank_standard == 1))[0])
         cause = r.cause_of(new)
@@ -47,7 +53,7 @@ def _leaders(facts: RewardFacts) -> Iterator[Finding]:
         )
         yield RULES[0].finding(
             message=f"rewards: weighted, {short(s.names[new])} leads instead of"
-            f" {short(s.names[old])} ({float(c.probability_first_weighted[new]):.2f} of resamples)",
+            f" {short(s.names[old])} (sure {c.sure[new]:.2f})",
             subject=s.ids[new],
             evidence={
                 "leader_standard": s.ids[old],
@@ -134,8 +140,7 @@ RULES: tuple[Rule, ...] = (
         ),
         computed=(
             "Both fits of one objective at one penalty on the same resamples. Reported where the"
-            " weighted leader is below some item in the standard fit and above it in the weighted"
-            " one, in at least the confidence level of the resamples."
+            " weighted leader is on the list of CR204."
         ),
         advice="Train with the weights (cr-audit export), or remove the copies first.",
         source=f"{_CR}, section 4",
@@ -148,8 +153,10 @@ RULES: tuple[Rule, ...] = (
         summary="Clone-robust weights change the order of two or more items' rewards.",
         means="As CR203, below the first place.",
         computed=(
-            "Items that change sides with another one, both orders holding together in at least the"
-            " confidence level of the resamples."
+            "For every two items that change sides, the smaller of their two gaps in standard"
+            " errors gives the p-value of the intersection-union test, as in CR202; Benjamini and"
+            " Hochberg's list of pairs at one minus the confidence level. A change that does not"
+            " hold under every penalty that the data cannot tell from the chosen one is not listed."
         ),
         advice="Look at which clone cluster explains it (cr-audit refit, Where it comes from).",
         source=f"{_CR}, section 4",

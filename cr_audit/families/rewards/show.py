@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from cr_audit.analysis.reward_facts import MOVED, HeldOut, RewardFit, Rewards, Subjects
-from cr_audit.arrays import IntArray, NotApplicable
+from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.blocks import (
     Answer,
     Block,
@@ -27,13 +28,16 @@ from cr_audit.families.rewards.facts import RewardFacts
 from cr_audit.families.rewards.rules import RULES, compared, new_leaders
 from cr_audit.findings import Finding
 from cr_audit.heads import named, short
+from cr_audit.models.penalty import PenaltyChoice, PenaltyPath
 from cr_audit.models.rewards.changes import Changes
-from cr_audit.models.rewards.selection import PenaltyCurve
-from cr_audit.wording import percent, plural, verb
+from cr_audit.wording import SURE, percent, plural, verb
 
 MAX_ITEMS = 15
 MAX_CAUSES = 6
 MAX_EFFECTS = 3
+MAX_LEADERS, MAX_TURNS = 3, 4
+ONE_STEP = 3.2
+"""The next penalty of the grid of two per decade."""
 MAX_SLOPES, SLOPE_NAME = 16, 38
 MAX_DRAWN, DRAWN_NAME = 60, 34
 """Lines of the slope chart in a report, and in a picture of its own; characters of their names."""
@@ -73,7 +77,7 @@ def answer(facts: RewardFacts) -> list[str]:
     if isinstance(c, NotApplicable) or isinstance(s, NotApplicable):
         out.append(f"There is no ranking to compare: {_no_ranking(r)}.")
     else:
-        out.append(_leaders(r, c, s))
+        out += _leaders(r, c, s)
         if not isinstance(r.weighted, NotApplicable):
             out += _flagged(r, c, s)
     if not isinstance(r.held_out, NotApplicable):
@@ -96,31 +100,113 @@ def fits_of(r: Rewards) -> list[tuple[str, RewardFit]]:
     return pairs
 
 
-def _leaders(r: Rewards, c: Changes, s: Subjects) -> str:
+def _leaders(r: Rewards, c: Changes, s: Subjects) -> list[str]:
+    """Who leads, unless the data leave it open; one sentence on what the lead hangs on."""
     both = not isinstance(r.weighted, NotApplicable)
     if s.n_components > 1:
         if not both:
-            return f"There are {s.n_components:,} separate rankings."
-        n = new_leaders(c).size
+            return [f"There are {s.n_components:,} separate rankings."]
+        n = new_leaders(r, c).size
         changed = "no leader changes" if n == 0 else f"the leader changes in {n:,}"
-        return f"Of {s.n_components:,} separate rankings, {changed} beyond the noise."
-    one = _first(c.rank_standard)
-    leader, sure = _named(s, one), f"{c.probability_first_standard[one]:.2f}"
+        return [f"Of {s.n_components:,} separate rankings, {changed} beyond the noise."]
+    one = _lead(r, s, c.rank_standard, c.probability_first_standard, "standard")
     if not both:
-        return f"{leader} leads ({sure} of resamples)."
-    two = _first(c.rank_weighted)
-    sure_weighted = f"{c.probability_first_weighted[two]:.2f}"
-    if one == two:
-        return f"Both fits put {leader} first ({sure} and {sure_weighted} of resamples)."
-    noise = "" if bool(c.flagged[two]) else "; that is within the noise"
-    return (
-        f"The standard fit puts {leader} first ({sure} of resamples), the weighted fit"
-        f" {_named(s, two)} ({sure_weighted}){noise}."
-    )
+        alone = one.whole if one.does else one.whole.replace("undecided", "Undecided", 1)
+        return [f"{alone}.", *_depends(r, s, "standard")]
+    two = _lead(r, s, c.rank_weighted, c.probability_first_weighted, "weighted")
+    if one.who == two.who and one.single and two.single:
+        return [
+            f"Both fits put {one.who} first ({one.sure:.2f} and {two.sure:.2f} of resamples).",
+            *_depends(r, s, "weighted"),
+        ]
+    if one.single and two.single:
+        noise = "" if bool(c.flagged[two.leader]) else "; that is within the noise"
+        first = (
+            f"The standard fit puts {one.who} first{one.how_sure}, the weighted fit"
+            f" {two.who} ({two.sure:.2f}){noise}."
+        )
+        return [first, *_depends(r, s, "weighted")]
+    return [
+        f"Standard fit: {one.whole}. Weighted fit: {two.whole}.",
+        *_depends(r, s, "weighted"),
+    ]
 
 
-def _first(ranks: IntArray) -> int:
-    return int(np.flatnonzero(ranks == 1)[0])
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    """The first place in words. single : one leads, at every penalty that the data leave open;
+    sure : its share of resamples."""
+
+    who: str
+    does: str
+    single: bool
+    leader: int
+    sure: float
+
+    @property
+    def whole(self) -> str:
+        return f"{self.who} {self.does}{self.how_sure}".strip()
+
+    @property
+    def how_sure(self) -> str:
+        return f" ({self.sure:.2f} of resamples)" if self.single else ""
+
+
+def _lead(r: Rewards, s: Subjects, rank: IntArray, first: FloatArray, fit: str) -> _Lead:
+    tied = np.flatnonzero(rank == 1)
+    leader = int(tied[0])
+    if not r.decided(fit):
+        who = f"undecided between {_list(s, r.leaders(fit))}"
+        return _Lead(who, "", False, leader, float("nan"))
+    if tied.size > 1:
+        who = _list(s, tuple(tied.tolist()))
+        return _Lead(who, "tie for the first place", False, leader, float("nan"))
+    return _Lead(_named(s, leader), "leads", True, leader, float(first[leader]))
+
+
+def _list(s: Subjects, items: tuple[int, ...]) -> str:
+    """a and b; a, b and 10 others."""
+    names = [_named(s, i) for i in items[:MAX_LEADERS]]
+    more = len(items) - len(names)
+    if more:
+        return f"{', '.join(names)} and {plural(more, 'other')}"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _depends(r: Rewards, s: Subjects, fit: str) -> list[str]:
+    """Under which penalties and weights the leader of a fit leads, and under which it does not."""
+    if isinstance(r.paths, NotApplicable):
+        return []
+    path = r.paths.standard if fit == "standard" else r.paths.weighted
+    if isinstance(path, NotApplicable):
+        return []
+    if not path.decided:
+        return [
+            f"Which of them leads hangs on the penalty: {_turns(path, s)}; the data cannot tell"
+            " these penalties apart."
+        ]
+    leaders = path.leaders[0]
+    holds = [f"penalties {r.paths.low:.2g} to {r.paths.high:.2g}"]
+    fails = []
+    for other in r.other_schemes if fit == "weighted" else ():
+        if other.leaders == leaders:
+            holds.append(f"{other.scheme} weights")
+        else:
+            fails.append(f"{other.scheme} weights ({_list(s, other.leaders)})")
+    if (fit == "weighted" and not r.decided("standard")) or (
+        fit == "weighted" and r.leaders("standard") != leaders
+    ):
+        fails.append(f"equal weights ({_list(s, r.leaders('standard'))})")
+    does_not = f"; does not under: {', '.join(fails)}" if fails else ""
+    return [f"The first place holds under: {', '.join(holds)}{does_not}."]
+
+
+def _turns(path: PenaltyPath, s: Subjects) -> str:
+    """A up to 0.001, B from 0.003 on."""
+    turns = path.turns()[:MAX_TURNS]
+    parts = [f"{_list(s, turns[0][1])} below {turns[1][0]:.2g}"]
+    parts += [f"{_list(s, leaders)} from {penalty:.2g} on" for penalty, leaders in turns[1:]]
+    return ", ".join(parts)
 
 
 def _named(s: Subjects, item: int, width: int = 40) -> str:
@@ -191,8 +277,8 @@ def _shown_order(r: Rewards, c: Changes, s: Subjects) -> list[int]:
     rank = c.rank_weighted if r.fits == "weighted" else c.rank_standard
     known = np.flatnonzero(s.components >= 0)
     if s.n_components > 1 and not isinstance(r.weighted, NotApplicable):
-        shift = np.abs(np.round(c.reward_weighted - c.reward_standard, 9))
-        order = np.lexsort((known, -shift[known], -c.probability_flip[known]))
+        shift = np.abs(np.round(c.shift, 9))
+        order = np.lexsort((known, -shift[known], -c.sure[known]))
     else:
         order = np.lexsort((known, s.components[known], rank[known]))
     return [int(i) for i in known[order]]
@@ -247,20 +333,21 @@ def _columns(c: Changes, s: Subjects) -> tuple[tuple[Column, ...], Cells]:
 
     def cells(i: int) -> tuple[Cell, ...]:
         before, after = int(c.rank_standard[i]), int(c.rank_weighted[i])
-        one, two = float(c.reward_standard[i]), float(c.reward_weighted[i])
-        up = two > one if before == after else after < before
+        one, shift = float(c.reward_standard[i]), float(c.shift[i])
+        two = one + shift
+        up = shift > 0 if before == after else after < before
         real = bool(c.flagged[i])
         tone: Tone = ("good" if up else "bad") if real else "plain"
         mark = ("▲" if up else "▼") if real else " "
         low, high = c.interval_shift[i].tolist()
         noise: Tone = "dim" if low <= 0 <= high else "plain"
-        sure, n = float(c.probability_flip[i]), int(s.n_comparisons[i])
+        sure, n = float(c.sure[i]), int(s.n_comparisons[i])
         first = (float(c.probability_first_standard[i]), float(c.probability_first_weighted[i]))
         return (
             Cell(f"{before} → {after} {mark}", (before, after), tone),
             Cell(_named(s, i, 120), (s.names[i],), tone),
             Cell(f"{one:+.2f} → {two:+.2f}", (one, two)),
-            Cell(f"{two - one:+.2f} [{low:+.2f}, {high:+.2f}]", (two - one, low, high), noise),
+            Cell(f"{shift:+.2f} [{low:+.2f}, {high:+.2f}]", (shift, low, high), noise),
             Cell(f"{sure:.2f}", (sure,)),
             Cell(f"{first[0]:.2f} → {first[1]:.2f}", first),
             Cell(f"{n:,}", (n,)),
@@ -274,10 +361,7 @@ def _legend(r: Rewards, c: Changes, s: Subjects, both: bool) -> str:
     text = f"log-odds{'' if s.what == s.unit + 's' else ' (' + s.what + ')'}"
     text += f", {level} intervals from {plural(c.n_replicates, 'replicate')}: {r.intervals}"
     if both:
-        text += (
-            f"; sure = share in which it changes sides with some other {s.unit} as shown, ▲▼ ="
-            f" surely (at most {percent(1 - c.confidence_level)} of those marked are chance)"
-        )
+        text += f"; both centred alike; {SURE}, ▲▼ = sure {c.confidence_level:.2f} or more"
     if s.n_components > 1:
         text += f"; ranks are within {s.n_components:,} separate components"
     silent = int((s.components < 0).sum())
@@ -332,9 +416,9 @@ def _slopes(r: Rewards, limit: int, width: int) -> tuple[tuple[Slope, ...], str]
 def _charted(c: Changes, s: Subjects, limit: int) -> tuple[list[int], str]:
     """Subjects of one component in the standard order: that of the surest change, else the
     largest."""
-    surest = int(np.nanargmax(np.where(s.components >= 0, c.probability_flip, -1.0)))
+    surest = int(np.nanargmax(np.where(s.components >= 0, c.sure, -1.0)))
     sizes = np.bincount(s.components[s.components >= 0])
-    chosen = int(s.components[surest]) if c.probability_flip[surest] > 0 else int(np.argmax(sizes))
+    chosen = int(s.components[surest]) if c.sure[surest] > 0 else int(np.argmax(sizes))
     members = np.flatnonzero(s.components == chosen)
     best = np.minimum(c.rank_standard[members], c.rank_weighted[members])
     kept = members[np.lexsort((members, best))][:limit]
@@ -365,7 +449,7 @@ def _causes(r: Rewards) -> list[Block]:
     effects = _effects(r, s)
     if not explained:
         return [Section("Where it comes from", "", effects)] if effects else []
-    moved = np.abs(c.reward_weighted - c.reward_standard)
+    moved = np.abs(c.shift)
     shown = sorted(explained, key=lambda g: (-len(explained[g]), g))
 
     def cells(k: int) -> tuple[Cell, ...]:
@@ -519,44 +603,72 @@ def _ranking_lines(r: Rewards) -> list[str]:
 
 
 def _penalty(r: Rewards) -> list[Block]:
-    """Cross-validated log-likelihood against the penalty, as a table and as a chart."""
+    """Cross-validated log-likelihood against the penalty, and who leads where that is open."""
     if isinstance(r.curves, NotApplicable):
         return []
     one, two = r.curves
     both = not isinstance(two, NotApplicable)
+    near = (one.penalties >= one.low / ONE_STEP) & (one.penalties <= one.high * ONE_STEP)
+    rows = np.arange(one.penalties.size) if both else np.flatnonzero(near)
+    leads = _leads_at(r)
     columns = [
         Column("penalty", "number", ("penalty", "best")),
         Column("standard", "number", ("log_likelihood_standard",)),
-        Column("± error", "number", ("standard_error",)),
+        Column("loss ± error", "number", ("loss", "standard_error")),
     ]
     if both:
         columns.append(Column("weighted", "number", ("log_likelihood_weighted",)))
+    columns += [Column(f"first ({fit})", "line", (f"first_{fit}",)) for fit in leads]
 
     def cells(k: int) -> tuple[Cell, ...]:
-        penalty = float(one.penalties[k])
+        i = int(rows[k])
+        penalty = float(one.penalties[i])
         best = penalty == one.best
-        fit, error = float(one.log_likelihood[k]), float(one.standard_error[k])
+        fit, loss, error = (float(x[i]) for x in (one.log_likelihood, one.loss, one.error))
         row = [
             Cell(f"{penalty:.3g}{' ◀' if best else '  '}", (penalty, best)),
             Cell(f"{fit:.4f}", (fit,)),
-            Cell(f"{error:.4f}", (error,)),
+            Cell(f"{loss:.4f} ± {error:.4f}", (loss, error)),
         ]
         if not isinstance(two, NotApplicable):
-            other = float(two.log_likelihood[k])
+            other = float(two.log_likelihood[i])
             row.append(Cell(f"{other:.4f}", (other,)))
+        for path in leads.values():
+            who = path.get(penalty, "")
+            row.append(Cell(who, (who,)))
         return tuple(row)
 
-    table = Table(tuple(columns), one.penalties.size, cells, name="penalty")
-    note = f"log-likelihood per held-out comparison, {one.n_folds} folds; knowing nothing: -0.6931"
-    return [Section("Penalty", note, (table, _penalty_chart(one, two)))]
+    table = Table(tuple(columns), rows.size, cells, name="penalty")
+    note = (
+        f"log-likelihood per held-out comparison, {one.n_folds} folds; knowing nothing: -0.6931;"
+        f" {one.low:.2g} to {one.high:.2g} cannot be told from the best"
+    )
+    return [Section("Penalty", note, (table, *([_penalty_chart(one, two)] if both else [])))]
 
 
-def _penalty_chart(one: PenaltyCurve, two: PenaltyCurve | NotApplicable) -> Chart:
+def _leads_at(r: Rewards) -> dict[str, dict[float, str]]:
+    """Per fit, penalty -> who leads, where there is one ranking."""
+    s = r.subjects
+    if isinstance(r.paths, NotApplicable) or isinstance(s, NotApplicable) or s.n_components != 1:
+        return {}
+    found = {"standard": r.paths.standard}
+    if not isinstance(r.paths.weighted, NotApplicable):
+        found["weighted"] = r.paths.weighted
+    return {
+        name: {
+            float(penalty): _list(s, leaders)
+            for penalty, leaders in zip(path.penalties, path.leaders, strict=True)
+        }
+        for name, path in found.items()
+    }
+
+
+def _penalty_chart(one: PenaltyChoice, two: PenaltyChoice | NotApplicable) -> Chart:
     curves = {"standard": one} | ({} if isinstance(two, NotApplicable) else {"weighted": two})
     best = ", ".join(f"{curve.best:.3g} ({name})" for name, curve in curves.items())
     series = []
     for name, curve in curves.items():
-        mean, error = curve.log_likelihood, curve.standard_error
+        mean, error = curve.log_likelihood, curve.error
         series.append(
             Series(
                 name,

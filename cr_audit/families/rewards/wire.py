@@ -13,7 +13,9 @@ from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.reward_facts import Errors
 from cr_audit.arrays import NotApplicable
 from cr_audit.families.rewards.facts import RewardFacts
-from cr_audit.models.rewards import model, selection
+from cr_audit.models import penalty
+from cr_audit.models.penalty import PenaltyChoice
+from cr_audit.models.rewards import model
 from cr_audit.models.rewards.changes import Changes
 from cr_audit.wire import (
     ABSENT,
@@ -35,8 +37,9 @@ Interval = Annotated[list[float | None], Len(2, 2)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PenaltyCurve:
-    """Cross-validated log-likelihood per comparison against the penalty. simplest: the largest
-    penalty within one standard error of the best."""
+    """Cross-validated log-likelihood per comparison against the penalty. loss: mean difference to
+    the best, comparison by comparison; standard_error: of the loss. low, high: the range of
+    penalties that the data cannot tell from the best; simplest: the largest one tried in it."""
 
     penalty: list[NotNegative]
     log_likelihood: list[float | None]
@@ -45,6 +48,41 @@ class PenaltyCurve:
     simplest: NotNegative
     at_edge: bool
     n_folds: Count
+    loss: list[float | None]
+    low: NotNegative
+    high: NotNegative
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leads:
+    """Who leads from a penalty on, until the next entry; more than one where they tie."""
+
+    penalty: NotNegative
+    leaders: list[ItemId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadsUnder:
+    """Who leads under the weights of another scheme."""
+
+    weights: str
+    leaders: list[ItemId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PenaltyPath:
+    """Who leads the first component over the penalties low to high, which the data cannot tell from
+    the chosen one (a penalty asked for: halved and doubled). *_decided: the same at all of them;
+    no change is flagged that does not hold at all of them. other_weights: at the chosen penalty."""
+
+    low: NotNegative
+    high: NotNegative
+    n_penalties: Count
+    standard: list[Leads]
+    standard_decided: bool
+    weighted: list[Leads] | NotApplicable
+    weighted_decided: bool | NotApplicable
+    other_weights: list[LeadsUnder]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +227,13 @@ class ChangeCause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardChange:
-    """One item whose rank or reward was compared. probability: that its rank differs; interval:
-    of the shift; flagged: it surely changes sides with another."""
+    """One item whose rank or reward was compared. probability, probability_changes_sides: 1 minus
+    the smallest false-discovery rate at which the item is marked as changing sides with another, 0
+    where it changes sides with nobody: of the items with at least this value, at most the rest is
+    expected to be chance. flagged: it is at least the confidence level. changes_sides_with: the
+    item with which that is surest. shift: reward_weighted - reward_standard, less the mean of that
+    over the component, which is a centring; interval: of the shift. probability_first_*: share of
+    resamples in which it leads, a tied lead counting in equal parts."""
 
     id: ItemId
     label: str
@@ -199,6 +242,7 @@ class RewardChange:
     rank_standard: Rank | None
     rank_weighted: Rank | None
     probability: Share | None
+    shift: float | None
     interval: Interval
     flagged: bool
     cluster: ClusterId | None
@@ -236,6 +280,7 @@ class Rewards:
     penalty: NotNegative
     penalty_choice: Resolved
     penalty_curves: PenaltyCurves | NotApplicable
+    penalty_path: PenaltyPath | NotApplicable
     lambda_eq1: NotNegative
     n_coordinates: Count | None
     certificate: Certificate | NotApplicable
@@ -272,6 +317,7 @@ def parts(facts: RewardFacts, texts: Texts) -> dict[str, Any]:
             penalty=r.penalty,
             penalty_choice=_resolved(r.penalty_choice),
             penalty_curves=_curves(r),
+            penalty_path=_path(r),
             lambda_eq1=r.lambda_eq1,
             n_coordinates=r.n_coordinates,
             certificate=_certificate(r.certificate),
@@ -316,15 +362,47 @@ def _curves(r: facts_of_fits.Rewards) -> PenaltyCurves | NotApplicable:
     )
 
 
-def _curve(curve: selection.PenaltyCurve) -> PenaltyCurve:
+def _path(r: facts_of_fits.Rewards) -> PenaltyPath | NotApplicable:
+    p, s = r.paths, r.subjects
+    if isinstance(p, NotApplicable):
+        return p
+    if isinstance(s, NotApplicable):
+        return s
+    ids = s.ids
+
+    def leads(path: penalty.PenaltyPath) -> list[Leads]:
+        return [
+            Leads(penalty=at, leaders=[ids[i] for i in leaders]) for at, leaders in path.turns()
+        ]
+
+    two = p.weighted
+    return PenaltyPath(
+        low=p.low,
+        high=p.high,
+        n_penalties=int(p.standard.penalties.size),
+        standard=leads(p.standard),
+        standard_decided=p.standard.decided,
+        weighted=two if isinstance(two, NotApplicable) else leads(two),
+        weighted_decided=two if isinstance(two, NotApplicable) else two.decided,
+        other_weights=[
+            LeadsUnder(weights=o.scheme, leaders=[ids[i] for i in o.leaders])
+            for o in r.other_schemes
+        ],
+    )
+
+
+def _curve(curve: PenaltyChoice) -> PenaltyCurve:
     return PenaltyCurve(
         penalty=curve.penalties.tolist(),
         log_likelihood=curve.log_likelihood.tolist(),
-        standard_error=curve.standard_error.tolist(),
+        standard_error=curve.error.tolist(),
         best=curve.best,
-        simplest=curve.simplest,
+        simplest=float(curve.penalties[curve.penalties <= curve.high][-1]),
         at_edge=curve.at_edge,
         n_folds=curve.n_folds,
+        loss=curve.loss.tolist(),
+        low=curve.low,
+        high=curve.high,
     )
 
 
@@ -478,7 +556,8 @@ def _change(
         reward_weighted=float(c.reward_weighted[i]) if both else None,
         rank_standard=_rank(int(c.rank_standard[i])),
         rank_weighted=_rank(int(c.rank_weighted[i])) if both else None,
-        probability=float(c.probability_differs[i]) if both else None,
+        probability=float(c.sure[i]) if both else None,
+        shift=float(c.shift[i]) if both else None,
         interval=c.interval_shift[i].tolist() if both else none,
         flagged=bool(c.flagged[i]) and both,
         cluster=None if cause is None else groups[cause.group].id,
@@ -489,7 +568,7 @@ def _change(
         probability_first_standard=float(c.probability_first_standard[i]),
         probability_first_weighted=float(c.probability_first_weighted[i]) if both else None,
         changes_sides_with=s.ids[partner] if both and partner >= 0 else None,
-        probability_changes_sides=float(c.probability_flip[i]) if both else None,
+        probability_changes_sides=float(c.sure[i]) if both else None,
         causes=[ChangeCause(cluster=groups[k.group].id, share=k.share) for k in causes],
         **_errors(r.errors, i),
     )

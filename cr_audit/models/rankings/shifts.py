@@ -1,4 +1,5 @@
-"""Which differences between weighted and average win rates are more than noise: a bootstrap."""
+"""Which differences between weighted and average win rates are more than noise: a bootstrap of the
+shifts and of the ranks, and the one rule of ``models.marks`` for who changes place."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from scipy.stats import norm, t
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
 from cr_audit.errors import ComputeError
 from cr_audit.labels import cluster_labels
+from cr_audit.models.marks import Marks, mark_changes, rate_influences
 from cr_audit.models.rankings.rates import (
     TIE_TOLERANCE,
     Sums,
@@ -38,27 +40,19 @@ class RankShift:
         shift over resampled comparisons, over draws of the weights, and over both at once.
     shift_low, shift_high : shift -+ z * standard_error at the confidence level; with clusters z is
         the quantile of Student's t with G - 1 degrees of freedom, G = (sum of mass)^2 / sum of
-        mass^2 the effective number of clusters: few know their own scatter badly. The shares of
-        resamples behind ``flagged`` and the intervals of the ranks are widened likewise.
+        mass^2 the effective number of clusters: few know their own scatter badly. The intervals of
+        the ranks are widened likewise.
     within_noise : bool (m,), the interval holds 0, or the item is thin.
     thin : bool (m,), fewer comparisons than ``n_needed``: even if all of them were won, a fair coin
         would do the same with a probability above 1 - confidence_level. Never flagged.
     rank_average_low, rank_average_high, rank_weighted_low, rank_weighted_high : int64 (m,), central
         intervals of the ranks over the resamples; 0 for thin items.
-    probability_better, probability_worse : float64 (m,), share of the resamples in which the rank
-        by weighted rate is better (worse) than by average rate; probability_differs : their sum.
-    flagged : bool (m,), the rank differs, the item is not thin, and the share of the resamples in
-        which it does not differ in the observed direction is small enough for a list: by Benjamini
-        and Hochberg's rule over the items that are not thin, so that of the items on the list at
-        most 1 - confidence_level are expected to be there by chance.
-    any_shift : the largest shift in units of its error exceeds ``critical_value``, which if no item
-        really shifted happens with a probability of at most 1 - confidence_level (Bonferroni over
-        the items that are not thin).
+    marks : which items change sides with another beyond noise, see ``models.marks``; ``flagged``
+        and ``sure`` are its answers.
     leader_average, leader_weighted : the leading item of component 0 (the lowest index of a tie),
         -1 without data. probability_leader_average, probability_leader_weighted : float64 (m,), a
-        tied lead counting in equal parts. probability_leaders_differ : share of the resamples in
-        which nobody leads both rankings.
-    n_needed, n_replicates, confidence_level, critical_value, settings : how it was done.
+        tied lead counting in equal parts.
+    n_needed, n_replicates, confidence_level, settings : how it was done.
     """
 
     rates: WinRates
@@ -74,25 +68,33 @@ class RankShift:
     rank_average_high: IntArray
     rank_weighted_low: IntArray
     rank_weighted_high: IntArray
-    probability_better: FloatArray
-    probability_worse: FloatArray
-    flagged: BoolArray
-    any_shift: bool
+    marks: Marks
     leader_average: int
     leader_weighted: int
     probability_leader_average: FloatArray
     probability_leader_weighted: FloatArray
-    probability_leaders_differ: float
     n_needed: int
     n_replicates: int
     confidence_level: float
-    critical_value: float
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def probability_differs(self) -> FloatArray:
-        """Share of the resamples in which the two ranks differ, float64 (m,)."""
-        return self.probability_better + self.probability_worse
+    def flagged(self) -> BoolArray:
+        """An order of the item and some other is known to differ, bool (m,)."""
+        return self.marks.marked
+
+    @property
+    def sure(self) -> FloatArray:
+        """1 - q value, float64 (m,), see ``Marks.sure``."""
+        return self.marks.sure
+
+    @property
+    def sure_leader(self) -> float:
+        """How sure it is that the weighted leader was not ahead of the average one before: 1 - q
+        value of that pair, 0 where one item leads both."""
+        m, pair = self.marks, (self.leader_average, self.leader_weighted)
+        at = np.flatnonzero((m.above == pair[0]) & (m.below == pair[1]))
+        return float(1.0 - m.pair_q_value[at[0]]) if at.size else 0.0
 
 
 def bootstrap_win_rates(
@@ -153,6 +155,12 @@ def bootstrap_win_rates(
     resample = Resampler(comparisons, pairs, sums.rates(pairs.p, ones, w)[0], labels)
     tail = _Tail(math.inf if clusters is None else _effective(comparisons, labels))
     tally = _Tally(rates, n_needed, n_replicates, tail)
+    moved = rate_influences(
+        comparisons, w, clusters=clusters, weight_draws=draws, count_weighted=count_weighted
+    )
+    marks = mark_changes(
+        rates.average, rates.weighted, rates.component, moved.gaps, level=confidence_level
+    )
     for start, g in multipliers(resample.n_clusters, n_replicates, pairs.p.shape[0], rng):
         used = () if draws is None else (in_turn(draws, start, g.shape[1]),)
         found = sums.replicates(resample.moved_by(g), count, w, *used)
@@ -160,6 +168,7 @@ def bootstrap_win_rates(
             tally.add(*replicate)
     monte_carlo = np.zeros(w.shape[0]) if draws is None else _spread(sums, pairs.p, count, draws)
     return tally.result(
+        marks,
         monte_carlo,
         confidence_level,
         {
@@ -274,15 +283,6 @@ class _Tail:
             return math.inf
         return float(t.ppf(probability, self.n - 1.0))
 
-    def widened(self, doubt: FloatArray) -> FloatArray:
-        """A share of resamples beyond some point as a share under this tail."""
-        if math.isinf(self.n):
-            return doubt
-        if self.n <= 1.0:
-            return np.ones_like(doubt)
-        out: FloatArray = t.sf(norm.isf(doubt), self.n - 1.0)
-        return out
-
 
 class _Tally:
     """Collects replicates: running sums per item, and the ranks of the items that are not thin."""
@@ -293,9 +293,7 @@ class _Tally:
         self._tail = tail
         self._shift = rates.weighted - rates.average
         self._moments = np.zeros((4, m))
-        self._better, self._worse = np.zeros(m, np.int64), np.zeros(m, np.int64)
         self._lead = np.zeros((2, m))
-        self._leaders_differ = 0
         self._first = rates.component == 0
         self._thin = rates.n_comparisons < n_needed
         self._kept = np.flatnonzero(~self._thin & (rates.component >= 0))
@@ -311,17 +309,18 @@ class _Tally:
             self._moments[2 * i] += deviation
             self._moments[2 * i + 1] += deviation**2
         ranks = [competition_ranks(x, self.rates.component) for x in (average, weighted)]
-        self._better += ranks[1] < ranks[0]
-        self._worse += ranks[1] > ranks[0]
         leads = [self._first & (rank == 1) for rank in ranks]
         for i, lead in enumerate(leads):
             self._lead[i] += lead / max(int(lead.sum()), 1)
             self._ranks[i, self._n] = ranks[i][self._kept]
-        self._leaders_differ += not np.any(leads[0] & leads[1])
         self._n += 1
 
     def result(
-        self, monte_carlo: FloatArray, level: float, settings: Mapping[str, Any]
+        self,
+        marks: Marks,
+        monte_carlo: FloatArray,
+        level: float,
+        settings: Mapping[str, Any],
     ) -> RankShift:
         r, n = self.rates, self.n_replicates
         variance = (self._moments[1::2] - self._moments[::2] ** 2 / n) / (n - 1)
@@ -329,13 +328,6 @@ class _Tally:
         # No interval may be narrower than what exact arithmetic can tell from 0.
         with np.errstate(invalid="ignore"):  # infinite times 0: one cluster that always agrees
             margin = np.fmax(self._tail.quantile(0.5 + level / 2) * error, TIE_TOLERANCE)
-        critical = self._tail.quantile(1 - (1 - level) / (2 * max(self._kept.size, 1)))
-        kept = self._kept
-        any_shift = bool(
-            np.any(np.abs(self._shift[kept]) > np.maximum(critical * error[kept], TIE_TOLERANCE))
-        )
-        observed = r.rank_weighted - r.rank_average
-        probability = np.where(observed < 0, self._better, self._worse) / n
         ranks = self._rank_intervals(level)
         leaders = [int(x[0]) if x.size else -1 for x in (r.leaders_average, r.leaders_weighted)]
         return RankShift(
@@ -352,32 +344,16 @@ class _Tally:
             rank_average_high=ranks[1],
             rank_weighted_low=ranks[2],
             rank_weighted_high=ranks[3],
-            probability_better=self._better / n,
-            probability_worse=self._worse / n,
-            flagged=self._flagged(observed, probability, level),
-            any_shift=any_shift,
+            marks=marks,
             leader_average=leaders[0],
             leader_weighted=leaders[1],
             probability_leader_average=self._lead[0] / n,
             probability_leader_weighted=self._lead[1] / n,
-            probability_leaders_differ=self._leaders_differ / n,
             n_needed=self.n_needed,
             n_replicates=n,
             confidence_level=level,
-            critical_value=critical,
             settings=settings,
         )
-
-    def _flagged(self, observed: IntArray, probability: FloatArray, level: float) -> BoolArray:
-        out = np.zeros(observed.shape[0], np.bool_)
-        kept, n = self._kept, self.n_replicates
-        share = self._tail.widened(((1 - probability[kept]) * n + 1) / (n + 1))
-        doubt = np.where(observed[kept] == 0, 1.0, share)
-        steps = np.arange(1, kept.size + 1) / max(kept.size, 1)
-        # A hair of room, so that 0.1 is not above 1 - 0.9.
-        below = np.flatnonzero(np.sort(doubt) <= (1 - level) * steps + 1e-12)
-        out[kept] = doubt <= (np.sort(doubt)[below[-1]] if below.size else -1.0)
-        return out
 
     def _rank_intervals(self, level: float) -> IntArray:
         out = np.zeros((4, self.rates.average.shape[0]), np.int64)

@@ -1,20 +1,13 @@
 """Which ranking changes between the standard and the weighted fit are larger than their noise.
 
-Everything is computed within components: rewards of two components cannot be compared.
+Everything is computed within components: rewards of two components cannot be compared. Two fits on
+the same comparisons share their noise, so an item's rank can differ between them in almost every
+replicate although no order of two items is known; what is *flagged* is decided by the one rule of
+``models.marks``, from the replicates' errors of differences.
 
-Two fits on the same comparisons share their noise, so an item's rank can differ between them in
-almost every replicate although no order of two items is known. An item is therefore *flagged* only
-where some other item of its component is above it in one fit and below it in the other, and
-
-1. both orders hold together in at least ``confidence_level`` of the replicates, and
-2. the pair is sure enough for a list: with z the smaller of the two gaps in units of its standard
-   error, the pair's p-value 2 P(T > z) passes the rule of Benjamini and Hochberg at
-   1 - ``confidence_level`` over all pairs that change sides. The factor 2 is there because a pair
-   is tested in the direction in which it was seen; T is normal, or Student's t where few units
-   were resampled.
-
-Without 2, random halves of clean data of 30 items "change" in half of the cases: hundreds of pairs
-are nearly tied, and some of them look sure in both halves (benchmarks/README.md, "Calibration").
+The two fits' rewards are centred by different weights (Σ w r = 0 under each), which moves all of
+them together and means nothing: a shift is what is left once the mean shift of the component is
+taken off.
 """
 
 from __future__ import annotations
@@ -22,29 +15,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import kendalltau, norm, t
+from scipy.sparse import csr_array
+from scipy.stats import kendalltau
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.models.marks import TIE, Holds, Marks, ReplicateGaps, mark_changes
 from cr_audit.models.ranks import ranks
 from cr_audit.models.rewards.bootstrap import expanded_level, percentile_interval
-
-# Rewards closer than this are one rank: solver noise and exact clones are not orders.
-TIE = 1e-7
-# Pairs ordered differently by the two fits that are tested; those of the widest margins.
-MAX_PAIRS = 500_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Changes:
-    """Per item; float64 (m,), int64 (m,), bool (m,) or float64 (m, 2), NaN or -1 without data.
+    """Per item; float64 (m,), int64 (m,) or float64 (m, 2), NaN or -1 without data.
 
     rank_* : 1 = highest reward in its component; ties share the better rank.
-    interval_* : percentile intervals of the rewards and of their difference weighted - standard.
-    probability_differs : share of replicates in which the two ranks differ.
-    probability_flip : largest share, over items y that change sides with x, of replicates in which
-    both orders are the observed ones; 0 where nothing changes sides. flip_with : that y, or -1.
-    flagged : an order of x and some y is known to differ, see above; flip_with is then such a y.
-    probability_first_* : share of replicates in which the item leads its component.
+    shift : weighted - standard, less the mean of that over the component; centre : that mean.
+    interval_* : percentile intervals of the rewards and of ``shift``.
+    marks : which items change sides with another beyond noise (``models.marks``); ``flagged``,
+    ``flip_with`` and ``sure`` are its answers.
+    probability_first_* : share of replicates in which the item leads its component, a tied lead
+    counting in equal parts.
     kendall_tau, top_overlap : τ-b of the two fits, and the share of the ``top_k`` items that both
     have, in the largest component; with intervals. n_discordant : pairs of one component in
     different order; n_tested of them were tested.
@@ -57,10 +47,9 @@ class Changes:
     interval_standard: FloatArray
     interval_weighted: FloatArray
     interval_shift: FloatArray
-    probability_differs: FloatArray
-    probability_flip: FloatArray
-    flip_with: IntArray
-    flagged: BoolArray
+    shift: FloatArray
+    centre: FloatArray
+    marks: Marks
     probability_first_standard: FloatArray
     probability_first_weighted: FloatArray
     kendall_tau: float
@@ -68,47 +57,33 @@ class Changes:
     top_k: int
     top_overlap: float
     top_overlap_interval: FloatArray
-    n_discordant: int
-    n_tested: int
     confidence_level: float
     n_replicates: int
 
+    @property
+    def flagged(self) -> BoolArray:
+        """An order of the item and some other is known to differ, bool (m,)."""
+        return self.marks.marked
 
-def discordant_pairs(
-    standard: FloatArray, weighted: FloatArray, components: IntArray, *, max_pairs: int
-) -> tuple[IntArray, IntArray, int]:
-    """Pairs (x, y) with x above y in ``standard`` and below in ``weighted``, and their number.
+    @property
+    def flip_with(self) -> IntArray:
+        """Whom the item most surely changes sides with, int64 (m,), -1 for nobody."""
+        return self.marks.partner
 
-    At most ``max_pairs`` are returned: those of the largest min(|Δ standard|, |Δ weighted|).
-    """
-    above, below, margins, count = [], [], [], 0
-    for c in np.unique(components[components >= 0]):
-        members = np.flatnonzero(components == c)
-        a, b = standard[members], weighted[members]
-        block = max(1, 4_000_000 // members.size)
-        for start in range(0, members.size, block):
-            da = a[start : start + block, None] - a
-            db = b - b[start : start + block, None]
-            margin = np.minimum(da, db)
-            x, y = np.nonzero(margin > TIE)
-            count += x.size
-            above.append(members[start + x])
-            below.append(members[y])
-            margins.append(margin[x, y])
-            if sum(v.size for v in margins) > 4 * max_pairs:
-                above, below, margins = _widest(above, below, margins, max_pairs)
-    above, below, margins = _widest(above, below, margins, max_pairs)
-    return above[0], below[0], count
+    @property
+    def sure(self) -> FloatArray:
+        """1 - q value, see ``Marks.sure``."""
+        return self.marks.sure
 
+    @property
+    def n_discordant(self) -> int:
+        """Pairs of one component that the two fits order differently."""
+        return self.marks.n_pairs
 
-def _widest(
-    above: list[IntArray], below: list[IntArray], margins: list[FloatArray], limit: int
-) -> tuple[list[IntArray], list[IntArray], list[FloatArray]]:
-    x = np.concatenate([*above, np.zeros(0, np.int64)])
-    y = np.concatenate([*below, np.zeros(0, np.int64)])
-    margin = np.concatenate([*margins, np.zeros(0)])
-    keep = np.sort(np.argsort(-margin, kind="stable")[:limit])
-    return [x[keep]], [y[keep]], [margin[keep]]
+    @property
+    def n_tested(self) -> int:
+        """Those of them that were tested."""
+        return self.marks.n_tested
 
 
 def ranking_changes(
@@ -120,6 +95,7 @@ def ranking_changes(
     confidence_level: float = 0.9,
     top_k: int = 10,
     n_units: float | None = None,
+    holds: Holds | None = None,
 ) -> Changes:
     """Compare two reward vectors on replicates of both.
 
@@ -128,7 +104,8 @@ def ranking_changes(
     resamples (``bootstrap_tabular`` of both fits, or contexts times ``bootstrap_linear``).
     n_units : how many units were resampled (``Bootstrap.n_effective``); widens intervals and makes
     flags harder where there are few (``expanded_level``). None: many.
-    Memory: 4 arrays of b x m and, per block of tested pairs, 4 of b x 1,000.
+    holds : which changes hold under every penalty that the data leave open, see ``mark_changes``.
+    Memory: 4 arrays of b x m, and what ``ReplicateGaps`` holds.
     """
     m = standard.shape[0]
     if weighted.shape != (m,) or components.shape != (m,):
@@ -139,17 +116,17 @@ def ranking_changes(
         raise ValueError("the confidence level must lie in (0, 1)")
     one, two = replicates
     rank_one, rank_two = ranks(one, components, tie=TIE), ranks(two, components, tie=TIE)
-    seen = np.maximum((rank_one > 0).sum(axis=0), 1)
     known = components >= 0
-
-    def share(event: BoolArray) -> FloatArray:
-        return np.where(known, event.sum(axis=0) / seen, np.nan)
-
-    above, below, count = discordant_pairs(standard, weighted, components, max_pairs=MAX_PAIRS)
-    flip, partner, flagged = _flips(
-        (standard, weighted), (one, two), (above, below), count, confidence_level, n_units
+    marks = mark_changes(
+        standard,
+        weighted,
+        components,
+        ReplicateGaps(replicates, np.inf if n_units is None else n_units),
+        level=confidence_level,
+        holds=holds,
     )
     level = confidence_level if n_units is None else expanded_level(confidence_level, n_units)
+    centre = _centred(weighted - standard, components)
     top = _top(standard, components, top_k)
     tau = [_tau(a, b, top[0]) for a, b in zip(one, two, strict=True)]
     overlap = [_overlap(a, b, top) for a, b in zip(one, two, strict=True)]
@@ -160,23 +137,53 @@ def ranking_changes(
         rank_weighted=ranks(weighted, components, tie=TIE),
         interval_standard=percentile_interval(one, level),
         interval_weighted=percentile_interval(two, level),
-        interval_shift=percentile_interval(two - one, level),
-        probability_differs=share(rank_one != rank_two),
-        probability_flip=np.where(known, flip, np.nan),
-        flip_with=partner,
-        flagged=flagged,
-        probability_first_standard=share(rank_one == 1),
-        probability_first_weighted=share(rank_two == 1),
+        interval_shift=percentile_interval(two - one - _centred(two - one, components), level),
+        shift=weighted - standard - centre,
+        centre=centre,
+        marks=marks,
+        probability_first_standard=np.where(known, _first(rank_one, components), np.nan),
+        probability_first_weighted=np.where(known, _first(rank_two, components), np.nan),
         kendall_tau=_tau(standard, weighted, top[0]),
         kendall_tau_interval=percentile_interval(np.asarray(tau), level),
         top_k=top_k,
         top_overlap=_overlap(standard, weighted, top),
         top_overlap_interval=percentile_interval(np.asarray(overlap), level),
-        n_discordant=count,
-        n_tested=int(above.shape[0]),
         confidence_level=confidence_level,
         n_replicates=int(one.shape[0]),
     )
+
+
+def _centred(shift: FloatArray, components: IntArray) -> FloatArray:
+    """Mean of ``shift`` over each component, spread to its items; float64 as ``shift``, (m,) or
+    (b, m), NaN where there is no component. Items without a value do not count."""
+    rows = np.atleast_2d(shift)
+    known = np.isfinite(rows) & (components >= 0)
+    n = int(components.max(initial=-1)) + 1
+    member = csr_array(
+        (
+            np.ones(int((components >= 0).sum())),
+            (np.flatnonzero(components >= 0), components[components >= 0]),
+        ),
+        shape=(components.shape[0], max(n, 1)),
+    )
+    total = np.asarray(np.where(known, rows, 0.0) @ member)
+    count = np.asarray(known.astype(np.float64) @ member)
+    mean = total / np.maximum(count, 1.0)
+    out = np.where(components >= 0, mean[:, np.maximum(components, 0)], np.nan)
+    return np.asarray(out.reshape(shift.shape))
+
+
+def _first(rank: IntArray, components: IntArray) -> FloatArray:
+    """Share of the replicates in which each item leads its component, float64 (m,); k items that
+    share a lead have 1/k each. Replicates in which an item has no data do not count for it."""
+    lead = rank == 1
+    n = int(components.max(initial=-1)) + 1
+    total = np.zeros(rank.shape[1])
+    part = np.maximum(components, 0)
+    for row in lead:
+        tied = np.bincount(part[row], minlength=max(n, 1))
+        total += row / np.maximum(tied[part], 1)
+    return np.asarray(total / np.maximum((rank > 0).sum(axis=0), 1))
 
 
 def restore_weights(
@@ -197,66 +204,6 @@ def restore_weights(
     out[members] = each
     room = total - each * members.size
     out[rest] = weights[rest] * (room / left) if left > 0 else room / max(rest.size, 1)
-    return out
-
-
-def _flips(
-    rewards: tuple[FloatArray, FloatArray],
-    replicates: tuple[FloatArray, FloatArray],
-    pairs: tuple[IntArray, IntArray],
-    count: int,
-    level: float,
-    n_units: float | None,
-) -> tuple[FloatArray, IntArray, BoolArray]:
-    """Per item the surest flip, with whom, and whether a flip of it is flagged."""
-    above, below = pairs
-    m, k = rewards[0].shape[0], above.shape[0]
-    both, z = np.empty(k), np.empty(k)
-    for start in range(0, k, 1000):
-        x, y = above[start : start + 1000], below[start : start + 1000]
-        gaps = replicates[0][:, x] - replicates[0][:, y], replicates[1][:, y] - replicates[1][:, x]
-        # Replicates in which one of the two has no data support neither order.
-        both[start : start + 1000] = ((gaps[0] > 0) & (gaps[1] > 0)).mean(axis=0)
-        seen = rewards[0][x] - rewards[0][y], rewards[1][y] - rewards[1][x]
-        z[start : start + 1000] = np.minimum(
-            *(gap / _deviation(drawn) for gap, drawn in zip(seen, gaps, strict=True))
-        )
-    sure = (both >= level) & _list_of(z, count, level, n_units)
-    items, others = np.concatenate([above, below]), np.concatenate([below, above])
-    # A flagged pair goes before any other, however sure that one looks.
-    values = np.concatenate([both + 2.0 * sure, both + 2.0 * sure])
-    flip, partner = np.zeros(m), np.full(m, -1, dtype=np.int64)
-    order = np.argsort(values, kind="stable")
-    flip[items[order]] = np.concatenate([both, both])[order]
-    partner[items[order]] = others[order]
-    flagged = np.zeros(m, dtype=np.bool_)
-    flagged[above[sure]] = True
-    flagged[below[sure]] = True
-    return flip, partner, flagged
-
-
-def _deviation(drawn: FloatArray) -> FloatArray:
-    """Standard deviation over axis 0 of the finite entries; infinite below two of them."""
-    known = np.isfinite(drawn)
-    n = known.sum(axis=0)
-    centre = np.where(known, drawn, 0.0).sum(axis=0) / np.maximum(n, 1)
-    square = np.where(known, drawn - centre, 0.0) ** 2
-    error: FloatArray = np.sqrt(square.sum(axis=0) / np.maximum(n - 1, 1))
-    return np.where(n > 1, np.maximum(error, TIE), np.inf)
-
-
-def _list_of(z: FloatArray, count: int, level: float, n_units: float | None) -> BoolArray:
-    """Benjamini and Hochberg's rule over ``count`` pairs, of which the surest were tested."""
-    if n_units is None:
-        p = 2.0 * norm.sf(z)
-    elif n_units <= 1.0:
-        return np.zeros(z.shape, dtype=np.bool_)
-    else:
-        p = 2.0 * t.sf(z / np.sqrt(n_units / (n_units - 1.0)), n_units - 1.0)
-    steps = np.arange(1, z.shape[0] + 1) / max(count, 1)
-    # A hair of room, so that 0.1 is not above 1 - 0.9.
-    below = np.flatnonzero(np.sort(p) <= (1.0 - level) * steps + 1e-12)
-    out: BoolArray = p <= (np.sort(p)[below[-1]] if below.size else -1.0)
     return out
 
 

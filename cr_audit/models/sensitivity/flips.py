@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
-from cr_audit.models.rewards.changes import TIE
+from cr_audit.models.marks import TIE
 from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.models.sensitivity.certificate import Certificate
 from cr_audit.models.sensitivity.search import Found, Search

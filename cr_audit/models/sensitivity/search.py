@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
-from cr_audit.models.rewards.changes import TIE
+from cr_audit.models.marks import TIE
 from cr_audit.models.sensitivity.solves import Method, differences
 from cr_audit.models.sensitivity.votes import (
     Change,

@@ -49,7 +49,9 @@ def test_a_change_inside_its_noise_or_without_a_weighted_fit_is_no_finding(
 ) -> None:
     changes = facts.rewards.changes
     assert not isinstance(changes, NotApplicable)
-    quiet = replace(changes, flagged=np.zeros_like(changes.flagged))
+    quiet = replace(
+        changes, marks=replace(changes.marks, marked=np.zeros_like(changes.marks.marked))
+    )
     for other in (
         with_rewards(facts, changes=quiet),
         with_rewards(facts, weighted=NotApplicable("left out")),

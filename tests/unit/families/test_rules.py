@@ -223,7 +223,9 @@ def test_a_change_below_the_confidence_level_is_no_finding() -> None:
     analysis = analysed(SAMPLES / "clone_robust.jsonl")
     unit = analysis.units[0]
     assert not isinstance(unit.shift, NotApplicable)
-    shift = dataclasses.replace(unit.shift, flagged=np.zeros_like(unit.shift.flagged))
+    marks = unit.shift.marks
+    none = dataclasses.replace(marks, marked=np.zeros_like(marks.marked))
+    shift = dataclasses.replace(unit.shift, marks=none)
     quiet = dataclasses.replace(analysis, units=(dataclasses.replace(unit, shift=shift),))
     assert not {"CR201", "CR202"} & {f.rule for f in judged(quiet)}
 

@@ -53,7 +53,9 @@ def test_no_change_of_sides_no_mark() -> None:
 
 
 def test_what_does_not_hold_is_never_marked() -> None:
-    holds = np.zeros((2, 2), np.bool_)
+    def holds(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.zeros(x.shape, np.bool_)
+
     one, two = np.array([9.0, 0.0]), np.array([0.0, 9.0])
     assert mark_changes(one, two, np.zeros(2, int), Known()).marked.all()
     assert not mark_changes(one, two, np.zeros(2, int), Known(), holds=holds).marked.any()

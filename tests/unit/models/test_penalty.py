@@ -8,6 +8,7 @@ import pytest
 from cr_audit.arrays import Comparisons, FloatArray
 from cr_audit.errors import ComputeError
 from cr_audit.models.penalty import (
+    SAME,
     choose_penalty,
     path_of,
     penalty_path,
@@ -55,8 +56,30 @@ def test_more_data_choose_a_smaller_penalty() -> None:
     for c in chosen:
         assert c.low <= c.best / 2
         assert c.high >= 2 * c.best
-        assert c.loss.min() == 0.0
-        assert c.open[np.argmin(c.loss)]
+        at = int(np.flatnonzero(c.penalties == c.best)[0])
+        assert c.loss[at] == 0.0
+        assert c.loss.min() >= -SAME / c.n_units
+        assert c.open[at]
+
+
+def test_of_penalties_that_predict_the_same_the_strongest_is_best_by_hand() -> None:
+    """100 votes; in all 0, -0.009, -0.02 and -5 nats below the highest: the second is the best."""
+    rows = Comparisons.of(2, [0] * 100, [1] * 100)
+    lost = {0.1: 0.0, 0.2: 0.009, 0.3: 0.02, 0.4: 5.0}
+
+    def fit(
+        training: Comparisons, penalty: float, warm: FloatArray | None
+    ) -> tuple[FloatArray, FloatArray]:
+        p = np.exp(np.log(0.9) - lost[penalty] / 100)
+        r = np.array([np.log(p / (1.0 - p)), 0.0])
+        return r, r
+
+    rng = np.random.default_rng(0)
+    c = choose_penalty(rows, fit, penalties=tuple(lost), n_folds=5, rng=rng)
+    assert c.best == 0.2
+    np.testing.assert_allclose(c.loss * 100, [-0.009, 0.0, 0.011, 4.991], atol=1e-12)
+    # Every row loses the same: the error is 0, and only what is the same in all stays open.
+    assert c.open.tolist() == [True, True, False, False]
 
 
 def test_no_signal_leaves_strong_penalties_open() -> None:

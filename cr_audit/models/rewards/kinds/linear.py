@@ -29,7 +29,6 @@ from cr_audit.models.rewards.model import (
     Tick,
     affordable,
 )
-from cr_audit.models.rewards.selection import PENALTIES
 
 TOLERANCE = 1e-7
 """Gradient small against any standard error, and few iterations."""
@@ -48,7 +47,7 @@ class Linear:
     summary = "linear in the vectors"
     from_contexts = True
     default_penalty = 1.0
-    penalties = PENALTIES
+    penalties: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
     max_groups: int | None = None
     costly = False
 

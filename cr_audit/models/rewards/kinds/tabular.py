@@ -33,7 +33,6 @@ from cr_audit.models.rewards.objective import (
     residual_certificate,
     shift_certificate,
 )
-from cr_audit.models.rewards.selection import PENALTIES
 from cr_audit.models.rewards.tabular import Fit, fit_tabular
 
 
@@ -44,7 +43,7 @@ class Tabular:
     summary = "one number per item"
     from_contexts = False
     default_penalty = 0.03
-    penalties = PENALTIES
+    penalties = tuple(float(x) for x in 10.0 ** np.arange(-6.0, 0.51, 0.5))
     max_groups: int | None = None
     costly = False
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import t
 
 from cr_audit.arrays import Comparisons, FloatArray, Proportions
+from cr_audit.models.marks import discordant_pairs
 from cr_audit.models.rewards.bootstrap import bootstrap_tabular
 from cr_audit.models.rewards.changes import (
     Changes,
-    _deviation,
-    _list_of,
-    discordant_pairs,
     ranking_changes,
     restore_weights,
 )
@@ -102,7 +100,7 @@ def test_many_near_ties_are_not_changes() -> None:
     """Single pairs look sure in many of the runs; as a list, none is."""
     rng = np.random.default_rng(7)
     runs = [halves(rng, 40) for _ in range(25)]
-    assert sum(bool(np.any(c.probability_flip >= 0.9)) for c in runs) >= 8
+    assert sum(bool(np.any(c.marks.pair_p_value <= 0.1)) for c in runs) >= 8
     assert sum(bool(c.flagged.any()) for c in runs) <= 1
 
 
@@ -136,7 +134,7 @@ def test_equal_fits_change_nothing() -> None:
     out = audit(table_2(rng, 3, 500), np.full(6, 1 / 6), rng)
     assert out.n_discordant == 0
     assert not out.flagged.any()
-    assert out.probability_differs.max() == 0
+    assert out.sure.max() == 0
     assert out.kendall_tau == pytest.approx(1.0)
     np.testing.assert_allclose(out.interval_shift, 0.0, atol=1e-12)
 
@@ -145,7 +143,7 @@ def test_items_without_data_and_other_components_stay_apart() -> None:
     rows = Comparisons.of(5, [0] * 30 + [2] * 30, [1] * 30 + [3] * 30)
     out = audit(rows, np.array([0.1, 0.4, 0.1, 0.3, 0.1]), np.random.default_rng(5))
     assert out.rank_standard.tolist() == [1, 2, 1, 2, -1]
-    assert np.isnan(out.probability_differs[4])
+    assert np.isnan(out.shift[4])
     assert np.isnan(out.interval_standard[4]).all()
     assert not out.flagged.any()
 
@@ -167,27 +165,38 @@ def test_restoring_the_clones_restores_the_standard_ranking() -> None:
     np.testing.assert_allclose(restore_weights(np.array([1.0, 0.0]), np.array([0])), 0.5)
 
 
-def test_the_list_of_changes_by_hand() -> None:
-    """p = 2 P(T > z) over pairs that change sides: at 0.9, one pair needs z = 1.6449.
+def test_shifts_are_centred_by_hand() -> None:
+    """Three items and two: the mean shift of a component is a change of its zero, not of rewards.
 
-    With ten units T has 9 degrees of freedom (0.95 quantile 1.8331) and z is divided by √(10/9).
+    Shifts 0.3, 0.1, 0.2 have the mean 0.2; -1 and 3 the mean 1. A replicate's are centred alike.
     """
-    one = np.array([1.0])
-    assert _list_of(1.66 * one, 1, 0.9, None).tolist() == [True]
-    assert _list_of(1.62 * one, 1, 0.9, None).tolist() == [False]
-    edge = 1.8331 * np.sqrt(10 / 9)
-    assert _list_of((edge + 0.01) * one, 1, 0.9, 10.0).tolist() == [True]
-    assert _list_of((edge - 0.01) * one, 1, 0.9, 10.0).tolist() == [False]
-    assert _list_of(9.0 * one, 1, 0.9, 1.0).tolist() == [False]
-    # Of four pairs that change sides two were tested: their steps are 0.1/4 and 0.2/4.
-    z = norm.isf(np.array([0.024, 0.049]) / 2)
-    assert _list_of(z, 4, 0.9, None).tolist() == [True, True]
-    assert _list_of(z, 5, 0.9, None).tolist() == [False, False]
-    assert _list_of(norm.isf(np.array([0.026, 0.049]) / 2), 4, 0.9, None).tolist() == [True, True]
-    assert _list_of(norm.isf(np.array([0.024, 0.051]) / 2), 4, 0.9, None).tolist() == [True, False]
+    one = np.array([1.0, 0.0, -1.0, 0.0, 0.0, np.nan])
+    two = np.array([1.3, 0.1, -0.8, -1.0, 3.0, np.nan])
+    part = np.array([0, 0, 0, 1, 1, -1])
+    drawn = np.stack([np.stack([one, one]), np.stack([two + 5.0, two + 5.0])])
+    out = ranking_changes(one, two, part, drawn)
+    np.testing.assert_allclose(out.shift, [0.1, -0.1, 0.0, -2.0, 2.0, np.nan], atol=1e-12)
+    np.testing.assert_allclose(out.centre, [0.2, 0.2, 0.2, 1.0, 1.0, np.nan])
+    np.testing.assert_allclose(out.interval_shift[:, 0], out.shift, atol=1e-12)
 
 
-def test_the_spread_of_drawn_gaps_by_hand() -> None:
-    """√(Σ (x - x̄)²/(n - 1)) of what is known: of 1, 2, 6 it is √7; infinite below two."""
-    drawn = np.array([[1.0, np.nan], [2.0, 4.0], [6.0, np.nan]])
-    np.testing.assert_allclose(_deviation(drawn), [np.sqrt(7.0), np.inf])
+def test_a_tied_lead_counts_in_equal_parts_by_hand() -> None:
+    """Of two replicates, a and b tie in the first, and a leads alone in the second: 3/4, 1/4."""
+    r = np.array([0.0, 0.0, -1.0])
+    drawn = np.array([[0.5, 0.5, 0.0], [0.7, 0.5, 0.0]])
+    out = ranking_changes(r, r, np.zeros(3, np.int64), np.stack([drawn, drawn]))
+    assert out.probability_first_standard.tolist() == [0.75, 0.25, 0.0]
+
+
+def test_a_change_of_sides_by_hand() -> None:
+    """Gaps of 1 and 0.8 with standard deviations of 0.5 and 0.4: z = 2 for both, p = 2 P(T > 2)
+    with 9 degrees of freedom and errors √(10/9) larger; one pair, so q = p."""
+    scatter = np.array([-1.0, 1.0]) / np.sqrt(2.0)
+    one, two = np.array([1.0, 0.0]), np.array([0.0, 0.8])
+    drawn = np.zeros((2, 2, 2))
+    drawn[0, :, 0], drawn[1, :, 1] = 1.0 + 0.5 * scatter, 0.8 + 0.4 * scatter
+    out = ranking_changes(one, two, np.zeros(2, np.int64), drawn, n_units=10.0)
+    q = 2.0 * t.sf(2.0 / np.sqrt(10.0 / 9.0), 9.0)
+    np.testing.assert_allclose(out.sure, 1.0 - q)
+    assert out.flagged.tolist() == [bool(q <= 0.1)] * 2
+    assert out.flip_with.tolist() == [1, 0]
