@@ -83,6 +83,8 @@ def _may_be(name: str) -> str:
             kind = "whole number" if s.kind == "whole" else "number"
             high = "" if s.high == float("inf") else f" to {s.high:g}"
             return f"{kind}, {s.low:g}{high or ' or more'}"
+        case "count":
+            return f"whole number, {s.low:g} to {s.high:g}, auto"
         case "penalty":
             return "number above 0, auto"
         case "switch":

@@ -44,6 +44,7 @@ def weighed_by(
         analysis.embedding,
         analysis.clones,
         weights,
+        analysis.kinds,
         stream(settings, 12),
     )
     units = (replace(unit, items=items), *analysis.units[1:])

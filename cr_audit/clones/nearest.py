@@ -97,9 +97,7 @@ def nearest_graph(
         some = np.sort(rng.choice(u, n_sample, replace=False))
         _, truth = _exact(distinct, some, distinct, k, own=True)
         recall = float((distance[some] <= truth[:, -1:]).mean())
-    return NearestGraph(
-        row_of, position[representative], near, distance, chosen, recall, n_sample
-    )
+    return NearestGraph(row_of, position[representative], near, distance, chosen, recall, n_sample)
 
 
 def nearest_of(
