@@ -27,7 +27,7 @@ def rules_page(rules: Sequence[Rule]) -> str:
         "page is written from the rules themselves (`docs/pages.py`); a test holds the two",
         "together. Numbers are stable: a rule that goes away leaves its number unused.",
         "1xx clones, 2xx rankings and rewards, 3xx comparisons, 4xx rows, 5xx the estimate itself,",
-        "6xx a batch (gate), 7xx lists, 8xx sensitivity.",
+        "6xx a batch (gate), 7xx lists, 8xx sensitivity, 9xx kinds of answer.",
         "",
         "| rule | name | severity | finds |",
         "|---|---|---|---|",

@@ -4,17 +4,18 @@
    which says nothing about kinds), and rows are scaled to unit length.
 2. Items are joined to their ``NEIGHBOURS`` nearest; a link counts as the Jaccard similarity of the
    two lists of neighbours (Jarvis and Patrick 1973), which evens out dense and thin regions.
-3. Leiden's method (Traag et al. 2019; scikit-network) cuts this graph at the ``RESOLUTIONS``, into
-   a few large groups and many small ones; it does the same for both halves of the items, split at
-   random ``SPLITS`` times, each half with its own graph.
+3. The Louvain method (Blondel et al. 2008; scikit-network) cuts this graph at the ``RESOLUTIONS``,
+   into a few large groups and many small ones, and likewise both halves of the items, split at
+   random ``SPLITS`` times, each half with its own graph. (Leiden's refinement of it draws from C's
+   ``rand`` there, which no seed reaches: two runs in one process differ.)
 4. A group's stability is how well it comes back: the mean over the halves of the largest Jaccard
    similarity between its members in the half and a group that the half found by itself (Hennig
-   2007). A kind needs ``STABLE`` at least, and more than any group of its size (half to double) in
-   a cloud without kinds: as many points drawn from the normal distribution with the data's own
-   covariance, which goes through the same steps; and it must be tighter than half of those. So
-   where texts lie along a few strong directions, large slices that come back by that alone are no
-   kinds, nor is what is left over between kinds. Nor are groups that hold more than half
-   of the items or less than ``SMALLEST`` of them.
+   2007). A kind needs ``STABLE`` at least, and ``MARGIN`` more than any group of its size (half to
+   double) in a cloud without kinds: as many points drawn from the normal distribution with the
+   data's own covariance, which goes through the same steps; and it must be tighter than half of
+   those. So where texts lie along a few strong directions, large slices that come back by that
+   alone are no kinds, nor is what is left over between kinds. Nor are groups that hold more than
+   half of the items or less than ``SMALLEST`` of them.
 5. Of groups that overlap the more stable one stays (in steps of a tenth, then the larger one).
    What is in no kind is in none: nothing is forced.
 
@@ -39,9 +40,9 @@ from cr_audit.engine import one_blas_thread
 NEIGHBOURS = 15
 RESOLUTIONS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SPLITS = 3
-STABLE = 0.5
+STABLE, MARGIN = 0.5, 0.1
 SMALLEST = 0.004
-_FEWEST_MEMBERS = 10
+_FEWEST_MEMBERS = 15
 FEWEST = 50
 """Distinct rows below which there is nothing to look for."""
 MOST_SEEN = 4_000
@@ -200,23 +201,23 @@ def _beyond(
     null_stability: FloatArray,
     null_tightness: FloatArray,
 ) -> BoolArray:
-    """Groups more stable than any null group of about their size, and tighter than most."""
+    """Groups clearly more stable than any null group of about their size, tighter than most."""
     out = np.ones(size.size, bool)
     for i, s in enumerate(size.tolist()):
         alike = (null_size >= s / 2) & (null_size <= s * 2)
         if alike.any():
-            out[i] = stability[i] > null_stability[alike].max()
+            out[i] = stability[i] > null_stability[alike].max() + MARGIN
             out[i] &= tightness[i] > np.median(null_tightness[alike])
     return out
 
 
 def _communities(graph: NearestGraph, some: IntArray) -> list[IntArray]:
     """Labels of ``some`` vertices at every resolution, found among them alone."""
-    from sknetwork.clustering import Leiden
+    from sknetwork.clustering import Louvain
 
     links = _shared_neighbours(graph, some)
     return [
-        np.asarray(Leiden(resolution=r, random_state=0).fit_predict(links), dtype=np.int64)
+        np.asarray(Louvain(resolution=r, shuffle_nodes=False).fit_predict(links), dtype=np.int64)
         for r in RESOLUTIONS
     ]
 

@@ -7,10 +7,12 @@ p(1 - p)/n to give an effective number; the interval is Wilson's at that number,
 against one half is two-sided at it.
 
 Weighted, a comparison counts as the product of the weights of its two sides, as in both objectives
-of the fit (docs/methods.md). The shift between both rates is tested by its linear influence: a row
-moves it by w_i (y_i - p_w)/Σw - (y_i - p)/n, summed by cluster to v_c, with the degrees of freedom
-(Σ v²)²/Σ v⁴ - 1 (Satterthwaite 1946, with the clusters' own squares): few where a few answers carry
-a weighted rate, there are few. Fewer than ``FEWEST`` are no test.
+of the fit (docs/methods.md). The error of the shift between both rates is the jackknife's: without
+cluster c it moves by v_c = A_c/(W - W_c) - B_c/(n - n_c), with A and B the sums over the cluster of
+w (y - p_w) and of y - p; its variance is Σ v_c² (C - 1)/C, with (Σ v²)²/Σ v⁴ - 1 degrees of freedom
+(Satterthwaite 1946, with the clusters' own squares). A linear influence without the leverage told a
+shift in 39 % of data without any where weights are heavy (squares of exponentials, 80 comparisons a
+kind), this in 9 %, where 10 % is promised. Fewer than ``FEWEST`` degrees are no test.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray
 from cr_audit.labels import cluster_labels
 from cr_audit.models.marks import adjusted
 
-FEWEST = 5.0
-TINY = 1e-300
+FEWEST = 10.0
+TINY, ROUNDING = 1e-300, 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,12 +111,16 @@ def kind_rates(
             continue
         weighted[g] = pw = float((w * y).sum() / w.sum())
         shift[g] = pw - p
-        influence = w * (y - pw) / w.sum() - (y - p) / at.size
-        by_cluster = np.bincount(group, weights=influence)
-        square = by_cluster**2
-        error[g] = np.sqrt(square.sum() * k / (k - 1)) if k > 1 else np.inf
+        heavy = np.bincount(group, weights=w)
+        if k < 2 or heavy.max() >= heavy.sum() * (1 - ROUNDING):
+            error[g] = np.inf
+            continue
+        without = np.bincount(group, weights=w * (y - pw)) / (heavy.sum() - heavy)
+        without -= np.bincount(group, weights=y - p) / (at.size - size)
+        square = without**2
+        error[g] = np.sqrt(square.sum() * (k - 1) / k)
         degrees = float(square.sum()) ** 2 / max(float((square**2).sum()), TINY) - 1.0
-        if error[g] > 0 and degrees >= FEWEST:
+        if error[g] > ROUNDING and degrees >= FEWEST:
             p_shift[g] = 2 * t.sf(abs(shift[g]) / error[g], degrees)
     tested = np.flatnonzero(n > 0)
     q, q_shift = np.ones(n_kinds), np.ones(n_kinds)

@@ -25,6 +25,7 @@ PRIOR = 20.0
 COMMON = 0.25
 FEWEST_TEXTS = 3
 LEAST_Z = 2.0
+TINY = 1e-9
 _WORD = re.compile(r"[^\W\d_][\w’'-]*[^\W_]|[^\W\d_]")
 _MOST_CHARACTERS = 4_000  # of a text: its kind shows early, and one text may be a book
 
@@ -53,8 +54,9 @@ def distinguishing_words(
         n, rest = float(size[g + 1]), float(everything - size[g + 1])
         other = both - y
         alpha = PRIOR * both / everything
-        odds = np.log((y + alpha) / (n + PRIOR - y - alpha))
-        odds -= np.log((other + alpha) / (rest + PRIOR - other - alpha))
+        # A word of every text has nothing left on the other side; it tells nothing apart below.
+        odds = np.log((y + alpha) / np.maximum(n + PRIOR - y - alpha, TINY))
+        odds -= np.log((other + alpha) / np.maximum(rest + PRIOR - other - alpha, TINY))
         z = odds / np.sqrt(1.0 / (y + alpha) + 1.0 / (other + alpha))
         z[other > COMMON * rest] = -np.inf
         order = sorted(range(len(words)), key=lambda k: (-round(float(z[k]), 9), words[k]))

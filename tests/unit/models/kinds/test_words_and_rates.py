@@ -28,8 +28,8 @@ def test_words_that_tell_a_kind_apart() -> None:
 
 
 def test_a_word_of_one_text_names_nothing() -> None:
-    texts = ["spam " * 500, "alpha beta", "alpha beta", "alpha beta"] + ["gamma"] * 20
-    labels = np.array([0] * 4 + [-1] * 20)
+    texts = ["spam " * 500, "alpha beta", "alpha beta", "alpha beta"] + ["gamma"] * 40
+    labels = np.array([0] * 4 + [-1] * 40)
     assert distinguishing_words(texts, labels, 1) == (("alpha", "beta"),)
     assert distinguishing_words(["x y"] * 3, np.zeros(3, np.int64), 2)[1] == ()
 
@@ -130,7 +130,7 @@ def test_the_interval_covers_where_rows_of_a_prompt_go_together() -> None:
 
 def test_false_discoveries_keep_their_rate() -> None:
     """Ten kinds, none of which wins: some kind is told in at most about a tenth of the data."""
-    told = 0
+    told = np.zeros(2)
     for seed in range(200):
         rng = RNG(seed)
         first, second = rng.integers(0, 100, 400), rng.integers(100, 200, 400)
@@ -139,5 +139,5 @@ def test_false_discoveries_keep_their_rate() -> None:
         c = of(one, two, np.ones(400), np.arange(400), 200)
         w = rng.exponential(size=200) ** 2
         r = kind_rates(c, np.arange(200) // 20, 10, w / w.sum(), clusters=c.prompt)
-        told += bool(r.decided(0.9).any()) + bool(r.moved(0.9).any())
-    assert told / 400 <= 0.13
+        told += np.array([r.decided(0.9).any(), r.moved(0.9).any()])
+    assert (told / 200 <= 0.14).all()
