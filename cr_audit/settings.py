@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 from cr_audit.errors import UsageError
 
-Kind = Literal["choice", "number", "whole", "switch", "text", "map", "penalty", "files"]
+Kind = Literal["choice", "number", "whole", "switch", "text", "map", "penalty", "count", "files"]
 Affects = Literal["reading", "analysis"]
 
 CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet")
-UNITS = ("auto", "response", "model", "cluster")
+UNITS = ("auto", "response", "model", "cluster", "kind")
 SPACES = ("sphere", "unit-cube", "factor-2", "data-box")
 SCOPES = ("auto", "prompt", "dataset")
 RESAMPLES = ("auto", "comparisons", "prompts", "annotators")
@@ -187,7 +187,8 @@ SETTINGS: dict[str, Setting] = {
             "unit",
             "choice",
             "auto",
-            "Rank responses, models or clusters; auto decides by what was compared.",
+            "Rank responses, models, clusters or kinds of answer; auto decides by what was"
+            " compared.",
             RANKS,
             "analysis",
             choices=UNITS,
@@ -241,6 +242,17 @@ SETTINGS: dict[str, Setting] = {
             high=0.999,
             in_policy=True,
             shown_default="that of the clone test",
+        ),
+        Setting(
+            "kinds",
+            "count",
+            "auto",
+            "How many kinds of answer at most; auto: all that come back in halves of the data.",
+            CLONES,
+            "analysis",
+            low=1,
+            high=1000,
+            metavar="NUMBER|auto",
         ),
         Setting(
             "precision",
@@ -327,7 +339,8 @@ class Settings:
     """Everything that can change a number in the report, as the numerics take it: the "analysis"
     settings of the table, with its defaults. docs/methods.md says what decided each of them.
 
-    unit : "auto", "response", "model" or "cluster"; model : the encoder ("none" skips vectors);
+    unit : "auto", "response", "model", "cluster" or "kind"; model : the encoder ("none" skips
+    vectors); kinds : of answer, at most so many, or "auto";
     weights : a weighting scheme; space : of Voronoi cells; scope : "auto", "prompt" or "dataset";
     radius : of near-clones, None = the clone test's default; precision : relative standard error of
     one weight to sample for; n_replicates, resample : bootstrap; confidence_level : of intervals
@@ -341,6 +354,7 @@ class Settings:
     space: str = _default("space")
     scope: str = _default("scope")
     radius: float | None = _default("radius")
+    kinds: int | str = _default("kinds")
     precision: float = _default("precision")
     n_replicates: int = _default("n_replicates")
     resample: str = _default("resample")
@@ -401,6 +415,14 @@ def problem_with(setting: Setting, value: Any) -> tuple[str, str | None] | None:
                 "a number above 0, or auto",
                 "leave it out for the default, or let cross-validation choose with auto",
             )
+        case "count":
+            whole = number and isinstance(value, int) and setting.low <= value <= setting.high
+            if value == "auto" or whole:
+                return None
+            return (
+                f"a whole number from {setting.low:g} to {setting.high:g}, or auto",
+                "leave it out for auto",
+            )
         case "switch":
             return None if isinstance(value, bool) else ("true or false", None)
         case "text":
@@ -440,6 +462,16 @@ def parse_penalty(text: str | None) -> float | str | None:
         return None
     try:
         return float(text)
+    except ValueError:
+        return text
+
+
+def parse_count(text: str | None) -> int | str | None:
+    """``--kinds`` as a whole number where it is one; its range is checked with the others."""
+    if text is None:
+        return None
+    try:
+        return int(text)
     except ValueError:
         return text
 

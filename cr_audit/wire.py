@@ -55,7 +55,7 @@ Rank = Annotated[int, Ge(1)]
 NotNegative = Annotated[float, Ge(0)]
 ContentId = Annotated[str, Pattern("^[0-9a-f]{16}$")]
 ClusterId = Annotated[str, Pattern("^cluster:[0-9a-f]{16}$")]
-ItemId = Annotated[str, Pattern("^((model|cluster):)?[0-9a-f]{16}$")]
+ItemId = Annotated[str, Pattern("^((model|cluster|kind):)?[0-9a-f]{16}$")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ def rules_page(rules: Sequence[Rule]) -> str:
         "page is written from the rules themselves (`docs/pages.py`); a test holds the two",
         "together. Numbers are stable: a rule that goes away leaves its number unused.",
         "1xx clones, 2xx rankings and rewards, 3xx comparisons, 4xx rows, 5xx the estimate itself,",
-        "6xx a batch (gate), 7xx lists, 8xx sensitivity.",
+        "6xx a batch (gate), 7xx lists, 8xx sensitivity, 9xx kinds of answer.",
         "",
         "| rule | name | severity | finds |",
         "|---|---|---|---|",
@@ -83,6 +83,8 @@ def _may_be(name: str) -> str:
             kind = "whole number" if s.kind == "whole" else "number"
             high = "" if s.high == float("inf") else f" to {s.high:g}"
             return f"{kind}, {s.low:g}{high or ' or more'}"
+        case "count":
+            return f"whole number, {s.low:g} to {s.high:g}, auto"
         case "penalty":
             return "number above 0, auto"
         case "switch":

@@ -70,6 +70,7 @@ SHARED_BY_FAMILIES = {"families.reporting"}
 # Where a library may live.
 ONLY_IN = {
     "hnswlib": {"clones.neighbours"},
+    "sknetwork": {"models.kinds"},
     "rich": {"write.terminal", "write.places", "cli.progress"},
     "typer": {"cli"},
     "pydantic": {"wire"},
@@ -91,7 +92,7 @@ ONLY_IN = {
         "api",
     },
 }
-LAZY = {"torch", "sentence_transformers", "transformers", "pydantic"}
+LAZY = {"torch", "sknetwork", "sentence_transformers", "transformers", "pydantic"}
 
 
 def modules() -> list[tuple[str, Path]]:

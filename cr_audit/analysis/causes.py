@@ -30,6 +30,8 @@ def clone_groups(
     Responses: the clone clusters. Clusters: each cluster of two or more responses by itself, whose
     weight is the mass of all its members' cells. Models: those that copy one another.
     """
+    if unit == "kind":
+        return NotApplicable("a kind of answer holds its clones")
     if isinstance(analysis.clones, NotApplicable):
         return analysis.clones
     m = weights.shape[0]

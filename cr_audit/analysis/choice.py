@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["response", "model", "cluster"]
+Unit = Literal["response", "model", "cluster", "kind"]
 
 
 @dataclass(frozen=True, slots=True)

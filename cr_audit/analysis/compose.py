@@ -9,9 +9,18 @@ import numpy as np
 
 from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.embedding import NO_TEXT, Progress, embed
-from cr_audit.analysis.facts import Analysis, ChoiceSetFacts, ClusterVotes, Embedding, NoiseFloor
+from cr_audit.analysis.facts import (
+    NO_KINDS,
+    Analysis,
+    ChoiceSetFacts,
+    ClusterVotes,
+    Embedding,
+    NamedKinds,
+    NoiseFloor,
+)
 from cr_audit.analysis.growing import Growing
 from cr_audit.analysis.kept import Kept
+from cr_audit.analysis.kinds import kinds_of
 from cr_audit.analysis.settings import Settings
 from cr_audit.analysis.units import options_of, rank_units
 from cr_audit.arrays import Comparisons, IntArray, NotApplicable
@@ -67,6 +76,10 @@ def analyse(
     weights = alternative_weights(
         dataset, settings, embedding, clones, scope, text_codes, kept, growing
     )
+    kinds: NamedKinds | NotApplicable = NO_KINDS
+    if settings.unit == "kind":
+        report("finding kinds", 0, 0)
+        kinds = kinds_of(dataset, settings, embedding, kept)
     report("resampling win rates", 0, 0)
     units = rank_units(
         dataset,
@@ -75,6 +88,7 @@ def analyse(
         embedding,
         clones,
         weights,
+        kinds,
         rngs=[stream(settings, 10), stream(settings, 11)],
     )
     report("done", 1, 1)
@@ -89,6 +103,7 @@ def analyse(
         weights=weights,
         units=units,
         choice_sets=_choice_set_facts(dataset),
+        kinds=kinds,
     )
 
 

@@ -15,6 +15,7 @@ from cr_audit.clones.find import CloneReport
 from cr_audit.clones.votes import Homogeneity
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.models.graph import GraphHealth
+from cr_audit.models.kinds.find import Kinds
 from cr_audit.models.rankings import RankShift, WinRates
 from cr_audit.weights.estimates import Weights
 
@@ -118,8 +119,26 @@ class ChoiceSetFacts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class NamedKinds:
+    """``found`` with, for each kind, its distinguishing words, a name made of these (the medoid's
+    text where there are none) and an identifier that follows from its members."""
+
+    found: Kinds
+    words: tuple[tuple[str, ...], ...]
+    names: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        return len(self.ids)
+
+
+NO_KINDS = NotApplicable("the unit is not the kind")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """All facts about one data set. units : the main one first."""
+    """All facts about one data set. units : the main one first. kinds : where they are the unit."""
 
     dataset: PreferenceDataset
     settings: Settings
@@ -131,3 +150,4 @@ class Analysis:
     weights: Weights | NotApplicable
     units: tuple[UnitResult, ...]
     choice_sets: ChoiceSetFacts | NotApplicable
+    kinds: NamedKinds | NotApplicable = NO_KINDS

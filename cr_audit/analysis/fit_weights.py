@@ -36,6 +36,7 @@ def other_weights(
                 analysis.embedding,
                 analysis.clones,
                 analysis.weights,
+                analysis.kinds,
                 stream(settings, 12),
             )
             if not isinstance(items.weights, NotApplicable):
@@ -89,6 +90,7 @@ def weighed_by(
         analysis.embedding,
         analysis.clones,
         weights,
+        analysis.kinds,
         stream(settings, 12),
     )
     units = (replace(unit, items=items), *analysis.units[1:])

@@ -33,11 +33,14 @@ from cr_audit.arrays import Groups, NotApplicable
 from cr_audit.clones.calibration import EncoderCosines
 from cr_audit.clones.find import CloneReport, Cluster, Neighbours
 from cr_audit.clones.growing import KnownPairs
+from cr_audit.clones.nearest import NearestGraph
 from cr_audit.clones.noise import NoisePairs
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIssue, SchemaMatch
 from cr_audit.embed.backends import Notice
 from cr_audit.embed.cache import refuse_odd
+from cr_audit.models.kinds.find import Kind as KindOfAnswer
+from cr_audit.models.kinds.find import Kinds
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.growing import Nearest
 from cr_audit.weights.scope import WeightsByPrompt
@@ -58,8 +61,11 @@ _CLASSES: dict[str, type[Any]] = {
         EncoderCosines,
         FileRead,
         Groups,
+        KindOfAnswer,
+        Kinds,
         KnownPairs,
         Nearest,
+        NearestGraph,
         Neighbours,
         NoisePairs,
         NotApplicable,

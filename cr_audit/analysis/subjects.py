@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
+from cr_audit.analysis.choice import Unit
 from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.fitting import Fitting
 from cr_audit.analysis.reward_facts import Subjects
@@ -55,6 +56,11 @@ def subjects_of(
         return _averages(
             analysis.dataset, problem, unit, "model", "mean over a model's responses", ids, names
         )
+    if unit.unit == "kind":
+        what = "mean over a kind's responses"
+        return _averages(
+            analysis.dataset, problem, unit, "kind", what, unit.items.ids, unit.items.names
+        )
     return _clusters(analysis, unit, problem)
 
 
@@ -62,19 +68,19 @@ def _averages(
     dataset: PreferenceDataset,
     problem: Problem,
     unit: UnitResult,
-    kind: str,
+    kind: Unit,
     what: str,
     ids: tuple[str, ...],
     names: tuple[str, ...],
 ) -> Averages:
-    """Models: rewards of all are on one scale, that of the contexts."""
+    """Models or kinds: rewards of all are on one scale, that of the contexts."""
     labels, n = unit.items.labels, len(ids)
     between, _ = problem.comparisons.relabel(labels, max(n, 1))
     if between.n == 0:
         raise nothing_compared(kind, dataset, "there is nothing to rank")
     counts = np.bincount(np.concatenate([between.winner, between.loser]), minlength=n)
     subjects = Subjects(
-        unit="model",
+        unit=kind,
         what=what,
         ids=ids,
         names=names,
@@ -100,7 +106,9 @@ def _clusters(analysis: Analysis, unit: UnitResult, problem: Problem) -> Average
     holds = np.unique(component[(size > 1) & (component >= 0)])
     kept = np.flatnonzero(np.isin(component, holds) & (component >= 0))
     if kept.size < 2:
-        return NotApplicable("no clone cluster was compared with another response")
+        return NotApplicable(
+            "no clone cluster was compared with another response; --unit kind ranks kinds of answer"
+        )
     place = np.full(n, -1, np.int64)
     place[kept] = np.arange(kept.size)
     subject_of = place[labels]

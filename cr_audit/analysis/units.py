@@ -1,4 +1,4 @@
-"""What is ranked: responses, models or clusters; their weights, win rates and shifts."""
+"""What is ranked: responses, models, clusters or kinds; their weights, win rates and shifts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from cr_audit.analysis.choice import Choice, Unit
-from cr_audit.analysis.facts import ClosestModels, Embedding, Items, UnitResult
+from cr_audit.analysis.facts import ClosestModels, Embedding, Items, NamedKinds, UnitResult
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.find import CloneReport
@@ -24,6 +24,7 @@ from cr_audit.weights.scheme import Options, Weighed
 from cr_audit.weights.schemes import SCHEMES
 from cr_audit.wording import comparisons_in_median
 
+TINY = 1e-300
 MANY_GROUPS = 20
 """Below this number of annotators (or prompts), resampling them says little."""
 MAX_DRAWS = 200
@@ -44,6 +45,7 @@ def rank_units(
     embedding: Embedding | NotApplicable,
     clones: CloneReport | NotApplicable,
     weights: Weights | NotApplicable,
+    kinds: NamedKinds | NotApplicable,
     *,
     rngs: list[np.random.Generator],
 ) -> tuple[UnitResult, ...]:
@@ -51,7 +53,9 @@ def rank_units(
     out = []
     chosen = choose_units(dataset, comparisons, settings)
     for (unit, reason), rng in zip(chosen, rngs, strict=False):
-        items, closest = weighed_items(unit, dataset, settings, embedding, clones, weights, rng)
+        items, closest = weighed_items(
+            unit, dataset, settings, embedding, clones, weights, kinds, rng
+        )
         out.append(_rank(items, closest, reason, comparisons, dataset, settings, rng))
     return tuple(out)
 
@@ -63,6 +67,7 @@ def weighed_items(
     embedding: Embedding | NotApplicable,
     clones: CloneReport | NotApplicable,
     weights: Weights | NotApplicable,
+    kinds: NamedKinds | NotApplicable,
     rng: np.random.Generator,
 ) -> tuple[Items, ClosestModels | NotApplicable]:
     """The items of one unit with their weights under ``settings.weights``, and the nearest models.
@@ -74,6 +79,8 @@ def weighed_items(
         return _responses(dataset, weights), closest
     if unit == "model":
         return _models(dataset, settings, embedding, clones, rng)
+    if unit == "kind":
+        return _kinds(kinds, weights), closest
     return _clusters(dataset, clones, weights), closest
 
 
@@ -201,7 +208,7 @@ def _clusters(
             f"--unit cluster needs texts to cluster, but {clones.reason}",
             next_step="use --unit response or --unit model",
         )
-    labels, n = clones.labels.labels, clones.labels.n_groups
+    labels = clones.labels.labels
     order = np.argsort(labels, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
     alternative_ids = dataset.alternatives["id"].to_list()
@@ -212,18 +219,51 @@ def _clusters(
         + (f" (+{group.size - 1} clones)" if group.size > 1 else "")
         for group in members
     )
+    return _summed("cluster", ids, names, labels, weights)
+
+
+def _kinds(kinds: NamedKinds | NotApplicable, weights: Weights | NotApplicable) -> Items:
+    """Kinds of answer; what is of no kind is no item."""
+    problem = kinds.reason if isinstance(kinds, NotApplicable) else ""
+    if isinstance(kinds, NotApplicable) or kinds.n < 2:
+        found = "" if isinstance(kinds, NotApplicable) else f"{kinds.n} were found"
+        raise ComputeError(
+            "no-kinds",
+            f"--unit kind needs two kinds of answer at least, but {problem or found}",
+            next_step="use --unit response or --unit cluster, or another --model",
+        )
+    return _summed("kind", kinds.ids, kinds.names, kinds.found.labels, weights)
+
+
+def _summed(
+    unit: Unit,
+    ids: tuple[str, ...],
+    names: tuple[str, ...],
+    labels: IntArray,
+    weights: Weights | NotApplicable,
+) -> Items:
+    """Groups of alternatives as items, each with the weight of its members as a share of that of
+    all groups."""
+    n = len(ids)
     if isinstance(weights, NotApplicable):
-        return Items("cluster", ids, names, labels, weights, np.zeros(n), None)
+        return Items(unit, ids, names, labels, weights, np.zeros(n), None)
+    known = np.flatnonzero(labels >= 0)
+    of, whole = labels[known], known.size == labels.size
 
     def summed(values: FloatArray) -> FloatArray:
-        return np.bincount(labels, weights=values, minlength=n).astype(np.float64)
+        return np.bincount(of, weights=values[known], minlength=n).astype(np.float64)
+
+    def share(values: FloatArray) -> FloatArray:
+        return values if whole else values / max(float(values.sum()), TINY)
 
     def draws(k: int, rng: np.random.Generator) -> FloatArray:
-        return np.stack([summed(row) for row in weights.resample(k, rng)])
+        return np.stack([share(summed(row)) for row in weights.resample(k, rng)])
 
-    error = np.sqrt(summed(weights.standard_error**2))
     mass = summed(weights.weights)
-    return Items("cluster", ids, names, labels, mass, error, draws, weights.settings)
+    error = np.sqrt(summed(weights.standard_error**2))
+    if not whole:
+        error /= max(float(mass.sum()), TINY)
+    return Items(unit, ids, names, labels, share(mass), error, draws, weights.settings)
 
 
 def cluster_id(member_ids: list[str]) -> str:

@@ -16,7 +16,7 @@ from cr_audit.commands import Command
 from cr_audit.errors import InputError
 from cr_audit.files import write_stderr, write_stdout
 from cr_audit.run import Judging, Run
-from cr_audit.settings import SETTINGS, Given, parse_map, parse_penalty, resolve
+from cr_audit.settings import SETTINGS, Given, parse_count, parse_map, parse_penalty, resolve
 
 
 def execute(command: Command, **given: Any) -> None:
@@ -89,6 +89,8 @@ def _start(command: Command, config: Config, given: dict[str, Any]) -> Run:
     flags["map"] = parse_map(flags.get("map"))
     if "penalty" in flags:
         flags["penalty"] = parse_penalty(flags["penalty"])
+    if "kinds" in flags:
+        flags["kinds"] = parse_count(flags["kinds"])
     resolved = resolve(flags, config.values, config.name)
     quiet: bool = given["quiet"]
     run = Run(

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from cr_audit.run import Run
 
 
+SAID = ("rows", "clones", "weights", "rankings", "kinds")
+"""The order of the first paragraph: what does most harm first, where to go from here last."""
+
+
 def report(run: Run) -> Report:
     """Header, answer, what each family shows, findings, next steps."""
     from cr_audit.families.reporting import finding_section, in_scan
@@ -38,7 +42,7 @@ def _answer(run: Run, findings: Sequence[Finding]) -> Block:
     from cr_audit.families.reporting import in_scan
 
     sentences: list[str] = []
-    for family in in_scan():
+    for family in sorted(in_scan(), key=lambda f: SAID.index(f.name) if f.name in SAID else -1):
         show = family.part("show")
         if show is not None and hasattr(show, "answer"):
             sentences += show.answer(run.facts(family.name))
@@ -62,8 +66,14 @@ def _next(run: Run) -> Block:
         steps.append((f"cr-audit clones {files}", "every cluster with its members"))
     if not isinstance(analysis.weights, NotApplicable):
         steps.append((f"cr-audit weights {files} --compare", "other schemes and spaces"))
-    if analysis.units and not isinstance(analysis.units[0].shift, NotApplicable):
+    ranked = analysis.units and not isinstance(analysis.units[0].shift, NotApplicable)
+    if ranked:
         steps.append((f"cr-audit winrates {files}", "all items with intervals"))
+    kinds = run.facts("kinds").kinds
+    if not isinstance(kinds, NotApplicable) and kinds.n:
+        steps.append((f"cr-audit kinds {files}", "kinds of answer, and how each fares"))
+        if kinds.n > 1 and analysis.units and analysis.units[0].comparisons.n and not ranked:
+            steps.append((f"cr-audit refit {files} --unit kind", "rewards of the kinds"))
     steps.append(("cr-audit explain RULE", "what a finding means"))
     return Section("Next", "", (Steps(tuple(steps)),))
 

@@ -116,6 +116,12 @@ for _family in (
     ),
     Family("rows", f"{_HERE}.rows", ("rules", "show", "wire"), in_scan=True),
     Family(
+        "kinds",
+        f"{_HERE}.kinds",
+        ("compute", "rules", "show", "wire", "command"),
+        in_scan=True,
+    ),
+    Family(
         "rewards",
         f"{_HERE}.rewards",
         ("compute", "rules", "show", "page", "wire", "command", "simulate"),

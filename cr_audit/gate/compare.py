@@ -20,6 +20,7 @@ from cr_audit.data.dataset import PreferenceDataset, ReadReport
 from cr_audit.data.merging import merged, restricted
 from cr_audit.embed import PrecomputedVectors, VectorCache
 from cr_audit.embed.backends import Backend
+from cr_audit.errors import UsageError
 from cr_audit.gate.agreement import Contradictions, Repeats, contradictions, repeats
 from cr_audit.gate.behaviour import Behaviour, behaviour
 from cr_audit.gate.growth import Growth, growth
@@ -74,6 +75,12 @@ def compare(
     ``settings`` is that of the analyses. kept : where clones and weights are kept between runs.
     The order of rows and files leaves no trace in the result.
     """
+    if settings.unit == "kind":
+        raise UsageError(
+            "gate-kind",
+            "a batch changes which kinds of answer there are, so a gate cannot rank them",
+            next_step="use --unit response, --unit cluster or --unit model",
+        )
     both = merged(baseline, batch)
     n_files = len(baseline.report.files)
     alone, old, asked = restricted(both, n_files, baseline.report)

@@ -237,6 +237,12 @@ def _contest(
             "a clone of a cluster falls into that cluster, so there is nothing to stress",
             next_step="use --unit response or --unit model",
         )
+    if unit.unit == "kind":
+        raise UsageError(
+            "stress-kind",
+            "a clone of an answer is of its kind, so there is nothing to stress",
+            next_step="use --unit response or --unit model",
+        )
     if isinstance(analysis.embedding, NotApplicable):
         raise ComputeError(
             "no-vectors",

@@ -16,6 +16,7 @@ from cr_audit.settings import (
     SETTINGS,
     Settings,
     check_value,
+    parse_count,
     parse_map,
     parse_penalty,
     resolve,
@@ -33,6 +34,7 @@ OUTSIDE: dict[str, list[Any]] = {
     "n_replicates": [9, 10.5, True],
     "resample": ["rows"],
     "confidence_level": [0.4, 1.0],
+    "kinds": [0, 1.5, True, "many", 1001],
     "penalty": [0, -1.0, "much", float("inf"), float("nan")],
     "reward": ["forest"],
     "seed": [-1, 1.5],
@@ -102,6 +104,12 @@ def test_a_map_is_read_and_a_broken_one_is_refused() -> None:
     assert parse_map(None) is None
     with pytest.raises(UsageError, match="ROLE=FIELD"):
         parse_map("prompt")
+
+
+def test_a_count_is_a_whole_number_where_it_is_one() -> None:
+    assert (parse_count("7"), parse_count("auto"), parse_count(None)) == (7, "auto", None)
+    assert parse_count("7.5") == "7.5"  # and is refused with the others
+    check_value("kinds", 1000, "flag")
 
 
 def test_a_penalty_is_a_number_where_it_is_one() -> None:

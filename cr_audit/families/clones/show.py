@@ -41,6 +41,10 @@ def answer(analysis: Analysis) -> list[str]:
             f"{plural(len(boilerplate), 'answer')} {'is' if len(boilerplate) == 1 else 'are'}"
             f" repeated across prompts, the most frequent under {largest.n_prompts:,}."
         )
+    prompts = [c for c in clones.clusters if c.scope == "prompt"]
+    if prompts:
+        n = sum(c.members.size for c in prompts)
+        out.append(f"{plural(n, 'prompt')} stand in {plural(len(prompts), 'group')} of copies.")
     return out
 
 

@@ -23,7 +23,7 @@ def numbers(facts: RewardFacts) -> list[Number]:
         return []
     if isinstance(r.weighted, NotApplicable):
         return []
-    n, changed = int(c.flagged.sum()), int(new_leaders(c).size)
+    n, changed = int(c.flagged.sum()), int(new_leaders(r, c).size)
     tone: Tone = "error" if changed else ("warning" if n else "good")
     label = f"of {plural(s.n, s.unit)} change sides beyond noise"
     note = "the leader among them" if changed else "no leader among them"

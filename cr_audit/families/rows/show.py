@@ -6,12 +6,25 @@ from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import Block, Prose, Section
 from cr_audit.readers.advice import pairing_step
-from cr_audit.wording import plural
+from cr_audit.wording import percent, plural, verb
+
+_HARM: tuple[tuple[str, tuple[str, str]], ...] = (
+    ("duplicate_row", ("repeats another one", "repeat other ones")),
+    ("contradictory_row", ("decides a pair both ways", "decide a pair both ways")),
+)
+"""Remarks of the reader that stand in the first paragraph, the most harmful first."""
 
 
 def answer(analysis: Analysis) -> list[str]:
-    """That rows have no prompt, and how data without comparisons is read as pairs."""
-    report, out = analysis.dataset.report, []
+    """Rows that repeat or contradict others or have no prompt; how lists are read as pairs."""
+    report, out = analysis.dataset.report, list[str]()
+    noted = report.noted
+    for reason, what in _HARM:
+        if noted.get(reason, 0):
+            n = noted[reason]
+            out.append(
+                f"{plural(n, 'row')} ({percent(n / max(report.rows_read, 1))}) {verb(n, *what)}."
+            )
     n = report.noted.get("no_prompt", 0)
     if n:
         unused = sorted({f for s in report.schemas for f in s.unused})

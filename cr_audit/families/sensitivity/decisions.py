@@ -44,7 +44,7 @@ def decisions_of(run: Run) -> Decisions | NotApplicable:
     assert problem.contexts is not None
     flips = LinearFlips(
         rows,
-        problem.contexts,
+        np.asarray(problem.contexts, dtype=np.float64),
         np.full(m, 1.0 / m),
         problem.penalty,
         count_weighted=problem.count_weighted,

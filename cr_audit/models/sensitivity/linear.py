@@ -75,9 +75,8 @@ class LinearFlips:
         with one_blas_thread():
             solved = cho_solve(self.at.factor, self.x.T)
             self.resistance: FloatArray = np.einsum("cd,dc->c", self.x, solved)
-            self.residual = float(
-                np.sqrt(max(self.at.gradient @ cho_solve(self.at.factor, self.at.gradient), 0.0))
-            )
+            squared = float(self.at.gradient @ cho_solve(self.at.factor, self.at.gradient))
+            self.residual = float(np.sqrt(max(squared, 0.0)))
         self.leverage: FloatArray = strength * both * self.at.slope * self.resistance
         self._regions: dict[int, float] = {}
         # Heaviest row, number of rows, and the range of the outcomes of each pair.

@@ -1,0 +1,47 @@
+"""Kinds of answer of a data set: found in meaning, named by their words, with stable ids."""
+
+from __future__ import annotations
+
+from cr_audit.analysis.facts import Embedding, NamedKinds
+from cr_audit.analysis.kept import Kept
+from cr_audit.analysis.settings import Settings
+from cr_audit.arrays import NotApplicable
+from cr_audit.data.dataset import PreferenceDataset
+from cr_audit.data.identity import digest
+from cr_audit.models.kinds.find import Kinds, find_kinds
+from cr_audit.models.kinds.words import distinguishing_words
+from cr_audit.streams import stream
+
+
+def kinds_of(
+    dataset: PreferenceDataset,
+    settings: Settings,
+    embedding: Embedding | NotApplicable,
+    kept: Kept | None = None,
+) -> NamedKinds | NotApplicable:
+    """The kinds among the responses, or why there are none to look for."""
+    if isinstance(embedding, NotApplicable):
+        return embedding
+    vectors = embedding.response_vectors
+    most = None if settings.kinds == "auto" else int(settings.kinds)
+
+    def find() -> Kinds | NotApplicable:
+        return find_kinds(vectors, most=most, rng=stream(settings.seed, "kinds"))
+
+    found = find() if kept is None else kept.call("kinds", (vectors, most, settings.seed), find)
+    if isinstance(found, NotApplicable):
+        return found
+    ids = dataset.alternatives["id"].to_list()
+    texts = dataset.alternatives["text"].to_list()
+    seen = found.seen.tolist()
+    words = distinguishing_words(
+        [texts[i] or "" for i in seen], found.labels[found.seen], len(found.kinds)
+    )
+    names = tuple(
+        ", ".join(w) if w else texts[k.medoid] or ids[k.medoid]
+        for k, w in zip(found.kinds, words, strict=True)
+    )
+    made = tuple(
+        f"kind:{digest('kind', *sorted(ids[i] for i in k.members.tolist()))}" for k in found.kinds
+    )
+    return NamedKinds(found, words, names, made)

@@ -1,0 +1,1 @@
+"""Kinds of answer: groups in meaning, what tells them apart, and how they fare."""

@@ -1,0 +1,406 @@
+"""Groups in meaning that come back: communities of the neighbour graph, kept where they are stable.
+
+1. The mean of all distinct vectors is taken from each (mean-pooled vectors share one large part,
+   which says nothing about kinds), and rows are scaled to unit length.
+2. Items are joined to their ``NEIGHBOURS`` nearest; a link counts as the Jaccard similarity of the
+   two lists of neighbours (Jarvis and Patrick 1973), which evens out dense and thin regions.
+3. The Louvain method (Blondel et al. 2008; scikit-network) cuts this graph at the ``RESOLUTIONS``,
+   into a few large groups and many small ones, and likewise both halves of the items, split at
+   random ``SPLITS`` times, each half with its own graph. (Leiden's refinement of it draws from C's
+   ``rand`` there, which no seed reaches: two runs in one process differ.)
+4. A group's stability is how well it comes back: the mean over the halves of the largest Jaccard
+   similarity between its members in the half and a group that the half found by itself (Hennig
+   2007). A kind needs ``STABLE`` at least, and ``MARGIN`` more than any group of its size (half to
+   double) in a cloud without kinds: as many points drawn from the normal distribution with the
+   data's own covariance, which goes through the same steps; and it must be tighter than half of
+   those. So where texts lie along a few strong directions, large slices that come back by that
+   alone are no kinds, nor is what is left over between kinds. Nor are groups that hold more than
+   half of the items or less than ``SMALLEST`` of them.
+5. Of groups that overlap the more stable one stays (in steps of a tenth, then the larger one).
+   What is in no kind is in none: nothing is forced.
+
+At most ``MOST_SEEN`` distinct rows are looked at, drawn at random; the others join the kind that
+most of their nearest among those belong to, or none. Rows stand in the order of their bytes, so
+that the result depends on the set of vectors and the stream alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray, NotApplicable
+from cr_audit.clones.nearest import NearestGraph, nearest_graph, nearest_of
+from cr_audit.clones.neighbours import collapsed
+from cr_audit.engine import one_blas_thread
+
+NEIGHBOURS = 15
+RESOLUTIONS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+SPLITS = 3
+STABLE, MARGIN = 0.5, 0.1
+SMALLEST = 0.004
+_FEWEST_MEMBERS = 15
+FEWEST = 50
+"""Distinct rows below which there is nothing to look for."""
+MOST_SEEN = 4_000
+_LONG_LIST = 48  # of which a random half holds NEIGHBOURS all but 0.3 % of the time
+_OVERLAP = 0.1  # of a group's members may be in a more stable kind already
+
+
+Halves = Sequence[tuple[IntArray, list[IntArray]]]
+"""The items of each half, and their labels at every resolution."""
+Candidate = tuple[int, int]
+"""Which resolution, and which of its groups."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """One kind. members : int64, rows of the input; medoid : the row nearest to their mean.
+
+    stability : see the module, in [0, 1]. tightness : mean cosine between the members' centred
+    vectors and their mean's direction.
+    """
+
+    members: IntArray
+    medoid: int
+    stability: float
+    tightness: float
+    resolution: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kinds:
+    """All kinds, the largest first. labels : int64 (n,), -1 = of no kind.
+
+    agreement : adjusted Rand index between the kinds and what the halves found by themselves, mean
+    over the halves, where every item of no kind counts as of one group. n_distinct : distinct rows
+    with a vector; n_seen : those that the graph was built on; seen : int64, their rows.
+    n_candidates : groups that were tried; n_unstable : those of them that do not come back.
+    """
+
+    labels: IntArray
+    kinds: tuple[Kind, ...]
+    agreement: float | NotApplicable
+    n_distinct: int
+    n_seen: int
+    seen: IntArray
+    n_candidates: int
+    n_unstable: int
+    graph: NearestGraph
+
+
+def find_kinds(
+    vectors: Float32Array, *, most: int | None = None, rng: np.random.Generator
+) -> Kinds | NotApplicable:
+    """The kinds among the rows of ``vectors``, float32 (n, d); rows of zeros are of none.
+
+    most : at most so many, those with the most members times stability.
+    """
+    known = np.flatnonzero(np.square(vectors).sum(axis=1) > 0)
+    rows = np.ascontiguousarray(vectors[known], dtype=np.float32)
+    distinct, row_of, same = _distinct(rows)
+    u = distinct.shape[0]
+    if u < FEWEST:
+        return NotApplicable(f"fewer than {FEWEST} different texts")
+    centred = _centred(distinct)
+    seen = np.arange(u)
+    if u > MOST_SEEN:
+        seen = np.sort(rng.choice(u, MOST_SEEN, replace=False))
+    graph_rng, null_rng, half_rng = rng.spawn(3)
+    graph = nearest_graph(centred[seen], _LONG_LIST, rng=graph_rng)
+    # Distinct rows may have equal centred ones; whoever the graph joined shares one place in it.
+    place = graph.row_of
+    halves = _halves(graph.n, half_rng)
+    whole, parts = _cut(graph, halves)
+    rows = centred[seen][graph.rows]
+    candidates, size, stability, tightness = _candidates(whole, parts, rows)
+    cloud = _cloud(rows, null_rng)
+    null_graph = nearest_graph(cloud, _LONG_LIST, rng=null_rng)
+    _, *null = _candidates(*_cut(null_graph, halves), cloud[null_graph.rows])
+    is_kind = (stability >= STABLE) & _beyond(size, stability, tightness, *null)
+    chosen, places = _chosen(whole, candidates, stability, is_kind, most, graph.n)
+    agreement = _agreement(places, parts)
+    of_seen = places[place]
+    labels = np.full(u, -1, np.int64)
+    labels[seen] = of_seen
+    rest = np.setdiff1d(np.arange(u), seen)
+    if rest.size and chosen:
+        labels[rest] = _joined(centred[rest], centred[seen], of_seen, len(chosen))
+    everywhere = np.full(vectors.shape[0], -1, np.int64)
+    everywhere[known] = labels[same]
+    kinds, everywhere = _described(
+        everywhere, known[row_of], centred, labels, [stability[k] for k in chosen],
+        [RESOLUTIONS[candidates[k][0]] for k in chosen],
+    )  # fmt: skip
+    return Kinds(
+        everywhere,
+        kinds,
+        agreement if kinds else NotApplicable("there are no kinds"),
+        n_distinct=u,
+        n_seen=int(seen.size),
+        seen=known[row_of[seen]],
+        n_candidates=len(candidates),
+        n_unstable=int((~is_kind).sum()),
+        graph=graph,
+    )
+
+
+def _distinct(rows: Float32Array) -> tuple[Float32Array, IntArray, IntArray]:
+    """(distinct rows in the order of their bytes, the first row of each, which each row is)."""
+    distinct, row_of, first = collapsed(rows)
+    place = np.empty(rows.shape[0], np.int64)
+    place[row_of] = np.arange(row_of.size)
+    return distinct, row_of, place[first]
+
+
+def _centred(rows: Float32Array) -> Float32Array:
+    out = rows.astype(np.float64)
+    out -= out.mean(axis=0)
+    length = np.sqrt(np.square(out).sum(axis=1))
+    out /= np.where(length > 0, length, 1.0)[:, None]
+    return out.astype(np.float32)
+
+
+def _halves(n: int, rng: np.random.Generator) -> list[IntArray]:
+    out = []
+    for _ in range(SPLITS):
+        order = rng.permutation(n)
+        out += [np.sort(order[: n // 2]), np.sort(order[n // 2 :])]
+    return out
+
+
+def _cut(graph: NearestGraph, halves: Sequence[IntArray]) -> tuple[list[IntArray], Halves]:
+    """The communities of the whole graph and those that each half finds by itself."""
+    return (
+        _communities(graph, np.arange(graph.n)),
+        [(h, _communities(graph, h)) for h in halves],
+    )
+
+
+def _cloud(rows: Float32Array, rng: np.random.Generator) -> Float32Array:
+    """As many unit rows from the normal distribution with the covariance of ``rows``."""
+    x = rows.astype(np.float64)
+    x -= x.mean(axis=0)
+    with one_blas_thread():
+        covariance = x.T @ x / x.shape[0]
+        # A ridge far below single precision, for what has fewer rows than coordinates.
+        covariance[np.diag_indices_from(covariance)] += 1e-9 * np.trace(covariance)
+        drawn = rng.standard_normal(x.shape) @ np.linalg.cholesky(covariance).T
+    drawn /= np.sqrt(np.square(drawn).sum(axis=1))[:, None]
+    return np.asarray(drawn, dtype=np.float32)
+
+
+def _beyond(
+    size: FloatArray,
+    stability: FloatArray,
+    tightness: FloatArray,
+    null_size: FloatArray,
+    null_stability: FloatArray,
+    null_tightness: FloatArray,
+) -> BoolArray:
+    """Groups clearly more stable than any null group of about their size, tighter than most."""
+    out = np.ones(size.size, bool)
+    for i, s in enumerate(size.tolist()):
+        alike = (null_size >= s / 2) & (null_size <= s * 2)
+        if alike.any():
+            out[i] = stability[i] > null_stability[alike].max() + MARGIN
+            out[i] &= tightness[i] > np.median(null_tightness[alike])
+    return out
+
+
+def _communities(graph: NearestGraph, some: IntArray) -> list[IntArray]:
+    """Labels of ``some`` vertices at every resolution, found among them alone."""
+    from sknetwork.clustering import Louvain
+
+    links = _shared_neighbours(graph, some)
+    return [
+        np.asarray(Louvain(resolution=r, shuffle_nodes=False).fit_predict(links), dtype=np.int64)
+        for r in RESOLUTIONS
+    ]
+
+
+def _shared_neighbours(graph: NearestGraph, some: IntArray) -> sp.csr_matrix:
+    """Jaccard similarity of the lists of neighbours of linked vertices, float64 (m, m)."""
+    m = some.size
+    place = np.full(graph.n, -1, np.int64)
+    place[some] = np.arange(m)
+    near = place[graph.neighbours[some]]
+    inside = near >= 0
+    # The first NEIGHBOURS of each list that are among ``some``.
+    taken = inside & (np.cumsum(inside, axis=1) <= NEIGHBOURS)
+    rows, _ = np.nonzero(taken)
+    columns = near[taken]
+    mine = sp.csr_array((np.ones(rows.size), (rows, columns)), shape=(m, m))
+    lists = sp.csr_array(mine + sp.eye_array(m, format="csr"))
+    size: FloatArray = np.asarray(lists.sum(axis=1)).ravel()
+    shared = sp.csr_array(lists @ lists.T)
+    linked = sp.csr_array(mine + mine.T)
+    linked.data[:] = 1.0
+    both = sp.coo_array(shared.multiply(linked))
+    similarity = both.data / (size[both.row] + size[both.col] - both.data)
+    return sp.csr_matrix((similarity, (both.row, both.col)), shape=(m, m))
+
+
+def _candidates(
+    whole: Sequence[IntArray], halves: Halves, rows: Float32Array
+) -> tuple[list[Candidate], FloatArray, FloatArray, FloatArray]:
+    """Groups of a size that may be a kind, how many each holds, how stable and how tight it is: the
+    mean cosine of unit ``rows`` with the direction of their mean is the length of that mean."""
+    n = rows.shape[0]
+    least = max(_FEWEST_MEMBERS, SMALLEST * n)
+    out: list[Candidate] = []
+    sizes: list[FloatArray] = []
+    stability: list[FloatArray] = []
+    tightness: list[FloatArray] = []
+    for r, labels in enumerate(whole):
+        size = np.bincount(labels).astype(np.int64)
+        found = np.stack([_best_match(labels[h], size.size, own)[0] for h, own in halves])
+        fit = np.flatnonzero((size >= least) & (size <= n / 2))
+        out += [(r, int(g)) for g in fit]
+        sizes.append(size[fit].astype(np.float64))
+        stability.append(found.mean(axis=0)[fit])
+        order = np.argsort(labels, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(size)[:-1]])
+        mean = np.add.reduceat(rows[order].astype(np.float64), starts, axis=0) / size[:, None]
+        tightness.append(np.sqrt(np.square(mean).sum(axis=1))[fit])
+    return (
+        out,
+        np.concatenate(sizes),
+        np.concatenate(stability),
+        np.concatenate(tightness),
+    )
+
+
+def _best_match(
+    labels: IntArray, n_groups: int, own: Sequence[IntArray]
+) -> tuple[FloatArray, IntArray, IntArray]:
+    """Per group of ``labels`` (-1 = in none) the largest Jaccard similarity to a group of one of
+    the clusterings ``own``, and which clustering and group it was."""
+    best = np.zeros(n_groups)
+    where, which = np.full(n_groups, -1, np.int64), np.full(n_groups, -1, np.int64)
+    size = np.bincount(labels[labels >= 0], minlength=n_groups)
+    inside = labels >= 0
+    for r, other in enumerate(own):
+        k = int(other.max(initial=-1)) + 1
+        both = np.bincount(labels[inside] * k + other[inside], minlength=n_groups * k)
+        both = both.reshape(n_groups, k)
+        jaccard = both / np.maximum(size[:, None] + np.bincount(other)[None, :] - both, 1)
+        top = jaccard.argmax(axis=1)
+        value = jaccard[np.arange(n_groups), top]
+        better = value > best
+        best[better], where[better], which[better] = value[better], r, top[better]
+    return best, where, which
+
+
+def _chosen(
+    whole: Sequence[IntArray],
+    candidates: Sequence[Candidate],
+    stability: FloatArray,
+    is_kind: BoolArray,
+    most: int | None,
+    n: int,
+) -> tuple[list[int], IntArray]:
+    """The candidates that are kinds, and the kind of every vertex, -1 = none."""
+    members = [whole[r] == g for r, g in candidates]
+    size = np.array([m.sum() for m in members])
+    stable = np.flatnonzero(is_kind)
+    order = stable[np.lexsort((stable, -size[stable], -np.round(stability[stable], 1)))]
+    labels = np.full(n, -1, np.int64)
+    chosen: list[int] = []
+    own: list[BoolArray] = []
+    for k in order.tolist():
+        free = members[k] & (labels < 0)
+        if free.sum() >= (1.0 - _OVERLAP) * size[k]:
+            labels[free] = len(chosen)
+            chosen.append(k)
+            own.append(free)
+    if most is not None and len(chosen) > most:
+        worth = np.array([stability[k] * m.sum() for k, m in zip(chosen, own, strict=True)])
+        kept = np.sort(np.argsort(-worth, kind="stable")[:most])
+        renamed = np.full(len(chosen) + 1, -1, np.int64)
+        renamed[kept] = np.arange(kept.size)
+        labels = renamed[labels]
+        chosen = [chosen[i] for i in kept]
+    return chosen, labels
+
+
+def _agreement(labels: IntArray, halves: Halves) -> float:
+    """Mean adjusted Rand index between the kinds and their best matches in each half."""
+    n_kinds = int(labels.max(initial=-1)) + 1
+    out = []
+    for h, own in halves:
+        mine = labels[h]
+        found, where, which = _best_match(mine, n_kinds, own)
+        theirs = np.full(h.size, -1, np.int64)
+        for g in np.argsort(found, kind="stable"):  # the best match has the last word
+            if where[g] >= 0:
+                theirs[own[where[g]] == which[g]] = g
+        out.append(adjusted_rand_index(mine, theirs))
+    return float(np.mean(out))
+
+
+def adjusted_rand_index(one: IntArray, two: IntArray) -> float:
+    """Hubert and Arabie (1985): 1 where both partitions are the same, 0 expected by chance."""
+    a = np.unique(one, return_inverse=True)[1]
+    b = np.unique(two, return_inverse=True)[1]
+    k = int(b.max(initial=0)) + 1
+
+    def pairs(count: IntArray) -> float:
+        c = count.astype(np.float64)
+        return float((c * (c - 1) / 2).sum())
+
+    together = pairs(np.bincount(a * k + b))
+    of_a, of_b = pairs(np.bincount(a)), pairs(np.bincount(b))
+    n = a.size
+    by_chance = of_a * of_b / max(n * (n - 1) / 2, 1.0)
+    top = (of_a + of_b) / 2
+    return 1.0 if top == by_chance else (together - by_chance) / (top - by_chance)
+
+
+def _joined(rest: Float32Array, seen: Float32Array, of_seen: IntArray, n_kinds: int) -> IntArray:
+    """The kind that most of the nearest seen rows are of, where that is more than half of them."""
+    near, _ = nearest_of(rest, seen, NEIGHBOURS)
+    votes = of_seen[near]
+    count = np.zeros((rest.shape[0], n_kinds), np.int16)
+    rows = np.arange(rest.shape[0])
+    for column in votes.T:
+        some = column >= 0
+        count[rows[some], column[some]] += 1
+    best = count.argmax(axis=1)
+    return np.where(count[rows, best] * 2 > votes.shape[1], best, -1)
+
+
+def _described(
+    everywhere: IntArray,
+    row_of: IntArray,
+    centred: Float32Array,
+    labels: IntArray,
+    stability: Sequence[float],
+    resolution: Sequence[float],
+) -> tuple[tuple[Kind, ...], IntArray]:
+    """The kinds with their members, the largest first, and the labels in that order."""
+    n = len(stability)
+    size = np.bincount(everywhere[everywhere >= 0], minlength=n)
+    order = np.lexsort((np.arange(n), -size))
+    renamed = np.full(n + 1, -1, np.int64)
+    renamed[order] = np.arange(n)
+    everywhere = renamed[everywhere]
+    out = []
+    for g in order.tolist():
+        at = np.flatnonzero(labels == g)
+        mean = centred[at].mean(axis=0, dtype=np.float64)
+        mean /= max(float(np.sqrt(np.square(mean).sum())), 1e-12)
+        cosine = (centred[at].astype(np.float64) * mean).sum(axis=1)
+        out.append(
+            Kind(
+                members=np.flatnonzero(everywhere == renamed[g]),
+                medoid=int(row_of[at[np.argmax(np.round(cosine, 12))]]),
+                stability=float(stability[g]),
+                tightness=float(cosine.mean()),
+                resolution=float(resolution[g]),
+            )
+        )
+    return tuple(out), everywhere
