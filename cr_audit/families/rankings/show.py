@@ -68,9 +68,12 @@ def brief(analysis: Analysis) -> list[Block]:
     ]
 
 
-def section(unit: UnitResult, *, limit: int, main: bool = True) -> Section:
-    """Rank and win rate before and after, with the error of the shift. main : as of its table."""
-    title = f"Win rates by {unit.unit}"
+def section(
+    unit: UnitResult, *, limit: int, main: bool = True, weights: str | None = None
+) -> Section:
+    """Rank and win rate before and after, with the error of the shift. main : as of its table.
+    weights : the scheme in words, where it is not that of the report."""
+    title = f"Win rates by {unit.unit}" + (f", weights {weights}" if weights else "")
     if unit.comparisons.n == 0:
         return Section(title, "there are no comparisons")
     if isinstance(unit.shift, NotApplicable):
@@ -78,15 +81,15 @@ def section(unit: UnitResult, *, limit: int, main: bool = True) -> Section:
         return Section(title, note, (_graph_line(unit),))
     weighted = not isinstance(unit.items.weights, NotApplicable)
     many = unit.graph.n_components > 1
-    order = _order(unit, weighted, many)
-    columns, cells = _columns(unit, weighted)
+    order = _order(unit)
+    columns, cells = _columns(unit, weighted, many)
     table = Table(
         columns,
         len(order),
         lambda k: cells(order[k]),
         name=f"win-rates-{unit.unit}",
         limit=limit,
-        order="largest shifts" if many else "best",
+        order="largest group and best" if many else "best",
         legend=_legend(unit, weighted, many),
         main=main,
     )
@@ -108,33 +111,39 @@ def _legend(unit: UnitResult, weighted: bool, many: bool) -> str:
     if weighted:
         text += f"; {SURE}, ▲▼ = sure {shift.confidence_level:.2f} or more"
     if many:
-        text += f"; ranks are within {unit.graph.n_components:,} separate components"
+        text += (
+            f"; group = one of {unit.graph.n_components:,} separate rankings: items of two were"
+            " never compared"
+        )
+    known = unit.win_rates.n_opponents[unit.win_rates.n_opponents > 0]
+    text += "; against = opponents"
+    if not many and known.min() < known.max():
+        text += ": not the same for all, so rates are against different opponents"
     return text
 
 
-def _order(unit: UnitResult, weighted: bool, many: bool) -> list[int]:
-    """Best first; with many components, the largest shifts first."""
-    rates, shift = unit.win_rates, unit.shift
+def _order(unit: UnitResult) -> list[int]:
+    """Best first, component after component: items of two are never ranked together."""
+    rates = unit.win_rates
     known = np.flatnonzero(rates.n_opponents > 0)
-    if many and weighted and not isinstance(shift, NotApplicable):
-        key = np.round(-np.abs(shift.shift[known]), 12)
-    else:
-        key = np.round(-rates.average[known], 12)
-    return [int(i) for i in known[np.lexsort((known, key))]]
+    key = np.round(-rates.average[known], 12)
+    return [int(i) for i in known[np.lexsort((known, key, rates.component[known]))]]
 
 
 def _columns(
-    unit: UnitResult, weighted: bool
+    unit: UnitResult, weighted: bool, many: bool
 ) -> tuple[tuple[Column, ...], Callable[[int], tuple[Cell, ...]]]:
     """The columns, and the cells of an item."""
     rates, shift = unit.win_rates, unit.shift
     assert not isinstance(shift, NotApplicable)
     ranks = ("rank_average", "rank_weighted") if weighted else ("rank_average",)
     values = ("average", "weighted") if weighted else ("average",)
-    columns = [
+    columns = [Column("group", "count", ("component",))] if many else []
+    columns += [
         Column("rank", "number", ranks),
         Column(unit.unit, "line", ("name",)),
         Column("win rate", "number", values),
+        Column("against", "count", ("n_opponents",)),
     ]
     if weighted:
         columns += [
@@ -142,7 +151,6 @@ def _columns(
             Column("sure", "number", ("sure",)),
         ]
     columns += [
-        Column("opponents", "count", ("n_opponents",), wide=weighted),
         Column("comparisons", "count", ("n_comparisons",), wide=weighted),
     ]
 
@@ -152,10 +160,12 @@ def _columns(
         better = after < before
         tone: Tone = ("good" if better else "bad") if real else "plain"
         rank, rate = str(before), f"{rates.average[i]:.3f}"
+        opponents, comparisons = int(rates.n_opponents[i]), int(rates.n_comparisons[i])
         row = [
             Cell(rank, (before,), tone),
             Cell(name_of(unit, i, 120), (unit.items.names[i],), tone),
             Cell(rate, (float(rates.average[i]),)),
+            Cell(f"{opponents:,}", (opponents,)),
         ]
         if weighted:
             mark = ("▲" if better else "▼") if real else " "
@@ -169,10 +179,9 @@ def _columns(
             )
             row.append(Cell(f"{move:+.3f} ± {error:.3f}", (move, error), dim))
             row.append(Cell(f"{sure:.2f}", (sure,)))
-        opponents, comparisons = int(rates.n_opponents[i]), int(rates.n_comparisons[i])
-        row.append(Cell(f"{opponents:,}", (opponents,)))
         row.append(Cell(f"{comparisons:,}", (comparisons,)))
-        return tuple(row)
+        group = int(rates.component[i]) + 1
+        return (Cell(f"{group:,}", (group,)), *row) if many else tuple(row)
 
     return tuple(columns), cells
 

@@ -20,6 +20,7 @@ def report(run: Run) -> Report:
 
     Raises UsageError where both fits are asked for alone.
     """
+    from cr_audit.analysis.fitting import scheme_of
     from cr_audit.arrays import NotApplicable
     from cr_audit.errors import UsageError
     from cr_audit.families.reporting import finding_section, shown_by
@@ -39,7 +40,12 @@ def report(run: Run) -> Report:
         out: list[Block] = [header(run.dataset, run.command), answer_block(facts, findings)]
         unit = run.analysis.units[0]
         if not isinstance(unit.shift, NotApplicable):
-            out.append(shown_by("rankings").section(unit, limit=MAX_WIN_RATES, main=False))
+            weights, known = None, unit.items.weights
+            differ = facts.rewards.weights_choice.value != run.settings.weights
+            if differ and not isinstance(known, NotApplicable):
+                weights = scheme_of(run.settings, unit.items.scheme)
+            section = shown_by("rankings").section
+            out.append(section(unit, limit=MAX_WIN_RATES, main=False, weights=weights))
         return [*out, *sections(facts), finding_section(findings)]
 
     return made(run, blocks, also=("rewards",), pictures=lambda: pictures(run.facts("rewards")))
