@@ -42,6 +42,7 @@ OUTSIDE: dict[str, list[Any]] = {
     "ratings_to_pairs": [None.__class__],
     "count_weighted": ["no"],
     "schema": [3],
+    "row_weights": [3, True],
     "model": [False],
     "map": ["prompt=q", {"prompt": 3}],
 }
