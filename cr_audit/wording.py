@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SURE = "sure = of those with at least this value, at most the rest changes sides by chance"
+SURE = "sure s = of the changes with s or more, at most 1 - s are chance"
 """What the column of that name means, under every table that marks changes (``models.marks``)."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -60,12 +61,22 @@ def name_of(unit: UnitResult, item: int, width: int = 40) -> str:
 
 
 def brief(analysis: Analysis) -> list[Block]:
-    """The main unit, and the second one where it has a ranking."""
-    return [
-        section(unit, limit=MAX_ITEMS if k == 0 else MAX_SECONDARY)
-        for k, unit in enumerate(analysis.units)
-        if k == 0 or not isinstance(unit.shift, NotApplicable)
-    ]
+    """The main unit; folded, what explains it and the second unit where that has a ranking."""
+    out: list[Block] = []
+    for k, unit in enumerate(analysis.units):
+        if k and isinstance(unit.shift, NotApplicable):
+            continue
+        made = section(unit, limit=MAX_SECONDARY if k else MAX_ITEMS)
+        tables = tuple(b for b in made.blocks if isinstance(b, Table))
+        rest = tuple(b for b in made.blocks if not isinstance(b, Table))
+        if k:
+            out.append(replace(made, folded=True))
+        elif tables:
+            out.append(replace(made, blocks=tables))
+            out.append(Section("Graph of comparisons", "", rest, folded=True))
+        else:
+            out.append(made)
+    return out
 
 
 def section(
