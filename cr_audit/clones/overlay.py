@@ -1,6 +1,6 @@
 """Distances of words with those that noise measures lay over them, as one index and its pairs.
 
-Where words alone call two units near, their distance stays. A unit with ``MIN_SPOKES`` near ones
+Where words alone call two units near, within the radius or ``noise.NEAR``, their distance stays. A unit with ``MIN_SPOKES`` near ones
 or more is a hub. Where two of these share ``HUB_SHARE`` of its shingles, or ``HUB_LETTERS`` of
 their letters in one order, their distance is that of the farther one to the hub. Noise falls on
 each copy anew: two copies with a typo in every word differ in two typos a word, and each in one
@@ -16,7 +16,7 @@ import numpy as np
 
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.clones.clusters import SetIndex
-from cr_audit.clones.noise import HUB_SHARE, NoisePairs
+from cr_audit.clones.noise import HUB_SHARE, NEAR, NoisePairs
 from cr_audit.clones.pairs import ROUNDING, TextPairs
 
 HUB_LETTERS = 0.6
@@ -73,7 +73,7 @@ def overlaid(
     by_words = index.distances(noise.first, noise.second)
     compared = index.comparable[noise.first] & index.comparable[noise.second]
     by_words[~compared] = np.inf
-    closer = (by_words > radius + ROUNDING) & (noise.distance < by_words)
+    closer = (by_words > max(radius, NEAR) + ROUNDING) & (noise.distance < by_words)
     closer &= noise.distance <= pairs.radius + ROUNDING
     listed = _Listed(pairs.n, noise.first[closer], noise.second[closer], noise.distance[closer])
     pairs = _with(pairs, listed)
