@@ -628,6 +628,8 @@ def _rows_of(value: Any) -> list[Any] | None:
         return table
     names = [k for k, v in value.items() if isinstance(v, list)]
     named = [k for k in names if k in _ROW_LISTS and _objects(value[k])]
+    if isinstance(value.get("data"), dict):  # a task of an annotation tool, and what was said of it
+        named = [k for k in named if k != "annotations"]
     if len(named) == 1 and "columns" not in value:
         names = named
     if len(names) != 1 or names[0] in _FIELDS_OF_ROWS:

@@ -519,6 +519,58 @@ def submitted_responses(b: Binding) -> Parser:
     return parse
 
 
+def annotated_tasks(b: Binding) -> Parser:
+    """Label Studio: ``annotations``, one per annotator, each with the results of its controls; the
+    first ``selected`` (Pairwise) or single choice counts. Cancelled annotations do not."""
+    sides, mass = _sides(b), b.mass()
+    label = b.get("label")
+    assert label is not None
+    field, labels = b.name("label"), labels_of(b)
+    names = (b.fields.get("left"), b.fields.get("right"))
+
+    def parse(row: Row, notes: Notes) -> list[Record]:
+        made = unpacked(label(row))
+        if not isinstance(made, list):
+            raise BadRow("not_a_list", field, made)
+        p, left, right = sides(row, notes)
+        records: list[Record] = []
+        for one in made:
+            value = None if not isinstance(one, dict) else _selected(one.get("result"))
+            if value is None or one.get("was_cancelled") is True:
+                notes.append(("missing_label", field, value or one))
+                continue
+            share = labels.share(
+                value,
+                field,
+                (names[0], left.model, left.key, left.text),
+                (names[1], right.model, right.key, right.text),
+            )
+            who = one.get("completed_by")
+            if isinstance(who, dict):
+                who = who.get("email") or who.get("id")
+            by = key_of(who, f"{field}.completed_by")
+            records.append(Judgement(p, left, right, share, by, None, mass(row)))
+        if not records:
+            raise BadRow("missing_label", field, made)
+        return records
+
+    return parse
+
+
+def _selected(results: Any) -> Any:
+    """The side or word that an annotation chose, None where no control did."""
+    for result in results if isinstance(results, list) else []:
+        value = result.get("value") if isinstance(result, dict) else None
+        if not isinstance(value, dict):
+            continue
+        if value.get("selected") is not None:
+            return value["selected"]
+        choices = value.get("choices")
+        if isinstance(choices, list) and len(choices) == 1:
+            return choices[0]
+    return None
+
+
 def _beside(get: Any, row: Row, n: int) -> list[Any]:
     value = None if get is None else unpacked(get(row))
     if n == 1 and not isinstance(value, list):

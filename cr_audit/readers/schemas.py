@@ -577,6 +577,22 @@ TABLE: tuple[Schema, ...] = (
         "prompt left right label",
     ),
     schema_of(
+        "label_studio",
+        "Label Studio exports (JSON) of a pairwise or choices control",
+        "one comparison per annotation that was not cancelled, each by its annotator",
+        pairs.annotated_tasks,
+        "prompt=data.prompt|data.question|data.instruction|data.query|data.input|data.context "
+        "left=data.answer1|data.answer_1|data.response1|data.response_1|data.response_a|"
+        "data.answer_a|data.text1|data.text_1|data.text_a|data.output_1|data.output_a|"
+        "data.option_a|data.option1|data.completion_a|data.completion_1|data.left "
+        "right=data.answer2|data.answer_2|data.response2|data.response_2|"
+        "data.response_b|data.answer_b|data.text2|data.text_2|data.text_b|data.output_2|"
+        "data.output_b|data.option_b|data.option2|data.completion_b|data.completion_2|"
+        "data.right "
+        "label=annotations",
+        "left right label",
+    ),
+    schema_of(
         "helpsteer2",
         "HelpSteer, HelpSteer2",
         "one rating per aspect",
@@ -696,6 +712,15 @@ TABLE: tuple[Schema, ...] = (
         "items=conversation_history annotator=user_id",
         "items annotator",
         prompting=False,
+    ),
+    schema_of(
+        "prism_utterances",
+        "PRISM utterances, one row per response of a model",
+        "one rating per response, by its user",
+        ratings.rated_response,
+        "prompt=user_prompt text=model_response text_model=model_name score=score "
+        "annotator=user_id",
+        "prompt text text_model score annotator",
     ),
     schema_of(
         "choice_sets",

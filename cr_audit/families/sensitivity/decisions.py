@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from cr_audit.analysis.fitting import fitting_of
-from cr_audit.arrays import IntArray, NotApplicable
+from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.families.sensitivity.facts import Decision, Decisions
 from cr_audit.models.rewards.kinds.linear import LINEAR
 from cr_audit.models.sensitivity.linear import LinearFlips
@@ -44,7 +44,7 @@ def decisions_of(run: Run) -> Decisions | NotApplicable:
     assert problem.contexts is not None
     flips = LinearFlips(
         rows,
-        np.asarray(problem.contexts, dtype=np.float64),
+        cast(FloatArray, problem.contexts),
         np.full(m, 1.0 / m),
         problem.penalty,
         count_weighted=problem.count_weighted,

@@ -13,6 +13,7 @@ is the removal of single comparisons.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,8 +76,8 @@ class LinearFlips:
         with one_blas_thread():
             solved = cho_solve(self.at.factor, self.x.T)
             self.resistance: FloatArray = np.einsum("cd,dc->c", self.x, solved)
-            squared = float(self.at.gradient @ cho_solve(self.at.factor, self.at.gradient))
-            self.residual = float(np.sqrt(max(squared, 0.0)))
+            solved = cho_solve(self.at.factor, self.at.gradient)
+            self.residual = math.sqrt(max(float(self.at.gradient @ solved), 0.0))
         self.leverage: FloatArray = strength * both * self.at.slope * self.resistance
         self._regions: dict[int, float] = {}
         # Heaviest row, number of rows, and the range of the outcomes of each pair.

@@ -521,6 +521,41 @@ CASES: dict[str, list[Case]] = {
             annotators=("u",),
         )
     ],
+    "label_studio": [
+        Case(
+            {
+                "id": 7,
+                "data": {"prompt": "Why?", "answer1": "good", "answer2": "bad"},
+                "annotations": [
+                    {
+                        "id": 1,
+                        "completed_by": {"id": 3, "email": "u"},
+                        "was_cancelled": False,
+                        "result": [{"type": "pairwise", "value": {"selected": "right"}}],
+                    },
+                ],
+            },
+            winner=1,
+            annotators=("u",),
+        ),
+        Case(
+            {
+                "id": 8,
+                "data": {"question": "Why?", "response_a": "good", "response_b": "bad"},
+                "annotations": [
+                    {
+                        "completed_by": 4,
+                        "result": [
+                            {"type": "textarea", "value": {"text": ["because"]}},
+                            {"type": "choices", "value": {"choices": ["Response A"]}},
+                        ],
+                    },
+                ],
+            },
+            winner=0,
+            annotators=("4",),
+        ),
+    ],
     "helpsteer2": [
         Case(
             {
@@ -698,6 +733,28 @@ CASES: dict[str, list[Case]] = {
             prompt=None,
             models=AB,
             annotators=("w",),
+        )
+    ],
+    "prism_utterances": [
+        Case(
+            {
+                "utterance_id": "ut0",
+                "interaction_id": "int0",
+                "conversation_id": "c",
+                "user_id": "u",
+                "turn": 0,
+                "within_turn_id": 1,
+                "user_prompt": "Why?",
+                "model_response": "good",
+                "model_name": "A",
+                "score": 90,
+                "if_chosen": True,
+            },
+            comparisons=0,
+            ratings=1,
+            texts=("good",),
+            models=("A",),
+            annotators=("u",),
         )
     ],
     "prism": [
