@@ -126,6 +126,21 @@ def refuse_inputs(outputs: Iterable[Path], inputs: Iterable[str | Path]) -> None
                 )
 
 
+def refuse_cache(outputs: Iterable[Path]) -> None:
+    """Raise UsageError for an output inside the cache folder, whose files are ours to replace."""
+    from cr_audit.embed import default_cache_dir
+
+    cache = Path(os.path.realpath(default_cache_dir()))
+    for output in outputs:
+        if Path(os.path.realpath(output)).is_relative_to(cache):
+            raise UsageError(
+                "report-in-cache",
+                "a report would stand in the cache folder",
+                found=str(output),
+                next_step="name a file elsewhere",
+            )
+
+
 def _same(a: Path, b: Path) -> bool:
     if os.path.realpath(a) == os.path.realpath(b):
         return True

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from cr_audit.cli.config import Config, read_config
-from cr_audit.cli.outputs import Outputs, outputs_of, refuse_inputs
+from cr_audit.cli.outputs import Outputs, outputs_of, refuse_cache, refuse_inputs
 from cr_audit.cli.progress import progress_bar
 from cr_audit.commands import Command
 from cr_audit.errors import InputError
@@ -130,12 +130,16 @@ def _check_outputs(run: Run, config: Config, outputs: Outputs) -> None:
     inputs: list[str | Path] = [*run.files, *(run.options.get("baseline") or [])]
     inputs += [p for p in (config.path, run.embeddings, run.options.get("known")) if p]
     inputs += [p for p in (run.options.get("output"), run.options.get("dropped")) if p]
+    policy = run.options.get("policy_from")
+    inputs += [policy] if policy and str(policy).endswith(".toml") else []
     refuse_inputs(outputs.files, inputs)
     ledger = run.options.get("ledger")
     if ledger is not None:
         refuse_inputs([ledger], inputs)
         written = [*outputs.files, run.options.get("write_baseline")]
         refuse_inputs([ledger], [p for p in written if p is not None])
+    made = [run.options.get(k) for k in ("output", "dropped", "write_baseline", "ledger")]
+    refuse_cache([*outputs.files, *(Path(p) for p in made if p)])
     known = run.options.get("write_baseline")
     if known is not None:
         # What is known now may be replaced by what is known then; nothing else that is read.

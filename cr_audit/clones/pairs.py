@@ -26,6 +26,7 @@ import scipy.sparse as sp
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.shingles import Shingles, jaccard_distance
+from cr_audit.errors import InputError
 
 MIN_SHINGLES = 9
 """Five words and their four pairs: a text with fewer distinct shingles pairs with no other. "Yes!"
@@ -39,6 +40,10 @@ PREFIX_DEMAND, PREFIX_SHARE = 3, 32
 and lengthening the prefixes by q - 1 loses no pair (of q more places one can be lost to each side)
 and removes most false candidates; the values are the fastest of those tried."""
 MAX_WORK = 2e9
+MAX_PAIRS = 20_000_000
+"""Pairs that are held: 24 bytes each, and five times that while they are sorted, so 2.4 GB. The
+largest number met in a real data set was below 1 % of it; 20,000 near-identical answers under seven
+prompts, too far apart for balls, have 57 million."""
 _MAX_FAILED_PIVOTS, _MAX_BARREN = 8, 8
 _BLOCK_CANDIDATES = 2_000_000
 _BLOCK_ENTRIES = 20_000_000
@@ -194,7 +199,8 @@ def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None =
 
     None is missed unless ``complete`` is False in the result, except pairs that touch a ball (of
     ``ball_diameter``, the radius where None; see ``TextPairs.balls``). Texts of fewer than
-    ``MIN_SHINGLES`` shingles pair with none. Raises ValueError for a radius outside [0, 1).
+    ``MIN_SHINGLES`` shingles pair with none. Raises ValueError for a radius outside [0, 1), and
+    InputError for more than ``MAX_PAIRS`` pairs.
     """
     if not 0.0 <= radius < 1.0:
         raise ValueError(f"radius is {radius}, expected 0 <= radius < 1")
@@ -207,7 +213,7 @@ def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None =
     frequency = np.diff(postings.indptr)
     work = np.concatenate([[0], np.cumsum(prefixes @ frequency.astype(np.float64))])
     found: list[tuple[IntArray, IntArray, FloatArray]] = []
-    n_candidates, lo = 0, 0
+    n_candidates, n_found, lo = 0, 0, 0
     while lo < index.n:
         hi = int(np.searchsorted(work, work[lo] + _BLOCK_CANDIDATES, side="right")) - 1
         hi = min(max(hi, lo + 1), index.n)
@@ -227,6 +233,15 @@ def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None =
         d = index.distances(a, b)
         near = d <= radius + ROUNDING
         found.append((a[near], b[near], d[near]))
+        n_found += int(np.count_nonzero(near))
+        if n_found > MAX_PAIRS:
+            raise InputError(
+                "too_many_pairs",
+                f"more than {MAX_PAIRS:,} pairs of texts are within {radius:g} of each other, which"
+                " is more than can be held",
+                next_step="take a random sample of the rows, or a smaller --radius; the texts are"
+                " mostly one text with small changes",
+            )
         lo = hi
     first = np.concatenate([f[0] for f in found]) if found else np.empty(0, np.int64)
     second = np.concatenate([f[1] for f in found]) if found else np.empty(0, np.int64)

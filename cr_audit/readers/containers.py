@@ -13,7 +13,9 @@ import csv
 import gzip
 import io
 import json
+import os
 import shlex
+import stat
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
@@ -503,6 +505,8 @@ def _spread(size: int, n: int) -> list[int]:
 def _lines_elsewhere(path: str, n: int) -> Iterator[dict[str, Any]]:
     """Whole rows of a JSONL file from its end and from random places."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return  # a pipe: opened a second time, it would wait for a second writer
         with open(path, "rb") as file:
             size = file.seek(0, io.SEEK_END)
             if size <= 2 * _PIECE:
@@ -518,7 +522,7 @@ def _lines_elsewhere(path: str, n: int) -> Iterator[dict[str, Any]]:
                     if isinstance(row, dict):
                         yield row
     except OSError:
-        return  # a pipe, or a file that changed: its rows are looked at as they come
+        return  # a file that changed: its rows are looked at as they come
 
 
 _PIECE = 1 << 17

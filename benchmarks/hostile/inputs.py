@@ -1,0 +1,307 @@
+"""Files that are made to hurt: what each is, and how it is written.
+
+Each maker writes one file into a folder and returns the arguments after ``cr-audit``. Those of the
+quick run are small, under a lowered limit (``--max-text``, ``--max-bytes``).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import zstandard
+
+Make = Callable[[Path], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """exits : what may come of it. quick : whether the test runs it. before : what is done to the
+    process or its surroundings (see ``run``)."""
+
+    group: str
+    name: str
+    make: Make
+    exits: tuple[int, ...]
+    quick: bool = False
+    before: str = ""
+
+
+def row(i: int, **more: object) -> str:
+    held = {"prompt": f"question {i}", "chosen": f"good answer {i}", "rejected": f"bad {i}"}
+    return json.dumps({**held, **more}) + "\n"
+
+
+BASE = "".join(row(i) for i in range(40))
+
+
+def text(name: str, *pieces: str, args: tuple[str, ...] = ()) -> Make:
+    def make(folder: Path) -> list[str]:
+        path = folder / name
+        with path.open("w", encoding="utf-8") as out:
+            for piece in pieces:
+                out.write(piece)
+        return ["scan", str(path), "--model", "none", *args]
+
+    return make
+
+
+def long_text(n: int, *args: str) -> Make:
+    def make(folder: Path) -> list[str]:
+        return text("a.jsonl", BASE, row(99, chosen="w " * (n // 2)), args=args)(folder)
+
+    return make
+
+
+def line(n: int) -> Make:
+    def make(folder: Path) -> list[str]:
+        path = folder / "line.jsonl"
+        with path.open("w") as out:
+            out.write(BASE + '{"prompt": "a", "chosen": "')
+            for _ in range(n // 1_000_000):
+                out.write("x" * 1_000_000)
+            out.write('", "rejected": "b"}\n')
+        return ["scan", str(path), "--model", "none"]
+
+    return make
+
+
+def cell(n: int, quoted: str) -> Make:
+    def make(folder: Path) -> list[str]:
+        path = folder / "cell.csv"
+        with path.open("w") as out:
+            out.write("prompt,chosen,rejected\n" + "q,a,b\n" * 20 + 'q,"')
+            for _ in range(n // 1_000_000):
+                out.write(quoted * (1_000_000 // len(quoted)))
+            out.write('",b\n' if quoted == "x" else "")
+        return ["scan", str(path), "--model", "none"]
+
+    return make
+
+
+def gzip_bomb(n: int, *args: str) -> Make:
+    def make(folder: Path) -> list[str]:
+        path = folder / "bomb.jsonl.gz"
+        block = (" " * 1023 + "\n").encode() * 1024
+        with gzip.open(path, "wb", compresslevel=9) as out:
+            out.write(BASE.encode())
+            for _ in range(n // len(block)):
+                out.write(block)
+        return ["scan", str(path), "--model", "none", *args]
+
+    return make
+
+
+def zstd_bomb(n: int, *args: str) -> Make:
+    def make(folder: Path) -> list[str]:
+        path = folder / "bomb.jsonl.zst"
+        block = (" " * 1023 + "\n").encode() * 1024
+        with path.open("wb") as file, zstandard.ZstdCompressor().stream_writer(file) as out:
+            out.write(BASE.encode())
+            for _ in range(n // len(block)):
+                out.write(block)
+        return ["scan", str(path), "--model", "none", *args]
+
+    return make
+
+
+def parquet_dictionary(rows: int, width: int, *args: str) -> Make:
+    def make(folder: Path) -> list[str]:
+        wide = pl.DataFrame({"i": range(rows)}).select(
+            pl.lit("x" * width).alias("prompt"),
+            pl.when(pl.col("i") >= 0).then(pl.lit("a")).alias("chosen"),
+            pl.when(pl.col("i") >= 0).then(pl.lit("b")).alias("rejected"),
+        )
+        path = folder / "dictionary.parquet"
+        wide.write_parquet(path)
+        return ["scan", str(path), "--model", "none", *args]
+
+    return make
+
+
+def keys(n: int) -> Make:
+    def make(folder: Path) -> list[str]:
+        more = {f"k{i}": i for i in range(n)}
+        return text("keys.jsonl", row(0, **more), BASE)(folder)
+
+    return make
+
+
+def columns(n: int) -> Make:
+    head = ",".join(["prompt", "chosen", "rejected", *(f"c{i}" for i in range(n))])
+    return text("columns.csv", head + "\n", (",".join("abc") + ",1" * n + "\n") * 2)
+
+
+def deep(levels: int, left: str, right: str, inner: str = "1") -> Make:
+    body = '{"prompt": ' + left * levels + inner + right * levels + ', "chosen": "a", '
+    return text("deep.jsonl", BASE, body + '"rejected": "b"}\n', args=("--max-skipped", "0.5"))
+
+
+def toml(content: str) -> Make:
+    def make(folder: Path) -> list[str]:
+        (folder / "deep.toml").write_text(content)
+        return [*text("a.jsonl", BASE)(folder), "--config", str(folder / "deep.toml")]
+
+    return make
+
+
+def pipe(folder: Path) -> list[str]:
+    os.mkfifo(folder / "pipe.jsonl")
+    return ["scan", str(folder / "pipe.jsonl"), "--model", "none"]
+
+
+def output_pipe(folder: Path) -> list[str]:
+    os.mkfifo(folder / "out.json")
+    return [*text("a.jsonl", BASE)(folder), "-o", str(folder / "out.json")]
+
+
+def output_on(place: str) -> Make:
+    def make(folder: Path) -> list[str]:
+        made = text("a.jsonl", BASE)(folder)
+        target = {"input": folder / "a.jsonl", "cache": folder / "cache" / "o.json"}.get(place)
+        if place == "link":
+            target = folder / "link.json"
+            target.symlink_to("a.jsonl")
+        if place == "hard link":
+            target = folder / "hard.json"
+            os.link(folder / "a.jsonl", target)
+        return [*made, "-o", str(target)]
+
+    return make
+
+
+def copies(n: int, prompts: int) -> Make:
+    def make(folder: Path) -> list[str]:
+        words = [f"word{i}" for i in range(60)]
+        with (folder / "near.jsonl").open("w") as out:
+            for i in range(n):
+                a, b = words.copy(), words.copy()
+                a[i % 60], a[i // 60 % 60], b[i * 7 % 60] = f"x{i}", f"q{i}", f"y{i}"
+                out.write(row(i % prompts, chosen=" ".join(a), rejected=" ".join(b)))
+        return ["scan", str(folder / "near.jsonl"), "--model", "none"]
+
+    return make
+
+
+def names(n: int, command: str, answer: str) -> Make:
+    def make(folder: Path) -> list[str]:
+        with (folder / "names.jsonl").open("w") as out:
+            for i in range(n):
+                held = {"model_a": f"m{i}", "model_b": f"m{(i * 7 + 1) % n}", "winner": "model_a"}
+                if answer:
+                    held |= {"prompt": "one", "response_a": f"{answer} {i}"}
+                    held |= {"response_b": f"{answer} {(i * 7 + 1) % n}"}
+                out.write(json.dumps(held) + "\n")
+        return [command, str(folder / "names.jsonl"), "--model", "none"]
+
+    return make
+
+
+def cache(how: str) -> Make:
+    def make(folder: Path) -> list[str]:
+        made = text("a.jsonl", BASE)(folder)
+        made[made.index("none")] = "lexical"
+        place = folder / "cache"
+        if how == "file":
+            place.write_text("")
+            return made
+        if how == "dangling link":
+            place.symlink_to("nowhere/at/all")
+            return made
+        place.mkdir()
+        held = place / "vectors.sqlite3"
+        match how:
+            case "pipe":
+                os.mkfifo(held)
+            case "folder":
+                held.mkdir()
+            case "device":
+                held.symlink_to("/dev/zero")
+            case "link":
+                (folder / "other").write_text("somebody's")
+                held.symlink_to(folder / "other")
+            case "read only":
+                place.chmod(0o500)
+            case "rubbish":
+                held.write_bytes(bytes(range(256)) * 64)
+            case "last read":
+                os.mkfifo(place / "last_read.json")
+        return made
+
+    return make
+
+
+def plain(*args: str) -> Make:
+    return text("a.jsonl", BASE, args=args)
+
+
+CASES: tuple[Case, ...] = (
+    Case("input", "gzip: 2 GB of blank lines", gzip_bomb(2_000_000_000), (3,)),
+    Case("input", "zstd: 4 GB of blank lines", zstd_bomb(4_000_000_000), (3,)),
+    Case(
+        "input",
+        "zstd bomb, small limit",
+        zstd_bomb(8_000_000, "--max-bytes", "1000000"),
+        (3,),
+        True,
+    ),
+    Case("input", "a line of 500 MB", line(500_000_000), (3,)),
+    Case("input", "a CSV cell of 212 MB", cell(212_000_000, "x"), (3,)),
+    Case("input", "a quote never closed, 120 MB", cell(120_000_000, "x\n"), (3,)),
+    Case("input", "a text of 40 MB", long_text(40_000_000), (3,)),
+    Case("input", "a text above --max-text", long_text(5000, "--max-text", "1000"), (3,), True),
+    Case("input", "a text of 9 MB", long_text(9_000_000), (0,)),
+    Case("input", "a million keys in a row", keys(1_000_000), (3,)),
+    Case("input", "a million columns", columns(1_000_000), (3,)),
+    Case("input", "Parquet: 20 GB in a dictionary", parquet_dictionary(200_000, 100_000), (3,)),
+    Case(
+        "input",
+        "Parquet dictionary, small limit",
+        parquet_dictionary(2000, 10_000, "--max-bytes", "5000000"),
+        (3,),
+        True,
+    ),
+    Case("input", "lists 100,000 deep", deep(100_000, "[", "]"), (0,), True),
+    Case("input", "lists 1,000 deep", deep(1000, "[", "]"), (0,)),
+    Case("input", "objects 900 deep", deep(900, '{"a":', "}"), (0,)),
+    Case("input", "NaN 700 deep", deep(700, "[", "]", "NaN"), (0,)),
+    Case("input", "JSON document 100,000 deep", text("d.json", "[" * 100_000), (3,)),
+    Case("input", "60 million empty lists", text("e.json", "[" + "[]," * 60_000_000 + "[]]"), (3,)),
+    Case("input", "TOML lists 5,000 deep", toml("seed = " + "[" * 5000 + "]" * 5000), (3,), True),
+    Case("input", "TOML key of 50,000 parts", toml(".".join(["a"] * 50_000) + " = 1"), (3,)),
+    Case("input", "a pipe that nobody writes into", pipe, (3,)),
+    Case("input", "/dev/zero", lambda folder: ["scan", "/dev/zero"], (3,)),
+    Case("quadratic", "20,000 near-identical rows, 7 prompts", copies(20_000, 7), (0, 3)),
+    Case("quadratic", "10,000 answers of 10,000 models", names(10_000, "scan", "one two"), (0, 3)),
+    Case("quadratic", "40,000 model names", names(40_000, "rank", ""), (0, 3, 4)),
+    Case("quadratic", "leaderboard of 40,000", names(40_000, "leaderboard", ""), (3, 4)),
+    *(
+        Case("cache", f"cache: {how}", cache(how), (0,), how in ("pipe", "file"))
+        for how in (
+            "file",
+            "dangling link",
+            "pipe",
+            "folder",
+            "device",
+            "link",
+            "read only",
+            "rubbish",
+            "last read",
+        )
+    ),
+    Case("output", "report on its input", output_on("input"), (2,), True),
+    Case("output", "report on a link to its input", output_on("link"), (2,)),
+    Case("output", "report on a hard link to its input", output_on("hard link"), (2,)),
+    Case("output", "report in the cache", output_on("cache"), (2,)),
+    Case("output", "report into a pipe that nobody reads", output_pipe, (4,)),
+    Case("faults", "stdout is /dev/full", plain("--format", "json"), (4,), False, "full"),
+    Case("faults", "stdout is closed", plain("--format", "json"), (4,), False, "closed"),
+    Case("faults", "stderr is closed", plain("--format", "json"), (0,), False, "no stderr"),
+    Case("faults", "files of at most 2 kB", plain("-o", "out.json"), (4,), False, "RLIMIT_FSIZE"),
+    Case("faults", "SIGTERM after a second", plain("-o", "out.json"), (143,), False, "SIGTERM"),
+)
