@@ -54,8 +54,9 @@ def audited(rows: Iterable[Row] | Path, **options: Any) -> tuple[Analysis, tuple
 
 
 def judged(analysis: Analysis) -> tuple[Finding, ...]:
-    """What the families of a scan find in it."""
-    return judge(in_scan(), lambda family: analysis)
+    """What the families of a scan that stand on the base facts alone find in it."""
+    families = (f for f in in_scan() if "compute" not in f.roles)
+    return judge(families, lambda family: analysis)
 
 
 def run_of(

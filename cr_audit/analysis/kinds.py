@@ -28,7 +28,11 @@ def kinds_of(
     def find() -> Kinds | NotApplicable:
         return find_kinds(vectors, most=most, rng=stream(settings.seed, "kinds"))
 
-    found = find() if kept is None else kept.call("kinds", (vectors, most, settings.seed), find)
+    found = (
+        find()
+        if kept is None
+        else kept.call("kinds of answer", (vectors, most, settings.seed), find)
+    )
     if isinstance(found, NotApplicable):
         return found
     ids = dataset.alternatives["id"].to_list()

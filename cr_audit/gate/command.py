@@ -152,7 +152,8 @@ def report_of(run: Run, decision: Decision) -> Report:
     both = run.on(decision.effect.after, sources)
 
     def document(full_text: bool) -> dict[str, Any]:
-        families = in_scan()
+        # What stands on the base facts alone: the rest costs time and judges nothing here.
+        families = tuple(f for f in in_scan() if "compute" not in f.roles)
         made = run_document(
             both, both.dataset, families, lambda f: both.facts(f.name), (), full_text
         )

@@ -59,8 +59,8 @@ def test_planted_kinds_are_found_and_loose_points_are_of_none() -> None:
 
 
 def test_clouds_have_no_kinds() -> None:
-    """At most one of four gives one: the null is a draw itself."""
-    made = [found(RNG(s).standard_normal((600, 40)).astype(np.float32)) for s in range(4)]
+    """At most one of three gives one: the null is a draw itself."""
+    made = [found(RNG(s).standard_normal((600, 40)).astype(np.float32)) for s in range(3)]
     assert sum(len(k.kinds) for k in made) <= 1
     assert any(isinstance(k.agreement, NotApplicable) for k in made)
 
@@ -68,11 +68,11 @@ def test_clouds_have_no_kinds() -> None:
 def test_slices_along_strong_directions_are_few() -> None:
     """Six strong directions: large slices come back by that alone, as they do in the null."""
     n = 0
-    for seed in range(3):
+    for seed in range(2):
         scale = np.concatenate([np.full(6, 1.0), np.full(60, 0.15)])
         v = (RNG(seed).standard_normal((700, 66)) * scale).astype(np.float32)
         n += len(found(v).kinds)
-    assert n <= 3
+    assert n <= 2
 
 
 def test_most() -> None:
@@ -84,7 +84,7 @@ def test_most() -> None:
     assert {k.members.tobytes() for k in three.kinds} <= held
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.integers(0, 1000))
 def test_the_order_of_the_rows_changes_nothing(seed: int) -> None:
     v, _ = planted(3, 30, 30, seed)
