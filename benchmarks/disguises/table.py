@@ -49,11 +49,12 @@ def main() -> None:
     records = [
         json.loads(line) for name in sys.argv[1:] for line in Path(name).read_text().splitlines()
     ]
-    for kind in ("found", "passed"):
-        some = [r for r in records if kind in r]
+    batches = [r for r in records if "passed" in r]
+    alone = [r for r in records if "found" in r and "passed" not in r]
+    for some in (batches, alone):
         if some:
             print(table(some), end="\n\n")
-    missed = [r for r in records if r.get("passed") or r.get("found", 1.0) < 0.5]
+    missed = [r for r in records if r.get("passed", r.get("found", 1.0) < 0.5)]
     for r in missed:
         print(f"- {r['set']}, {r['copies']} copies, {r['disguise']}")
 

@@ -1,11 +1,11 @@
 """Distances of words with those that noise measures lay over them, as one index and its pairs.
 
-Where words alone call two units near, within the radius or ``noise.NEAR``, their distance stays.
-A unit with ``MIN_SPOKES`` near ones or more is a hub. Where two of these share ``HUB_SHARE`` of its
+Where words alone call two units near, within the radius or ``noise.NEAR``, their distance stays. A
+unit with ``MIN_SPOKES`` near ones or more is a hub. Where two of these share ``HUB_SHARE`` of its
 shingles, or ``HUB_LETTERS`` of their letters in one order, their distance is that of the farther
-one to the hub. Noise falls on
-each copy anew: two copies with a typo in every word differ in two typos a word, and each in one
-from the original; two with a fifth of their words replaced share 0.64 of its words, and each 0.8.
+one to the hub. Noise falls on each copy anew: two copies with a typo in every word differ in two
+typos a word, and each in one from the original; two with a fifth of their words replaced share 0.64
+of its words, and each 0.8.
 """
 
 from __future__ import annotations
