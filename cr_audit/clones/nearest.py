@@ -23,7 +23,7 @@ import numpy as np
 
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
-from cr_audit.clones.neighbours import collapsed, hnsw_index
+from cr_audit.clones.neighbours import collapsed, hnsw_index, hnsw_is_there
 
 CROSSOVER = 200_000
 """Distinct rows up to which all distances are looked at, as for ``neighbours.radius_graph``."""
@@ -85,7 +85,8 @@ def nearest_graph(
     position = np.empty(vectors.shape[0], np.int64)
     position[row_of] = np.arange(u)
     k = min(k, max(u - 1, 0))
-    chosen = "hnsw" if index == "hnsw" or (index == "auto" and u > CROSSOVER) else "exact"
+    large = index == "hnsw" or (index == "auto" and u > CROSSOVER)
+    chosen = "hnsw" if large and hnsw_is_there() else "exact"
     every = np.arange(u, dtype=np.int64)
     recall: float | NotApplicable = NotApplicable("exact search misses nothing")
     n_sample = 0

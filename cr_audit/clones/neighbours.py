@@ -18,9 +18,9 @@ Memory: O(edges), plus blocks of ``_BLOCK`` distances, plus the graph (4 d + 136
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
-import hnswlib
 import numpy as np
 
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
@@ -83,7 +83,8 @@ def radius_graph(
 ) -> RadiusGraph:
     """All pairs of rows of ``vectors`` (float32 (n, d), finite) at Euclidean distance <= radius.
 
-    index : "auto" is exact up to ``CROSSOVER`` distinct rows. rng : draws the rows for the recall
+    index : "auto" is exact up to ``CROSSOVER`` distinct rows, and everywhere where hnswlib, which
+    comes as source only, could not be installed. rng : draws the rows for the recall
     estimate. Raises ValueError for a negative radius or vectors that are not finite.
     """
     if not radius >= 0.0:
@@ -92,16 +93,17 @@ def radius_graph(
         raise ValueError("vectors must be finite")
     distinct, row_of, representative = collapsed(vectors)
     n = distinct.shape[0]
-    chosen: Literal["exact", "hnsw"] = (
-        "hnsw" if index == "hnsw" or (index == "auto" and n > CROSSOVER) else "exact"
-    )
+    large = index == "hnsw" or (index == "auto" and n > CROSSOVER)
+    there = not large or hnsw_is_there()
+    chosen: Literal["exact", "hnsw"] = "hnsw" if large and there else "exact"
     limit = (radius + _SLACK) ** 2
     if chosen == "exact" or n < 2:
         keys = _exact_candidates(distinct, np.arange(n), limit, upper=True)
     else:
         keys = _hnsw_candidates(distinct, limit)
     first, second, distance = _verified(distinct, keys, radius)
-    recall: float | NotApplicable = NotApplicable("exact search misses nothing")
+    exact = "exact search" if there else "exact search, as hnswlib is not installed,"
+    recall: float | NotApplicable = NotApplicable(f"{exact} misses nothing")
     n_sample = 0
     if chosen == "hnsw":
         n_sample = min(recall_sample, n)
@@ -159,8 +161,15 @@ def _exact_candidates(rows: Float32Array, some: IntArray, limit: float, *, upper
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
 
+def hnsw_is_there() -> bool:
+    """Whether hnswlib, which comes as source and needs a compiler, is installed."""
+    return find_spec("hnswlib") is not None
+
+
 def hnsw_index(rows: Float32Array) -> Any:
     """The HNSW graph of distinct rows in the order of their bytes, built by one thread."""
+    import hnswlib
+
     n, dimension = rows.shape
     graph = hnswlib.Index(space="l2", dim=dimension)
     graph.init_index(n, ef_construction=_EF_CONSTRUCTION, M=_M, random_seed=_SEED)

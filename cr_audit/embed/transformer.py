@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -90,6 +91,7 @@ class TransformerBackend:
 
     @property
     def fingerprint(self) -> str:
+        self._need_libraries()
         parts = (
             "transformer-1",
             self._files.fingerprint,
@@ -210,6 +212,7 @@ class TransformerBackend:
     def loaded(self) -> Any:
         """The SentenceTransformer itself, loaded on first use."""
         if self._loaded is None:
+            self._need_libraries()
             with quiet_libraries():
                 import torch
                 from safetensors import SafetensorError
@@ -242,6 +245,17 @@ class TransformerBackend:
             self._loaded = model
         return self._loaded
 
+    def _need_libraries(self) -> None:
+        """Raise ComputeError ``no-transformer-library`` where cr-audit was installed without."""
+        missing = [n for n in ("torch", "transformers", "sentence_transformers") if not _there(n)]
+        if missing:
+            raise ComputeError(
+                "no-transformer-library",
+                f"the model {self._name} needs {' and '.join(missing)}, not installed here",
+                next_step="pip install torch --index-url https://download.pytorch.org/whl/cpu and"
+                " then sentence-transformers, or use --model lexical, which needs neither",
+            )
+
     def _refused(self, reason: str) -> ComputeError:
         return ComputeError(
             "model-refused",
@@ -267,6 +281,13 @@ class Transformer:
 
 
 TRANSFORMER = Transformer()
+
+
+def _there(library: str) -> bool:
+    try:
+        return find_spec(library) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def readable(text: str) -> str:

@@ -18,6 +18,7 @@ from scipy.special import expit
 
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
+from cr_audit.errors import ComputeError
 from cr_audit.models.rewards.objective import PairTerms
 
 if TYPE_CHECKING:
@@ -71,8 +72,17 @@ def train_networks(
     alternatives drawn in proportion to w. The result does not depend on ``workers``, and a
     network's start not on the others. ValueError where no pair of a task has weight.
     Memory: per worker up to 4 * n_drawn * d bytes, and 12 bytes per parameter of a group.
+    ComputeError ``no-torch`` where it is not installed.
     """
-    import torch
+    try:
+        import torch
+    except ImportError as error:
+        raise ComputeError(
+            "no-torch",
+            "the reward model mlp needs torch, not installed here",
+            next_step="pip install torch --index-url https://download.pytorch.org/whl/cpu, or use"
+            " --reward linear",
+        ) from error
 
     m, n = contexts.shape[0], training.n_drawn
     # Up to as many alternatives as a batch holds, all of them are cheaper than picking rows out.
