@@ -23,11 +23,12 @@ from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.kinds import kinds_of
 from cr_audit.analysis.settings import Settings
 from cr_audit.analysis.units import options_of, rank_units
-from cr_audit.arrays import Comparisons, IntArray, NotApplicable
+from cr_audit.arrays import BoolArray, Comparisons, IntArray, NotApplicable
 from cr_audit.clones.find import DEFAULT_RADIUS, CloneReport, find_clones
 from cr_audit.clones.growing import find_growing_clones
 from cr_audit.clones.vectors import DEFAULT_VECTOR_RADIUS, find_vector_clones
 from cr_audit.clones.votes import Homogeneity, homogeneity, noise_floor
+from cr_audit.data.content import has_content
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.embed import PrecomputedVectors, VectorCache
 from cr_audit.embed.backends import Backend
@@ -110,6 +111,12 @@ def analyse(
 def stream(settings: Settings, stage: int) -> np.random.Generator:
     """The random stream of one stage."""
     return np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(stage,)))
+
+
+def without_content(dataset: PreferenceDataset) -> BoolArray:
+    """bool (n_alternatives,): texts that are known and say nothing (``data.content``)."""
+    texts = dataset.alternatives["text"].to_list()
+    return np.array([t is not None and not has_content(t) for t in texts], dtype=np.bool_)
 
 
 def text_codes_of(dataset: PreferenceDataset) -> IntArray:
@@ -236,7 +243,8 @@ def alternative_weights(
     if scheme.uses_clones and not isinstance(clones, NotApplicable):
         labels = clones.labels.labels
     duplicates = duplicate_labels(dataset.prompt_of, text_codes)
-    items = Weighed(dataset.n_alternatives, duplicates=duplicates, clones=labels)
+    empty = without_content(dataset)
+    items = Weighed(dataset.n_alternatives, duplicates=duplicates, clones=labels, empty=empty)
     options = options_of(settings)
     if not scheme.needs_vectors:
         return scheme.weigh(items, options, stream(settings, 3))
@@ -267,7 +275,9 @@ def alternative_weights(
     asked = (settings.weights, settings.space, settings.precision, settings.seed, scope.value)
     vectors = (embedding.response_vectors, embedding.prompt_vectors)
     old = None if growing is None else growing.alternatives
-    return kept.call("weights", (*asked, *vectors, prompt_of, duplicates, labels, old), weigh)
+    return kept.call(
+        "weights", (*asked, *vectors, prompt_of, duplicates, labels, empty, old), weigh
+    )
 
 
 def _earlier_weights(growing: Growing | None) -> Weights | None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from cr_audit.arrays import IntArray
+from cr_audit.arrays import BoolArray, IntArray
 from cr_audit.weights.contexts import Contexts
 from cr_audit.weights.estimates import (
     DEFAULT_MAX_PRODUCTS,
@@ -48,6 +48,8 @@ class Weighed:
     contexts : (n, d) or ``Contexts``; None where nothing is known and the scheme needs none.
     duplicates : int64 (n,), equal label = equal prompt and text, -1 = no label. clones : int64
     (n,), equal label = clones; None where unknown, or where the scheme does not use them.
+    empty : bool (n,), items without content, which a scheme that is recommended gives no more than
+    the average weight; None where that is not known.
     prompt_of : int64 (n,); where given, items are weighed among those of their own prompt.
     """
 
@@ -56,6 +58,7 @@ class Weighed:
     duplicates: IntArray | None = None
     clones: IntArray | None = None
     prompt_of: IntArray | None = None
+    empty: BoolArray | None = None
     growth: Growth | None = None
 
 

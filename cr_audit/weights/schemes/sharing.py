@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cr_audit.arrays import Float32Array, FloatArray, IntArray
+from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cr_audit.weights.distinct import Distinct, distinct_items, each_block
 from cr_audit.weights.estimates import Weights, known_weights
 from cr_audit.weights.scheme import Options, Weighed
@@ -48,6 +48,7 @@ def sharing_weights(
     strength: float = 1.0,
     duplicates: IntArray | None = None,
     clusters: IntArray | None = None,
+    empty: BoolArray | None = None,
     workers: int | None = None,
     rng: np.random.Generator | None = None,
 ) -> Weights:
@@ -63,6 +64,8 @@ def sharing_weights(
     where they were searched for the width found, the shift that the search expects of it and the
     effective share that it leaves, both at strength 1.
 
+    ``empty``, bool (m,): items without content get at most the mean of the others' weights.
+
     Cost: m^2 d / 2 multiplications per core; memory: the contexts and 256 x m floats per worker.
     Source: [CR] section 6 asks for such schemes. Deviation from [CR]: none of its theorems is about
     this one; moving an item by eps changes D of any other by s eps / width at most.
@@ -71,22 +74,27 @@ def sharing_weights(
     items = distinct_items(contexts, duplicates, clusters)
     if width is not None:
         settings = {"width": width, "strength": strength, "width_found": False}
-        return _shared(items, _densities(items, width, workers), settings)
+        return _shared(items, _densities(items, width, workers), settings, empty)
     if rng is None:
         raise ValueError("a width can be found only with rng")
-    return sharing_weights_within([items], workers=workers, rng=rng)[0]
+    return sharing_weights_within([items], [empty], workers=workers, rng=rng)[0]
 
 
 def sharing_weights_within(
-    sets: Sequence[Distinct], *, workers: int | None = None, rng: np.random.Generator
+    sets: Sequence[Distinct],
+    empty: Sequence[BoolArray | None] | None = None,
+    *,
+    workers: int | None = None,
+    rng: np.random.Generator,
 ) -> list[Weights]:
     """``sharing_weights`` of sets of items that do not see each other, at one width and strength,
     found over all of them."""
+    blank = [None] * len(sets) if empty is None else empty
     search = find_width(sets, workers=workers, rng=rng)
     densities = [_densities(s, search.width, workers) for s in sets]
     several = [effective_share(d) for d in densities if d.size > 1]
     settings = {"width_found": True} | _decided(search, several)
-    return [_shared(s, d, settings) for s, d in zip(sets, densities, strict=True)]
+    return [_shared(s, d, settings, e) for s, d, e in zip(sets, densities, blank, strict=True)]
 
 
 def _decided(search: WidthSearch, effective: Sequence[float]) -> dict[str, Any]:
@@ -131,9 +139,19 @@ def _density(items: Distinct, inverse: np.float32, rows: slice) -> FloatArray:
     return out
 
 
-def _shared(items: Distinct, density: FloatArray, settings: dict[str, Any]) -> Weights:
+def _shared(
+    items: Distinct, density: FloatArray, settings: dict[str, Any], empty: BoolArray | None
+) -> Weights:
     share = 1.0 / ((1.0 + settings["strength"] * (density - 1.0)) * np.bincount(items.cells))
-    return known_weights("sharing", share[items.cells], items.cells, settings)
+    return known_weights("sharing", _capped(share[items.cells], empty), items.cells, settings)
+
+
+def _capped(share: FloatArray, empty: BoolArray | None) -> FloatArray:
+    """Items without content get at most the mean share of those that have some, and so at most
+    the average weight: an outlier in space that says nothing is no more than any other answer."""
+    if empty is None or empty.all() or not empty.any():
+        return share
+    return np.where(empty, np.minimum(share, share[~empty].mean()), share)
 
 
 def sharing_weights_by_prompt(
@@ -142,6 +160,7 @@ def sharing_weights_by_prompt(
     *,
     duplicates: IntArray | None,
     clusters: IntArray | None,
+    empty: BoolArray | None = None,
     rng: np.random.Generator,
 ) -> WeightsByPrompt:
     """``sharing_weights`` of the responses of each prompt among themselves, at one common width.
@@ -160,7 +179,8 @@ def sharing_weights_by_prompt(
         distinct_items(response_vectors[items], of(duplicates, items), of(clusters, items))
         for items in members
     ]
-    parts = tuple(sharing_weights_within(sets, rng=rng))
+    blank = [None if empty is None else empty[items] for items in members]
+    parts = tuple(sharing_weights_within(sets, blank, rng=rng))
     return assembled(members, parts, prompt_of.shape[0])
 
 
@@ -183,6 +203,7 @@ class Sharing:
                 items.prompt_of,
                 duplicates=items.duplicates,
                 clusters=items.clones,
+                empty=items.empty,
                 rng=rng,
             )
         return sharing_weights(
@@ -191,6 +212,7 @@ class Sharing:
             strength=options.found.get("strength", 1.0),
             duplicates=items.duplicates,
             clusters=items.clones,
+            empty=items.empty,
             workers=options.workers,
             rng=rng,
         )

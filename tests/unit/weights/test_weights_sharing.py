@@ -231,3 +231,18 @@ def test_table_of_schemes() -> None:
     assert row["cluster", None].near_clone == pytest.approx(0.0)
     assert table.n_groups == 3
     assert compare_weights(x, label, max_products=2e8, rng=rng()) == table
+
+
+def test_what_says_nothing_weighs_no_more_than_the_average_by_hand() -> None:
+    """Two clones with 1/2 each, one answer with 1, and an empty one, alone, which gets the mean of
+    these, 2/3: of 8/3 in all that is 1/4."""
+    labels, empty = np.array([0, 0, 1, 2]), np.array([False, False, False, True])
+    plain = sharing_weights(np.eye(4), width=0.0, clusters=labels)
+    capped = sharing_weights(np.eye(4), width=0.0, clusters=labels, empty=empty)
+    np.testing.assert_allclose(plain.weights, [1 / 6, 1 / 6, 1 / 3, 1 / 3])
+    np.testing.assert_allclose(capped.weights, [3 / 16, 3 / 16, 3 / 8, 1 / 4])
+    light = np.array([True, False, False, False])
+    kept = sharing_weights(np.eye(4), width=0.0, clusters=labels, empty=light)
+    np.testing.assert_allclose(kept.weights, plain.weights)  # it is below the average as it is
+    everybody = sharing_weights(np.eye(4), width=0.0, empty=np.ones(4, np.bool_))
+    np.testing.assert_allclose(everybody.weights, 0.25)
