@@ -45,6 +45,8 @@ OUTSIDE: dict[str, list[Any]] = {
     "row_weights": [3, True],
     "model": [False],
     "map": ["prompt=q", {"prompt": 3}],
+    "max_bytes": [0, 1.5],
+    "max_text": [0, "much"],
 }
 
 
