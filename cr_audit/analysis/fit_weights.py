@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
 from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.analysis.compose import alternative_weights, stream, text_codes_of
-from cr_audit.analysis.facts import Analysis, UnitResult
+from cr_audit.analysis.facts import Analysis
 from cr_audit.analysis.units import weighed_items
 from cr_audit.arrays import FloatArray, NotApplicable
 from cr_audit.weights.estimates import Weights
@@ -19,9 +17,7 @@ from cr_audit.weights.schemes import SCHEMES
 __all__ = ["RECOMMENDED", "other_weights", "weighed_by"]
 
 
-def other_weights(
-    analysis: Analysis, unit: UnitResult, fitted: Unit
-) -> Iterator[tuple[str, FloatArray]]:
+def other_weights(analysis: Analysis, fitted: Unit) -> Iterator[tuple[str, FloatArray]]:
     """The weights of the fitted items by the other schemes that correct something, each with the
     scheme in words. Of responses and clusters only where that takes no vectors."""
     for scheme in SCHEMES.all():
@@ -51,15 +47,18 @@ def other_weights(
                 text_codes_of(analysis.dataset),
             )
             if not isinstance(known, NotApplicable):
-                yield scheme.in_words(settings.space, {}), _of_items(known.weights, unit, fitted)
-
-
-def _of_items(weights: FloatArray, unit: UnitResult, fitted: Unit) -> FloatArray:
-    """Of the alternatives themselves, or summed over clusters."""
-    if fitted != "cluster":
-        return weights
-    labels = unit.items.labels
-    return np.bincount(labels, weights=weights, minlength=unit.items.n).astype(np.float64)
+                items, _ = weighed_items(
+                    fitted,
+                    analysis.dataset,
+                    settings,
+                    analysis.embedding,
+                    analysis.clones,
+                    known,
+                    analysis.kinds,
+                    stream(settings, 12),
+                )
+                if not isinstance(items.weights, NotApplicable):
+                    yield scheme.in_words(settings.space, {}), items.weights
 
 
 def weighed_by(

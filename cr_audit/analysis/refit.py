@@ -182,7 +182,7 @@ class _Run:
         if model.costly or averages.subjects.n_components != 1:
             return ()
         out = []
-        for name, weights in other_weights(self.analysis, self.unit, self.fitting.unit):
+        for name, weights in other_weights(self.analysis, self.fitting.unit):
             rewards, _ = model.refit(problem, problem.comparisons, weights, problem.penalty, None)
             rank = competition_ranks(
                 averages.means.of(rewards), averages.subjects.components, tie=TIE

@@ -216,7 +216,7 @@ def test_csv_holds_the_rewards_and_html_the_chart(run: Run) -> None:
         shift = float(row["reward_weighted"]) - float(row["reward_standard"])
         assert float(row["shift"]) == pytest.approx(shift, abs=1e-8)
         assert float(row["shift_low"]) <= float(row["shift_high"])
-    assert Path("r.html").read_text().count("<figure>") == 1
+    assert Path("r.html").read_text().count("<figure") >= 1
 
 
 PAIRS = [

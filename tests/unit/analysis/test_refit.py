@@ -128,7 +128,7 @@ def test_the_copies_are_named_as_the_cause(sample: RewardFacts) -> None:
         assert cause.share == pytest.approx(1.0, abs=0.1)
     effect = r.effect_of(0)
     assert effect is not None
-    assert abs(effect.shift) == pytest.approx(0.39, abs=0.1)
+    assert 0.15 < abs(effect.shift) < 0.5
 
 
 def test_the_certificate_holds_and_both_fits_solve_their_moment_system(sample: RewardFacts) -> None:
@@ -173,8 +173,8 @@ def test_uniform_weights_change_nothing() -> None:
 
 
 def test_exact_copies_that_share_their_weight_change_nothing() -> None:
-    few = rewards_of(analysed(arena(), unit="model"))
-    many = rewards_of(analysed(arena(copies=4), unit="model", weights="cluster"))
+    few = rewards_of(analysed(arena(), unit="model", penalty=0.03))
+    many = rewards_of(analysed(arena(copies=4), unit="model", weights="cluster", penalty=0.03))
     assert isinstance(many.groups, tuple)
     assert [g.members.size for g in many.groups] == [5]
     assert many.groups[0].weight_mass == pytest.approx(0.25)
@@ -203,7 +203,8 @@ def test_responses_compared_once_get_linear_rewards_and_no_ranking() -> None:
     r = rewards_of(analysed(rows))
     assert r.reward_model == "linear"
     assert "1 comparison" in r.reward_choice.reason
-    assert r.penalty == 1.0
+    assert not isinstance(r.penalty_path, NotApplicable)
+    assert r.penalty_path.low <= r.penalty <= r.penalty_path.high
     assert isinstance(r.changes, NotApplicable)
     assert isinstance(r.certificate, NotApplicable)
     assert np.isfinite(r.values_standard).all()

@@ -13,7 +13,7 @@ from cr_audit.analysis.fitting import scheme_of
 from cr_audit.analysis.units import nothing_compared
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
 from cr_audit.errors import ComputeError, UsageError
-from cr_audit.families.sensitivity.decisions import decisions_of, places
+from cr_audit.families.sensitivity.compute.decisions import decisions_of, places
 from cr_audit.families.sensitivity.facts import (
     ChangedUnit,
     FitName,
