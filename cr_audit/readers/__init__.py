@@ -10,7 +10,7 @@ from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch
 from cr_audit.data.joining import join_texts
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers.advice import pairing_step, reading_mismatch, skipped_step
-from cr_audit.readers.bounds import SAMPLE_BYTES, UNBOUNDED, Bounds
+from cr_audit.readers.bounds import MAX_FIELDS, SAMPLE_BYTES, UNBOUNDED, Bounds
 from cr_audit.readers.build import LEGITIMATE, Builder
 from cr_audit.readers.containers import CONTAINERS, Container, Row, Unparsed
 from cr_audit.readers.detect import (
@@ -200,7 +200,9 @@ def _read_file(
         lines=[row.line for row in head if isinstance(row.value, dict)],
     )
     del sample
-    first_bad = _parse_rows(chain(_emptied(head), rows), found, builder)
+    first_bad = _parse_rows(
+        chain(_emptied(head), rows), found, builder, container.path, container.bounds
+    )
     known, path = found.known, container.path
     for role, name in checked_mapping(mapping or {}).items():
         if found.fields.get(role) == name and not {name, name.partition(".")[0]} & known:
@@ -220,7 +222,9 @@ def _head(container: Container, rows: Iterator[Row]) -> tuple[list[Row], bool]:
     return head, len(head) < SAMPLE
 
 
-def _parse_rows(rows: Iterator[Row], found: Found, builder: Builder) -> dict[str, BadRow]:
+def _parse_rows(
+    rows: Iterator[Row], found: Found, builder: Builder, path: str, bounds: Bounds
+) -> dict[str, BadRow]:
     """Every row to the builder. Returns the first bad row of each reason."""
     shapes: set[tuple[str, ...]] = set()
     first_bad: dict[str, BadRow] = {}
@@ -239,6 +243,8 @@ def _parse_rows(rows: Iterator[Row], found: Found, builder: Builder) -> dict[str
                 shapes.clear()
             shapes.add(shape)
             found.extend(value)
+            if len(found.known) > MAX_FIELDS:
+                raise bounds.many_fields(path, line, len(found.known))
             parse, suspects = found.parse, found.suspects
             builder.say_without_prompt(_without_prompt(found))
         try:

@@ -125,7 +125,7 @@ class Bounds:
     def many_fields(self, path: str, line: int, n: int) -> InputError:
         return InputError(
             "too_many_fields",
-            f"one row has {n:,} fields; at most {MAX_FIELDS:,} are read",
+            f"there are {n:,} fields, in this row or up to it; at most {MAX_FIELDS:,} are read",
             where=f"{path}:{line}",
             next_step="take it out, or put what is not needed into one field",
         )
