@@ -10,7 +10,7 @@ from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch
 from cr_audit.data.joining import join_texts
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers.advice import pairing_step, reading_mismatch, skipped_step
-from cr_audit.readers.bounds import MAX_FIELDS, SAMPLE_BYTES, UNBOUNDED, Bounds
+from cr_audit.readers.bounds import MAX_FIELDS, MAX_LATE, SAMPLE_BYTES, UNBOUNDED, Bounds
 from cr_audit.readers.build import LEGITIMATE, Builder
 from cr_audit.readers.containers import CONTAINERS, Container, Row, Unparsed
 from cr_audit.readers.detect import (
@@ -228,6 +228,7 @@ def _parse_rows(
     """Every row to the builder. Returns the first bad row of each reason."""
     shapes: set[tuple[str, ...]] = set()
     first_bad: dict[str, BadRow] = {}
+    late = 0
     parse, suspects = found.parse, found.suspects
     builder.say_without_prompt(_without_prompt(found))
     for line, value, repaired, remark in rows:
@@ -242,8 +243,10 @@ def _parse_rows(
             if len(shapes) > _SHAPES:
                 shapes.clear()
             shapes.add(shape)
+            n_known = len(found.known)
             found.extend(value)
-            if len(found.known) > MAX_FIELDS:
+            late += len(found.known) > n_known
+            if late > MAX_LATE or len(found.known) > MAX_FIELDS:
                 raise bounds.many_fields(path, line, len(found.known))
             parse, suspects = found.parse, found.suspects
             builder.say_without_prompt(_without_prompt(found))
