@@ -88,7 +88,7 @@ def gzip_bomb(n: int, *args: str) -> Make:
     def make(folder: Path) -> list[str]:
         path = folder / "bomb.jsonl.gz"
         block = (" " * 1023 + "\n").encode() * 1024
-        with gzip.open(path, "wb", compresslevel=9) as out:
+        with gzip.open(path, "wb", compresslevel=6) as out:
             out.write(BASE.encode())
             for _ in range(n // len(block)):
                 out.write(block)

@@ -10,7 +10,7 @@ from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch
 from cr_audit.data.joining import join_texts
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers.advice import pairing_step, reading_mismatch, skipped_step
-from cr_audit.readers.bounds import SAMPLE_BYTES, UNBOUNDED, Bounds
+from cr_audit.readers.bounds import MAX_FIELDS, MAX_LATE, SAMPLE_BYTES, UNBOUNDED, Bounds
 from cr_audit.readers.build import LEGITIMATE, Builder
 from cr_audit.readers.containers import CONTAINERS, Container, Row, Unparsed
 from cr_audit.readers.detect import (
@@ -206,7 +206,9 @@ def _read_file(
         lines=[row.line for row in head if isinstance(row.value, dict)],
     )
     del sample
-    first_bad = _parse_rows(chain(_emptied(head), rows), found, builder, container.path)
+    first_bad = _parse_rows(
+        chain(_emptied(head), rows), found, builder, container.path, container.bounds
+    )
     known, path = found.known, container.path
     for role, name in checked_mapping(mapping or {}).items():
         if found.fields.get(role) == name and not {name, name.partition(".")[0]} & known:
@@ -230,11 +232,12 @@ def _head(container: Container, rows: Iterator[Row]) -> tuple[list[Row], bool]:
 
 
 def _parse_rows(
-    rows: Iterator[Row], found: Found, builder: Builder, path: str
+    rows: Iterator[Row], found: Found, builder: Builder, path: str, bounds: Bounds
 ) -> dict[str, BadRow]:
     """Every row to the builder. Returns the first bad row of each reason."""
     shapes: set[tuple[str, ...]] = set()
     first_bad: dict[str, BadRow] = {}
+    late = 0
     parse, suspects = found.parse, found.suspects
     weigh = found.fields.get("mass")
     check = None if weigh is None else WeightCheck(path, weigh, found.head)
@@ -251,7 +254,11 @@ def _parse_rows(
             if len(shapes) > _SHAPES:
                 shapes.clear()
             shapes.add(shape)
+            n_known = len(found.known)
             found.extend(value)
+            late += len(found.known) > n_known
+            if late > MAX_LATE or len(found.known) > MAX_FIELDS:
+                raise bounds.many_fields(path, line, len(found.known))
             parse, suspects = found.parse, found.suspects
             builder.say_without_prompt(_without_prompt(found))
         try:

@@ -13,6 +13,8 @@ Defaults and what decided them (peak memory of ``scan``, one core, docs/security
 - ``TEXTS_PER_ROW``: a row is held whole, as bytes and as values, before its texts are known.
 - ``MAX_FIELDS``: rows of the known sets have at most 80 fields; the search for a schema looks at
   every one of them.
+- ``MAX_LATE``: rows, after the first, that bring fields not met before. Each has the roles bound
+  anew over all such rows, so their cost is quadratic.
 - ``MAX_DOCUMENT``: a JSON document is held whole, as bytes and as values: 4 to 9 bytes each.
 - ``MAX_VALUES``: an empty list is 2 bytes of JSON and 64 in memory, so 3 GB at the bound; the texts
   of a data set have one comma in about 100 bytes.
@@ -38,6 +40,7 @@ MAX_RATIO = 250
 RATIO_FROM = 1 << 27
 TEXTS_PER_ROW = 8
 MAX_FIELDS = 10_000
+MAX_LATE = 500
 MAX_DOCUMENT = 1_000_000_000
 MAX_VALUES = 50_000_000
 CELL_BYTES = 8
@@ -125,9 +128,10 @@ class Bounds:
     def many_fields(self, path: str, line: int, n: int) -> InputError:
         return InputError(
             "too_many_fields",
-            f"one row has {n:,} fields; at most {MAX_FIELDS:,} are read",
+            f"there are {n:,} fields, in this row or up to it; at most {MAX_FIELDS:,} are read, and"
+            f" at most {MAX_LATE} rows may bring new ones",
             where=f"{path}:{line}",
-            next_step="take it out, or put what is not needed into one field",
+            next_step="take them out, or put what is not needed into one field",
         )
 
 

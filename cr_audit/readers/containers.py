@@ -106,7 +106,7 @@ class Container:
     ) -> None:
         """container : what the user says it is, one of ``CONTAINERS``."""
         self.path = path
-        self._bounds = bounds
+        self.bounds = bounds
         self._bounded: BoundedRaw | None = None
         self._given = 0
         self._forced = container
@@ -131,13 +131,13 @@ class Container:
         try:
             stream, self.compression = decompress(io.BufferedReader(self.hashing, 1 << 20))
             self._bounded = BoundedRaw(
-                stream, self._bounds, self.path, self.hashing, self.compression
+                stream, self.bounds, self.path, self.hashing, self.compression
             )
             for row in self._rows(io.BufferedReader(self._bounded, 1 << 20)):
                 self.n_rows += 1
                 if isinstance(row.value, dict):
                     if len(row.value) > MAX_FIELDS:
-                        raise self._bounds.many_fields(self.path, row.line, len(row.value))
+                        raise self.bounds.many_fields(self.path, row.line, len(row.value))
                     if any(isinstance(v, list | dict) for v in row.value.values()) and too_deep(
                         row.value
                     ):
@@ -175,7 +175,7 @@ class Container:
         while block := stream.read(_BLOCK):
             blocks.append(block)
             n += len(block)
-            if self._bounds.on and n > most:
+            if self.bounds.on and n > most:
                 raise self._fail(
                     "document_too_long",
                     f"a JSON document is held in memory as a whole; this one has more than"
@@ -195,9 +195,9 @@ class Container:
         if self.container == "jsonl":
             yield from self._jsonl(stream, b"\r" if bare_returns else b"\n")
         elif self.container == "json":
-            yield from self._json(self._whole(stream, self._bounds.document))
+            yield from self._json(self._whole(stream, self.bounds.document))
         elif self.container == "parquet":
-            yield from self._parquet(self._whole(stream, self._bounds.bytes))
+            yield from self._parquet(self._whole(stream, self.bounds.bytes))
         else:
             yield from self._csv(stream, head)
 
@@ -292,7 +292,7 @@ class Container:
         )
 
     def _jsonl(self, stream: BinaryIO, end: bytes) -> Iterator[Row]:
-        loads, bounds = orjson.loads, self._bounds
+        loads, bounds = orjson.loads, self.bounds
         most = bounds.row if bounds.on else None
 
         def too_long(line: int) -> InputError:
@@ -346,7 +346,7 @@ class Container:
         yield _as_row(line, value, fixed)
 
     def _json(self, data: bytes) -> Iterator[Row]:
-        if self._bounds.on and sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        if self.bounds.on and sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
             raise self._fail(
                 "document_too_long",
                 f"a JSON document is held in memory as a whole; this one has more than"
@@ -379,7 +379,7 @@ class Container:
             yield _as_row(number, row, fixed)
 
     def _csv(self, stream: BinaryIO, head: bytes) -> Iterator[Row]:
-        most = self._bounds.row if self._bounds.on else UNBOUNDED_CELL
+        most = self.bounds.row if self.bounds.on else UNBOUNDED_CELL
         # The limit is the process's; a cell cannot be longer than its record.
         csv.field_size_limit(most)
         separator = _delimiter(head) or ("\t" if self.container == "tsv" else ",")
@@ -395,7 +395,7 @@ class Container:
                 header = next(reader, [])
             header = [cell.strip() for cell in header]
             if len(header) > MAX_FIELDS:
-                raise self._bounds.many_fields(self.path, reader.line_num, len(header))
+                raise self.bounds.many_fields(self.path, reader.line_num, len(header))
             if len(set(header)) < len(header):
                 again = next(h for i, h in enumerate(header) if h in header[:i])
                 raise self._fail(
@@ -419,7 +419,7 @@ class Container:
         except (_TooLong, csv.Error) as error:
             if isinstance(error, _TooLong) or "field limit" in str(error):
                 hint = "; a quote that is not closed makes one cell of many lines"
-                raise self._bounds.long_row(self.path, line + 1, hint) from None
+                raise self.bounds.long_row(self.path, line + 1, hint) from None
             cut = "unexpected end" in str(error)
             raise self._fail(
                 "truncated" if cut else "invalid_csv",
@@ -451,15 +451,15 @@ class Container:
                 next_step="copy or download the file again",
             )
         try:
-            if self._bounds.on:
-                check_parquet(data, self.path, self._bounds)
+            if self.bounds.on:
+                check_parquet(data, self.path, self.bounds)
             frame = pl.read_parquet(io.BytesIO(data))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise self._fail(
                 "damaged", "the Parquet file cannot be read", found=quote(str(error))
             ) from None
         number, self._all = 0, frame
-        for part, n_bytes in slices(frame, self.path, self._bounds):
+        for part, n_bytes in slices(frame, self.path, self.bounds):
             self._given += n_bytes
             for row in part.to_dicts():
                 number += 1

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import zstandard
 
+from cr_audit import readers
 from cr_audit.errors import InputError
 from cr_audit.readers import Bounds, bounds, build, containers, parquet, read, streams
 from cr_audit.readers.parsing import DEEPEST, too_deep
@@ -91,6 +92,8 @@ def test_fields_and_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.BytesIO()
     pl.DataFrame([wide]).write_parquet(out)
     assert refused(out.getvalue()).slug == "too_many_fields"
+    monkeypatch.setattr(readers, "MAX_LATE", 20)
+    assert refused(jsonl(*[row(i, **{f"k{i}": i}) for i in range(400)])).slug == "too_many_fields"
     monkeypatch.setattr(build, "MAX_ROWS", 30)
     assert refused(jsonl(*SOME)).slug == "too_many_rows"
     monkeypatch.setattr(build, "MAX_UNUSABLE", 3)

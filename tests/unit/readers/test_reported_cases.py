@@ -67,7 +67,7 @@ CASES: dict[str, Right] = {
         },
     ),
     "nan_response.jsonl": Right(300, 600, 300, skipped={"missing_text": 3}),
-    "parquet_decimal.parquet": Right(6, 12, 6),
+    "parquet_decimal.parquet": Right(6, 12, 6, noted={"weights_unused": 6}),
     "prompt_field_input.jsonl": Right(2, 4, 2),
     "prompt_renamed_late.jsonl": Right(300, 600, 300),
     "template_gemma.jsonl": Right(2, 4, 2),
@@ -120,7 +120,7 @@ def test_contents_of_the_cases() -> None:
         assert answers(load(name)) == [f"{t}." for t in short]
     data = load("prompt_field_input.jsonl")
     assert data.prompts["text"][0] == "You are a helpful assistant.\n\nCapital of Peru?"
-    data = load("parquet_decimal.parquet")
+    data = load("parquet_decimal.parquet", row_weights="weight")
     assert data.annotators == ("7",)
     assert set(data.comparisons["mass"]) == {2.5}
     data = load("late_fields.jsonl")
