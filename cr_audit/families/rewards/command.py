@@ -20,6 +20,8 @@ def report(run: Run) -> Report:
 
     Raises UsageError where both fits are asked for alone.
     """
+    from dataclasses import replace
+
     from cr_audit.analysis.fitting import scheme_of
     from cr_audit.arrays import NotApplicable
     from cr_audit.errors import UsageError
@@ -45,7 +47,9 @@ def report(run: Run) -> Report:
             if differ and not isinstance(known, NotApplicable):
                 weights = scheme_of(run.settings, unit.items.scheme)
             section = shown_by("rankings").section
-            out.append(section(unit, limit=MAX_WIN_RATES, main=False, weights=weights))
+            made_of = section(unit, limit=MAX_WIN_RATES, main=False, weights=weights)
+            # Not the first thing to see: where it weighs otherwise, it would answer otherwise.
+            out.append(replace(made_of, folded=True))
         return [*out, *sections(facts), finding_section(findings)]
 
     return made(run, blocks, also=("rewards",), pictures=lambda: pictures(run.facts("rewards")))

@@ -84,7 +84,7 @@ def answer(facts: RewardFacts) -> list[str]:
         out.append(_agreement(r.held_out))
     bad = [name for name, fit in fits_of(r) if not fit.converged]
     if bad:
-        out.append(f"The {' and the '.join(bad)} fit did not converge: see How sure below.")
+        out.append(f"The {' and the '.join(bad)} fit did not converge: see How sure (--details).")
     return out
 
 
@@ -543,7 +543,7 @@ def _how_sure(r: Rewards) -> Section:
             "sandwich over bootstrap, width of the intervals (and of standard errors), median:"
             f" {ratios}"
         )
-    return Section("How sure", "", (Prose(tuple(lines), indent=2),))
+    return Section("How sure", "", (Prose(tuple(lines), indent=2),), folded=True)
 
 
 def _fit_lines(r: Rewards) -> list[str]:
@@ -643,7 +643,8 @@ def _penalty(r: Rewards) -> list[Block]:
         f"log-likelihood per held-out comparison, {one.n_folds} folds; knowing nothing: -0.6931;"
         f" {one.low:.2g} to {one.high:.2g} cannot be told from the best"
     )
-    return [Section("Penalty", note, (table, *([_penalty_chart(one, two)] if both else [])))]
+    chart = [_penalty_chart(one, two)] if both else []
+    return [Section("Penalty", note, (table, *chart), folded=True)]
 
 
 def _leads_at(r: Rewards) -> dict[str, dict[float, str]]:

@@ -341,7 +341,7 @@ def next_section(facts: SensitivityFacts) -> Section:
             (
                 Cell(name_of(facts, int(i), 120), (facts.ids[int(i)],)),
                 Cell(name_of(facts, int(j), 120), (facts.ids[int(j)],)),
-                Cell(f"{fall:.4f}", (float(fall),)),
+                Cell(f"{fall:.2g}", (float(fall),)),
             )
             for i, j, fall in zip(votes.first, votes.second, votes.fall, strict=True)
         ],
