@@ -9,11 +9,11 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
 import zstandard
 
 Make = Callable[[Path], list[str]]
@@ -112,6 +112,8 @@ def zstd_bomb(n: int, *args: str) -> Make:
 
 def parquet_dictionary(rows: int, width: int, *args: str) -> Make:
     def make(folder: Path) -> list[str]:
+        import polars as pl
+
         wide = pl.DataFrame({"i": range(rows)}).select(
             pl.lit("x" * width).alias("prompt"),
             pl.when(pl.col("i") >= 0).then(pl.lit("a")).alias("chosen"),
@@ -170,7 +172,7 @@ def output_on(place: str) -> Make:
         if place == "hard link":
             target = folder / "hard.json"
             os.link(folder / "a.jsonl", target)
-        return [*made, "-o", str(target)]
+        return [*made, "--format", "json", "-o", str(target)]
 
     return make
 
@@ -305,3 +307,8 @@ CASES: tuple[Case, ...] = (
     Case("faults", "files of at most 2 kB", plain("-o", "out.json"), (4,), False, "RLIMIT_FSIZE"),
     Case("faults", "SIGTERM after a second", plain("-o", "out.json"), (143,), False, "SIGTERM"),
 )
+
+
+if __name__ == "__main__":
+    _name, _folder = sys.argv[1:]
+    print(json.dumps(next(c for c in CASES if c.name == _name).make(Path(_folder))))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from pathlib import Path
 from benchmarks.hostile.inputs import CASES, Case
 
 LIMIT_SECONDS = 600
+_ROOT = Path(__file__).parents[2]
 _LIMITED = str(Path(__file__).with_name("limited.py"))
 
 
@@ -41,13 +43,20 @@ def tried(case: Case) -> Outcome:
     """Run one case in a folder of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        arguments = case.make(folder)
+        # Made by another process: a child begins with the peak memory of its parent.
+        made = subprocess.run(
+            [sys.executable, "-m", "benchmarks.hostile.inputs", case.name, name],
+            cwd=_ROOT,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        arguments = json.loads(made.stdout)
         digests = {p: _digest(p) for p in folder.iterdir() if p.is_file() and not p.is_symlink()}
         environment = {
             **os.environ,
             "CR_AUDIT_CACHE": str(folder / "cache"),
             "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(_ROOT),
         }
         with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
             target = open("/dev/full", "wb") if case.before == "full" else out  # noqa: SIM115

@@ -28,7 +28,7 @@ import zstandard
 from cr_audit.errors import InputError
 from cr_audit.readers.bounds import MAX_FIELDS, MAX_VALUES, BoundedRaw, Bounds
 from cr_audit.readers.parquet import check_parquet, slices
-from cr_audit.readers.parsing import DEEP, parse_json, quote, repaired, too_deep
+from cr_audit.readers.parsing import DEEP, DEEPEST, parse_json, quote, repaired, too_deep
 from cr_audit.readers.streams import HEAD, STDIN, HashingRaw, decompress, head_of
 
 _BLOCK = 1 << 22
@@ -135,15 +135,8 @@ class Container:
             )
             for row in self._rows(io.BufferedReader(self._bounded, 1 << 20)):
                 self.n_rows += 1
-                if isinstance(row.value, dict):
-                    if len(row.value) > MAX_FIELDS:
-                        raise self.bounds.many_fields(self.path, row.line, len(row.value))
-                    if any(isinstance(v, list | dict) for v in row.value.values()) and too_deep(
-                        row.value
-                    ):
-                        row = row._replace(
-                            value=Unparsed("nested_too_deeply", "a value of many levels")
-                        )
+                if isinstance(row.value, dict) and len(row.value) > MAX_FIELDS:
+                    raise self.bounds.many_fields(self.path, row.line, len(row.value))
                 yield row
             self.hashing.drain()
         except EOFError:
@@ -311,6 +304,8 @@ class Container:
                 yield _as_row(line, value, False)
             elif len(value) > MAX_FIELDS:
                 raise bounds.many_fields(self.path, line, len(value))
+            elif raw.count(b"[") + raw.count(b"{") > DEEPEST and too_deep(value):
+                yield Row(line, Unparsed("nested_too_deeply", quote(raw)))
             elif raw.count(b'":') > len(value) and (again := _repeated(raw, value)):
                 yield Row(line, value, remark=("duplicate_key", again, "the last value counts"))
             else:
@@ -343,6 +338,9 @@ class Container:
                 ) from None
             yield Row(line, Unparsed("nested_too_deeply" if deep else "invalid_json", quote(rest)))
             return
+        if isinstance(value, list | dict) and too_deep(value):
+            yield Row(line, Unparsed("nested_too_deeply", quote(raw)))
+            return
         yield _as_row(line, value, fixed)
 
     def _json(self, data: bytes) -> Iterator[Row]:
@@ -374,6 +372,14 @@ class Container:
             rows = [value]
         if not rows:
             raise self._fail("empty", "the list of rows is empty", next_step="give rows")
+        if data.count(b"[") + data.count(b"{") > DEEPEST and any(
+            too_deep(row) for row in rows if isinstance(row, list | dict)
+        ):
+            raise self._fail(
+                "nested_too_deeply",
+                f"a row has more than {DEEPEST} levels of lists and objects",
+                next_step="take it out; in JSONL it would be one unusable row",
+            )
         self._all = rows
         for number, row in enumerate(rows, start=1):
             yield _as_row(number, row, fixed)
@@ -458,6 +464,8 @@ class Container:
             raise self._fail(
                 "damaged", "the Parquet file cannot be read", found=quote(str(error))
             ) from None
+        if any(str(kind).count("(") > DEEPEST for kind in frame.dtypes):
+            raise self._fail("nested_too_deeply", f"a column has more than {DEEPEST} levels")
         number, self._all = 0, frame
         for part, n_bytes in slices(frame, self.path, self.bounds):
             self._given += n_bytes
