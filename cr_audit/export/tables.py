@@ -153,9 +153,9 @@ def _write_parquet(rows: Iterable[OutRow], out: Any, types: dict[str, Any]) -> i
     def flush() -> None:
         try:
             held = {k: t for k, t in types.items() if any(k in row for row in some)}
-            frames.append(
-                pl.DataFrame(some, schema_overrides=held, infer_schema_length=None, strict=True)
-            )
+            frame = pl.DataFrame(some, schema_overrides=held, infer_schema_length=None, strict=True)
+            _nothing_lost(some, frame)
+            frames.append(frame)
         except (pl.exceptions.PolarsError, TypeError, OverflowError) as error:
             raise _mixed(error) from error
         some.clear()
@@ -174,6 +174,26 @@ def _write_parquet(rows: Iterable[OutRow], out: Any, types: dict[str, Any]) -> i
         raise _mixed(error) from error
     whole.write_parquet(out)
     return whole.height
+
+
+def _nothing_lost(rows: list[dict[str, Any]], frame: pl.DataFrame) -> None:
+    """Raises TypeError for a column in which a value became null: where objects of one column
+    disagree in the type of a field, polars leaves them out without a word."""
+    for name, dtype in frame.schema.items():
+        given = [row.get(name) for row in rows]
+        if dtype.is_nested():
+            lost = _without_nulls(frame[name].to_list()) != _without_nulls(given)
+        else:
+            lost = frame[name].null_count() != given.count(None)
+        if lost:
+            raise TypeError(f"column {name}")
+
+
+def _without_nulls(value: Any) -> Any:
+    """A table gives every object the fields of all, null where it has none."""
+    if isinstance(value, dict):
+        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+    return [_without_nulls(v) for v in value] if isinstance(value, list) else value
 
 
 def _mixed(error: Exception) -> ComputeError:

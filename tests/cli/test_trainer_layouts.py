@@ -227,7 +227,7 @@ def test_weights_of_pairs_hold_the_mass_of_the_data() -> None:
         for i, w in enumerate([1.0, 3.0, 2.0])
     ]
     put("in.jsonl", rows)
-    cr.export("in.jsonl", "out.jsonl", to="trl", **PLAIN)
+    cr.export("in.jsonl", "out.jsonl", to="trl", row_weights="weight", **PLAIN)
     assert [r["cr_weight"] for r in lines("out.jsonl")] == [0.5, 1.5, 1.0]
 
 

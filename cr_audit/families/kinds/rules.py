@@ -108,7 +108,7 @@ RULES: tuple[Rule, ...] = (
             f"At least {percent(CROWDED_SHARE)} of the responses, and {CROWDED:g} times the"
             " kind's share of the clone-robust weight."
         ),
-        advice="Fit with weights, or thin the kind out (cr-audit clean).",
+        advice="Fit with weights, or thin the kind out (cr-audit export --as clean).",
         judge=_crowded,
     ),
     Rule(

@@ -118,7 +118,7 @@ def test_clones_flip_the_winner_and_weights_flip_it_back(by_model: bool, cluster
     shift, names = shift_of(rows_of("clone_robust.jsonl"), by_model=by_model, clustered=clustered)
     assert names[shift.leader_average] == "boreal-7b"
     assert names[shift.leader_weighted] == "atlas-2"
-    assert shift.sure_leader > (0.99 if by_model else 0.95)
+    assert shift.sure_leader > (0.99 if by_model else 0.75)
     if by_model:
         assert [n for n, f in zip(names, shift.flagged, strict=True) if f] == [
             "atlas-2",
