@@ -41,8 +41,8 @@ class Outcome:
 
 def tried(case: Case) -> Outcome:
     """Run one case in a folder of its own."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as beside:
+        folder, used_file = Path(name), Path(beside) / "used"
         # Made by another process: a child begins with the peak memory of its parent.
         made = subprocess.run(
             [sys.executable, "-m", "benchmarks.hostile.inputs", case.name, name],
@@ -61,7 +61,7 @@ def tried(case: Case) -> Outcome:
         with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
             target = open("/dev/full", "wb") if case.before == "full" else out  # noqa: SIM115
             process = subprocess.Popen(
-                [sys.executable, _LIMITED, case.before, *arguments],
+                [sys.executable, _LIMITED, str(used_file), case.before, *arguments],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=target,
@@ -71,16 +71,17 @@ def tried(case: Case) -> Outcome:
             seconds = 1.0 if case.before == "SIGTERM" else LIMIT_SECONDS
             timer = threading.Timer(seconds, process.terminate)
             timer.start()
-            _, status, used = os.wait4(process.pid, 0)
+            process.wait()
             timer.cancel()
-            process.returncode = os.waitstatus_to_exitcode(status)
+            status, n_bytes, cpu = json.loads(used_file.read_text())
+            exit_code = os.waitstatus_to_exitcode(status)
             if target is not out:
                 target.close()
         said = (folder / "stderr").read_text(errors="replace")
         problems = []
-        if process.returncode not in case.exits:
-            problems.append(f"exit {process.returncode}")
-        if process.returncode not in (0, 1) and not said and case.before != "no stderr":
+        if exit_code not in case.exits:
+            problems.append(f"exit {exit_code}")
+        if exit_code not in (0, 1) and not said and case.before != "no stderr":
             problems.append("no message")
         if "Traceback" in said:
             problems.append("traceback")
@@ -89,9 +90,9 @@ def tried(case: Case) -> Outcome:
         if any(p.name.endswith(".part") for p in folder.rglob("*")):
             problems.append("a part is left")
         return Outcome(
-            process.returncode,
-            used.ru_maxrss * 1024,
-            used.ru_utime + used.ru_stime,
+            exit_code,
+            n_bytes,
+            cpu,
             said.strip().splitlines()[0].replace(name, "")[:100] if said.strip() else "",
             ", ".join(problems),
         )
