@@ -41,9 +41,8 @@ and lengthening the prefixes by q - 1 loses no pair (of q more places one can be
 and removes most false candidates; the values are the fastest of those tried."""
 MAX_WORK = 2e9
 MAX_PAIRS = 20_000_000
-"""Pairs that are held: 24 bytes each, and five times that while they are sorted, so 2.4 GB. The
-largest number met in a real data set was below 1 % of it; 20,000 near-identical answers under seven
-prompts, too far apart for balls, have 57 million."""
+"""Pairs that are held: 24 bytes each, and five times that while they are sorted, so 2.4 GB;
+20,000 near-identical answers under seven prompts, too far apart for balls, have 57 million."""
 _MAX_FAILED_PIVOTS, _MAX_BARREN = 8, 8
 _BLOCK_CANDIDATES = 2_000_000
 _BLOCK_ENTRIES = 20_000_000

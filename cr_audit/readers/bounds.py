@@ -3,16 +3,15 @@
 Memory grows with the bytes that a file unpacks to and with the longest text, never with what its
 header promises. What exceeds a bound is an InputError that names the bound and how to raise it.
 
-Defaults and what decided them (peak memory of ``scan``, one core, docs/security.md):
+Defaults and what decided them; most are estimates, not measurements:
 
 - ``MAX_BYTES``: a data set of a million pairs is 1.9 GB of JSONL; twice that may come.
-- ``MAX_TEXT``: about 105 bytes of work per character of one text, so 0.4 GB at the bound; the
-  longest text of the 28 real files that the readers are tested on has 23,000 characters.
-- ``MAX_RATIO``: those 28 files unpack to at most 59 times their gzip size. Gzip cannot exceed 1032,
+- ``MAX_TEXT``: about 105 bytes of work per character of one text, so about 1 GB at the bound; the
+  longest line of the real files that the readers are tested on has 23,000 characters.
+- ``MAX_RATIO``: those files unpack to at most 59 times their gzip size. Gzip cannot exceed 1032,
   zstd can exceed 10,000. Looked at from ``RATIO_FROM`` bytes on, since less than that harms nobody.
 - ``TEXTS_PER_ROW``: a row is held whole, as bytes and as values, before its texts are known.
-- ``MAX_FIELDS``: rows of the known sets have at most 80 fields; the search for a schema looks at
-  every one of them.
+- ``MAX_FIELDS``: the search for a schema looks at every one of them.
 - ``MAX_LATE``: rows, after the first, that bring fields not met before. Each has the roles bound
   anew over all such rows, so their cost is quadratic.
 - ``MAX_DOCUMENT``: a JSON document is held whole, as bytes and as values: 4 to 9 bytes each.
