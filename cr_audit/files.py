@@ -61,17 +61,8 @@ def _open_device(path: Path) -> int:
 
 def replace_file(content: bytes, path: Path) -> None:
     """The same, raising OSError."""
-    handle, part = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        os.chmod(part, _mode_of(path))
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    with _replacing(path) as out:
+        out.write(content)
 
 
 @contextlib.contextmanager
@@ -79,11 +70,16 @@ def whole_file(path: Path, *, option: str) -> Iterator[BinaryIO]:
     """``write_whole`` piece by piece: what the block writes takes the place of ``path`` when it
     ends, and nothing does where it fails."""
     try:
-        handle, part = tempfile.mkstemp(
-            prefix=f".{path.name[:60]}.", suffix=".part", dir=path.parent
-        )
+        with _replacing(path) as out:
+            yield out
     except OSError as error:
         raise _cannot(path, option, error) from error
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new private file in the folder of ``path`` that takes its place where the block ends."""
+    handle, part = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as out:
             yield out
@@ -91,9 +87,6 @@ def whole_file(path: Path, *, option: str) -> Iterator[BinaryIO]:
             os.fsync(out.fileno())
         os.chmod(part, _mode_of(path))
         os.replace(part, path)
-    except OSError as error:
-        Path(part).unlink(missing_ok=True)
-        raise _cannot(path, option, error) from error
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise

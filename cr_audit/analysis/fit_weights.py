@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.analysis.compose import alternative_weights, stream, text_codes_of
-from cr_audit.analysis.facts import Analysis
+from cr_audit.analysis.facts import Analysis, Items
+from cr_audit.analysis.settings import Settings
 from cr_audit.analysis.units import weighed_items
 from cr_audit.arrays import FloatArray, NotApplicable
 from cr_audit.weights.estimates import Weights
@@ -23,42 +24,35 @@ def other_weights(analysis: Analysis, fitted: Unit) -> Iterator[tuple[str, Float
     for scheme in SCHEMES.all():
         if scheme.name == analysis.settings.weights or not scheme.corrects:
             continue
-        settings = replace(analysis.settings, weights=scheme.name)
-        if fitted == "model":
-            items, _ = weighed_items(
-                "model",
-                analysis.dataset,
-                settings,
-                analysis.embedding,
-                analysis.clones,
-                analysis.weights,
-                analysis.kinds,
-                stream(settings, 12),
-            )
-            if not isinstance(items.weights, NotApplicable):
-                yield scheme.in_words(settings.space, {}), items.weights
-        elif not scheme.needs_vectors:
-            known = alternative_weights(
-                analysis.dataset,
-                settings,
-                analysis.embedding,
-                analysis.clones,
-                analysis.scope,
-                text_codes_of(analysis.dataset),
-            )
-            if not isinstance(known, NotApplicable):
-                items, _ = weighed_items(
-                    fitted,
-                    analysis.dataset,
-                    settings,
-                    analysis.embedding,
-                    analysis.clones,
-                    known,
-                    analysis.kinds,
-                    stream(settings, 12),
-                )
-                if not isinstance(items.weights, NotApplicable):
-                    yield scheme.in_words(settings.space, {}), items.weights
+        if fitted != "model" and scheme.needs_vectors:
+            continue
+        settings, _, items = _items_by(analysis, scheme.name, fitted, alternatives=False)
+        if not isinstance(items.weights, NotApplicable):
+            yield scheme.in_words(settings.space, {}), items.weights
+
+
+def _items_by(
+    analysis: Analysis, scheme: str, unit: Unit, *, alternatives: bool
+) -> tuple[Settings, Weights | NotApplicable, Items]:
+    """The settings with another scheme, and by it the weights of the alternatives (of models only
+    on request: they have weights of their own) and the items of a unit."""
+    settings, data = replace(analysis.settings, weights=scheme), analysis.dataset
+    weights: Weights | NotApplicable = NotApplicable("models are weighed by their answers")
+    if alternatives or unit != "model":
+        weights = alternative_weights(
+            data, settings, analysis.embedding, analysis.clones, analysis.scope, text_codes_of(data)
+        )
+    items, _ = weighed_items(
+        unit,
+        data,
+        settings,
+        analysis.embedding,
+        analysis.clones,
+        weights,
+        analysis.kinds,
+        stream(settings, 12),
+    )
+    return settings, weights, items
 
 
 def weighed_by(
@@ -75,23 +69,8 @@ def weighed_by(
         return analysis, Choice(
             analysis.settings.weights, "those that the win rates are reported by"
         )
-    settings = replace(analysis.settings, weights=scheme)
-    data, unit = analysis.dataset, analysis.units[0]
-    weights: Weights | NotApplicable = NotApplicable("models are weighed by their answers")
-    if alternatives or unit.unit != "model":
-        weights = alternative_weights(
-            data, settings, analysis.embedding, analysis.clones, analysis.scope, text_codes_of(data)
-        )
-    items, _ = weighed_items(
-        unit.unit,
-        data,
-        settings,
-        analysis.embedding,
-        analysis.clones,
-        weights,
-        analysis.kinds,
-        stream(settings, 12),
-    )
+    unit = analysis.units[0]
+    settings, weights, items = _items_by(analysis, scheme, unit.unit, alternatives=alternatives)
     units = (replace(unit, items=items), *analysis.units[1:])
     fitted = replace(analysis, settings=settings, weights=weights, units=units)
     return fitted, Choice(

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from cr_audit.run import Run
 
 
-SAID = ("rows", "clones", "weights", "rankings", "kinds")
-"""The order of the first paragraph: what does most harm first, where to go from here last."""
-
-
 def report(run: Run) -> Report:
     """Header, answer, what each family shows, findings, next steps."""
     from cr_audit.families.reporting import finding_section, in_scan
@@ -42,7 +38,7 @@ def _answer(run: Run, findings: Sequence[Finding]) -> Block:
     from cr_audit.families.reporting import in_scan
 
     sentences: list[str] = []
-    for family in sorted(in_scan(), key=lambda f: SAID.index(f.name) if f.name in SAID else -1):
+    for family in sorted(in_scan(), key=lambda f: f.said):
         show = family.part("show")
         if show is not None and hasattr(show, "answer"):
             sentences += show.answer(run.facts(family.name))

@@ -2,9 +2,9 @@
 
 1. Equal rows are one; rows stand in the order of their bytes, so that the graph depends on the set
    of vectors alone, not on their order or on the number of cores.
-2. Up to ``CROSSOVER`` distinct rows every distance is looked at, in blocks that are cut from the
-   data alone. Above, candidates come from an HNSW graph (``neighbours.hnsw_index``), built by one
-   thread and searched by all, which changes nothing.
+2. Up to ``neighbours.CROSSOVER`` distinct rows every distance is looked at, in blocks that are cut
+   from the data alone. Above, candidates come from an HNSW graph (``neighbours.hnsw_index``), built
+   by one thread and searched by all, which changes nothing.
 3. Single precision gives candidates only, ``_SPARE`` more than asked for: the k that are kept, and
    their order, are decided by the Euclidean distance in double precision, ties by row.
 4. HNSW may miss neighbours. Recall is measured against exact search on seeded rows and returned.
@@ -17,16 +17,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
-from cr_audit.clones.neighbours import collapsed, hnsw_index, hnsw_is_there
+from cr_audit.clones.neighbours import Index, asks_for_hnsw, collapsed, hnsw_index, hnsw_is_there
 
-CROSSOVER = 200_000
-"""Distinct rows up to which all distances are looked at, as for ``neighbours.radius_graph``."""
 _BLOCK = 4_000_000
 _SPARE = 8
 _SAMPLE = 256
@@ -66,7 +63,7 @@ def nearest_graph(
     vectors: Float32Array,
     k: int,
     *,
-    index: Literal["auto", "exact", "hnsw"] = "auto",
+    index: Index = "auto",
     recall_sample: int = _SAMPLE,
     rng: np.random.Generator,
 ) -> NearestGraph:
@@ -85,8 +82,7 @@ def nearest_graph(
     position = np.empty(vectors.shape[0], np.int64)
     position[row_of] = np.arange(u)
     k = min(k, max(u - 1, 0))
-    large = index == "hnsw" or (index == "auto" and u > CROSSOVER)
-    chosen = "hnsw" if large and hnsw_is_there() else "exact"
+    chosen = "hnsw" if asks_for_hnsw(index, u) and hnsw_is_there() else "exact"
     every = np.arange(u, dtype=np.int64)
     recall: float | NotApplicable = NotApplicable("exact search misses nothing")
     n_sample = 0

@@ -25,6 +25,7 @@ import numpy as np
 
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
 
+Index = Literal["auto", "exact", "hnsw"]
 CROSSOVER = 200_000
 """Distinct rows up to which exact search is the faster one (measured to 80,000 rows of 384 numbers,
 where it took 28 s against 73 s, and extrapolated; benchmarks/README.md, Clones)."""
@@ -77,7 +78,7 @@ def radius_graph(
     vectors: Float32Array,
     radius: float,
     *,
-    index: Literal["auto", "exact", "hnsw"] = "auto",
+    index: Index = "auto",
     recall_sample: int = 256,
     rng: np.random.Generator,
 ) -> RadiusGraph:
@@ -93,7 +94,7 @@ def radius_graph(
         raise ValueError("vectors must be finite")
     distinct, row_of, representative = collapsed(vectors)
     n = distinct.shape[0]
-    large = index == "hnsw" or (index == "auto" and n > CROSSOVER)
+    large = asks_for_hnsw(index, n)
     there = not large or hnsw_is_there()
     chosen: Literal["exact", "hnsw"] = "hnsw" if large and there else "exact"
     limit = (radius + _SLACK) ** 2
@@ -159,6 +160,11 @@ def _exact_candidates(rows: Float32Array, some: IntArray, limit: float, *, upper
         keep = a < b if upper else a != b
         found.append(np.minimum(a, b)[keep] * n + np.maximum(a, b)[keep])
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+
+def asks_for_hnsw(index: Index, n: int) -> bool:
+    """Whether ``n`` distinct rows are searched by an HNSW graph, where there is one."""
+    return index == "hnsw" or (index == "auto" and n > CROSSOVER)
 
 
 def hnsw_is_there() -> bool:

@@ -19,7 +19,7 @@ from cr_audit.arrays import FloatArray
 from cr_audit.data.identity import canonical
 from cr_audit.export.annotate import RowTable, RowWeights, keys
 from cr_audit.export.source import place, placed
-from cr_audit.readers.fields import missing, unpacked
+from cr_audit.readers.fields import at_path, missing
 from cr_audit.readers.parsing import messages_in
 from cr_audit.readers.raw import RawRow
 from cr_audit.readers.transcripts import (
@@ -237,13 +237,7 @@ def _getter(field: str) -> Callable[[dict[str, Any]], Any]:
     def get(value: dict[str, Any]) -> Any:
         if field in value or len(path) == 1:
             return value.get(field)
-        inside: Any = value
-        for name in path:
-            inside = unpacked(inside)
-            if not isinstance(inside, dict):
-                return None
-            inside = inside.get(name)
-        return inside
+        return at_path(value, path)
 
     return get
 

@@ -29,7 +29,9 @@ class Family:
 
     module : the package whose modules have the roles; with ``one_file`` the module that has them
     all. roles : those it has. in_scan : whether ``cr-audit scan`` looks at it. not_run : parts of
-    the JSON document that say why they are missing where the family did not run.
+    the JSON document that say why they are missing where the family did not run. said : the place
+    of its sentences in the first paragraph of a scan: what does most harm first, where to go from
+    here last.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Family:
     in_scan: bool = False
     not_run: tuple[tuple[str, str], ...] = ()
     one_file: bool = False
+    said: int = 0
 
     def part(self, role: Role) -> Any:
         """The module of one role; None where the family does without."""
@@ -95,18 +98,21 @@ for _family in (
         f"{_HERE}.clones",
         ("rules", "show", "page", "wire", "command"),
         in_scan=True,
+        said=2,
     ),
     Family(
         "weights",
         f"{_HERE}.weights",
         ("rules", "show", "page", "wire", "command", "simulate"),
         in_scan=True,
+        said=3,
     ),
     Family(
         "rankings",
         f"{_HERE}.rankings",
         ("rules", "show", "page", "wire", "command", "simulate"),
         in_scan=True,
+        said=4,
     ),
     Family("comparisons", f"{_HERE}.comparisons", ("rules",), in_scan=True),
     Family(
@@ -114,12 +120,13 @@ for _family in (
         f"{_HERE}.leaderboard",
         ("compute", "rules", "show", "page", "wire", "command"),
     ),
-    Family("rows", f"{_HERE}.rows", ("rules", "show", "wire"), in_scan=True),
+    Family("rows", f"{_HERE}.rows", ("rules", "show", "wire"), in_scan=True, said=1),
     Family(
         "kinds",
         f"{_HERE}.kinds",
         ("compute", "rules", "show", "wire", "command"),
         in_scan=True,
+        said=5,
     ),
     Family(
         "rewards",

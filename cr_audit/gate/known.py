@@ -19,6 +19,7 @@ from cr_audit.arrays import NotApplicable
 from cr_audit.errors import InputError
 from cr_audit.files import write_whole
 from cr_audit.findings import Finding
+from cr_audit.gate.documents import read_document
 
 FORMAT = "cr-audit/known-findings/v1"
 MAX_BYTES = 100_000_000
@@ -81,17 +82,7 @@ def read_known(
 ) -> tuple[KnownFinding, ...]:
     """The entries, by fingerprint. Raises InputError (exit 3) for a file that is missing, not of
     this format, too large, or made by another version, embedder or radius."""
-    try:
-        if content is None and path.stat().st_size > MAX_BYTES:
-            raise _refused(path, f"is larger than {MAX_BYTES // 1_000_000} MB")
-        document = json.loads(path.read_bytes() if content is None else content)
-    except OSError as error:
-        raise _refused(path, f"cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise _refused(path, "is not JSON") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        found = document.get("format") if isinstance(document, dict) else type(document).__name__
-        raise _refused(path, f"is not of the format {FORMAT}", repr(found)[:200])
+    document = read_document(path, FORMAT, MAX_BYTES, _refused, content)
     for key, wanted in (
         ("version", made_by.version),
         ("embedding", made_by.embedding),

@@ -29,6 +29,7 @@ from cr_audit.data.dataset import PreferenceDataset, ReadReport
 from cr_audit.data.merging import merged, restricted
 from cr_audit.errors import InputError
 from cr_audit.files import write_whole
+from cr_audit.gate.documents import read_document
 
 FORMAT = "cr-audit/ledger/v1"
 MAX_BYTES = 200_000_000
@@ -72,20 +73,14 @@ def read_ledger(path: Path) -> Ledger:
     """The ledger, an empty one where there is no file yet. Raises InputError (exit 3) for anything
     but a plain file of this format: what is not understood would be forgotten."""
     try:
-        if not path.is_file():
-            if path.is_symlink() or path.exists():
-                raise _refused(path, "is no plain file")
+        plain = path.is_file()
+        if not plain and not path.is_symlink() and not path.exists():
             return Ledger()
-        if path.stat().st_size > MAX_BYTES:
-            raise _refused(path, f"is larger than {MAX_BYTES // 1_000_000} MB")
-        document = json.loads(path.read_bytes())
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise _refused(path, "is not JSON") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        found = document.get("format") if isinstance(document, dict) else type(document).__name__
-        raise _refused(path, f"is not of the format {FORMAT}", repr(found)[:200])
+    if not plain:
+        raise _refused(path, "is no plain file")
+    document = read_document(path, FORMAT, MAX_BYTES, _refused)
     batches = document.get("batches")
     if not isinstance(batches, list):
         raise _refused(path, "has no list of batches")

@@ -37,17 +37,17 @@ def getter(field: str, sample: Sequence[Row]) -> Get:
     if "." not in field or any(field in row for row in sample):
         return lambda row: row.get(field)
     path = field.split(".")
+    return lambda row: at_path(row, path)
 
-    def walk(row: Row) -> Any:
-        value: Any = row
-        for name in path:
-            value = unpacked(value)
-            if not isinstance(value, dict):
-                return None
-            value = value.get(name)
-        return value
 
-    return walk
+def at_path(value: Any, path: Sequence[str]) -> Any:
+    """What stands inside objects at a path of names; None where an object or a name is missing."""
+    for name in path:
+        value = unpacked(value)
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
 
 
 _NULLS = frozenset({"nan", "null", "n/a", "na", "<na>", "nat"})

@@ -429,9 +429,9 @@ def _arena_remarks(b: Binding) -> Callable[[Row, Notes], None] | None:
 LabelReader = Callable[[Any, str, Response, Response, Notes], float]
 
 
-def _label_reader(b: Binding) -> LabelReader:
+def _word_reader(b: Binding) -> LabelReader:
+    """A side by its field, its model, its key, its text, or a word that is known."""
     labels = labels_of(b)
-    threshold, sign = b.options.get("threshold"), b.options.get("sign")
     fields = (b.fields.get("left"), b.fields.get("right"))
 
     def by_word(value: Any, field: str, left: Response, right: Response, notes: Notes) -> float:
@@ -441,6 +441,13 @@ def _label_reader(b: Binding) -> LabelReader:
             (fields[0], left.model, left.key, left.text),
             (fields[1], right.model, right.key, right.text),
         )
+
+    return by_word
+
+
+def _label_reader(b: Binding) -> LabelReader:
+    by_word = _word_reader(b)
+    threshold, sign = b.options.get("threshold"), b.options.get("sign")
 
     def by_number(value: Any, field: str, left: Response, right: Response, notes: Notes) -> float:
         number = number_of(value, field)
@@ -488,8 +495,7 @@ def submitted_responses(b: Binding) -> Parser:
     sides, mass = _sides(b), b.mass()
     label, users, status = b.get("label"), b.get("annotator"), b.get("status")
     assert label is not None
-    field, labels = b.name("label"), labels_of(b)
-    names = (b.fields.get("left"), b.fields.get("right"))
+    field, read = b.name("label"), _word_reader(b)
 
     def parse(row: Row, notes: Notes) -> list[Record]:
         values = unpacked(label(row))
@@ -504,12 +510,7 @@ def submitted_responses(b: Binding) -> Parser:
                 continue
             if isinstance(value, dict):
                 value = value.get("value")
-            share = labels.share(
-                value,
-                field,
-                (names[0], left.model, left.key, left.text),
-                (names[1], right.model, right.key, right.text),
-            )
+            share = read(value, field, left, right, notes)
             by = key_of(by, b.name("annotator"))
             records.append(Judgement(p, left, right, share, by, None, mass(row)))
         if not records:
@@ -525,8 +526,7 @@ def annotated_tasks(b: Binding) -> Parser:
     sides, mass = _sides(b), b.mass()
     label = b.get("label")
     assert label is not None
-    field, labels = b.name("label"), labels_of(b)
-    names = (b.fields.get("left"), b.fields.get("right"))
+    field, read = b.name("label"), _word_reader(b)
 
     def parse(row: Row, notes: Notes) -> list[Record]:
         made = unpacked(label(row))
@@ -539,12 +539,7 @@ def annotated_tasks(b: Binding) -> Parser:
             if value is None or one.get("was_cancelled") is True:
                 notes.append(("missing_label", field, value or one))
                 continue
-            share = labels.share(
-                value,
-                field,
-                (names[0], left.model, left.key, left.text),
-                (names[1], right.model, right.key, right.text),
-            )
+            share = read(value, field, left, right, notes)
             who = one.get("completed_by")
             if isinstance(who, dict):
                 who = who.get("email") or who.get("id")

@@ -260,12 +260,11 @@ def _table(block: Table, target: Target) -> list[RenderableType]:
     wide = target.width >= WIDE
     shown = [k for k, c in enumerate(block.columns) if wide or not c.wide]
     grid = empty_grid()
+    rows = [block.row(i) for i in range(block.n_shown)]
     for k in shown:
-        texts = (plain_text(block.row(i)[k].text) for i in range(block.n_shown))
-        longest = max(map(len, texts), default=0)
+        longest = max((len(plain_text(cells[k].text)) for cells in rows), default=0)
         _add_column(grid, block.columns[k], one_line=target.width >= 60 or longest <= 10)
-    for i in range(block.n_shown):
-        cells = block.row(i)
+    for cells in rows:
         grid.add_row(*(_cell(block.columns[k], cells[k], target) for k in shown))
     parts: list[RenderableType] = []
     if block.caption:

@@ -62,28 +62,27 @@ def name_of(unit: UnitResult, item: int, width: int = 40) -> str:
 
 def brief(analysis: Analysis) -> list[Block]:
     """The main unit; folded, what explains it and the second unit where that has a ranking."""
-    out: list[Block] = []
-    for k, unit in enumerate(analysis.units):
-        if k and isinstance(unit.shift, NotApplicable):
-            continue
-        made = section(unit, limit=MAX_SECONDARY if k else MAX_ITEMS)
-        tables = tuple(b for b in made.blocks if isinstance(b, Table))
-        rest = tuple(b for b in made.blocks if not isinstance(b, Table))
-        if k:
-            out.append(replace(made, folded=True))
-        elif tables:
-            out.append(replace(made, blocks=tables))
-            out.append(Section("Graph of comparisons", "", rest, folded=True))
-        else:
-            out.append(made)
-    return out
+    if not analysis.units:
+        return []
+    first, *others = analysis.units
+    out: list[Block] = [section(first, limit=MAX_ITEMS, explained=False)]
+    if first.comparisons.n and not isinstance(first.shift, NotApplicable):
+        out.append(Section("Graph of comparisons", "", _explains(first), folded=True))
+    ranked = (u for u in others if not isinstance(u.shift, NotApplicable))
+    return [*out, *(replace(section(u, limit=MAX_SECONDARY), folded=True) for u in ranked)]
 
 
 def section(
-    unit: UnitResult, *, limit: int, main: bool = True, weights: str | None = None
+    unit: UnitResult,
+    *,
+    limit: int,
+    main: bool = True,
+    weights: str | None = None,
+    explained: bool = True,
 ) -> Section:
     """Rank and win rate before and after, with the error of the shift. main : as of its table.
-    weights : the scheme in words, where it is not that of the report."""
+    weights : the scheme in words, where it is not that of the report. explained : with the lines
+    of ``_explains`` under a ranking."""
     title = f"Win rates by {unit.unit}" + (f", weights {weights}" if weights else "")
     if unit.comparisons.n == 0:
         return Section(title, "there are no comparisons")
@@ -104,15 +103,20 @@ def section(
         legend=_legend(unit, weighted, many),
         main=main,
     )
-    blocks: list[Block] = [table]
-    if not isinstance(unit.closest, NotApplicable) and unit.unit == "model":
-        c = unit.closest
-        line = (
-            f"closest models: {c.first} and {c.second}, distance {c.distance:.3f} (median pair"
-            f" {c.median_distance:.3f}, {plural(c.n_shared_prompts, 'shared prompt')})"
-        )
-        blocks.append(Prose((line,), "dim"))
-    return Section(title, unit.reason, (*blocks, _graph_line(unit)))
+    return Section(title, unit.reason, (table, *(_explains(unit) if explained else ())))
+
+
+def _explains(unit: UnitResult) -> tuple[Prose, ...]:
+    """The models that answer most alike, and the graph behind a ranking."""
+    lines = (_graph_line(unit),)
+    if isinstance(unit.closest, NotApplicable) or unit.unit != "model":
+        return lines
+    c = unit.closest
+    line = (
+        f"closest models: {c.first} and {c.second}, distance {c.distance:.3f} (median pair"
+        f" {c.median_distance:.3f}, {plural(c.n_shared_prompts, 'shared prompt')})"
+    )
+    return (Prose((line,), "dim"), *lines)
 
 
 def _legend(unit: UnitResult, weighted: bool, many: bool) -> str:
