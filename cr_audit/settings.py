@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cr_audit.errors import UsageError
+from cr_audit.weights.schemes import RECOMMENDED
 
 Kind = Literal["choice", "number", "whole", "switch", "text", "map", "penalty", "count", "files"]
 Affects = Literal["reading", "analysis"]
@@ -207,7 +208,7 @@ SETTINGS: dict[str, Setting] = {
         Setting(
             "weights",
             "choice",
-            "voronoi",
+            RECOMMENDED,
             "How alternatives are weighed: {choices}.",
             WEIGHTS,
             "analysis",

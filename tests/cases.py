@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from cr_audit.analysis import Analysis, Settings, analyse
+from cr_audit.analysis.fit_weights import weights_by
 from cr_audit.cli.app import commands
 from cr_audit.embed import open_backend
 from cr_audit.embed.backends import Backend
 from cr_audit.families.reporting import in_scan, judge
+from cr_audit.families.weights.facts import WeightFacts
 from cr_audit.findings import Finding
 from cr_audit.readers import read
 from cr_audit.reports import Report
 from cr_audit.run import Run
 from cr_audit.settings import resolve
+from cr_audit.weights.schemes import PAPER
 from cr_audit.write.values import clean
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_data"
@@ -55,8 +58,9 @@ def audited(rows: Iterable[Row] | Path, **options: Any) -> tuple[Analysis, tuple
 
 def judged(analysis: Analysis) -> tuple[Finding, ...]:
     """What the families of a scan that stand on the base facts alone find in it."""
-    families = (f for f in in_scan() if "compute" not in f.roles)
-    return judge(families, lambda family: analysis)
+    families = (f for f in in_scan() if f.in_gate or "compute" not in f.roles)
+    weights = WeightFacts(analysis, lambda: weights_by(analysis, PAPER))
+    return judge(families, lambda family: weights if family.name == "weights" else analysis)
 
 
 def run_of(

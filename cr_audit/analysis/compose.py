@@ -90,6 +90,7 @@ def analyse(
         clones,
         weights,
         kinds,
+        earlier=() if growing is None or growing.earlier is None else growing.earlier.units,
         rngs=[stream(settings, 10), stream(settings, 11)],
     )
     report("done", 1, 1)
@@ -245,7 +246,10 @@ def alternative_weights(
     duplicates = duplicate_labels(dataset.prompt_of, text_codes)
     empty = without_content(dataset)
     items = Weighed(dataset.n_alternatives, duplicates=duplicates, clones=labels, empty=empty)
-    options = options_of(settings)
+    before = _earlier_weights(growing)
+    if before is not None and before.m == dataset.n_alternatives:
+        return before  # nothing was added, so nothing can have changed
+    options = options_of(settings, None if before is None else before.settings)
     if not scheme.needs_vectors:
         return scheme.weigh(items, options, stream(settings, 3))
     if isinstance(embedding, NotApplicable):
@@ -261,7 +265,7 @@ def alternative_weights(
         )
         grown = None
         if growing is not None:
-            grown = Growth(growing.alternatives, growing.memory.call, _earlier_weights(growing))
+            grown = Growth(growing.alternatives, growing.memory.call, before)
         return scheme.weigh(
             replace(
                 items, contexts=contexts, prompt_of=prompt_of if within else None, growth=grown
@@ -276,7 +280,9 @@ def alternative_weights(
     vectors = (embedding.response_vectors, embedding.prompt_vectors)
     old = None if growing is None else growing.alternatives
     return kept.call(
-        "weights", (*asked, *vectors, prompt_of, duplicates, labels, empty, old), weigh
+        "weights",
+        (*asked, *vectors, prompt_of, duplicates, labels, empty, old, options.found),
+        weigh,
     )
 
 

@@ -180,6 +180,11 @@ def _redraw(weights: Weights | NotApplicable) -> WeightDraw | None:
     return partial(_one_of, weights.resample)
 
 
+def how_weighed(settings: Settings, scheme: Mapping[str, Any]) -> Choice:
+    """The weights by name, and what they do to this data. scheme : settings of the weights."""
+    return Choice(settings.weights, SCHEMES.get(settings.weights).deed(scheme))
+
+
 def scheme_of(settings: Settings, scheme: Mapping[str, Any]) -> str:
     """The weights in words, e.g. "voronoi on the sphere" or "sharing, clones alone"."""
     return SCHEMES.get(settings.weights).in_words(settings.space, scheme)

@@ -11,8 +11,8 @@ from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.compose import stream
 from cr_audit.analysis.embedding import Progress
 from cr_audit.analysis.facts import Analysis, UnitResult
-from cr_audit.analysis.fit_weights import other_weights, weighed_by
-from cr_audit.analysis.fitting import Fitting, choose_reward_model, fitting_of
+from cr_audit.analysis.fit_weights import other_weights
+from cr_audit.analysis.fitting import Fitting, choose_reward_model, fitting_of, how_weighed
 from cr_audit.analysis.held_out import decisions, held_out_decisions, win_counts
 from cr_audit.analysis.penalties import Paths, chosen_penalty, paths
 from cr_audit.analysis.replicates import in_words, standard_errors
@@ -51,7 +51,6 @@ def refit(
     analysis: Analysis,
     *,
     fits: Fits = "both",
-    scheme: str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Rewards:
@@ -59,25 +58,19 @@ def refit(
 
     fits : "standard" leaves the weighted fit out; "weighted" makes both, and raises ComputeError
     ``no-weights`` where there are no weights (with "both" that is a fact with a reason).
-    scheme : of the weights of the weighted fit (``fit_weights.RECOMMENDED`` is the command line's
-    default); None takes those of the analysis, which the result reports in either case.
     Raises ComputeError ``nothing-compared`` without comparisons, UsageError for a reward model
     that needs vectors where there are none. The result does not depend on ``workers``.
     """
-    given = analysis
-    choice = choose_reward_model(given, given.units[0])
-    model = REWARD_MODELS.get(choice.value)
-    analysis, weights_choice = weighed_by(
-        given, None if fits == "standard" else scheme, alternatives=model.from_contexts
-    )
     unit = analysis.units[0]
+    choice = choose_reward_model(analysis, unit)
+    model = REWARD_MODELS.get(choice.value)
     fitting = fitting_of(analysis, unit, model, workers)
     report = progress or (lambda stage, done, total: None)
     run = _Run(analysis, unit, fitting, _weights(fitting, fits), report)
     report("penalty", 0, 0)
     penalty_choice, curves = run.choose_penalty()
     run.fitting = fitting.at(float(penalty_choice.value))
-    return run.rewards(fits, choice, weights_choice, penalty_choice, curves)
+    return run.rewards(fits, choice, penalty_choice, curves)
 
 
 def _weights(fitting: Fitting, fits: Fits) -> FloatArray | NotApplicable:
@@ -194,7 +187,6 @@ class _Run:
         self,
         fits: Fits,
         choice: Choice,
-        weights_choice: Choice,
         penalty_choice: Choice,
         curves: Curves,
     ) -> Rewards:
@@ -233,7 +225,7 @@ class _Run:
             fits=fits,
             fitted_unit=fitting.unit,
             reward_choice=choice,
-            weights_choice=weights_choice,
+            weights_choice=how_weighed(self.analysis.settings, fitting.weights_settings),
             weights_settings=fitting.weights_settings,
             penalty=problem.penalty,
             penalty_choice=penalty_choice,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -33,9 +34,10 @@ MAX_DRAWN = 50_000_000
 """Replicates times items held at once by the bootstrap: 400 MB of float64."""
 
 
-def options_of(settings: Settings) -> Options:
-    """What a weighting scheme is told of the settings."""
-    return Options(space=settings.space, precision=settings.precision)
+def options_of(settings: Settings, found: Mapping[str, Any] | None = None) -> Options:
+    """What a weighting scheme is told of the settings. found : settings of earlier weights, which
+    it takes over."""
+    return Options(space=settings.space, precision=settings.precision, found=found or {})
 
 
 def rank_units(
@@ -47,14 +49,27 @@ def rank_units(
     weights: Weights | NotApplicable,
     kinds: NamedKinds | NotApplicable,
     *,
+    earlier: tuple[UnitResult, ...] = (),
     rngs: list[np.random.Generator],
 ) -> tuple[UnitResult, ...]:
-    """Win rates of the units that suit the data (or of the one asked for), the main one first."""
+    """Win rates of the units that suit the data (or of the one asked for), the main one first.
+
+    earlier : of the part of a data set that grows; what a scheme looked for there it takes over.
+    """
+    before = {e.unit: e.items.scheme for e in earlier}
     out = []
     chosen = choose_units(dataset, comparisons, settings)
     for (unit, reason), rng in zip(chosen, rngs, strict=False):
         items, closest = weighed_items(
-            unit, dataset, settings, embedding, clones, weights, kinds, rng
+            unit,
+            dataset,
+            settings,
+            embedding,
+            clones,
+            weights,
+            kinds,
+            rng,
+            found=before.get(unit),
         )
         out.append(_rank(items, closest, reason, comparisons, dataset, settings, rng))
     return tuple(out)
@@ -69,16 +84,18 @@ def weighed_items(
     weights: Weights | NotApplicable,
     kinds: NamedKinds | NotApplicable,
     rng: np.random.Generator,
+    found: Mapping[str, Any] | None = None,
 ) -> tuple[Items, ClosestModels | NotApplicable]:
     """The items of one unit with their weights under ``settings.weights``, and the nearest models.
 
-    weights : of the alternatives, by the same scheme; models are weighed anew by their answers.
+    weights : of the alternatives, by the same scheme; models are weighed anew by their answers,
+    with what was ``found`` earlier where that is given.
     """
     closest: ClosestModels | NotApplicable = NotApplicable("the unit is not the model")
     if unit == "response":
         return _responses(dataset, weights), closest
     if unit == "model":
-        return _models(dataset, settings, embedding, clones, rng)
+        return _models(dataset, settings, embedding, clones, found, rng)
     if unit == "kind":
         return _kinds(kinds, weights), closest
     return _clusters(dataset, clones, weights), closest
@@ -149,6 +166,7 @@ def _models(
     settings: Settings,
     embedding: Embedding | NotApplicable,
     clones: CloneReport | NotApplicable,
+    found: Mapping[str, Any] | None,
     rng: np.random.Generator,
 ) -> tuple[Items, ClosestModels | NotApplicable]:
     groups, names = dataset.models()
@@ -161,7 +179,7 @@ def _models(
     ids = tuple(f"model:{digest('model', name)}" for name in names)
     weights: Weights | NotApplicable
     closest: ClosestModels | NotApplicable
-    scheme, options = SCHEMES.get(settings.weights), options_of(settings)
+    scheme, options = SCHEMES.get(settings.weights), options_of(settings, found)
     items = Weighed(len(names))
     if isinstance(embedding, NotApplicable):
         blind = not (scheme.needs_vectors or scheme.needs_clones)

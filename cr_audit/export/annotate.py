@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from cr_audit.analysis.facts import Analysis
-from cr_audit.analysis.fit_weights import weighed_by
+from cr_audit.analysis.fitting import how_weighed
 from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
@@ -29,7 +29,6 @@ from cr_audit.errors import ComputeError
 from cr_audit.export.outcome import Weighting
 from cr_audit.readers.implied import contradicting, repeated, several_times
 from cr_audit.weights.estimates import Weights
-from cr_audit.weights.scheme import RECOMMENDED
 
 PAIRS = "w_i * w_j of the row's comparison (mean over several), divided by the mean over all rows"
 RATED = "w_i of the rated response (mean over several), divided by the mean over all rows"
@@ -94,13 +93,12 @@ class RowWeights:
     weighting: Weighting
 
 
-def row_weights(analysis: Analysis, table: RowTable, *, chosen: bool) -> RowWeights:
-    """Weights of the rows by the scheme of a weighted fit, or by ``--weights`` where ``chosen``.
+def row_weights(analysis: Analysis, table: RowTable) -> RowWeights:
+    """Weights of the rows by those of the responses.
 
     Raises ComputeError ``no-weights`` where there are none, ``no-mass`` where all are 0.
     """
-    fitted, choice = weighed_by(analysis, None if chosen else RECOMMENDED)
-    weights = fitted.weights
+    weights = analysis.weights
     if isinstance(weights, NotApplicable):
         raise ComputeError(
             "no-weights",
@@ -118,7 +116,7 @@ def row_weights(analysis: Analysis, table: RowTable, *, chosen: bool) -> RowWeig
     weight = raw * (used.sum() / total)
     weighting = Weighting(
         scheme=weights.method,
-        reason=choice.reason,
+        reason=how_weighed(analysis.settings, weights.settings).reason,
         formula=formula,
         source=SOURCE,
         n_rows=int(used.sum()),

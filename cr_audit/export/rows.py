@@ -48,7 +48,7 @@ def weights_of(run: Run, table: RowTable) -> RowWeights:
     """The weights of the run's rows, once."""
     made: RowWeights = run.once(
         "weights of rows",
-        lambda: row_weights(run.analysis, table, chosen=not run.is_default("weights")),
+        lambda: row_weights(run.analysis, table),
     )
     return made
 

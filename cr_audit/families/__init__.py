@@ -31,7 +31,8 @@ class Family:
     all. roles : those it has. in_scan : whether ``cr-audit scan`` looks at it. not_run : parts of
     the JSON document that say why they are missing where the family did not run. said : the place
     of its sentences in the first paragraph of a scan: what does most harm first, where to go from
-    here last.
+    here last. in_gate : whether the document of a gate holds its parts although it computes
+    something, since that costs little; those that stand on the base facts alone it always holds.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Family:
     not_run: tuple[tuple[str, str], ...] = ()
     one_file: bool = False
     said: int = 0
+    in_gate: bool = False
 
     def part(self, role: Role) -> Any:
         """The module of one role; None where the family does without."""
@@ -103,9 +105,10 @@ for _family in (
     Family(
         "weights",
         f"{_HERE}.weights",
-        ("rules", "show", "page", "wire", "command", "simulate"),
+        ("compute", "rules", "show", "page", "wire", "command", "simulate"),
         in_scan=True,
         said=3,
+        in_gate=True,
     ),
     Family(
         "rankings",

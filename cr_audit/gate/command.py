@@ -153,7 +153,7 @@ def report_of(run: Run, decision: Decision) -> Report:
 
     def document(full_text: bool) -> dict[str, Any]:
         # What stands on the base facts alone: the rest costs time and judges nothing here.
-        families = tuple(f for f in in_scan() if "compute" not in f.roles)
+        families = tuple(f for f in in_scan() if f.in_gate or "compute" not in f.roles)
         made = run_document(
             both, both.dataset, families, lambda f: both.facts(f.name), (), full_text
         )

@@ -19,14 +19,8 @@ from cr_audit.models.rewards.model import Problem, RewardModel
 from cr_audit.simulate.descriptions import PROMPT, SENTENCES, TOPICS, describe, edit
 from cr_audit.simulate.populations import preference_matrix
 from cr_audit.weights.estimates import Weights
-from cr_audit.weights.scheme import (
-    RECOMMENDED,
-    STANDARD,
-    Options,
-    Variant,
-    Weighed,
-    variants,
-)
+from cr_audit.weights.scheme import STANDARD, Options, Variant, Weighed, variants
+from cr_audit.weights.schemes import PAPER, RECOMMENDED
 
 # Annotator types: share of the population, log-odds of (food, art, romance); food wins over art,
 # art over romance, romance over food. Restaurants are liked as food is.
@@ -47,7 +41,7 @@ ADDED = {
 PER_TOPIC = 100
 N_COMPARISONS = (1_000, 20_000)
 N_DRAWS, N_COSTLY_DRAWS = 10, 4
-DRAWN = (STANDARD, Variant("voronoi", "sphere"), Variant(RECOMMENDED))
+DRAWN = (STANDARD, Variant(PAPER, "sphere"), Variant(RECOMMENDED))
 """The schemes that are also fitted to drawn comparisons."""
 PENALTY = 0.1
 OPTIONS = Options(max_products=2e10)

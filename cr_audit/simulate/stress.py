@@ -31,12 +31,12 @@ from cr_audit.simulate.clone_weights import (
 from cr_audit.simulate.flips import CloneFlip, RemovalFlip, clone_flip, removal_flip
 from cr_audit.simulate.injection import Contest, leader_changes, leader_of, ranks_of
 from cr_audit.weights.scheme import variants
-from cr_audit.weights.schemes import SCHEMES
+from cr_audit.weights.schemes import PAPER, SCHEMES
 
 N_CLONES = 20
 MAX_CLONES = 100
 MAX_LISTED = 20
-SPHERE = Variant("voronoi", "sphere")
+SPHERE = Variant(PAPER, "sphere")
 TARGETS = ("leader", "runner-up", "random")
 
 
@@ -100,7 +100,6 @@ def stress(
     n_clones: int = N_CLONES,
     find_flip: bool = False,
     max_clones: int = MAX_CLONES,
-    scheme: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Stress:
     """Inject ``n_clones`` copies of the leader, the runner-up and a random item, and refit.
@@ -108,7 +107,7 @@ def stress(
     Rewards are tabular, one per item of the analysis' main unit; the largest connected ranking is
     stressed and weighed by itself. A clone of a response is its (edited) text, a clone of a model
     has (edited) copies of its answers. encode : texts to vectors (n, d), None for exact copies
-    only. scheme : whose ranking is the weighted one (None: that of the analysis); all are measured.
+    only. The weighted ranking is by the scheme of the analysis; all schemes are measured.
     Every random draw comes from ``analysis.settings.seed``.
 
     Raises UsageError for clusters or a reward that is not tabular, ComputeError where there are no
@@ -123,7 +122,7 @@ def stress(
         )
     contest, kept, geometry, penalty_reason, lines = _contest(analysis, encode)
     unit = analysis.units[0]
-    main = _main(analysis, scheme)
+    main = _main(analysis)
     seed = int(stream(analysis.settings, 30).integers(1 << 62))
     base = {s: geometry.weights(s, None, seed) for s in geometry.schemes}
     fits = {s: contest.rewards(contest.pairs, w) for s, w in base.items()}
@@ -205,11 +204,11 @@ def _row(
     )
 
 
-def _main(analysis: Analysis, method: str | None) -> Variant:
-    """The scheme asked for, or that of the analysis; the sphere where they ask for uniform ones."""
+def _main(analysis: Analysis) -> Variant:
+    """The scheme of the analysis; the sphere where that is uniform weights."""
     settings = analysis.settings
     by_gram = analysis.units[0].unit == "model"
-    chosen = SCHEMES.get(method or settings.weights)
+    chosen = SCHEMES.get(settings.weights)
     possible = [v for v in variants(by_gram=by_gram) if v.method == chosen.name]
     if not chosen.corrects or not possible:
         return SPHERE

@@ -67,7 +67,8 @@ class Options:
     """What a user or a caller may choose; a scheme reads what concerns it.
 
     space, precision, min_samples, max_products : of sampled weights, see ``voronoi_weights``.
-    found : settings that ``Scheme.found`` gave earlier, taken as they are.
+    found : settings of these or of earlier weights (``Scheme.found``, ``Weights.settings``); what a
+    scheme would look for in the items it takes from there.
     """
 
     space: str = "sphere"
@@ -75,7 +76,7 @@ class Options:
     min_samples: int = DEFAULT_MIN_SAMPLES
     max_products: float = DEFAULT_MAX_PRODUCTS
     workers: int | None = None
-    found: Mapping[str, float] = field(default_factory=dict)
+    found: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Scheme(Protocol):
@@ -143,13 +144,6 @@ class Variant:
 
 
 STANDARD = Variant("uniform")
-RECOMMENDED = "sharing"
-"""What a weighted fit uses where nobody chose. Voronoi weights (of [CR]) are reported by every
-command, but as weights of a fit they have two faults on real data (benchmarks/README.md, "Case
-study" and "Schemes on real data"): they differ between items that are no clones of anything, so
-that the fit rests on fewer judgements and predicts worse; and they keep less of a region's mass
-where its items are multiplied. ``sharing`` with clones merged keeps more, and leaves data alone in
-which there is nothing to correct."""
 
 
 def variants(*, by_gram: bool = False) -> tuple[Variant, ...]:

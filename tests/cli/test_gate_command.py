@@ -298,7 +298,7 @@ def test_a_batch_costs_the_batch(tmp_path: Path, gated: Any, monkeypatch: Any) -
     import cr_audit.analysis.compose
     import cr_audit.clones.growing
     import cr_audit.readers
-    from cr_audit.weights.schemes import SCHEMES
+    from cr_audit.weights.schemes import RECOMMENDED, SCHEMES
 
     monkeypatch.setenv("CR_AUDIT_CACHE", str(tmp_path / "cache"))
     calls: list[str] = []
@@ -314,7 +314,7 @@ def test_a_batch_costs_the_batch(tmp_path: Path, gated: Any, monkeypatch: Any) -
 
     counted(cr_audit.readers, "read")
     counted(cr_audit.analysis.compose, "find_growing_clones")
-    scheme = SCHEMES.get("voronoi")
+    scheme = SCHEMES.get(RECOMMENDED)
     weigh = scheme.weigh
 
     def weighing(items: Any, *args: Any) -> Any:

@@ -174,7 +174,7 @@ def prefs() -> str:
 QUICK = ("--model", "lexical", "--replicates", "50")
 SHOWN = {
     "clones": ["Clones", "cluster 1", "cirrus-1-0613", "the two furthest of the cluster of 5"],
-    "weights": ["Weights  voronoi on the sphere", "Heaviest", "times 1/m"],
+    "weights": ["Weights  sharing", "Voronoi weights", "Heaviest", "times 1/m"],
     "winrates": ["Win rates by model", "boreal-7b", "Win rates by response"],
 }
 

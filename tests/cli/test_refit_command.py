@@ -190,19 +190,24 @@ def test_markdown_escapes(run: Run) -> None:
     assert "<b>" not in done.out
 
 
-def test_fits_weigh_by_sharing_unless_told_otherwise(run: Run) -> None:
-    """The weights of the report stay Voronoi; those of the fit, and why, are said."""
+def test_one_weighting_stands_in_a_report(run: Run) -> None:
+    """Win rates and fits are by the same weights, and which and why is said; the paper's stand
+    beside them, whichever are used."""
     done = run("refit", FILE, *QUICK, "--format", "json")
     document = json.loads(done.out)
-    assert document["weights"]["method"] == "voronoi"
+    assert document["weights"]["method"] == "sharing"
+    assert document["voronoi"]["used"] is False
     rewards = document["rewards"]
     assert rewards["weights_choice"]["value"] == "sharing"
-    assert rewards["weights_choice"]["reason"].startswith("sharing, recommended for fits")
+    assert rewards["weights_choice"]["reason"].startswith("clones share one vote")
     assert rewards["weighted"]["weights"].startswith("sharing")
     asked = json.loads(run("refit", FILE, *QUICK, "--weights", "voronoi", "--format", "json").out)
     assert asked["rewards"]["weighted"]["weights"] == "voronoi on the sphere"
-    assert asked["weights"] == document["weights"]
-    assert asked["win_rates"] == document["win_rates"]
+    assert asked["weights"]["method"] == "voronoi"
+    assert asked["voronoi"]["used"] is True
+    assert asked["voronoi"]["values"] is None
+    assert asked["weights"]["values"] == document["voronoi"]["values"]
+    assert asked["win_rates"] != document["win_rates"]
 
 
 def test_csv_holds_the_rewards_and_html_the_chart(run: Run) -> None:

@@ -11,6 +11,7 @@ from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import Block, Cell, Column, Diff, Prose, Section, Table
 from cr_audit.clones.find import CloneReport, Cluster
 from cr_audit.diff import word_diff
+from cr_audit.weights.schemes import SCHEMES
 from cr_audit.wording import percent, plural
 
 MAX_CLUSTERS = 8
@@ -31,7 +32,7 @@ def answer(analysis: Analysis) -> list[str]:
         share = n_inside / analysis.dataset.n_alternatives
         verb = "holds" if n_clusters == 1 else "hold"
         sentence = f"{plural(n_clusters, 'clone cluster')} {verb} {percent(share)} of the responses"
-        if mass is not None and analysis.settings.weights != "uniform":
+        if mass is not None and SCHEMES.get(analysis.settings.weights).corrects:
             sentence += f" and {percent(mass)} of the clone-robust weight"
         out = [sentence + "."]
     boilerplate = [c for c in clones.clusters if c.scope == "boilerplate"]

@@ -31,6 +31,8 @@ def answer(analysis: Analysis) -> list[str]:
         return [f"No ranking by {unit.unit}: {shift.reason}."]
     if isinstance(unit.items.weights, NotApplicable):
         return [_leader_alone(unit)]
+    if even(unit):
+        return [f"{unit.items.n:,} {unit.unit}s weigh the same, so weighting changes no win rate."]
     changed = new_leaders(unit)
     n = unit.graph.n_components
     if changed.size and n == 1:
@@ -45,6 +47,12 @@ def answer(analysis: Analysis) -> list[str]:
             " but no leader."
         ]
     return [f"No {unit.unit} changes rank beyond its noise under clone-robust weights."]
+
+
+def even(unit: UnitResult) -> bool:
+    """Whether all items weigh the same, so that weighted rates are the average ones."""
+    w = unit.items.weights
+    return not isinstance(w, NotApplicable) and bool(np.ptp(w) <= 1e-9 / max(w.size, 1))
 
 
 def _leader_alone(unit: UnitResult) -> str:
@@ -65,11 +73,17 @@ def brief(analysis: Analysis) -> list[Block]:
     if not analysis.units:
         return []
     first, *others = analysis.units
-    out: list[Block] = [section(first, limit=MAX_ITEMS, explained=False)]
+    out: list[Block] = [section(first, limit=MAX_ITEMS, explained=False, shifts=not even(first))]
     if first.comparisons.n and not isinstance(first.shift, NotApplicable):
         out.append(Section("Graph of comparisons", "", _explains(first), folded=True))
     ranked = (u for u in others if not isinstance(u.shift, NotApplicable))
-    return [*out, *(replace(section(u, limit=MAX_SECONDARY), folded=True) for u in ranked)]
+    return [
+        *out,
+        *(
+            replace(section(u, limit=MAX_SECONDARY, shifts=not even(u)), folded=True)
+            for u in ranked
+        ),
+    ]
 
 
 def section(
@@ -79,17 +93,18 @@ def section(
     main: bool = True,
     weights: str | None = None,
     explained: bool = True,
+    shifts: bool = True,
 ) -> Section:
     """Rank and win rate before and after, with the error of the shift. main : as of its table.
     weights : the scheme in words, where it is not that of the report. explained : with the lines
-    of ``_explains`` under a ranking."""
+    of ``_explains`` under a ranking. shifts : with the weighted columns where there are weights."""
     title = f"Win rates by {unit.unit}" + (f", weights {weights}" if weights else "")
     if unit.comparisons.n == 0:
         return Section(title, "there are no comparisons")
     if isinstance(unit.shift, NotApplicable):
         note = f"{unit.reason}; no ranking: {unit.shift.reason}"
         return Section(title, note, (_graph_line(unit),))
-    weighted = not isinstance(unit.items.weights, NotApplicable)
+    weighted = shifts and not isinstance(unit.items.weights, NotApplicable)
     many = unit.graph.n_components > 1
     order = _order(unit)
     columns, cells = _columns(unit, weighted, many)

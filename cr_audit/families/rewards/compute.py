@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cr_audit.analysis.fit_weights import RECOMMENDED
 from cr_audit.analysis.refit import refit
 from cr_audit.families.rewards.facts import RewardFacts
 
@@ -14,16 +13,11 @@ if TYPE_CHECKING:
 
 
 def compute(run: Run) -> RewardFacts:
-    """Both fits, or the one that was asked for; weights recommended for fits unless chosen."""
+    """Both fits, or the one that was asked for."""
     asked: Fits = "both"
     if run.options.get("weighted"):
         asked = "weighted"
     elif run.options.get("standard"):
         asked = "standard"
-    rewards = refit(
-        run.analysis,
-        fits=asked,
-        scheme=RECOMMENDED if run.is_default("weights") else None,
-        progress=run.progress,
-    )
+    rewards = refit(run.analysis, fits=asked, progress=run.progress)
     return RewardFacts(run.analysis, rewards)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cr_audit.analysis.fit_weights import RECOMMENDED
 from cr_audit.embed import PrecomputedVectors, embed_texts
 from cr_audit.simulate.clone_weights import Encode
 from cr_audit.simulate.stress import MAX_CLONES, N_CLONES, Stress, stress
@@ -21,7 +20,6 @@ def compute(run: Run) -> Stress:
         n_clones=run.options.get("clones", N_CLONES),
         find_flip=run.options.get("find_flip", False),
         max_clones=run.options.get("max_clones", MAX_CLONES),
-        scheme=RECOMMENDED if run.is_default("weights") else None,
         progress=run.progress,
     )
 

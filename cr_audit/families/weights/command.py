@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 def report(run: Run) -> Report:
     """Weights in short, the heaviest, and the table of schemes where it was asked for."""
+    from cr_audit.arrays import NotApplicable
     from cr_audit.families.reporting import report as made
-    from cr_audit.families.weights.show import comparison, heaviest, section
+    from cr_audit.families.weights.show import comparison, heaviest, section, voronoi
     from cr_audit.heads import header
 
     def blocks(findings: tuple[Finding, ...]) -> list[Block]:
-        analysis = run.facts("weights")
+        facts = run.facts("weights")
+        analysis = facts.analysis
         out: list[Block] = [header(run.dataset, run.command), section(analysis)]
-        out += heaviest(analysis, limit=run.options["top"])
+        if not (isinstance(analysis.weights, NotApplicable) or facts.voronoi_is_used):
+            out.append(voronoi(facts))
+        out += heaviest(facts, limit=run.options["top"])
         if run.options["compare"]:
             from cr_audit.analysis.compare import compare_schemes
 

@@ -8,6 +8,7 @@ from cr_audit.analysis import Analysis
 from cr_audit.arrays import IntArray, NotApplicable
 from cr_audit.blocks import Block, Chart, Map, Number, Section, Series
 from cr_audit.clones.layout import plane, spread
+from cr_audit.families.weights.facts import WeightFacts
 from cr_audit.heads import short
 from cr_audit.weights.estimates import Weights
 from cr_audit.wording import percent, plural
@@ -18,9 +19,9 @@ MAX_NAMED, MAX_BARS, MAX_CURVE = 6, 60, 300
 LABEL = 110
 
 
-def numbers(analysis: Analysis) -> list[Number]:
+def numbers(facts: WeightFacts) -> list[Number]:
     """How many different responses the weights see."""
-    w = analysis.weights
+    w = facts.analysis.weights
     if isinstance(w, NotApplicable):
         return []
     effective = w.effective_number_corrected
@@ -35,15 +36,16 @@ def numbers(analysis: Analysis) -> list[Number]:
     ]
 
 
-def blocks(analysis: Analysis) -> list[Block]:
+def blocks(facts: WeightFacts) -> list[Block]:
     """The map and the weights in order; nothing of either where it was not computed."""
+    analysis = facts.analysis
     out: list[Block] = []
     drawn = _map(analysis)
     if drawn is not None:
         note = f"{len(drawn.points):,} of {plural(drawn.n, 'response')} drawn"
         out.append(Section("Map of the responses", note, (drawn,)))
     if not isinstance(analysis.weights, NotApplicable) and analysis.weights.m > 1:
-        out.append(Section("Weights in order", "", (_in_order(analysis.weights),)))
+        out.append(Section("Weights in order", "", (_in_order(analysis.weights, facts.voronoi),)))
     return out
 
 
@@ -118,8 +120,9 @@ def _label(analysis: Analysis, i: int, times: float) -> str:
     return f"{who}{short(text, LABEL)} (weight {times:.2f})"
 
 
-def _in_order(w: Weights) -> Chart:
-    """Weights in units of the average one, the heaviest first; with errors where they are few."""
+def _in_order(w: Weights, paper: Weights | NotApplicable) -> Chart:
+    """Weights in units of the average one, the heaviest first; with errors where they are few.
+    Those of the paper, in an order of their own, for comparison."""
     order = np.lexsort((np.arange(w.m), -np.round(w.weights, 15)))
     few = w.m <= MAX_BARS
     rank = np.arange(w.m) if few else np.unique(np.linspace(0, w.m - 1, MAX_CURVE).astype(np.int64))
@@ -143,6 +146,17 @@ def _in_order(w: Weights) -> Chart:
                 tuple(times.tolist()),
                 tuple(low.tolist()) if few and error.any() else (),
                 tuple(high.tolist()) if few and error.any() else (),
+            ),
+            *(
+                ()
+                if paper is w or isinstance(paper, NotApplicable)
+                else (
+                    Series(
+                        "voronoi, in its own order",
+                        x,
+                        tuple((np.sort(paper.weights)[::-1] * paper.m)[rank].tolist()),
+                    ),
+                )
             ),
             Series("uniform", (x[0], x[-1]), (1.0, 1.0), dashed=True),
         ),

@@ -4,44 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
+from cr_audit.families.weights.facts import WeightFacts
 from cr_audit.findings import Finding, Rule, Severity
 from cr_audit.weights.estimates import Weights
+from cr_audit.weights.schemes import SCHEMES
 
 _CR = "Clone-Robust AI Alignment, arXiv 2501.09254"
 
 
-def _collapsed(analysis: Analysis) -> Iterator[Finding]:
+def _collapsed(facts: WeightFacts) -> Iterator[Finding]:
     return _caution(
-        analysis,
+        facts,
         "collapsed",
         RULES[0],
         lambda w: f"the effective number is {w.effective_number_corrected:,.0f} of {w.m:,} items",
     )
 
 
-def _outside(analysis: Analysis) -> Iterator[Finding]:
+def _outside(facts: WeightFacts) -> Iterator[Finding]:
     return _caution(
-        analysis,
+        facts,
         "space-excludes-data",
         RULES[1],
         lambda w: f"{w.outside_share:.0%} of the embeddings lie outside the space {w.space}",
     )
 
 
-def _uniform(analysis: Analysis) -> Iterator[Finding]:
+def _uniform(facts: WeightFacts) -> Iterator[Finding]:
     return _caution(
-        analysis,
+        facts,
         "equals-uniform",
         RULES[2],
         lambda w: "the weights cannot be told from uniform ones",
     )
 
 
-def _imprecise(analysis: Analysis) -> Iterator[Finding]:
+def _imprecise(facts: WeightFacts) -> Iterator[Finding]:
     return _caution(
-        analysis,
+        facts,
         "precision-not-reached",
         RULES[3],
         lambda w: (
@@ -52,12 +53,14 @@ def _imprecise(analysis: Analysis) -> Iterator[Finding]:
 
 
 def _caution(
-    analysis: Analysis, slug: str, rule: Rule, message: Callable[[Weights], str]
+    facts: WeightFacts, slug: str, rule: Rule, message: Callable[[Weights], str]
 ) -> Iterator[Finding]:
     """A caution of the estimate, said as a finding."""
-    weights = analysis.weights
-    if isinstance(weights, NotApplicable) or weights.method == "uniform":
+    weights = facts.analysis.weights
+    if isinstance(weights, NotApplicable) or not SCHEMES.get(weights.method).corrects:
         return
+    if slug == "equals-uniform" and not weights.n_samples:
+        return  # no clones, so a scheme that looks for them leaves everything as it is
     if slug in weights.cautions:
         yield rule.finding(
             message=message(weights),
@@ -78,7 +81,11 @@ RULES: tuple[Rule, ...] = (
         summary="The weights rest on few alternatives.",
         means="The effective number 1/sum(w^2) is below 10 % of the items.",
         computed="Effective number of the estimated weights.",
-        advice="Use --space sphere, or --weights sharing.",
+        advice=(
+            "Where clones share one vote (the default), most responses are copies: cr-audit clones"
+            " lists them, cr-audit export --as clean keeps one of each. Of Voronoi weights: use"
+            " --space sphere, or --weights sharing."
+        ),
         judge=_collapsed,
     ),
     Rule(
@@ -98,7 +105,10 @@ RULES: tuple[Rule, ...] = (
         severity=Severity.NOTE,
         summary="The weights equal uniform weights: nothing is corrected.",
         means="Weighted and standard results are the same by construction.",
-        computed="Largest deviation from 1/m within three standard errors.",
+        computed=(
+            "Largest deviation from 1/m within three standard errors; of weights that are sampled:"
+            " the others leave data as it is in which they find nothing to correct."
+        ),
         advice="Use --space sphere, or a scope with more than two alternatives.",
         judge=_uniform,
     ),

@@ -9,15 +9,24 @@ import numpy as np
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import Block, Cell, Column, Prose, Section, Table
+from cr_audit.families.weights.facts import WeightFacts
 from cr_audit.weights.compare import SchemeTable
+from cr_audit.weights.estimates import Weights
+from cr_audit.weights.schemes import SCHEMES
 from cr_audit.wording import percent, plural
 
+MAX_MASSES, MAX_CELLS = 8, 5
 
-def brief(analysis: Analysis) -> list[Block]:
-    """What ``section`` has, for those who ask."""
-    if isinstance(analysis.weights, NotApplicable):
-        return [section(analysis)]
-    return [replace(section(analysis), folded=True)]
+
+def brief(facts: WeightFacts) -> list[Block]:
+    """Both weightings in short, for those who ask."""
+    made = section(facts.analysis)
+    if isinstance(facts.analysis.weights, NotApplicable):
+        return [made]
+    folded = [replace(made, folded=True)]
+    if SCHEMES.get(facts.analysis.weights.method).corrects and not facts.voronoi_is_used:
+        folded.append(replace(voronoi(facts), folded=True))
+    return list(folded)
 
 
 def section(analysis: Analysis) -> Section:
@@ -25,12 +34,25 @@ def section(analysis: Analysis) -> Section:
     weights = analysis.weights
     if isinstance(weights, NotApplicable):
         return Section("Weights", f"not computed: {weights.reason}")
-    note = weights.method + (f" on the {weights.space}" if weights.space else "")
+    scheme = SCHEMES.get(weights.method)
+    words = scheme.in_words(analysis.settings.space, weights.settings)
     lines = [
+        scheme.deed(weights.settings),
         f"scope {analysis.scope.value} ({analysis.scope.reason})",
+        *_estimate(weights),
+    ]
+    return Section("Weights", words, (Prose(tuple(lines), indent=2),))
+
+
+def _estimate(weights: Weights) -> list[str]:
+    """Effective number, and the precision of what was sampled."""
+    lines = [
         f"effective number {weights.effective_number_corrected:,.1f} of"
         f" {plural(weights.m, 'response')}; {percent(weights.zero_share)} without weight;"
-        f" {plural(weights.n_merged, 'exact duplicate')} merged",
+        f" {plural(weights.n_merged, 'exact duplicate')} merged"
+        if weights.n_samples
+        else f"effective number {weights.effective_number:,.1f} of"
+        f" {plural(weights.m, 'response')}, {weights.n_cells:,} of them different"
     ]
     if weights.n_samples:
         reached = "reached" if weights.reached else "not reached"
@@ -39,33 +61,130 @@ def section(analysis: Analysis) -> Section:
             f" {percent(weights.max_relative_error)} (asked for {percent(weights.precision)},"
             f" {reached})"
         )
-    return Section("Weights", note, (Prose(tuple(lines), indent=2),))
+    return lines
 
 
-def heaviest(analysis: Analysis, *, limit: int) -> list[Block]:
-    """The alternatives with the largest weights, with standard errors."""
-    weights = analysis.weights
-    if isinstance(weights, NotApplicable):
-        return []
-    frame = analysis.dataset.alternatives
+def voronoi(facts: WeightFacts) -> Section:
+    """The paper's weights beside those that are used: of clone groups, and its largest cells."""
+    title = "Voronoi weights, for comparison"
+    weights, used = facts.voronoi, facts.analysis.weights
+    if isinstance(weights, NotApplicable) or isinstance(used, NotApplicable):
+        reason = weights.reason if isinstance(weights, NotApplicable) else "there are no weights"
+        return Section(title, f"not computed: {reason}")
+    lines = [
+        "an alternative's share of the space of embeddings, as in [CR]; no table outside this"
+        " section uses them (--weights voronoi does)",
+        *_estimate(weights),
+    ]
+    blocks: list[Block] = [Prose(tuple(lines), indent=2)]
+    if facts.masses:
+        blocks.append(_masses(facts, used.method))
+    blocks.append(_largest_cells(facts, used, weights))
+    return Section(title, f"on the {weights.space}" if weights.space else "", tuple(blocks))
+
+
+def _masses(facts: WeightFacts, used: str) -> Table:
+    masses = facts.masses
+
+    def cells(k: int) -> tuple[Cell, ...]:
+        mass = masses[k]
+        return (
+            Cell(f"{mass.members.size:,}", (int(mass.members.size),)),
+            Cell(percent(mass.item_share), (mass.item_share,)),
+            Cell(percent(mass.used), (mass.used,)),
+            Cell(percent(mass.voronoi), (mass.voronoi,)),
+            Cell(percent(mass.error), (mass.error,), "dim"),
+            Cell(_text(facts.analysis, int(mass.members[0]))),
+        )
+
+    return Table(
+        (
+            Column("clones", "count", ("size",)),
+            Column("items", "number", ("item_share",)),
+            Column(used, "number", ("weight_mass",)),
+            Column("voronoi", "number", ("voronoi_mass",)),
+            Column("± error", "number", ("voronoi_error",)),
+            Column("the first of them", "line", ("text",)),
+        ),
+        len(masses),
+        cells,
+        name="cluster-masses",
+        limit=MAX_MASSES,
+        more="more groups of clones",
+    )
+
+
+def _largest_cells(facts: WeightFacts, used: Weights, weights: Weights) -> Table:
     order = np.lexsort((np.arange(weights.m), -np.round(weights.weights, 15))).tolist()
 
     def cells(k: int) -> tuple[Cell, ...]:
         i = order[k]
-        times = float(weights.weights[i] * weights.m)
-        error = float(weights.standard_error[i] * weights.m)
-        text = frame["text"][i] or frame["model"][i] or frame["key"][i] or ""
+        times, error, plain = (
+            float(x[i] * weights.m) for x in (weights.weights, weights.standard_error, used.weights)
+        )
         return (
             Cell(f"{times:.2f}", (times,)),
-            Cell(f"{error:.2f}", (error,)),
-            Cell(frame["id"][i]),
-            Cell(text),
+            Cell(f"{error:.2f}", (error,), "dim"),
+            Cell(f"{plain:.2f}", (plain,)),
+            Cell(_text(facts.analysis, i)),
         )
 
+    return Table(
+        (
+            Column("voronoi, times 1/m", "number", ("voronoi_times_m",)),
+            Column("± error", "number", ("voronoi_error_times_m",)),
+            Column(used.method, "number", ("weight_times_m",)),
+            Column("response", "line", ("text",)),
+        ),
+        weights.m,
+        cells,
+        name="largest-cells",
+        limit=MAX_CELLS,
+        legend="the largest cells: whatever lies far from everything has one, odd answers too",
+    )
+
+
+def _text(analysis: Analysis, i: int) -> str:
+    frame = analysis.dataset.alternatives
+    text: str = frame["text"][i] or frame["model"][i] or frame["key"][i] or "(empty)"
+    return text
+
+
+def heaviest(facts: WeightFacts, *, limit: int) -> list[Block]:
+    """The alternatives with the largest weights, the paper's beside them."""
+    weights, paper = facts.analysis.weights, facts.voronoi
+    if isinstance(weights, NotApplicable):
+        return []
+    frame = facts.analysis.dataset.alternatives
+    order = np.lexsort((np.arange(weights.m), -np.round(weights.weights, 15))).tolist()
+    same = facts.voronoi_is_used
+
+    def cells(k: int) -> tuple[Cell, ...]:
+        i, m = order[k], weights.m
+        out = []
+        if not same:
+            used = float(weights.weights[i] * m)
+            out.append(Cell(f"{used:.2f}", (used,)))
+        if not isinstance(paper, NotApplicable):
+            times, error = float(paper.weights[i] * m), float(paper.standard_error[i] * m)
+            out += [Cell(f"{times:.2f}", (times,)), Cell(f"{error:.2f}", (error,), "dim")]
+        return (
+            *out,
+            Cell(frame["id"][i]),
+            Cell(_text(facts.analysis, i)),
+        )
+
+    columns = []
+    if not same:
+        columns.append(Column(f"{weights.method}, times 1/m", "number", ("weight_times_m",)))
+    if not isinstance(paper, NotApplicable):
+        columns += [
+            Column("voronoi", "number", ("voronoi_times_m",)),
+            Column("± error", "number", ("voronoi_error_times_m",)),
+        ]
     table = Table(
         (
-            Column("times 1/m", "number", ("weight_times_m",)),
-            Column("± error", "number", ("standard_error_times_m",)),
+            *columns,
             Column("id", "id", ("id",)),
             Column("response", "line", ("text",)),
         ),

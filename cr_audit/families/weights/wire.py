@@ -1,4 +1,4 @@
-"""``embedding`` and ``weights`` of the JSON contract."""
+"""``embedding``, ``weights`` and ``voronoi`` of the JSON contract."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
+from cr_audit.families.weights.facts import WeightFacts
 from cr_audit.wire import ContentId, Count, NotNegative, Resolved, Share, Texts
 
 
@@ -50,13 +51,56 @@ class Weights:
     values: list[Weight]
 
 
-PARTS = {"embedding": Embedding | NotApplicable, "weights": Weights | NotApplicable}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoronoiCell:
+    """The Voronoi weight of one response; the error is Monte-Carlo only."""
+
+    id: ContentId
+    weight: Share
+    standard_error: NotNegative
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloneMass:
+    """What a group of clones keeps of the weights that are used and of Voronoi weights."""
+
+    members: list[ContentId]
+    item_share: Share
+    weight_mass: Share
+    voronoi_mass: Share
+    voronoi_error: NotNegative
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voronoi:
+    """The paper's weights, whichever are used (``used``: these are). clone_groups: all groups of
+    clones of responses, the largest first; values: null where ``weights`` holds the same."""
+
+    space: str | None
+    used: bool
+    n_samples: Count
+    precision: float
+    max_relative_error: NotNegative
+    precision_reached: bool
+    effective_number: NotNegative
+    effective_number_corrected: NotNegative
+    zero_share: Share
+    cautions: list[str]
+    clone_groups: list[CloneMass]
+    values: list[VoronoiCell] | None
+
+
+PARTS = {
+    "embedding": Embedding | NotApplicable,
+    "weights": Weights | NotApplicable,
+    "voronoi": Voronoi | NotApplicable,
+}
 REQUIRED = ("embedding", "weights")
 
 
-def parts(analysis: Analysis, texts: Texts) -> dict[str, Any]:
+def parts(facts: WeightFacts, texts: Texts) -> dict[str, Any]:
     """The records of this family."""
-    e = analysis.embedding
+    analysis, e = facts.analysis, facts.analysis.embedding
     return {
         "embedding": e
         if isinstance(e, NotApplicable)
@@ -64,7 +108,40 @@ def parts(analysis: Analysis, texts: Texts) -> dict[str, Any]:
             model=e.model, dimension=e.dimension, fingerprint=e.fingerprint, n_texts=e.n_texts
         ),
         "weights": _weights(analysis, texts),
+        "voronoi": _voronoi(facts, texts),
     }
+
+
+def _voronoi(facts: WeightFacts, texts: Texts) -> Voronoi | NotApplicable:
+    w = facts.voronoi
+    if isinstance(w, NotApplicable):
+        return w
+    listed = zip(texts.ids, w.weights.tolist(), w.standard_error.tolist(), strict=True)
+    return Voronoi(
+        space=w.space,
+        used=facts.voronoi_is_used,
+        n_samples=w.n_samples,
+        precision=w.precision,
+        max_relative_error=w.max_relative_error,
+        precision_reached=w.reached,
+        effective_number=w.effective_number,
+        effective_number_corrected=w.effective_number_corrected,
+        zero_share=w.zero_share,
+        cautions=list(w.cautions),
+        clone_groups=[
+            CloneMass(
+                members=[texts.ids[i] for i in mass.members.tolist()],
+                item_share=mass.item_share,
+                weight_mass=mass.used,
+                voronoi_mass=mass.voronoi,
+                voronoi_error=mass.error,
+            )
+            for mass in facts.masses
+        ],
+        values=None
+        if facts.voronoi_is_used
+        else [VoronoiCell(id=i, weight=x, standard_error=s) for i, x, s in listed],
+    )
 
 
 def _weights(analysis: Analysis, texts: Texts) -> Weights | NotApplicable:

@@ -72,24 +72,31 @@ def sharing_weights(
     Raises ComputeError as ``voronoi_weights`` does, ValueError for a negative width.
     """
     items = distinct_items(contexts, duplicates, clusters)
-    if width is not None:
-        settings = {"width": width, "strength": strength, "width_found": False}
-        return _shared(items, _densities(items, width, workers), settings, empty)
-    if rng is None:
-        raise ValueError("a width can be found only with rng")
-    return sharing_weights_within([items], [empty], workers=workers, rng=rng)[0]
+    return sharing_weights_within(
+        [items], [empty], width=width, strength=strength, workers=workers, rng=rng
+    )[0]
 
 
 def sharing_weights_within(
     sets: Sequence[Distinct],
     empty: Sequence[BoolArray | None] | None = None,
     *,
+    width: float | None = None,
+    strength: float = 1.0,
     workers: int | None = None,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None = None,
 ) -> list[Weights]:
     """``sharing_weights`` of sets of items that do not see each other, at one width and strength,
-    found over all of them."""
+    given or found over all of them."""
     blank = [None] * len(sets) if empty is None else empty
+    if width is not None:
+        given = {"width": width, "strength": strength, "width_found": False}
+        return [
+            _shared(s, _densities(s, width, workers), given, e)
+            for s, e in zip(sets, blank, strict=True)
+        ]
+    if rng is None:
+        raise ValueError("a width can be found only with rng")
     search = find_width(sets, workers=workers, rng=rng)
     densities = [_densities(s, search.width, workers) for s in sets]
     several = [effective_share(d) for d in densities if d.size > 1]
@@ -158,6 +165,8 @@ def sharing_weights_by_prompt(
     response_vectors: Float32Array,
     prompt_of: IntArray,
     *,
+    width: float | None = None,
+    strength: float = 1.0,
     duplicates: IntArray | None,
     clusters: IntArray | None,
     empty: BoolArray | None = None,
@@ -166,9 +175,9 @@ def sharing_weights_by_prompt(
     """``sharing_weights`` of the responses of each prompt among themselves, at one common width.
 
     The width and its strength are found over all prompts together (``sharing_weights_within``): a
-    prompt alone has too few responses to show them. Arguments as for ``voronoi_weights_by_prompt``;
-    clusters : int64 (m,), clones have equal labels. Clones under two prompts are weighed under
-    each.
+    prompt alone has too few responses to show them; or they are given, as there. Arguments as
+    for ``voronoi_weights_by_prompt``; clusters : int64 (m,), clones have equal labels. Clones under
+    two prompts are weighed under each.
     """
     members = members_of(prompt_of)
 
@@ -180,7 +189,7 @@ def sharing_weights_by_prompt(
         for items in members
     ]
     blank = [None if empty is None else empty[items] for items in members]
-    parts = tuple(sharing_weights_within(sets, blank, rng=rng))
+    parts = tuple(sharing_weights_within(sets, blank, width=width, strength=strength, rng=rng))
     return assembled(members, parts, prompt_of.shape[0])
 
 
@@ -197,19 +206,22 @@ class Sharing:
     gram_spaces: tuple[str, ...] = ()
 
     def weigh(self, items: Weighed, options: Options, rng: np.random.Generator) -> Weights:
+        width, strength = options.found.get("width"), options.found.get("strength", 1.0)
         if items.prompt_of is not None:
             return sharing_weights_by_prompt(
                 np.asarray(items.contexts, dtype=np.float32),
                 items.prompt_of,
                 duplicates=items.duplicates,
+                width=width,
+                strength=strength,
                 clusters=items.clones,
                 empty=items.empty,
                 rng=rng,
             )
         return sharing_weights(
             items.contexts,
-            width=options.found.get("width"),
-            strength=options.found.get("strength", 1.0),
+            width=width,
+            strength=strength,
             duplicates=items.duplicates,
             clusters=items.clones,
             empty=items.empty,

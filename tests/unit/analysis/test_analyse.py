@@ -153,7 +153,7 @@ def test_stages_do_not_disturb_each_other() -> None:
     """The weights are the same whichever unit is ranked and however often it is resampled."""
     path = SAMPLES / "clone_robust.jsonl"
     weights = [
-        analysed(path, **options).weights
+        analysed(path, weights="voronoi", **options).weights
         for options in ({}, {"unit": "response"}, {"n_replicates": 33, "unit": "cluster"})
     ]
     first = weights[0]
@@ -161,7 +161,7 @@ def test_stages_do_not_disturb_each_other() -> None:
     for other in weights[1:]:
         assert not isinstance(other, NotApplicable)
         assert other.weights.tobytes() == first.weights.tobytes()
-    other = analysed(path, seed=1).weights
+    other = analysed(path, weights="voronoi", seed=1).weights
     assert not isinstance(other, NotApplicable)
     assert other.weights.tobytes() != first.weights.tobytes()
     np.testing.assert_allclose(other.weights, first.weights, atol=0.01)

@@ -228,7 +228,9 @@ def test_linear_rewards_of_few_responses_are_free_and_said_to_be() -> None:
 
 
 def test_linear_rewards_rank_models_by_the_mean_of_their_responses() -> None:
-    analysis = analysed(SAMPLES / "clone_robust.jsonl", reward="linear", n_replicates=50)
+    analysis = analysed(
+        SAMPLES / "clone_robust.jsonl", reward="linear", weights="voronoi", n_replicates=50
+    )
     r = rewards_of(analysis)
     c, s = changes_of(r), r.subjects
     assert not isinstance(s, NotApplicable)

@@ -350,7 +350,7 @@ def test_empty_answers() -> None:
     ],
 )
 def test_each_caution_is_a_finding(caution: str, rule: str) -> None:
-    analysis = analysed(round_robin(DISTINCT[:4]))
+    analysis = analysed(round_robin(DISTINCT[:4]), weights="voronoi")
     assert not isinstance(analysis.weights, NotApplicable)
     for cautions in ((caution,), ()):
         weights = dataclasses.replace(analysis.weights, cautions=cautions)
@@ -361,13 +361,15 @@ def test_each_caution_is_a_finding(caution: str, rule: str) -> None:
 
 def test_a_space_that_excludes_the_data() -> None:
     """Unit vectors have negative coordinates; the unit cube has none."""
-    rules = rules_of(round_robin(DISTINCT[:6]), space="unit-cube")
+    rules = rules_of(round_robin(DISTINCT[:6]), weights="voronoi", space="unit-cube")
     assert "CR502" in rules
-    assert "CR502" not in rules_of(round_robin(DISTINCT[:6]), space="sphere")
+    assert "CR502" not in rules_of(round_robin(DISTINCT[:6]), weights="voronoi", space="sphere")
 
 
 def test_two_alternatives_get_uniform_weights() -> None:
-    assert "CR503" in rules_of([pair(BASE, FAR)])
+    """Of weights that are sampled; the default leaves data alone that holds no clones."""
+    assert "CR503" in rules_of([pair(BASE, FAR)], weights="voronoi")
+    assert "CR503" not in rules_of([pair(BASE, FAR)])
     assert "CR503" not in rules_of([pair(BASE, FAR)], weights="uniform")
 
 

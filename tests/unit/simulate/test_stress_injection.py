@@ -201,7 +201,7 @@ def sample() -> tuple[Analysis, Stress]:
 def test_the_sample_data_set(sample: tuple[Analysis, Stress]) -> None:
     _, facts = sample
     assert facts.unit == "model"
-    assert facts.main == Variant("voronoi", "sphere")
+    assert facts.main == Variant("sharing")
     assert len(facts.rows) == 3 * 2 * 4  # targets, kinds, schemes
     for r in facts.rows:
         assert r.reward_shift <= r.certificate + 1e-9

@@ -74,8 +74,8 @@ def check_everything(rows: list[dict[str, Any]], model: str) -> None:
     report, analysis = COMMAND.make(run), run.analysis
     sections = [
         shown_by("clones").section(analysis, limit=9, diffs=9, members=True),
-        *shown_by("weights").brief(analysis),
-        *shown_by("weights").heaviest(analysis, limit=9),
+        *shown_by("weights").brief(run.facts("weights")),
+        *shown_by("weights").heaviest(run.facts("weights"), limit=9),
         *[shown_by("rankings").section(unit, limit=9) for unit in analysis.units],
     ]
     for width in (40, 120):

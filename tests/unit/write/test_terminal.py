@@ -71,8 +71,8 @@ def in_depth(scan: Scan, target: Target) -> str:
     blocks = [
         header(scan.run.dataset, "clones"),
         clones.section(analysis, limit=50, diffs=5, members=True),
-        *weights.brief(analysis),
-        *weights.heaviest(analysis, limit=20),
+        *weights.brief(scan.run.facts("weights")),
+        *weights.heaviest(scan.run.facts("weights"), limit=20),
         *[rankings.section(unit, limit=50) for unit in analysis.units],
     ]
     return write_blocks(blocks, target)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cr_audit.analysis.facts import Analysis, UnitResult
-from cr_audit.analysis.fit_weights import RECOMMENDED, weighed_by
 from cr_audit.analysis.fitting import scheme_of
 from cr_audit.analysis.units import nothing_compared
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
@@ -178,12 +177,10 @@ def _weighted(
     run: Run, analysis: Analysis, votes: _Votes, penalty: float
 ) -> tuple[_Fitted | NotApplicable, str | NotApplicable]:
     """The fit by the weights that ``refit`` would use, and these in words."""
-    scheme = RECOMMENDED if run.is_default("weights") else None
-    fitted, _ = weighed_by(analysis, scheme, alternatives=False)
-    items = fitted.units[0].items
+    items = analysis.units[0].items
     if isinstance(items.weights, NotApplicable):
         return items.weights, items.weights
-    name = scheme_of(fitted.settings, items.scheme)
+    name = scheme_of(analysis.settings, items.scheme)
     try:
         return _fit(run, "weighted", votes, items.weights, penalty), name
     except ComputeError as error:
