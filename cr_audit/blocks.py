@@ -8,7 +8,7 @@ time, so nothing that makes a block has to.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Tone = Literal[
@@ -85,7 +85,8 @@ class Table:
     limit : rows shown to people; what is left out is said with ``more`` ("more clusters"), and
     ``order`` says by what the rows stand. main : the table that a CSV file of the report holds.
     name : identifies the table in machine-readable output, kebab-case. legend : what the columns
-    mean, for people. caption : a line above it.
+    mean, for people. caption : a line above it. brief, gist : rows and legend of a terminal without
+    --details; where not given, ``limit`` and ``legend``.
     """
 
     columns: tuple[Column, ...]
@@ -99,6 +100,8 @@ class Table:
     caption: str = ""
     main: bool = False
     indent: int = 0
+    brief: int | None = None
+    gist: Words = ""
 
     @classmethod
     def of(
@@ -114,6 +117,7 @@ class Table:
         caption: str = "",
         main: bool = False,
         indent: int = 0,
+        brief: int | None = None,
     ) -> Table:
         """A table of rows that are there already."""
         return cls(
@@ -128,11 +132,18 @@ class Table:
             caption,
             main,
             indent,
+            brief,
         )
 
     @property
     def n_shown(self) -> int:
         return self.n if self.limit is None else min(self.n, self.limit)
+
+    @property
+    def in_brief(self) -> Table:
+        """As a terminal shows it without --details."""
+        limit = self.limit if self.brief is None else self.brief
+        return replace(self, limit=limit, legend=self.gist or self.legend)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from cr_audit.run import Run
 
 
+MOST_STEPS = 3
+
+
 def report(run: Run) -> Report:
     """Header, answer, what each family shows, findings, next steps."""
     from cr_audit.families.reporting import finding_section, in_scan
@@ -28,7 +31,7 @@ def report(run: Run) -> Report:
             show = family.part("show")
             if show is not None:
                 out += show.brief(run.facts(family.name))
-        return [*out, finding_section(findings), _next(run)]
+        return [*out, finding_section(findings), _next(run, findings), _verdict(findings)]
 
     return made(run, blocks)
 
@@ -63,7 +66,24 @@ def _unchecked(run: Run) -> list[str]:
     ]
 
 
-def _next(run: Run) -> Block:
+def _verdict(findings: Sequence[Finding]) -> Block:
+    """Once more where a reader stops reading: how bad it is, and the worst of it."""
+    from cr_audit.blocks import Prose, Tone
+    from cr_audit.wording import plural
+
+    if not findings:
+        return Prose(("Verdict: nothing was found.",), "good")
+    counts = [
+        plural(n, name)
+        for name in ("error", "warning", "note")
+        if (n := sum(f.severity == name for f in findings))
+    ]
+    worst = findings[0]
+    tone: Tone = "good" if worst.severity == "note" else worst.severity.value
+    return Prose((f"Verdict: {', '.join(counts)}; {worst.rule} {worst.message}.",), tone)
+
+
+def _next(run: Run, findings: Sequence[Finding]) -> Block:
     """What to do now; the commands can be copied as they are."""
     from cr_audit.arrays import NotApplicable
     from cr_audit.blocks import Section, Steps
@@ -72,9 +92,15 @@ def _next(run: Run) -> Block:
     analysis = run.analysis
     files = " ".join(shlex.quote(visible(f.path)) for f in run.dataset.report.files[:3])
     steps = []
-    if not isinstance(analysis.clones, NotApplicable) and analysis.clones.clusters:
+    noted = run.dataset.report.noted
+    copies = not isinstance(analysis.clones, NotApplicable) and bool(analysis.clones.clusters)
+    if copies or noted.get("duplicate_row", 0) or noted.get("contradictory_row", 0):
+        steps.append(
+            (f"cr-audit export {files} --as clean -o clean.jsonl", "the data with one of each copy")
+        )
+    if copies:
         steps.append((f"cr-audit clones {files}", "every cluster with its members"))
-    if not isinstance(analysis.weights, NotApplicable):
+    elif not isinstance(analysis.clones, NotApplicable):
         steps.append((f"cr-audit weights {files} --compare", "other schemes and spaces"))
     ranked = analysis.units and not isinstance(analysis.units[0].shift, NotApplicable)
     if ranked:
@@ -84,7 +110,10 @@ def _next(run: Run) -> Block:
         steps.append((f"cr-audit kinds {files}", "kinds of answer, and how each fares"))
         if kinds.n > 1 and analysis.units and analysis.units[0].comparisons.n and not ranked:
             steps.append((f"cr-audit refit {files} --unit kind", "rewards of the kinds"))
-    steps.append(("cr-audit explain RULE", "what a finding means"))
+    if findings:
+        steps.append((f"cr-audit explain {findings[0].rule}", "what that means and what mends it"))
+    if len(steps) > MOST_STEPS:
+        steps = [*steps[: MOST_STEPS - 1], steps[-1]]
     return Section("Next", "", (Steps(tuple(steps)),))
 
 

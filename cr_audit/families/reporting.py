@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from cr_audit.run import Run
 
 MAX_NUMBERS = 3
+MOST_RULES = 5
+"""Of a terminal without --details."""
 
 FactsOf = Callable[[Family], Any]
 
@@ -163,7 +165,7 @@ def finding_section(findings: Sequence[Finding]) -> Section:
             Column("rule", "id"),
             Column("severity", "id"),
             Column("finding"),
-            Column("first row", "place"),
+            Column("first row", "place", wide=True),
         ),
         [
             (
@@ -177,8 +179,13 @@ def finding_section(findings: Sequence[Finding]) -> Section:
             for first, more in ((group[0], len(group) - 1) for group in groups.values())
         ],
         name="findings",
+        brief=MOST_RULES,
+        more="more rules",
     )
     note = plural(len(findings), "finding")
     if len(groups) < len(findings):
-        note += f" of {plural(len(groups), 'rule')}; all of them with --format json"
+        note += f" of {plural(len(groups), 'rule')}"
+        if len(groups) > MOST_RULES:
+            note += f", the worst {MOST_RULES} here"
+        note += "; all of them with --format json"
     return Section("Findings", note, (table,))

@@ -52,7 +52,7 @@ WIDE = 110
 """Columns from which a table shows its ``wide`` ones."""
 MAX_DIFF = 400
 """Characters of one side of a word diff."""
-MAX_FILES = 3
+MAX_FILES, MAX_NAMED = 3, 4
 CHART_WIDTH = 24
 
 _STYLES: dict[Tone, str] = {
@@ -89,7 +89,11 @@ def write(report: Report, target: Target) -> str:
     left = [] if target.details else [s.title for s in _folded(blocks)]
     if left:
         # Said where a reader stops reading, so that nothing is missed without a word.
-        blocks.append(Prose((f"not shown: {', '.join(left)} (--details shows all)",), "dim"))
+        more = f" and {len(left) - MAX_NAMED} more" if len(left) > MAX_NAMED else ""
+        named = ", ".join(left[:MAX_NAMED])
+        said = Prose((f"--details shows whole tables and: {named}{more}",), "dim")
+        last = bool(blocks) and isinstance(blocks[-1], Prose)  # the verdict, once more
+        blocks.insert(len(blocks) - last, said)
     return write_blocks(blocks, target)
 
 
@@ -151,7 +155,7 @@ def _block(block: Block, target: Target) -> list[RenderableType]:
         case Steps():
             return _steps(block, target)
         case Table():
-            return _table(block, target)
+            return _table(block if target.details else block.in_brief, target)
         case Diff():
             return [_diff(block, target)]
         case SlopeChart():
@@ -229,6 +233,11 @@ def _steps(block: Steps, target: Target) -> list[RenderableType]:
     if not steps:
         return []
     if 6 + max(len(c) for c, _ in steps) + max(len(w) for _, w in steps) > target.width:
+        if not target.details:
+            return [
+                Text(f"  {_continued(command, target.width - 2)}", overflow="fold")
+                for command, _ in steps
+            ]
         return [
             Text(f"  {_continued(command, target.width - 2)}\n", overflow="fold").append(
                 f"    {what}", style="dim"
@@ -253,11 +262,13 @@ def _continued(command: str, width: int) -> str:
 
 def empty_grid() -> Grid:
     """An empty table in the one style of all reports."""
-    return Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim")
+    return Grid(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), header_style="dim"
+    )
 
 
 def _table(block: Table, target: Target) -> list[RenderableType]:
-    wide = target.width >= WIDE
+    wide = target.width >= WIDE or target.details
     shown = [k for k, c in enumerate(block.columns) if wide or not c.wide]
     grid = empty_grid()
     rows = [block.row(i) for i in range(block.n_shown)]
@@ -271,7 +282,7 @@ def _table(block: Table, target: Target) -> list[RenderableType]:
         parts.append(Text(visible(block.caption), style="dim"))
     parts.append(Padding(grid, (0, 0, 0, block.indent)) if block.indent else grid)
     left = block.n - block.n_shown
-    if left > 0:
+    if left > 0 and (target.details or block.brief is None):
         order = f" ({block.order} first)" if block.order else ""
         parts.append(Text(f"… and {left:,} {visible(block.more)}{visible(order)}", style="dim"))
     if block.legend:

@@ -14,7 +14,7 @@ from cr_audit.diff import word_diff
 from cr_audit.weights.schemes import SCHEMES
 from cr_audit.wording import percent, plural
 
-MAX_CLUSTERS = 8
+MAX_CLUSTERS, IN_BRIEF = 8, 3
 MAX_MEMBERS = 20
 _SCOPES = ("response", "boilerplate", "prompt")
 _IN_WORDS = {"response": "", "prompt": "prompts ", "boilerplate": "boilerplate "}
@@ -69,11 +69,19 @@ def totals(analysis: Analysis) -> tuple[int, int, float | None]:
 
 def brief(analysis: Analysis) -> list[Block]:
     """The largest clusters and one word diff."""
-    return [section(analysis, limit=MAX_CLUSTERS, diffs=1)]
+    return [section(analysis, limit=MAX_CLUSTERS, diffs=1, brief=IN_BRIEF)]
 
 
-def section(analysis: Analysis, *, limit: int, diffs: int, members: bool = False) -> Section:
-    """Clusters, the heaviest in items first, and word diffs of the largest ones."""
+def section(
+    analysis: Analysis,
+    *,
+    limit: int,
+    diffs: int,
+    members: bool = False,
+    brief: int | None = None,
+) -> Section:
+    """Clusters, the heaviest in items first, and word diffs of the largest ones. brief : clusters
+    in a terminal without --details, which then folds the diffs."""
     clones = analysis.clones
     if isinstance(clones, NotApplicable):
         return Section("Clones", f"not computed: {clones.reason}")
@@ -96,6 +104,7 @@ def section(analysis: Analysis, *, limit: int, diffs: int, members: bool = False
         limit=limit,
         more="more clusters",
         main=True,
+        brief=brief,
     )
     recall = clones.neighbours.recall_estimate
     found = f"{clones.neighbours.index} search"
@@ -106,8 +115,17 @@ def section(analysis: Analysis, *, limit: int, diffs: int, members: bool = False
         for k, cluster in enumerate(shown[:limit], 1):
             blocks += members_of(analysis, cluster, k)
     differing = [c for c in shown if has_diff(analysis, c)]
-    blocks += [furthest(analysis, cluster) for cluster in differing[:diffs]]
-    return Section("Clones", f"near = distance up to {clones.radius:.3g}; {found}", tuple(blocks))
+    apart = tuple(furthest(analysis, cluster) for cluster in differing[:diffs])
+    if brief is not None and apart:
+        blocks.append(Section("Word for word", "", apart, folded=True))
+    else:
+        blocks += apart
+    note = f"near = distance up to {clones.radius:.3g}"
+    if brief is None:
+        note += f"; {found}"
+    elif len(shown) > brief:
+        note += f"; the largest {brief} of {plural(len(shown), 'cluster')}"
+    return Section("Clones", note, tuple(blocks))
 
 
 def shown_clusters(clones: CloneReport) -> list[Cluster]:

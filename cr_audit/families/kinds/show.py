@@ -56,7 +56,7 @@ def brief(facts: KindFacts) -> list[Block]:
     note = _note(facts, kinds)
     if not kinds.n:
         return [Section("Kinds of answer", note)]
-    return [Section("Kinds of answer", note, (_table(facts, kinds, limit=MAX_BRIEF),))]
+    return [Section("Kinds of answer", note, (_table(facts, kinds, limit=MAX_BRIEF),), folded=True)]
 
 
 def section(facts: KindFacts, *, limit: int) -> list[Block]:

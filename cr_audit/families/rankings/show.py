@@ -15,7 +15,7 @@ from cr_audit.families.rankings.rules import new_leaders
 from cr_audit.heads import named
 from cr_audit.wording import SURE, comparisons_in_median, percent, plural
 
-MAX_ITEMS = 15
+MAX_ITEMS, IN_BRIEF = 15, 5
 MAX_SECONDARY = 6
 
 
@@ -84,7 +84,9 @@ def brief(analysis: Analysis) -> list[Block]:
     if not analysis.units:
         return []
     first, *others = analysis.units
-    out: list[Block] = [section(first, limit=MAX_ITEMS, explained=False, shifts=not even(first))]
+    out: list[Block] = [
+        section(first, limit=MAX_ITEMS, explained=False, shifts=not even(first), brief=IN_BRIEF)
+    ]
     if first.comparisons.n and not isinstance(first.shift, NotApplicable):
         out.append(Section("Graph of comparisons", "", _explains(first), folded=True))
     ranked = (u for u in others if not isinstance(u.shift, NotApplicable))
@@ -105,9 +107,11 @@ def section(
     weights: str | None = None,
     explained: bool = True,
     shifts: bool = True,
+    brief: int | None = None,
 ) -> Section:
     """Rank and win rate before and after, with the error of the shift. main : as of its table.
-    weights : the scheme in words, where it is not that of the report. explained : with the lines
+    weights : the scheme in words, where it is not that of the report. brief : rows in a terminal
+    without --details. explained : with the lines
     of ``_explains`` under a ranking. shifts : with the weighted columns where there are weights."""
     title = f"Win rates by {unit.unit}" + (f", weights {weights}" if weights else "")
     if unit.comparisons.n == 0:
@@ -128,8 +132,13 @@ def section(
         order="largest group and best" if many else "best",
         legend=_legend(unit, weighted, many),
         main=main,
+        brief=brief,
+        gist=_gist(unit, weighted, many) if brief is not None else "",
     )
-    return Section(title, unit.reason, (table, *(_explains(unit) if explained else ())))
+    note = unit.reason
+    if brief is not None and len(order) > brief:
+        note += f"; the first {brief} of {len(order):,}"
+    return Section(title, note, (table, *(_explains(unit) if explained else ())))
 
 
 def _explains(unit: UnitResult) -> tuple[Prose, ...]:
@@ -143,6 +152,19 @@ def _explains(unit: UnitResult) -> tuple[Prose, ...]:
         f" {c.median_distance:.3f}, {plural(c.n_shared_prompts, 'shared prompt')})"
     )
     return (Prose((line,), "dim"), *lines)
+
+
+def _gist(unit: UnitResult, weighted: bool, many: bool) -> str:
+    """The legend in a line."""
+    parts = ["error = one standard error"] if weighted else []
+    if weighted:
+        parts.append("▲▼ = rank changes beyond noise")
+    if many:
+        parts.append(f"group = one of {unit.graph.n_components:,} separate rankings")
+    known = unit.win_rates.n_opponents[unit.win_rates.n_opponents > 0]
+    if not many and known.size and known.min() < known.max():
+        parts.append("rates are against different opponents")
+    return "; ".join(parts) or "average win rate against every opponent"
 
 
 def _legend(unit: UnitResult, weighted: bool, many: bool) -> str:

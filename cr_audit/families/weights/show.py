@@ -66,7 +66,7 @@ def _estimate(weights: Weights) -> list[str]:
 
 def voronoi(facts: WeightFacts) -> Section:
     """The paper's weights beside those that are used: of clone groups, and its largest cells."""
-    title = "Voronoi weights, for comparison"
+    title = "Voronoi weights"
     weights, used = facts.voronoi, facts.analysis.weights
     if isinstance(weights, NotApplicable) or isinstance(used, NotApplicable):
         reason = weights.reason if isinstance(weights, NotApplicable) else "there are no weights"

@@ -116,7 +116,8 @@ def test_no_line_is_wider_than_the_screen(scans: dict[str, Scan], width: int) ->
 
 def test_numbers_are_never_cut_at_80_columns(scans: dict[str, Scan]) -> None:
     """Names give way first: every win rate and shift of the table stands there in full."""
-    text = scans["clone_robust"].text(80)
+    scan = scans["clone_robust"]
+    text = WRITERS["table"].write(scan.report, Target(80, details=True))
     unit = scans["clone_robust"].run.analysis.units[0]
     for i in range(unit.items.n):
         rates = unit.win_rates
@@ -216,10 +217,20 @@ def test_sections_that_explain_are_folded_and_named(scans: dict[str, Scan]) -> N
     short = scan.text(80)
     whole = WRITERS["table"].write(scan.report, Target(80, details=True))
     assert "effective number" not in short
-    assert "not shown: Weights" in short
+    assert "--details shows whole tables and: Word for word, Weights, Voronoi weights" in short
     assert "effective number" in whole
-    assert "not shown" not in whole
+    assert "--details" not in whole
     assert "effective number" in WRITERS["markdown"].write(scan.report, Target())
+
+
+@pytest.mark.parametrize("name", ["clone_robust", "clean"])
+def test_a_scan_is_short_and_says_the_verdict_first_and_last(
+    scans: dict[str, Scan], name: str
+) -> None:
+    lines = scans[name].text(80).rstrip().split("\n")
+    assert len(lines) <= 40
+    assert lines.index(next(line for line in lines if line.startswith("▌"))) <= 6
+    assert any(line.startswith("Verdict: ") for line in lines[-2:])
 
 
 def test_the_next_commands_can_be_copied(scans: dict[str, Scan]) -> None:
@@ -227,7 +238,9 @@ def test_the_next_commands_can_be_copied(scans: dict[str, Scan]) -> None:
     for width in WIDTHS:
         text = scans["clone_robust"].text(width)
         lines = [re.split(r"\s{2,}", line.strip())[0] for line in text.split("\n")]
-        assert "cr-audit weights sample_data/clone_robust.jsonl --compare" in lines
+        joined = " ".join(lines).replace(" \\ ", " ")
+        export = "cr-audit export sample_data/clone_robust.jsonl --as clean -o clean.jsonl"
+        assert export in joined
         assert "cr-audit clones sample_data/clone_robust.jsonl" in lines
 
 
