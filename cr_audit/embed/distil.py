@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cr_audit.arrays import BoolArray, FloatArray
 from cr_audit.embed.backends import Progress
@@ -34,25 +36,38 @@ def distil(
 
     Deviations from model2vec: (1) no PCA: all dimensions are kept, a rotation would not change a
     cosine; (2) h_t has passed the model's own normalisation; (3) tokens keep their place in the
-    vocabulary; (4) entries are rounded to multiples of 2**-24.
+    vocabulary; (4) entries are rounded to multiples of 2**-17, finer than a half-precision
+    float of their size.
     """
-    tokenizer, vectors, unused, unknown = _token_vectors(model, progress)
+    tokenizer, vectors, unused, unknown = token_vectors(model, progress)
+    return StaticTable(weighted(vectors, unused, settings), tokenizer, unknown, settings)
+
+
+def weighted(vectors: FloatArray, unused: BoolArray, settings: str) -> NDArray[np.int32]:
+    """int32 (V, d): vectors centred, weighted by rank and put on the grid.
+
+    vectors : float64 (V, d); unused : bool (V,), tokens that no text holds.
+    """
     used = ~unused
     centred: FloatArray = vectors - vectors[used].mean(axis=0)
     rank = np.cumsum(used) - 1.0
     p = 1.0 / (rank + 2.0)
     p /= p[used].sum()
     sif = float(json.loads(settings)["sif"])
-    weighted = centred * (sif / (sif + p))[:, None]
-    weighted[unused] = 0.0
-    grid = np.rint(weighted * 2.0**GRID_BITS).astype(np.int32)
-    return StaticTable(grid, tokenizer, unknown, settings)
+    rows = centred * (sif / (sif + p))[:, None]
+    rows[unused] = 0.0
+    return np.rint(rows * 2.0**GRID_BITS).astype(np.int32)
 
 
-def _token_vectors(
-    model: TransformerBackend, progress: Progress | None
+def token_vectors(
+    model: TransformerBackend,
+    progress: Progress | None = None,
+    some: Sequence[int] | None = None,
 ) -> tuple[str, FloatArray, BoolArray, int]:
-    """The tokenizer's JSON, float64 (V, d), bool (V,) tokens without a vector, the unknown id."""
+    """The tokenizer's JSON, float64 (V, d), bool (V,) tokens without a vector, the unknown id.
+
+    some : the tokens whose vectors are wanted, all by default; the others have zeros.
+    """
     loaded = model.loaded()
     tokenizer = loaded.tokenizer.backend_tokenizer
     text = str(tokenizer.to_str())
@@ -69,7 +84,7 @@ def _token_vectors(
     around = plain.encode("a")
     inner = np.flatnonzero(np.array(around.special_tokens_mask) == 0)
     before, after = around.ids[: inner[0]], around.ids[inner[-1] + 1 :]
-    ids = np.flatnonzero(~unused)
+    ids = np.flatnonzero(~unused) if some is None else np.array(some, dtype=np.int64)
     vectors: FloatArray = np.zeros((n, model.dimension))
     vectors[ids] = model.encode_ids([[*before, i, *after] for i in ids.tolist()], progress)
     return text, vectors, unused, -1 if unknown is None else int(unknown)

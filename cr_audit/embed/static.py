@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,8 @@ from cr_audit.data.identity import canonical
 from cr_audit.embed.backends import Notice, Precision, Progress
 from cr_audit.embed.cache import refuse_odd
 from cr_audit.embed.distil import SETTINGS, distil
-from cr_audit.embed.sources import find_model
+from cr_audit.embed.shipped import DIMENSION, SHA256, read_shipped
+from cr_audit.embed.sources import MINILM_NAMES, find_model
 from cr_audit.embed.static_table import StaticTable, load_tokenizer, read_table, write_table
 from cr_audit.embed.transformer import TransformerBackend, readable
 
@@ -40,20 +41,26 @@ class StaticBackend:
 
     Memory: the table (V·d·4 bytes, 47 MB for MiniLM) and about 60 MB of work per block of a
     million characters. Lone surrogates are read as U+FFFD. Needs no torch once the table is there.
+
+    table : read when a text is first encoded; where all vectors are cached it is never read.
+    dimension : of its vectors. identity : what stands for its content in the fingerprint.
     """
 
-    def __init__(self, name: str, table: StaticTable) -> None:
+    def __init__(
+        self, name: str, table: Callable[[], StaticTable], dimension: int, identity: str
+    ) -> None:
         self._name = name
-        self._table = table
+        self._read = table
+        self._dimension = dimension
+        self._kept: StaticTable | None = None
         self._tokenizer: Tokenizer | None = None
-        parts = (
-            b"static-1",
-            table.settings.encode(),
-            version("tokenizers").encode(),
-            table.tokenizer.encode(),
-            table.tokens.tobytes(),
-        )
-        self._fingerprint = _digest(*parts)
+        self._fingerprint = _digest(b"static-1", identity.encode(), version("tokenizers").encode())
+
+    @classmethod
+    def of(cls, name: str, table: StaticTable) -> StaticBackend:
+        """The backend of a table that is in memory."""
+        content = _digest(table.settings.encode(), table.tokenizer.encode(), table.tokens.tobytes())
+        return cls(name, lambda: table, int(table.tokens.shape[1]), content)
 
     @property
     def name(self) -> str:
@@ -61,11 +68,17 @@ class StaticBackend:
 
     @property
     def dimension(self) -> int:
-        return int(self._table.tokens.shape[1])
+        return self._dimension
 
     @property
     def fingerprint(self) -> str:
         return self._fingerprint
+
+    @property
+    def _table(self) -> StaticTable:
+        if self._kept is None:
+            self._kept = self._read()
+        return self._kept
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Float32Array:
         """float32 (len(texts), d), unit rows; the zero vector for an empty or blank text."""
@@ -139,11 +152,14 @@ def open_static(
     notice: Notice,
     progress: Progress | None = None,
 ) -> StaticBackend:
-    """Static vectors of the model ``source``: from ``cache_dir`` if there, else distilled now.
+    """Static vectors of the model ``source``: for all-MiniLM-L6-v2 those that come with cr-audit
+    (no folder of that name being there); else from ``cache_dir`` if there, else distilled now.
 
     The table's file is named after the source's files and the settings of the distillation, and
     appears complete or not at all. Errors: those of :func:`cr_audit.embed.sources.find_model`.
     """
+    if source in MINILM_NAMES and not Path(source).is_dir():
+        return StaticBackend(name, read_shipped, DIMENSION, SHA256)
     files = find_model(source, notice=notice)
     settings = json.dumps({**SETTINGS, "source": files.fingerprint}, sort_keys=True)
     path = None if cache_dir is None else Path(cache_dir) / _file_name(settings)
@@ -152,7 +168,7 @@ def open_static(
             refuse_odd(path)
             table = read_table(path, settings)
             if table is not None:
-                return StaticBackend(name, table)
+                return StaticBackend.of(name, table)
             notice(f"the distilled table {path} is damaged; it is made again")
     except OSError as error:
         notice(f"the distilled table {path} cannot be read ({error.strerror}); done without")
@@ -165,7 +181,7 @@ def open_static(
             write_table(path, table)
         except OSError as error:
             notice(f"the distilled table could not be kept: {error}")
-    return StaticBackend(name, table)
+    return StaticBackend.of(name, table)
 
 
 def _file_name(settings: str) -> str:

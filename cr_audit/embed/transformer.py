@@ -253,7 +253,7 @@ class TransformerBackend:
                 "no-transformer-library",
                 f"the model {self._name} needs {' and '.join(missing)}, not installed here",
                 next_step="pip install torch --index-url https://download.pytorch.org/whl/cpu and"
-                " then sentence-transformers, or use --model lexical, which needs neither",
+                " then sentence-transformers, or leave --model out: the default needs neither",
             )
 
     def _refused(self, reason: str) -> ComputeError:

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 
 from cr_audit.embed import open_backend
 from cr_audit.embed.static import StaticBackend
-from cr_audit.embed.static_table import StaticTable, load_tokenizer, read_table, write_table
+from cr_audit.embed.static_table import (
+    GRID_BITS,
+    StaticTable,
+    load_tokenizer,
+    read_table,
+    write_table,
+)
 
 WORDS = ["[UNK]", *"abcdefgh", "cat", "dog", "##s"]
 
@@ -31,7 +37,7 @@ def table() -> StaticTable:
     return StaticTable(tokens, tokenizer.to_str(), 0, "{}")
 
 
-BACKEND = StaticBackend("static", table())
+BACKEND = StaticBackend.of("static", table())
 PIECES = st.sampled_from([*WORDS[1:-1], "cats", "zzz", "你", "\x00", "\ud800", " ", "\n", "."])
 TEXT = st.lists(PIECES, max_size=30).map(" ".join)
 
@@ -78,7 +84,7 @@ def test_the_file_holds_the_table_and_the_same_bytes(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "sub").iterdir()) == ["a.table", "b.table"]
     back = read_table(tmp_path / "sub" / "a.table", "{}")
     assert back is not None
-    assert StaticBackend("static", back).fingerprint == BACKEND.fingerprint
+    assert StaticBackend.of("static", back).fingerprint == BACKEND.fingerprint
     assert read_table(tmp_path / "sub" / "a.table", "other") is None
 
 
@@ -158,9 +164,9 @@ def test_token_vectors_are_centred_and_weighted(tiny_model: Path) -> None:
     p = 1 / (np.arange(used.sum()) + 2)
     p /= p.sum()
     scale = dict(zip(np.array(words)[used].tolist(), 1e-4 / (1e-4 + p), strict=True))
-    w = {t: inner.tokens[words.index(t)] / 2**24 / scale[t] for t in h}
+    w = {t: inner.tokens[words.index(t)] / 2**GRID_BITS / scale[t] for t in h}
     for one in ("apple", "cloud"):
         difference = (w[one] - w["bread"]) - (h[one] - h["bread"])
         assert np.abs(difference).max() < 1e-3
-    mean = sum(inner.tokens[words.index(t)] / 2**24 / s for t, s in scale.items())
+    mean = sum(inner.tokens[words.index(t)] / 2**GRID_BITS / s for t, s in scale.items())
     assert np.abs(mean).max() < 1e-2

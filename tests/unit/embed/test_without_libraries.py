@@ -42,6 +42,37 @@ def test_a_scan_with_a_model_that_needs_none_of_them(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_first_scan_with_the_default_encoder(tmp_path: Path) -> None:
+    done = run_without("scan", "sample_data/clone_robust.jsonl", "-q", cache=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "3 clone clusters hold 71% of the responses" in done.stdout
+    assert not list(tmp_path.glob("static-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("refit", "sample_data/clone_robust.jsonl"), 0),
+        (
+            (
+                "gate",
+                "--baseline",
+                "sample_data/gate/main.jsonl",
+                "sample_data/gate/batch_cloned.jsonl",
+            ),
+            1,
+        ),
+    ],
+    ids=["refit", "gate"],
+)
+def test_the_other_commands_with_the_default_encoder(
+    words: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
+    done = run_without(*words, "-q", cache=tmp_path)
+    assert done.returncode == code, done.stderr
+
+
 def test_a_transformer_without_its_libraries_is_an_error_that_says_what_to_do(
     tmp_path: Path,
 ) -> None:
