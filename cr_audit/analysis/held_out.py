@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from cr_audit.analysis.fitting import Fitting
 from cr_audit.analysis.reward_facts import Decisions, HeldOut, Share, WinCounts
@@ -97,6 +96,8 @@ def win_counts(
     comparisons: Comparisons, rewards: FloatArray, components: IntArray
 ) -> WinCounts | NotApplicable:
     """Do the rewards rank as the raw counts of wins do?"""
+    from scipy.stats import rankdata
+
     wins = np.bincount(
         comparisons.winner,
         weights=comparisons.mass * comparisons.outcome,

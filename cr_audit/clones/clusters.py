@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.pairs import ROUNDING, TextPairs
@@ -81,6 +79,9 @@ class RowCluster:
 
 def _described(members: IntArray, d: FloatArray) -> RowCluster:
     """From the full matrix of distances."""
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
     i, j = divmod(int(np.argmax(d)), members.size)
     if d[i, j] == 0.0:
         i, j = 0, 1
@@ -148,6 +149,8 @@ def _lone_pairs(pairs: TextPairs) -> tuple[IntArray, IntArray, FloatArray]:
 
 def _distances_among(index: DistanceIndex, parts: list[IntArray]) -> Iterator[FloatArray]:
     """Exact distance matrices; the small ones computed together, a few million pairs at a time."""
+    from scipy.spatial.distance import squareform
+
     lo = 0
     while lo < len(parts):
         if parts[lo].size > _SMALL:
@@ -171,6 +174,9 @@ def bounded_clusters(
     index: DistanceIndex, pairs: TextPairs, radii: tuple[float, ...]
 ) -> tuple[list[RowCluster], ...]:
     """Per radius (each <= pairs.radius) the clusters of two or more rows, by their first member."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     out: tuple[list[RowCluster], ...] = tuple([] for _ in radii)
     for i, j, d in zip(*(x.tolist() for x in _lone_pairs(pairs)), strict=True):
         two = RowCluster(np.array([i, j]), i, d, d, (i, j))

@@ -13,7 +13,6 @@ of another encoder set the radius yourself.
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.clusters import RowCluster, bounded_clusters
@@ -51,11 +50,15 @@ class VectorIndex:
     def among(self, rows: IntArray) -> FloatArray:
         """Between these rows, float64 (rows, rows), 0 on the diagonal."""
         some = self.rows[rows].astype(np.float64)
+        from scipy.spatial.distance import cdist
+
         out: FloatArray = cdist(some, some)
         return out
 
     def to_all(self, rows: IntArray) -> FloatArray:
         """From a few rows to all, float64 (rows, n)."""
+        from scipy.spatial.distance import cdist
+
         out: FloatArray = cdist(self.rows[rows].astype(np.float64), self.rows.astype(np.float64))
         return out
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binom
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.gate.beta_binomial import Groups
@@ -112,6 +111,8 @@ def _by_mass(
 ) -> MassAgainst | NotApplicable:
     """mass, chance : float64 (n,), weight of each judged row and its chance to go against the
     baseline; against : bool (n,)."""
+    from scipy.stats import binom
+
     if mass.max() == mass.min():
         return NotApplicable("all rows have one weight")
     weight = mass / mass.sum()

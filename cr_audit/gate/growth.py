@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binom, hypergeom
 
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
@@ -211,6 +210,8 @@ def _gain(
     n_rows: IntArray,
     typical: float,
 ) -> ClusterGain:
+    from scipy.stats import binom, hypergeom
+
     m = c.members
     fresh = m[new[m]]
     n_old, n_all = int((~new).sum()), int(new.size)

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
-from scipy.stats import norm, t
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.engine import one_blas_thread
+from cr_audit.engine.tails import norm, t
 from cr_audit.models.ranks import ranks
 
 TIE = 1e-9

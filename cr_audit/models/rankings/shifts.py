@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import norm, t
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
+from cr_audit.engine.tails import norm, t
 from cr_audit.errors import ComputeError
 from cr_audit.labels import cluster_labels
 from cr_audit.models.marks import Marks, mark_changes, rate_influences
@@ -164,8 +164,7 @@ def bootstrap_win_rates(
     for start, g in multipliers(resample.n_clusters, n_replicates, pairs.p.shape[0], rng):
         used = () if draws is None else (in_turn(draws, start, g.shape[1]),)
         found = sums.replicates(resample.moved_by(g), count, w, *used)
-        for replicate in np.stack(found).transpose(2, 0, 1):
-            tally.add(*replicate)
+        tally.add(*(np.ascontiguousarray(each.T) for each in found))
     monte_carlo = np.zeros(w.shape[0]) if draws is None else _spread(sums, pairs.p, count, draws)
     return tally.result(
         marks,
@@ -284,6 +283,13 @@ class _Tail:
         return float(t.ppf(probability, self.n - 1.0))
 
 
+def _after(total: FloatArray, rows: FloatArray) -> FloatArray:
+    """``total`` plus the rows, one after the other: the sum does not depend on how the replicates
+    are cut into blocks."""
+    out: FloatArray = np.add.accumulate(np.vstack([total, rows]), axis=0)[-1]
+    return out
+
+
 class _Tally:
     """Collects replicates: running sums per item, and the ranks of the items that are not thin."""
 
@@ -301,19 +307,21 @@ class _Tally:
         self._n = 0
 
     def add(self, average: FloatArray, exact: FloatArray, drawn: FloatArray | None = None) -> None:
-        """One replicate: the average rate, the weighted rate with the point weights, and the
-        weighted rate with weights drawn anew."""
+        """Replicates, (r, n_items): the average rate, the weighted rate with the point weights, and
+        the weighted rate with weights drawn anew."""
         weighted = exact if drawn is None else drawn
         for i, value in enumerate((weighted, exact)):
             deviation = value - average - self._shift
-            self._moments[2 * i] += deviation
-            self._moments[2 * i + 1] += deviation**2
-        ranks = [competition_ranks(x, self.rates.component) for x in (average, weighted)]
-        leads = [self._first & (rank == 1) for rank in ranks]
-        for i, lead in enumerate(leads):
-            self._lead[i] += lead / max(int(lead.sum()), 1)
-            self._ranks[i, self._n] = ranks[i][self._kept]
-        self._n += 1
+            self._moments[2 * i] = _after(self._moments[2 * i], deviation)
+            self._moments[2 * i + 1] = _after(self._moments[2 * i + 1], deviation**2)
+        here = slice(self._n, self._n + average.shape[0])
+        for i, value in enumerate((average, weighted)):
+            rank = competition_ranks(value, self.rates.component)
+            lead = self._first & (rank == 1)
+            share = lead / np.maximum(lead.sum(axis=1), 1)[:, None]
+            self._lead[i] = _after(self._lead[i], share)
+            self._ranks[i, here] = rank[:, self._kept]
+        self._n = here.stop
 
     def result(
         self,

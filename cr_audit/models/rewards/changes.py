@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import kendalltau
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.models.marks import TIE, Holds, Marks, ReplicateGaps, mark_changes
@@ -229,6 +228,8 @@ def _overlap(a: FloatArray, b: FloatArray, top: tuple[IntArray, int]) -> float:
 
 def _tau(a: FloatArray, b: FloatArray, members: IntArray) -> float:
     """Kendall's τ-b, rewards within TIE being ties; NaN below two items with data."""
+    from scipy.stats import kendalltau
+
     x, y = a[members], b[members]
     both = np.isfinite(x) & np.isfinite(y)
     if both.sum() < 2:

@@ -1,0 +1,49 @@
+"""The same numbers as scipy.stats gives, which takes long to import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from cr_audit.engine import tails
+
+X = np.array([-40.0, -3.0, -0.1, 0.0, 1e-9, 0.7, 2.5, 8.0, 38.0])
+Q = np.array([0.0, 1e-300, 1e-12, 0.05, 0.5, 0.9, 1 - 1e-12, 1.0])
+
+
+@pytest.mark.parametrize("name", ["sf", "ppf", "isf"])
+def test_normal(name: str) -> None:
+    at = X if name == "sf" else Q
+    np.testing.assert_array_equal(
+        getattr(tails.norm, name)(at), getattr(scipy.stats.norm, name)(at)
+    )
+
+
+@pytest.mark.parametrize("df", [0.7, 1.0, 3.5, 29.0, 1e4, 1e9])
+@pytest.mark.parametrize("name", ["sf", "ppf", "isf"])
+def test_student(name: str, df: float) -> None:
+    at = X if name == "sf" else Q[1:-1]
+    mine, theirs = getattr(tails.t, name)(at, df), getattr(scipy.stats.t, name)(at, df)
+    np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("df", [1, 2, 7, 500])
+def test_chi_squared(df: int) -> None:
+    at = np.abs(X) * df / 3
+    np.testing.assert_allclose(tails.chi2.sf(at, df), scipy.stats.chi2.sf(at, df), rtol=1e-12)
+    np.testing.assert_allclose(tails.chi2.ppf(Q[3:6], df), scipy.stats.chi2.ppf(Q[3:6], df))
+
+
+def test_a_scan_does_not_import_what_takes_long() -> None:
+    code = (
+        "import sys; from cr_audit.analysis import analyse;"
+        "import cr_audit.families.rankings.rules;"
+        "print([m for m in ('scipy.stats', 'torch', 'sentence_transformers', 'pandas')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
