@@ -48,15 +48,19 @@ def rank_units(
     kinds: NamedKinds | NotApplicable,
     *,
     rngs: list[np.random.Generator],
+    no_shift: NotApplicable | None = None,
 ) -> tuple[UnitResult, ...]:
-    """Win rates of the units that suit the data (or of the one asked for), the main one first."""
+    """Win rates of the units that suit the data (or of the one asked for), the main one first.
+
+    no_shift : why they are not resampled, where they are not.
+    """
     out = []
     chosen = choose_units(dataset, comparisons, settings)
     for (unit, reason), rng in zip(chosen, rngs, strict=False):
         items, closest = weighed_items(
             unit, dataset, settings, embedding, clones, weights, kinds, rng
         )
-        out.append(_rank(items, closest, reason, comparisons, dataset, settings, rng))
+        out.append(_rank(items, closest, reason, comparisons, dataset, settings, rng, no_shift))
     return tuple(out)
 
 
@@ -318,6 +322,7 @@ def _rank(
     dataset: PreferenceDataset,
     settings: Settings,
     rng: np.random.Generator,
+    no_shift: NotApplicable | None,
 ) -> UnitResult:
     between, n_within = comparisons.relabel(items.labels, max(items.n, 1))
     health = graph_health(between, rng=rng.spawn(1)[0])
@@ -331,7 +336,9 @@ def _rank(
     )
     resampled, clusters = choose_resampling(dataset, items, between, settings)
     shift: RankShift | NotApplicable
-    if between.n == 0:
+    if no_shift is not None:
+        shift = no_shift
+    elif between.n == 0:
         shift = NotApplicable("there are no comparisons between different items")
     elif float(np.median(rates.n_opponents[rates.n_opponents > 0])) < 2:
         shift = NotApplicable(f"most {items.unit}s have a single opponent")
