@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cr_audit.analysis import Analysis
+    from cr_audit.analysis.facts import Stage
     from cr_audit.analysis.kept import Kept
     from cr_audit.data.dataset import PreferenceDataset
     from cr_audit.embed import PrecomputedVectors, VectorCache
@@ -54,6 +55,7 @@ class Run:
     them. options : those of the command alone. config, policy : the settings file and its [gate]
     table; policy_where : as messages name it. judging : where --policy-from was given.
     own_models : whether a settings file may name a model inside the checkout.
+    left_out : stages of the base facts that the command does without.
     fail_on : None where nobody said. say : one line for people, on stderr. after_read :
     called once the data is read, with the run. dataset_given : the data, where it is not in files.
     """
@@ -69,6 +71,7 @@ class Run:
     own_models: bool = False
     embeddings: Path | None = None
     use_cache: bool = True
+    left_out: Collection[Stage] = ()
     fail_on: str | None = None
     exit_zero: bool = False
     progress: Progress = silent
@@ -230,8 +233,9 @@ class Run:
         return analyse(
             self.dataset,
             self.settings,
-            backend=self.encoder,
+            backend=None if "vectors" in self.left_out else self.encoder,
             cache=self.cache,
+            left_out=self.left_out,
             progress=self.progress,
         )
 

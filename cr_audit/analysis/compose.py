@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from cr_audit.analysis.facts import (
     Embedding,
     NamedKinds,
     NoiseFloor,
+    Stage,
 )
 from cr_audit.analysis.growing import Growing
 from cr_audit.analysis.kept import Kept
@@ -50,6 +52,7 @@ def analyse(
     kept: Kept | None = None,
     embedding: Embedding | NotApplicable | None = None,
     growing: Growing | None = None,
+    left_out: Collection[Stage] = (),
     progress: Progress | None = None,
 ) -> Analysis:
     """Compute all facts about ``dataset``.
@@ -59,7 +62,7 @@ def analyse(
     cache : where vectors are kept between runs; None computes them anew. kept : the same for
     clones and weights. embedding : what ``embed`` gives for this data, where it is known already.
     growing : which part of the data was there before; what is found about all of it is then built
-    on what is found about that part.
+    on what is found about that part. left_out : stages that are not computed; their facts say so.
 
     The random stream of each stage depends on ``settings.seed`` and the stage alone, so a stage
     gives the same numbers whether or not another one ran.
@@ -67,21 +70,31 @@ def analyse(
     report = progress or (lambda stage, done, total: None)
     comparisons = dataset.comparison_arrays()
     text_codes = text_codes_of(dataset)
-    if embedding is None:
+    if Stage.VECTORS in left_out:
+        embedding = _not_asked(Stage.VECTORS)
+    elif embedding is None:
         embedding = embed(dataset, backend, cache=cache, progress=report)
-    report("finding clones", 0, 0)
-    clones = _clones(dataset, settings, embedding, kept, growing)
-    votes = _votes(comparisons, clones, stream(settings, 2))
-    report("weighing", 0, 0)
+    clones: CloneReport | NotApplicable = _not_asked(Stage.CLONES)
+    if Stage.CLONES not in left_out:
+        report("finding clones", 0, 0)
+        clones = _clones(dataset, settings, embedding, kept, growing)
+    votes: tuple[ClusterVotes, ...] = ()
+    if Stage.VOTES not in left_out:
+        votes = _votes(comparisons, clones, stream(settings, 2))
     scope = choose_scope(dataset, comparisons, settings)
-    weights = alternative_weights(
-        dataset, settings, embedding, clones, scope, text_codes, kept, growing
-    )
+    weights: Weights | NotApplicable = _not_asked(Stage.WEIGHTS)
+    if Stage.WEIGHTS not in left_out:
+        report("weighing", 0, 0)
+        weights = alternative_weights(
+            dataset, settings, embedding, clones, scope, text_codes, kept, growing
+        )
     kinds: NamedKinds | NotApplicable = NO_KINDS
     if settings.unit == "kind":
         report("finding kinds", 0, 0)
         kinds = kinds_of(dataset, settings, embedding, kept)
-    report("resampling win rates", 0, 0)
+    resampling = Stage.RESAMPLING not in left_out
+    if resampling:
+        report("resampling win rates", 0, 0)
     units = rank_units(
         dataset,
         settings,
@@ -92,6 +105,7 @@ def analyse(
         kinds,
         earlier=() if growing is None or growing.earlier is None else growing.earlier.units,
         rngs=[stream(settings, 10), stream(settings, 11)],
+        no_shift=None if resampling else _not_asked(Stage.RESAMPLING),
     )
     report("done", 1, 1)
     return Analysis(
@@ -107,6 +121,10 @@ def analyse(
         choice_sets=_choice_set_facts(dataset),
         kinds=kinds,
     )
+
+
+def _not_asked(stage: Stage) -> NotApplicable:
+    return NotApplicable(f"this command looks at no {stage}; cr-audit scan does")
 
 
 def stream(settings: Settings, stage: int) -> np.random.Generator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,17 @@ from cr_audit.models.graph import GraphHealth
 from cr_audit.models.kinds.find import Kinds
 from cr_audit.models.rankings import RankShift, WinRates
 from cr_audit.weights.estimates import Weights
+
+
+class Stage(StrEnum):
+    """A part of the base facts that a command may do without. ``VOTES``: whether annotators treated
+    a cluster's members alike; ``RESAMPLING``: of win rates."""
+
+    VECTORS = "vectors"
+    CLONES = "clones"
+    VOTES = "votes on clones"
+    WEIGHTS = "weights"
+    RESAMPLING = "resampled win rates"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -51,10 +51,12 @@ def rank_units(
     *,
     earlier: tuple[UnitResult, ...] = (),
     rngs: list[np.random.Generator],
+    no_shift: NotApplicable | None = None,
 ) -> tuple[UnitResult, ...]:
     """Win rates of the units that suit the data (or of the one asked for), the main one first.
 
     earlier : of the part of a data set that grows; what a scheme looked for there it takes over.
+    no_shift : why they are not resampled, where they are not.
     """
     before = {e.unit: e.items.scheme for e in earlier}
     out = []
@@ -71,7 +73,7 @@ def rank_units(
             rng,
             found=before.get(unit),
         )
-        out.append(_rank(items, closest, reason, comparisons, dataset, settings, rng))
+        out.append(_rank(items, closest, reason, comparisons, dataset, settings, rng, no_shift))
     return tuple(out)
 
 
@@ -336,6 +338,7 @@ def _rank(
     dataset: PreferenceDataset,
     settings: Settings,
     rng: np.random.Generator,
+    no_shift: NotApplicable | None,
 ) -> UnitResult:
     between, n_within = comparisons.relabel(items.labels, max(items.n, 1))
     health = graph_health(between, rng=rng.spawn(1)[0])
@@ -349,7 +352,9 @@ def _rank(
     )
     resampled, clusters = choose_resampling(dataset, items, between, settings)
     shift: RankShift | NotApplicable
-    if between.n == 0:
+    if no_shift is not None:
+        shift = no_shift
+    elif between.n == 0:
         shift = NotApplicable("there are no comparisons between different items")
     elif float(np.median(rates.n_opponents[rates.n_opponents > 0])) < 2:
         shift = NotApplicable(f"most {items.unit}s have a single opponent")

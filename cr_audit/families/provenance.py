@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from cr_audit.run import Run
 
 # Options that write files of their own: to make a report again needs none of them.
-_WRITES = frozenset({"output", "dropped", "write_baseline", "init", "write"})
+_WRITES = frozenset(
+    {"output", "dropped", "write_baseline", "init", "write", "next_file", "remedy", "remedy_file"}
+)
 
 
 def provenance(run: Run, dataset: PreferenceDataset) -> Section:

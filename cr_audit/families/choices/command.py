@@ -13,12 +13,27 @@ if TYPE_CHECKING:
     from cr_audit.run import Run
 
 
+FILE = "remedy.jsonl"
+
+
 def report(run: Run) -> Report:
     """Lists, places, kinds and their tests, prediction, ranking, remedies, findings."""
+    from cr_audit.analysis.facts import Stage
+    from cr_audit.families.choices.compute import needs_clones
     from cr_audit.families.choices.show import answer_block, brief, pictures
     from cr_audit.families.reporting import finding_section
     from cr_audit.families.reporting import report as made
     from cr_audit.heads import header
+
+    # Lists are judged by themselves; of the base facts they need clones at most, and vectors for
+    # those in meaning and for directions.
+    run.left_out = [Stage.VOTES, Stage.WEIGHTS, Stage.RESAMPLING]
+    if not needs_clones(run):
+        run.left_out.append(Stage.CLONES)
+        if not run.options.get("directions"):
+            run.left_out.append(Stage.VECTORS)
+    if run.options.get("remedy"):
+        _write_remedy(run)
 
     def blocks(findings: tuple[Finding, ...]) -> list[Block]:
         facts = run.facts("choices")
@@ -33,6 +48,26 @@ def report(run: Run) -> Report:
     return made(run, blocks, also=("choices",), pictures=lambda: pictures(run.facts("choices")))
 
 
+def _write_remedy(run: Run) -> None:
+    """One JSON object a line."""
+    from pathlib import Path
+
+    import orjson
+
+    from cr_audit.arrays import NotApplicable
+    from cr_audit.families.choices.compute import remedy
+    from cr_audit.files import write_whole
+
+    method, rows = remedy(run, run.facts("choices"), run.options["remedy"])
+    if isinstance(rows, NotApplicable):
+        run.say(f"recommended is {method}, so nothing is written: {rows.reason}")
+        return
+    path = Path(run.options.get("remedy_file") or FILE)
+    lines = [orjson.dumps(row) for row in rows]
+    write_whole(b"".join(line + b"\n" for line in lines), path, option="--remedy-file")
+    run.say(f"{len(lines):,} rows of {method}: {path}")
+
+
 COMMANDS = (
     Command(
         "choices",
@@ -42,6 +77,7 @@ COMMANDS = (
             "cr-audit choices lists.jsonl",
             "cr-audit choices pairs.jsonl --plan 4",
             "cr-audit choices lists.jsonl --category style --level 0.05",
+            "cr-audit choices lists.jsonl --remedy recommended --remedy-file pairs.jsonl",
         ),
         details=(
             "Lists are taken as they stand: one chosen, several chosen, rankings with ties. Members"
@@ -82,6 +118,30 @@ COMMANDS = (
                 " alternatives with attributes.",
                 choices=("auto", "yes", "no"),
             ),
+            Option(
+                "directions",
+                "whole",
+                None,
+                "Hold the first so many principal directions of the members' vectors fixed too.",
+                low=1,
+                high=50,
+                metavar="N",
+            ),
+            Option(
+                "remedy",
+                "choice",
+                None,
+                "Write the rows of a way to train, as it was measured.",
+                choices=(
+                    "recommended",
+                    "all-pairs",
+                    "one-pair-per-list",
+                    "weighted-pairs",
+                    "balanced-pairs",
+                    "clone-weighted-lists",
+                ),
+            ),
+            Option("remedy_file", "path", None, "Where --remedy writes; remedy.jsonl."),
         ),
         files="last",
         fits=True,

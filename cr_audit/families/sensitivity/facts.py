@@ -96,7 +96,7 @@ class Flip:
 class NextVotes:
     """Comparisons to collect, in order. leader, rival : by the votes alone (count-weighted, a wide
     prior), and who is the most likely to be better. first, second : items; fall : of the expected
-    probability that the answer is wrong, by each. probability_wrong : before, and expected after
+    number of others that are truly better, by each. probability_wrong : before, and expected after
     all of them. width : of the interval of the gap of the two now; n_until : votes until it is
     expected to be at most ``wanted``, or why there is no such number."""
 

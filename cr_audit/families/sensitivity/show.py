@@ -24,6 +24,8 @@ from cr_audit.models.sensitivity.votes import Change
 from cr_audit.wording import plural
 
 DONE = {Change.REMOVAL: "left out", Change.REVERSAL: "turned round"}
+# A chance below which an answer counts as settled, and no votes are advised.
+SETTLED = 0.001
 # A lower end is called loose where curvature is so much of the bound that fails there.
 LOOSE = 0.25
 
@@ -85,7 +87,7 @@ def answer_block(facts: SensitivityFacts, findings: tuple[Finding, ...]) -> Answ
 def sections(facts: SensitivityFacts, *, top: int) -> list[Block]:
     """Everything, in the order of what is read first."""
     return [
-        flip_section(facts),
+        flip_section(facts, top),
         *decision_section(facts),
         pair_section(facts, top),
         strong_section(facts, top),
@@ -93,23 +95,25 @@ def sections(facts: SensitivityFacts, *, top: int) -> list[Block]:
     ]
 
 
-def flip_section(facts: SensitivityFacts) -> Section:
+def flip_section(facts: SensitivityFacts, top: int) -> Section:
     """One row per answer, fit, unit and change."""
     title = "How few votes change the answer"
     if isinstance(facts.flips, NotApplicable):
         return Section(title, facts.flips.reason)
     columns = (
         Column("answer", "line", ("question", "k", "item", "component", "fit"), share=2),
-        Column("votes", "text", ("unit", "change")),
+        Column("votes", "id", ("unit", "change")),
         Column("at least", "count", ("lower",)),
         Column("enough", "count", ("upper",)),
         Column("then leads", "line", ("below",), share=1),
-        Column("first row", "place", ("rows",)),
+        Column("first row", "place", ("rows",), wide=True),
     )
     table = Table.of(
         columns,
         [_flip_row(facts, flip) for flip in facts.flips],
         name="flips",
+        limit=4 * top,
+        more="more answers",
         legend="at least: proved, fewer cannot change the answer; enough: a set that was found and"
         " refitted; = where the two meet; ~ where the proof is loose because rewards move far",
         main=True,
@@ -205,39 +209,41 @@ def pair_section(facts: SensitivityFacts, top: int) -> Section:
     if not facts.fragile:
         return Section(title, f"none with M > {facts.threshold:g}")
     columns = (
-        Column("pair", "line", ("start", "end"), share=1),
+        Column("predicted", "line", ("start",), share=1),
+        Column("against", "line", ("end",), share=1),
         Column("through", "line", ("middle",), share=1),
         Column("M", "number", ("sensitivity", "harm")),
-        Column("by the chain", "number", ("p_chain", "chain_error")),
+        Column("±", "number", ("chain_error",)),
         Column("influence", "number", ("influence", "influence_weighted")),
-        Column("in the fit", "number", ("fitted", "fitted_error", "fitted_weighted")),
-        Column("votes behind it", "text", ("n_head", "n_head_annotators", "n_head_prompts")),
+        Column("±", "number", ("fitted_error",)),
+        Column("votes", "count", ("n_head",)),
+        Column("by", "text", ("n_head_annotators", "n_head_prompts"), wide=True),
+        Column("by the chain", "number", ("p_chain",), wide=True),
+        Column("in the fit", "number", ("fitted", "fitted_weighted"), wide=True),
         Column("first row", "place", ("rows",), wide=True),
     )
 
     def row(c: int) -> tuple[Cell, ...]:
         p = facts.fragile[c]
-        who = f" by {plural(p.n_head_annotators, 'annotator')}" if p.n_head_annotators else ""
+        who = plural(p.n_head_annotators, "annotator") if p.n_head_annotators else ""
         weighted = None if isinstance(p.fitted_weighted, NotApplicable) else p.fitted_weighted
         moved = None if isinstance(p.influence_weighted, NotApplicable) else p.influence_weighted
         return (
-            Cell(
-                f"{name_of(facts, p.start, 60)} against {name_of(facts, p.end, 60)}",
-                (facts.ids[p.start], facts.ids[p.end]),
-            ),
+            Cell(name_of(facts, p.start, 60), (facts.ids[p.start],)),
+            Cell(name_of(facts, p.end, 60), (facts.ids[p.end],)),
             Cell(name_of(facts, p.middle, 60), (facts.ids[p.middle],)),
             Cell(f"{p.sensitivity:.1f}", (p.sensitivity, p.harm)),
             Cell(
-                f"{p.p_chain:.2f} ± {p.chain_error:.2f}",
-                (p.p_chain, p.chain_error),
+                f"{p.chain_error:.2f}",
+                (p.chain_error,),
                 "warning" if p.error_dominates else "plain",
             ),
             Cell(f"{p.influence:.2f}", (p.influence, moved)),
-            Cell(f"{p.fitted:.2f} ± {p.fitted_error:.2f}", (p.fitted, p.fitted_error, weighted)),
-            Cell(
-                f"{plural(p.n_head, 'vote')}{who}",
-                (p.n_head, p.n_head_annotators, p.n_head_prompts),
-            ),
+            Cell(f"{p.fitted_error:.2f}", (p.fitted_error,)),
+            Cell(f"{p.n_head:,}", (p.n_head,)),
+            Cell(who, (p.n_head_annotators, p.n_head_prompts)),
+            Cell(f"{p.p_chain:.2f}", (p.p_chain,)),
+            Cell(f"{p.fitted:.2f}", (p.fitted, weighted)),
             Cell(p.head_rows[0] if p.head_rows else "", (" ".join(p.head_rows),)),
         )
 
@@ -250,7 +256,8 @@ def pair_section(facts: SensitivityFacts, top: int) -> Section:
         more="more pairs",
         order="largest M times the error of the strong preference",
         legend="M: how much faster the prediction moves than the strong preference, by the chain;"
-        " influence: the same in the penalised fit, over all paths; ± one standard error",
+        " influence: the same in the penalised fit, over all paths; ±: one standard error of the"
+        " prediction, by the chain and in the fit; votes: those behind the strong preference",
     )
     blocks: list[Block] = [table]
     n_error = sum(p.error_dominates for p in facts.fragile)
@@ -280,18 +287,17 @@ def strong_section(facts: SensitivityFacts, top: int) -> Section:
         blocks.append(
             Table.of(
                 (
-                    Column("preference", "line", ("winner", "loser"), share=1),
+                    Column("preference for", "line", ("winner",), share=1),
+                    Column("over", "line", ("loser",), share=1),
                     Column("share", "number", ("p",)),
                     Column("votes", "count", ("n_rows",)),
                     Column("annotators", "count", ("n_annotators",)),
-                    Column("predictions that hang on it", "count", ("n_hanging",)),
+                    Column("hanging on it", "count", ("n_hanging",)),
                 ),
                 [
                     (
-                        Cell(
-                            f"{name_of(facts, s.winner, 60)} over {name_of(facts, s.loser, 60)}",
-                            (facts.ids[s.winner], facts.ids[s.loser]),
-                        ),
+                        Cell(name_of(facts, s.winner, 60), (facts.ids[s.winner],)),
+                        Cell(name_of(facts, s.loser, 60), (facts.ids[s.loser],)),
                         Cell(f"{s.p:.2f}", (s.p,)),
                         Cell(f"{s.n_rows:,}", (s.n_rows,)),
                         Cell(f"{s.n_annotators:,}" if s.n_annotators else "-", (s.n_annotators,)),
@@ -302,6 +308,7 @@ def strong_section(facts: SensitivityFacts, top: int) -> Section:
                 name="strong-preferences",
                 limit=top,
                 more="more preferences",
+                legend="hanging on it: predictions for other pairs, see above",
             )
         )
     lines: list[Words] = [
@@ -320,16 +327,20 @@ def next_section(facts: SensitivityFacts) -> Section:
     votes = facts.next_votes
     if isinstance(votes, NotApplicable):
         return Section(title, votes.reason)
-    until = (
-        votes.n_until.reason
-        if isinstance(votes.n_until, NotApplicable)
-        else plural(votes.n_until, "vote")
-    )
+    if isinstance(votes.n_until, NotApplicable):
+        until = f"wide, {votes.wanted:g} after {votes.n_until.reason}"
+    elif votes.n_until == 0:
+        until = f"wide, no more than the {votes.wanted:g} that is wanted"
+    else:
+        until = f"wide, {votes.wanted:g} after {plural(votes.n_until, 'vote')}"
+    gap = f"The interval of its gap to {name_of(facts, votes.rival)} is {votes.width:.2f} {until}."
+    leads = f"By the votes alone {name_of(facts, votes.leader)} leads"
+    if votes.probability_wrong < SETTLED:
+        line = f"{leads}, which the votes settle: the chance that another is better is below"
+        return Section(title, "", (Prose((f"{line} {SETTLED:g}.", gap)),))
     line = (
-        f"by the votes alone {name_of(facts, votes.leader)} leads, and is expected not to be the"
-        f" best with probability {votes.probability_wrong:.3f} now,"
-        f" {votes.probability_wrong_after:.3f} after these; the interval of its gap to"
-        f" {name_of(facts, votes.rival)} is {votes.width:.2f} wide, {votes.wanted:g} after {until}"
+        f"{leads}; the chance that another is better is {votes.probability_wrong:.3f} now, and"
+        f" expected to be {votes.probability_wrong_after:.3f} after these."
     )
     table = Table.of(
         (
@@ -348,9 +359,9 @@ def next_section(facts: SensitivityFacts) -> Section:
         name="next",
         limit=20,
         more="more comparisons",
-        legend="fall: of the expected probability that the leader is not the best, by this vote",
+        legend="fall: of the expected number of others that are truly better, by this vote",
     )
-    return Section(title, "", (Prose((line,)), table))
+    return Section(title, "", (Prose((line, gap)), table))
 
 
 def pictures(facts: SensitivityFacts) -> list[Chart] | NotApplicable:

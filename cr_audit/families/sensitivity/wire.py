@@ -95,7 +95,8 @@ class Flip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextVote:
-    """A comparison to collect, and the expected fall of the probability of a wrong leader."""
+    """A comparison to collect, and by how much it lowers the expected number of others that are
+    truly better than the leader."""
 
     first: ItemId
     second: ItemId

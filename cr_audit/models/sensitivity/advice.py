@@ -121,14 +121,14 @@ def advise(
     n: int,
     *,
     level: float = 0.95,
-    allowed: IntArray | None = None,
+    among: tuple[IntArray, IntArray] | None = None,
     rng: np.random.Generator | None = None,
 ) -> Advice:
     """The next ``n`` comparisons for the answer r(above) > r(below) of every order.
 
-    above, below, allowed : positions in ``known.items``; allowed : items that may be compared
-    (None: all). Candidates have an item of the orders that count on at least one side. rng : for
-    the two probabilities of error; without it they are NaN.
+    above, below : positions in ``known.items``. among : the pairs that can be asked for, as
+    positions; None: all that have an item of the orders that count on a side. rng : for the two
+    probabilities of error; without it they are NaN.
     """
     from scipy.stats import norm
 
@@ -136,7 +136,9 @@ def advise(
     errors = order_errors(mean, cov, above, below)
     chosen = np.argsort(-errors, kind="stable")[:MAX_ORDERS]
     above, below = above[chosen], below[chosen]
-    x, y = _candidates(np.unique(np.concatenate([above, below])), mean.shape[0], allowed)
+    x, y = _candidates(np.unique(np.concatenate([above, below])), mean.shape[0])
+    if among is not None:
+        x, y = among
     quantile = 2.0 * float(norm.ppf(0.5 + level / 2.0))
     out: list[tuple[int, int, float]] = []
     widths = [quantile * float(np.sqrt(_variance(cov, above[:1], below[:1])[0]))]
@@ -178,7 +180,7 @@ def votes_until(
 
     mean, cov = known.mean, known.covariance.copy()
     a, b = np.array([above]), np.array([below])
-    x, y = _candidates(np.array([above, below]), mean.shape[0], None)
+    x, y = _candidates(np.array([above, below]), mean.shape[0])
     slope = expit(mean[x] - mean[y])
     slope = slope * (1.0 - slope)
     goal = (width / (2.0 * float(norm.ppf(0.5 + level / 2.0)))) ** 2
@@ -198,13 +200,9 @@ def _variance(covariance: FloatArray, a: IntArray, b: IntArray) -> FloatArray:
     return np.maximum(out, 1e-300)
 
 
-def _candidates(
-    named: IntArray, n_items: int, allowed: IntArray | None
-) -> tuple[IntArray, IntArray]:
+def _candidates(named: IntArray, n_items: int) -> tuple[IntArray, IntArray]:
     """Pairs x < y with one of ``named`` on a side."""
-    others = np.arange(n_items) if allowed is None else allowed
-    mine = named if allowed is None else np.intersect1d(named, allowed)
-    a, b = np.meshgrid(mine, others, indexing="ij")
+    a, b = np.meshgrid(named, np.arange(n_items), indexing="ij")
     low, high = np.minimum(a, b).ravel(), np.maximum(a, b).ravel()
     key = np.unique((low * np.int64(n_items) + high)[low != high])
     return key // n_items, key % n_items

@@ -27,7 +27,7 @@ from scipy.special import expit
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.models.sensitivity.solves import differences
-from cr_audit.models.sensitivity.votes import Change, Refits, Votes, adjoints_at, local
+from cr_audit.models.sensitivity.votes import Change, Refits, Votes
 
 # Numbers of items times pairs up to which the bound by item is affordable.
 BY_ITEM_LIMIT = 400_000
@@ -110,14 +110,14 @@ class Certificate:
         votes = refits.votes
         self.votes, self.change, self.refits = votes, change, refits
         self.state = refits.base
-        self.at = local(votes, self.state)
+        self.at = refits.at
         m, k = votes.n_items, votes.first.shape[0]
-        self.solver = adjoints_at(votes, self.at)
+        self.solver = refits.solver
         self.dense = self.solver.method == "dense"
         self.kappa = self.state.kappa
         self._share = votes.kappa_share / self.kappa
         self._units = _by_unit(votes)
-        self._inverse = self.solver.of(np.eye(m)) if self.dense else None
+        self._inverse = refits.inverse
         self.by_item = self.dense and m * k <= BY_ITEM_LIMIT
         if self.by_item:
             assert self._inverse is not None

@@ -8,13 +8,13 @@ added to each side, so that 3 of 3 votes are 0.875 and not certainty.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, Proportions
+from cr_audit.labels import connected
 from cr_audit.models.sensitivity.pairwise import (
     chain_error,
     chained,
@@ -261,33 +261,56 @@ def holders(
     """Those of the ``largest`` annotators on whom the connection of some items rests, most first.
 
     pair : int64 (n,), the pair of each row. Items whose only comparisons are the annotator's count
-    as cut off. Time: one search of the graph per annotator that alone judged some pair.
+    as cut off. Time: one search of the graph per doubling of those that alone judged some pair.
     """
     known = rows.annotator >= 0
     names, count = np.unique(rows.annotator[known], return_counts=True)
     if names.size < 2:
         return ()
-    n_rows = np.bincount(pair, minlength=pairs.first.shape[0])
     m = pairs.n_items
     every = np.zeros(m, np.bool_)
     every[pairs.first] = every[pairs.second] = True
-    before = _labels(m, pairs.first, pairs.second)
+    before = connected(m, pairs.first, pairs.second)
+    # Who alone judged a pair; -1 where several did.
+    low = np.full(pairs.first.shape[0], np.iinfo(np.int64).max)
+    high = np.full(pairs.first.shape[0], -1, np.int64)
+    np.minimum.at(low, pair, rows.annotator)
+    np.maximum.at(high, pair, rows.annotator)
+    owner = np.where((low == high) & (low >= 0), low, -1)
+    looked = np.lexsort((names, -count))[:largest]
+    looked = looked[np.isin(names[looked], owner)]
+    mine = {int(names[k]): np.flatnonzero(owner == names[k]) for k in looked.tolist()}
+    n_rows = dict(zip(names.tolist(), count.tolist(), strict=True))
+    held = np.isin(owner, np.array(list(mine), np.int64))
+    start = _joined(np.arange(m), pairs, np.flatnonzero(~held))
     out = []
-    for k in np.lexsort((names, -count))[:largest].tolist():
-        mine = np.bincount(pair[rows.annotator == names[k]], minlength=n_rows.shape[0])
-        stays = mine < n_rows
-        if stays.all():
-            continue
-        after = _labels(m, pairs.first[stays], pairs.second[stays])
+    for who, after in _all_but_one(start, list(mine), mine, pairs):
         n = _cut_off(before[every], after[every])
         if n:
-            out.append(Holder(int(names[k]), n, int(count[k])))
+            out.append(Holder(who, n, n_rows[who]))
     return tuple(sorted(out, key=lambda h: (-h.n_cut_off, h.annotator)))
 
 
-def _labels(m: int, first: IntArray, second: IntArray) -> IntArray:
-    graph = csr_array((np.ones(first.shape[0], np.int8), (first, second)), shape=(m, m))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+def _joined(label: IntArray, pairs: Proportions, edges: IntArray) -> IntArray:
+    """Labels of the items (0, 1, ... without gaps) after some more pairs connect them."""
+    a, b = label[pairs.first[edges]], label[pairs.second[edges]]
+    apart = a != b
+    return connected(int(label.max(initial=-1)) + 1, a[apart], b[apart])[label]
+
+
+def _all_but_one(
+    label: IntArray, names: list[int], mine: dict[int, IntArray], pairs: Proportions
+) -> Iterator[tuple[int, IntArray]]:
+    """For each annotator the components that all others' pairs make, ``label`` being those of the
+    pairs of nobody named. Halves are joined once for the whole other half."""
+    if len(names) == 1:
+        yield names[0], label
+    if len(names) < 2:
+        return
+    middle = len(names) // 2
+    for ours, others in ((names[:middle], names[middle:]), (names[middle:], names[:middle])):
+        edges = np.concatenate([mine[x] for x in others])
+        yield from _all_but_one(_joined(label, pairs, edges), ours, mine, pairs)
 
 
 def _cut_off(before: IntArray, after: IntArray) -> int:

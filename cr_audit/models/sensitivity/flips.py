@@ -7,6 +7,7 @@ change of fewer than ``lower`` units can do that (``certificate``), the named ``
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from cr_audit.models.marks import TIE
 from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.models.sensitivity.certificate import Certificate
 from cr_audit.models.sensitivity.search import Found, Search
+from cr_audit.models.sensitivity.solves import DENSE_LIMIT
 from cr_audit.models.sensitivity.votes import TOLERANCE, Change, Refits, Votes
 
 
@@ -73,6 +75,14 @@ class FlipAudit:
         self.refits = Refits(self.votes)
         self._searches: dict[Change, Search] = {}
         self._certificates: dict[Change, Certificate] = {}
+
+    def by(self, units: IntArray | None) -> FlipAudit:
+        """The same comparisons and fit with other units, see ``Votes.of``."""
+        other = copy(self)
+        other.refits = self.refits.by(units)
+        other.votes = other.refits.votes
+        other._searches, other._certificates = {}, {}
+        return other
 
     @property
     def rewards(self) -> FloatArray:
@@ -163,7 +173,11 @@ class FlipAudit:
         return found if found is not None and self.confirmed(found, change) else None
 
     def confirmed(self, found: Found, change: Change) -> bool:
-        """Whether a fit from scratch on the changed comparisons has the two the other way round."""
+        """Whether a fit of the changed comparisons has the two the other way round.
+
+        From scratch; above DENSE_LIMIT items the iteration starts at the search's rewards. It ends
+        at the same root, since F is taken from the comparisons anew and must vanish.
+        """
         v = self.votes
         changed = changed_rows(self.comparisons, v.rows_of(found.units), change)
         fit = fit_tabular(
@@ -172,6 +186,7 @@ class FlipAudit:
             penalty=v.penalty,
             count_weighted=v.counted,
             tolerance=TOLERANCE,
+            warm_start=found.state.rewards if v.n_items > DENSE_LIMIT else None,
         )
         a, b = found.above, found.below
         together = fit.components[a] == fit.components[b] and fit.components[a] >= 0

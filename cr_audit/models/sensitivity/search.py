@@ -78,6 +78,17 @@ def adjoints(votes: Votes, at: Local, plus: IntArray, minus: IntArray) -> FloatA
     return solver.of(differences(votes.n_items, plus, minus))
 
 
+def base_adjoints(refits: Refits, plus: IntArray, minus: IntArray) -> FloatArray:
+    """``adjoints`` at the fit of all votes, each solved once whatever is changed later."""
+    known: dict[tuple[int, int], FloatArray] = refits.known("adjoints", dict)
+    keys = list(zip(plus.tolist(), minus.tolist(), strict=True))
+    new = [i for i, key in enumerate(keys) if key not in known]
+    if new:
+        solved = adjoints(refits.votes, refits.at, plus[new], minus[new])
+        known.update((keys[i], z) for i, z in zip(new, solved, strict=True))
+    return np.stack([known[key] for key in keys])
+
+
 class Search:
     """Looks for sets of units of one kind of change."""
 
@@ -159,9 +170,8 @@ class Search:
         # By gap first, since each order costs a linear system; more of them where it is cheap.
         width = 4 * MAX_ORDERS if self.votes.n_items <= DENSE_SEARCH else MAX_ORDERS
         some = np.argsort(gap, kind="stable")[:width]
-        at = local(self.votes, base)
-        z = adjoints(self.votes, at, below[some], above[some])
-        gains = self._unit_gains(at, base, z, base)[0]
+        z = base_adjoints(self.refits, below[some], above[some])
+        gains = self._unit_gains(self.refits.at, base, z, base)[0]
         out = [
             (int(above[q]), int(below[q]), _enough(row, float(gap[q])))
             for q, row in zip(some.tolist(), gains, strict=True)
@@ -299,8 +309,12 @@ class Search:
     def _gains(self, state: State, above: int, below: int) -> list[FloatArray]:
         """Two readings of how much each unit moves r(below) - r(above): what it does alone, and
         its part of what all that help in its pairs do together; float64 (units,) each."""
-        at = local(self.votes, state)
-        z = adjoints(self.votes, at, np.array([below]), np.array([above]))
+        a, b = np.array([above]), np.array([below])
+        if state is self.refits.base:
+            at, z = self.refits.at, base_adjoints(self.refits, b, a)
+        else:
+            at = local(self.votes, state)
+            z = adjoints(self.votes, at, b, a)
         return [g[0] for g in self._unit_gains(at, state, z, self.refits.base)]
 
     def _unit_gains(

@@ -15,8 +15,11 @@ a row that goes takes its share of the penalty along, and the refit's κ needs n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -143,7 +146,11 @@ class State:
 
 
 class Refits:
-    """Fits of ``votes`` after changes, sharing one system and warm-started."""
+    """Fits of ``votes`` after changes, sharing one system and warm-started.
+
+    base : the fit of all of them. at : what is known there. solver, inverse : its adjoint systems
+    and J⁻ᵀ where that is dense, each made when it is first asked for.
+    """
 
     def __init__(self, votes: Votes) -> None:
         self.votes = votes
@@ -151,6 +158,36 @@ class Refits:
         self._share = votes.kappa_share
         start = np.zeros(votes.n_items)
         self.base = self.fit(votes.total, votes.total_won, start)
+        self.at = local(votes, self.base)
+        self._known: dict[str, Any] = {}
+
+    def by(self, units: IntArray | None) -> Refits:
+        """The same comparisons and fit with other units, as ``Votes.of`` takes them; what is solved
+        for one is there for the other."""
+        other = copy(self)
+        unit = cluster_labels(units, self.votes.n_rows)
+        other.votes = replace(self.votes, unit=unit, n_units=int(unit.max(initial=-1)) + 1)
+        return other
+
+    def known(self, name: str, make: Callable[[], Any]) -> Any:
+        """What follows from the fit of all votes, made when it is first asked for."""
+        if name not in self._known:
+            self._known[name] = make()
+        return self._known[name]
+
+    @property
+    def solver(self) -> Adjoints:
+        solver: Adjoints = self.known("solver", lambda: adjoints_at(self.votes, self.at))
+        return solver
+
+    @property
+    def inverse(self) -> FloatArray | None:
+        """float64 (m, m), rows z of Jᵀz = e_x; None where the systems are not dense."""
+        if self.solver.method != "dense":
+            return None
+        every = np.eye(self.votes.n_items)
+        inverse: FloatArray = self.known("inverse", lambda: self.solver.of(every))
+        return inverse
 
     def fit(self, total: FloatArray, total_won: FloatArray, start: FloatArray) -> State:
         """ComputeError ``fit-no-weight`` where nothing of positive weight is left."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from cr_audit.arrays import FloatArray, Groups, NotApplicable
+from cr_audit.arrays import Float32Array, FloatArray, Groups, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
+from cr_audit.errors import ComputeError
 from cr_audit.families.choices.compute.attributes import Attributes, read_attributes
 from cr_audit.families.choices.compute.designs import (
     Covariates,
     constants,
     covariates_of,
     design_of,
+    directions_of,
     within_budget,
 )
 from cr_audit.families.choices.compute.iia import (
@@ -39,12 +42,14 @@ from cr_audit.families.choices.compute.pairs import (
 )
 from cr_audit.families.choices.compute.ranking import ranking_facts
 from cr_audit.families.choices.compute.remedies import measure
+from cr_audit.families.choices.compute.written import remedy_rows
 from cr_audit.families.choices.facts import (
     Category,
     CategoryPair,
     ChoicesFacts,
     Grouping,
     IiaTest,
+    Method,
     PlaceFacts,
     PlannedPair,
     PositionFacts,
@@ -63,6 +68,7 @@ from cr_audit.run import Run
 # Chance that any test of a report rejects although IIA holds. Well below 5 %, so that of 200 clean
 # data sets 5 % are not called a violation by chance (benchmarks/README.md, "Choices").
 LEVEL = 0.01
+RECOMMENDED_REMEDY = "recommended"
 MAX_PAIRS = 15
 MIN_PAIR_LISTS = 10
 N_FOLDS = 5
@@ -81,6 +87,7 @@ class ChoiceSettings:
     plan : the list size that is planned, 0 for none. level : family-wise, of all tests.
     aspect : of the ratings that order lists. covariates : whether numeric fields of the members
     are read beside the lists: "auto" (where the schema is one of named alternatives), "yes", "no".
+    directions : how many principal directions of the members' vectors are held fixed beside them.
     """
 
     category: str = "auto"
@@ -88,32 +95,94 @@ class ChoiceSettings:
     level: float = LEVEL
     aspect: str | None = None
     covariates: str = "auto"
+    directions: int = 0
     penalty: float | None = None
     n_replicates: int = 1000
     confidence_level: float = 0.9
 
 
-def compute(run: Run) -> ChoicesFacts:
-    """The facts of one run; clones come from the base facts where the data has texts."""
+def settings_of(run: Run) -> ChoiceSettings:
+    """What a run asks for."""
     o, s = run.options, run.settings
-    settings = ChoiceSettings(
+    return ChoiceSettings(
         category=o.get("category") or "auto",
         plan=o.get("plan") or 0,
         level=o.get("level") or LEVEL,
         aspect=o.get("aspect"),
         covariates=o.get("covariates") or "auto",
+        directions=o.get("directions") or 0,
         penalty=s.penalty if isinstance(s.penalty, float) else None,
         n_replicates=s.n_replicates,
         confidence_level=s.confidence_level,
     )
-    clones: Groups | None = None
-    if run.dataset.has_text and settings.category in ("auto", "clones"):
-        found = run.analysis.clones
-        clones = None if isinstance(found, NotApplicable) else found.labels
+
+
+def needs_clones(run: Run) -> bool:
+    """Whether clones are a grouping, or share one weight in the ranking."""
+    return run.dataset.has_text and settings_of(run).category in ("auto", "clones")
+
+
+def compute(run: Run) -> ChoicesFacts:
+    """The facts of one run; clones and vectors come from the base facts where they are needed."""
+    settings = settings_of(run)
+    clones, vectors = _clones(run), _vectors(run, settings)
     run.progress("looking at lists", 0, 0)
-    return audit_lists(
-        run.dataset, settings, clones=clones, stream=lambda name: run.stream(f"choices {name}")
+    return audit_lists(run.dataset, settings, clones=clones, vectors=vectors, stream=_streams(run))
+
+
+def _streams(run: Run) -> Stream:
+    return lambda name: run.stream(f"choices {name}")
+
+
+def _clones(run: Run) -> Groups | None:
+    if not needs_clones(run):
+        return None
+    found = run.analysis.clones
+    return None if isinstance(found, NotApplicable) else found.labels
+
+
+def _vectors(run: Run, settings: ChoiceSettings) -> Float32Array | None:
+    """Raises ComputeError ``no-directions`` where directions are asked for and there are none."""
+    if not settings.directions:
+        return None
+    found = run.analysis.embedding
+    if isinstance(found, NotApplicable):
+        raise ComputeError(
+            "no-directions",
+            f"--directions needs vectors of the members, but {found.reason}",
+            next_step="leave out --directions, or give vectors with --embeddings",
+        )
+    return found.response_vectors
+
+
+def remedy(
+    run: Run, facts: ChoicesFacts, name: str
+) -> tuple[Method, Iterator[dict[str, Any]] | NotApplicable]:
+    """The rows of one way to train ("recommended", or a ``Method``), as it was measured.
+
+    Raises ComputeError ``nothing-to-write`` where no remedies could be measured.
+    """
+    found = facts.remedies
+    if isinstance(found, NotApplicable):
+        raise ComputeError(
+            "nothing-to-write",
+            f"no way to train could be measured: {found.reason}",
+            next_step="leave out --remedy",
+        )
+    settings = settings_of(run)
+    lists = lists_of(run.dataset, aspect=settings.aspect)
+    attributes = _attributes(run.dataset, lists, settings)
+    kinds = kinds_of(
+        found.scheme,
+        run.dataset,
+        lists,
+        clones=_clones(run),
+        attributes=attributes,
+        field=settings.category,
     )
+    assert not isinstance(kinds, NotApplicable)
+    method = found.recommended if name == RECOMMENDED_REMEDY else Method(name)
+    return method, remedy_rows(run.dataset, lists, kinds, method, _streams(run)("remedies"))
 
 
 def audit_lists(
@@ -121,14 +190,16 @@ def audit_lists(
     settings: ChoiceSettings,
     *,
     clones: Groups | None = None,
+    vectors: Float32Array | None = None,
     stream: Stream,
 ) -> ChoicesFacts:
     """Everything that can be said about the lists of one data set.
 
-    clones : clone cluster of each alternative. stream : a random stream by name; every part draws
+    clones : clone cluster of each alternative. vectors : float32 (n_alternatives, d), where
+    directions are asked for. stream : a random stream by name; every part draws
     from its own, so one part does not change another's numbers.
     """
-    judged = judge_lists(data, settings, clones=clones, stream=stream)
+    judged = judge_lists(data, settings, clones=clones, vectors=vectors, stream=stream)
     lists, parts, tests = judged.lists, judged.parts, judged.tests
     groupings = tuple(
         _grouping(p, t, lists, settings, stream) for p, t in zip(parts, tests, strict=True)
@@ -195,6 +266,7 @@ def judge_lists(
     settings: ChoiceSettings,
     *,
     clones: Groups | None = None,
+    vectors: Float32Array | None = None,
     stream: Stream,
 ) -> Judged:
     """The tests of IIA alone: what the verdict needs."""
@@ -203,7 +275,12 @@ def judge_lists(
     groups, refused = _groups(data, lists, settings, clones, attributes)
     positions = _positions(lists, groups, settings.level)
     places = isinstance(positions, PositionFacts) and positions.found
-    covariates = covariates_of(lists, text_lengths(data), attributes, places=places)
+    directions = None
+    if vectors is not None and lists.n:
+        directions = directions_of(lists, vectors, settings.directions)
+    covariates = covariates_of(
+        lists, text_lengths(data), attributes, places=places, directions=directions
+    )
     sampled: list[tuple[str, int, int]] = []
     parts = tuple(
         _part(kinds, lists, _beside(kinds, covariates), settings, stream, sampled)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
+from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray, NotApplicable
+from cr_audit.engine.blas import one_blas_thread
 from cr_audit.families.choices.compute.attributes import Attributes
 from cr_audit.families.choices.compute.kinds import Kinds
 from cr_audit.families.choices.compute.lists import Lists
@@ -30,8 +31,10 @@ def covariates_of(
     attributes: Attributes | NotApplicable | None,
     *,
     places: bool,
+    directions: FloatArray | None = None,
 ) -> Covariates:
-    """log(1 + characters) where all members have text, the attributes, and places if wanted."""
+    """log(1 + characters) where all members have text, the attributes, places if wanted, and
+    ``directions``, float64 (k, n)."""
     names: list[str] = []
     columns: list[FloatArray] = []
     length = lengths[lists.sets.members]
@@ -46,8 +49,31 @@ def covariates_of(
         for at in range(1, min(int(lists.sizes.max(initial=1)), 8)):
             names.append(f"place {at + 1}")
             columns.append((place == at).astype(np.float64))
+    if directions is not None:
+        names += [f"direction {n + 1}" for n in range(directions.shape[1])]
+        columns += list(directions.T)
     wide = np.stack(columns, axis=1) if columns else np.zeros((length.size, 0))
     return Covariates(tuple(names), wide)
+
+
+def directions_of(lists: Lists, vectors: Float32Array, n: int) -> FloatArray:
+    """Members along the first ``n`` principal directions of their vectors, float64 (k, <= n).
+
+    Only differences within a list matter to a choice, so each list is centred first. Directions
+    have standard deviation 1 and the sign that makes their largest coordinate positive; those
+    along which nothing differs are left out. Memory: one more copy of the members' vectors.
+    """
+    x = vectors[lists.sets.members].astype(np.float64)
+    x -= (np.add.reduceat(x, lists.sets.offsets[:-1], axis=0) / lists.sizes[:, None])[lists.owner]
+    with one_blas_thread():
+        values, axes = np.linalg.eigh(x.T @ x / max(x.shape[0], 1))
+        kept = np.argsort(-values, kind="stable")[:n]
+        kept = kept[values[kept] > 1e-12 * max(float(values.max(initial=0.0)), 1e-300)]
+        axes = axes[:, kept]
+        largest = np.abs(axes).argmax(axis=0)
+        axes = axes * np.sign(axes[largest, np.arange(axes.shape[1])])
+        out: FloatArray = x @ axes / np.sqrt(values[kept])
+    return out
 
 
 def constants(kinds: Kinds) -> FloatArray:

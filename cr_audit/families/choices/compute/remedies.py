@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cr_audit.arrays import BoolArray, FloatArray, NotApplicable
+from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.families.choices.compute.designs import constants, design_of
 from cr_audit.families.choices.compute.kinds import Kinds
 from cr_audit.families.choices.compute.lists import Lists
@@ -148,7 +148,10 @@ def _error(scores: FloatArray, weight: FloatArray, unit: np.ndarray) -> float:
     return float(np.sqrt((summed**2).sum() * g / max(g - 1, 1))) / total
 
 
-def _data(lists: Lists, kinds: Kinds, tables: Tables, rng: np.random.Generator) -> _Data:
+def chosen_pairs(lists: Lists, rng: np.random.Generator) -> tuple[IntArray, IntArray, FloatArray]:
+    """Every chosen member against every other one of its list, as rows of ``lists``; int64 (q,)
+    each. The third, float64 (q,), is 1 for the pair that is drawn for its list: one of all,
+    whatever the kinds, which is what a loader does."""
     owner, share = lists.owner, lists.share
     chosen = np.flatnonzero(share > 0)
     sizes = lists.sizes[owner[chosen]]
@@ -158,12 +161,17 @@ def _data(lists: Lists, kinds: Kinds, tables: Tables, rng: np.random.Generator) 
     right = np.repeat(lists.sets.offsets[owner[chosen]], sizes) + ramp
     lost = share[right] == 0
     left, right = left[lost], right[lost]
-    # One pair of each list is drawn among all of it, whatever the kinds: what a loader does.
     key = rng.random(left.size) * share[left]
     first = np.lexsort((-key, owner[left]))
     taken = np.zeros(left.size)
     at = first[np.concatenate([[True], np.diff(owner[left][first]) > 0])] if first.size else first
     taken[at] = 1.0
+    return left, right, taken
+
+
+def _data(lists: Lists, kinds: Kinds, tables: Tables, rng: np.random.Generator) -> _Data:
+    owner, share = lists.owner, lists.share
+    left, right, taken = chosen_pairs(lists, rng)
     cross = kinds.labels[left] != kinds.labels[right]
     return _Data(
         lists=lists,

@@ -348,14 +348,11 @@ def _flips(
         fits.append(weighted)
     out: list[Flip] = []
     for fitted in fits:
+        rows_alone = FlipAudit(
+            votes.rows, fitted.weights, penalty, count_weighted=run.settings.count_weighted
+        )
         for unit, units in _units(run, votes, everything).items():
-            audit = FlipAudit(
-                votes.rows,
-                fitted.weights,
-                penalty,
-                count_weighted=run.settings.count_weighted,
-                units=units,
-            )
+            audit = rows_alone.by(units)
             alone = unit == "comparison" and fitted.name == "standard"
             counts = np.bincount(label[votes.rows.winner], minlength=sizes.shape[0])
             questions = _questions(run, audit, label, counts, more=everything and alone)

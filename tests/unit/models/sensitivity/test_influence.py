@@ -203,3 +203,59 @@ def test_the_advice_is_about_the_contenders_and_narrows_the_interval() -> None:
 def test_share_variance_is_never_zero() -> None:
     value = share_variance(np.array([0.0, 3.0, 5.0]), np.array([3.0, 3.0, 10.0]))
     assert np.all(value > 0)
+
+
+def test_the_advice_keeps_to_the_pairs_that_can_be_had() -> None:
+    rng = np.random.default_rng(2)
+    a = rng.integers(6, size=200)
+    b = (a + rng.integers(1, 6, size=200)) % 6
+    known = posterior(Comparisons.of(6, a, b).proportions(), np.arange(6))
+    among = (np.array([0, 1, 2]), np.array([3, 4, 5]))
+    leader = int(np.argmax(known.mean))
+    below = np.delete(np.arange(6), leader)
+    found = advise(known, np.full(5, leader), below, 9, among=among)
+    had = set(zip(*(x.tolist() for x in among), strict=True))
+    assert set(zip(found.first.tolist(), found.second.tolist(), strict=True)) <= had
+    free = advise(known, np.full(5, leader), below, 9)
+    assert found.fall[0] <= free.fall[0] + 1e-15
+
+
+def test_holders_are_those_whose_rows_hold_a_component_together() -> None:
+    """Against the components of the graph without each annotator, one after another."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    from cr_audit.models.rewards.bootstrap import rows_of_pairs
+    from cr_audit.models.sensitivity.chains import holders
+
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        m, people = int(rng.integers(4, 30)), int(rng.integers(2, 9))
+        n = int(rng.integers(m, 3 * m))
+        a = rng.integers(m, size=n)
+        b = (a + rng.integers(1, m, size=n)) % m
+        who = rng.integers(-1, people, size=n)
+        rows = Comparisons.of(m, a, b, annotator=who)
+
+        def pieces(
+            keep: np.ndarray, m: int = m, a: np.ndarray = a, b: np.ndarray = b
+        ) -> np.ndarray:
+            graph = csr_array((np.ones(int(keep.sum())), (a[keep], b[keep])), shape=(m, m))
+            return connected_components(graph, directed=False)[1]
+
+        before, seen = pieces(np.ones(n, bool)), np.unique(np.concatenate([a, b]))
+        expected = {}
+        for person in range(people):
+            after = pieces(who != person)
+            cut = sum(
+                int((before[seen] == c).sum())
+                - int(np.bincount(after[seen][before[seen] == c]).max())
+                for c in np.unique(before[seen])
+            )
+            if cut:
+                expected[person] = cut
+        found = holders(rows, rows_of_pairs(rows)[2], rows.proportions())
+        if np.unique(who[who >= 0]).size < 2:
+            assert found == ()
+        else:
+            assert {h.annotator: h.n_cut_off for h in found} == expected
