@@ -19,11 +19,13 @@ no ball) is searched without the most frequent shingles, and ``complete`` says s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
+from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.shingles import Shingles, jaccard_distance
 from cr_audit.errors import InputError
@@ -45,6 +47,7 @@ MAX_PAIRS = 20_000_000
 20,000 near-identical answers under seven prompts, too far apart for balls, have 57 million."""
 _MAX_FAILED_PIVOTS, _MAX_BARREN = 8, 8
 _BLOCK_CANDIDATES = 2_000_000
+_TILE = 4096
 _BLOCK_ENTRIES = 20_000_000
 
 
@@ -193,6 +196,70 @@ def _within_budget(prefixes: sp.csr_array) -> tuple[sp.csr_array, bool]:
     return kept, False
 
 
+def _candidates(
+    prefixes: sp.csr_array, sizes: IntArray, demand: IntArray, radius: float
+) -> Iterator[tuple[IntArray, IntArray]]:
+    """Pairs first < second whose prefixes share as much as the smaller set's ``demand`` and whose
+    sizes allow the radius, each once.
+
+    Rows go by their sizes, in tiles of ``_TILE``. A tile is multiplied with itself and with those
+    tiles of larger sets that a partner within the radius can be in, so that a pair is met from its
+    smaller side alone, and the sums of one row fit into a processor's cache.
+    """
+    order = np.flatnonzero(np.diff(prefixes.indptr))
+    order = order[np.argsort(sizes[order], kind="stable")]
+    tiles = [prefixes[order[s]] for s in engine.spans(order.size, _TILE)]
+    size, least = sizes[order].astype(np.float64), demand[order]
+
+    def partners(j: int) -> list[tuple[IntArray, IntArray]]:
+        here = np.zeros(prefixes.shape[1], bool)
+        here[tiles[j].indices] = True
+        used = np.flatnonzero(here)
+        place = np.full(prefixes.shape[1], -1, np.int32)
+        place[used] = np.arange(used.size)
+        postings = _relabelled(tiles[j], place, used.size).T.tocsr()
+        frequency = np.diff(postings.indptr).astype(np.float64)
+        found = []
+        for i in range(j + 1):
+            if size[j * _TILE] * (1.0 - radius) > size[min((i + 1) * _TILE, size.size) - 1] + 1e-9:
+                continue
+            tile = _relabelled(tiles[i], place, used.size)
+            work = np.concatenate([[0], np.cumsum(tile @ frequency)])
+            lo = 0
+            while lo < tile.shape[0]:
+                hi = int(np.searchsorted(work, work[lo] + _BLOCK_CANDIDATES, side="right")) - 1
+                hi = min(max(hi, lo + 1), tile.shape[0])
+                shared = (tile[lo:hi] @ postings).tocoo()
+                # The smallest set of the block demands the least of any pair in it.
+                first = lo + i * _TILE
+                some = np.flatnonzero(shared.data >= least[first])
+                a = shared.coords[0][some].astype(np.int64) + first
+                b = shared.coords[1][some].astype(np.int64) + j * _TILE
+                keep = (
+                    (a < b)
+                    & (shared.data[some] >= least[a])
+                    & (size[a] >= (1.0 - radius) * size[b] - 1e-9)
+                )
+                a, b = order[a[keep]], order[b[keep]]
+                found.append((np.minimum(a, b), np.maximum(a, b)))
+                lo = hi
+        return found
+
+    for found in engine.map(partners, range(len(tiles)), local=True):
+        yield from found
+
+
+def _relabelled(
+    rows: sp.csr_array, place: np.ndarray[tuple[int, ...], np.dtype[np.int32]], n: int
+) -> sp.csr_array:
+    """The entries whose columns have a place, there; n places."""
+    column = place[rows.indices]
+    kept = column >= 0
+    ends = np.concatenate([[0], np.cumsum(kept)])[rows.indptr].astype(np.int32)
+    column = column[kept]
+    return sp.csr_array((np.ones(column.size, np.float32), column, ends), shape=(rows.shape[0], n))
+
+
 def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None = None) -> TextPairs:
     """Every pair of texts with distance <= ``radius`` (0 <= radius < 1), each distance exact.
 
@@ -208,26 +275,9 @@ def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None =
     )
     prefixes, demand = _prefixes(index, radius, active), demands(index.sizes, radius)[1]
     prefixes, complete = _within_budget(prefixes)
-    postings = prefixes.T.tocsr()
-    frequency = np.diff(postings.indptr)
-    work = np.concatenate([[0], np.cumsum(prefixes @ frequency.astype(np.float64))])
     found: list[tuple[IntArray, IntArray, FloatArray]] = []
-    n_candidates, n_found, lo = 0, 0, 0
-    while lo < index.n:
-        hi = int(np.searchsorted(work, work[lo] + _BLOCK_CANDIDATES, side="right")) - 1
-        hi = min(max(hi, lo + 1), index.n)
-        shared = (prefixes[lo:hi] @ postings).tocoo()
-        a, b = shared.coords[0].astype(np.int64) + lo, shared.coords[1].astype(np.int64)
-        small, large = (
-            np.minimum(index.sizes[a], index.sizes[b]),
-            np.maximum(index.sizes[a], index.sizes[b]),
-        )
-        keep = (
-            (a < b)
-            & (shared.data >= np.minimum(demand[a], demand[b]))
-            & (small >= (1.0 - radius) * large - 1e-9)
-        )
-        a, b = a[keep], b[keep]
+    n_candidates = n_found = 0
+    for a, b in _candidates(prefixes, index.sizes, demand, radius):
         n_candidates += a.size
         d = index.distances(a, b)
         near = d <= radius + ROUNDING
@@ -241,7 +291,6 @@ def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None =
                 next_step="take a random sample of the rows, or a smaller --radius; the texts are"
                 " mostly one text with small changes",
             )
-        lo = hi
     first = np.concatenate([f[0] for f in found]) if found else np.empty(0, np.int64)
     second = np.concatenate([f[1] for f in found]) if found else np.empty(0, np.int64)
     distance = np.concatenate([f[2] for f in found]) if found else np.empty(0)

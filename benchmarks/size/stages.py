@@ -1,0 +1,107 @@
+"""Processor time and memory of ``scan`` by stage: ``python -m benchmarks.size.stages FILE [JSON]``.
+
+The functions below are wrapped; a stage's time is its own processor time (all threads), less that
+of stages inside it. Its memory is the peak of the process while it ran (/proc/self/clear_refs, so
+Linux only). The cache is used as it stands: say whether it was warm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+STAGES = (
+    ("read", "cr_audit.run", "Run.read"),
+    ("encoder", "cr_audit.run", "Run.backend"),
+    ("embed", "cr_audit.analysis.compose", "embed"),
+    ("prompts alike", "cr_audit.clones.searches", "AllPairs.asked"),
+    ("responses alike", "cr_audit.clones.searches", "AllPairs.answered"),
+    ("across prompts", "cr_audit.clones.searches", "AllPairs.across"),
+    ("recall of clones", "cr_audit.clones.find", "_recall"),
+    ("clones, the rest", "cr_audit.analysis.compose", "find_clones"),
+    ("votes", "cr_audit.analysis.compose", "_votes"),
+    ("weights", "cr_audit.analysis.compose", "alternative_weights"),
+    ("units", "cr_audit.analysis.compose", "rank_units"),
+    ("graph of meaning", "cr_audit.models.kinds.find", "nearest_graph"),
+    ("kinds, the rest", "cr_audit.families.kinds.compute", "compute"),
+)
+
+
+def peak_mib(*, reset: bool = False) -> float:
+    """The largest resident set since the last reset, MiB."""
+    status = Path("/proc/self/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    return int(found.group(1)) / 1024 if found else 0.0
+
+
+class Stages:
+    """Own time and peak of every wrapped function."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.peak: dict[str, float] = {}
+        self._inside: list[float] = []
+
+    def wrap(self, name: str, module: str, path: str) -> None:
+        holder: Any = importlib.import_module(module)
+        *outer, last = path.split(".")
+        for part in outer:
+            holder = getattr(holder, part)
+        function = getattr(holder, last)
+
+        @functools.wraps(function)
+        def timed(*args: Any, **given: Any) -> Any:
+            self._peaks(reset=True)
+            self._inside.append(0.0)
+            started = time.process_time()
+            try:
+                return function(*args, **given)
+            finally:
+                taken = time.process_time() - started
+                own = taken - self._inside.pop()
+                if self._inside:
+                    self._inside[-1] += taken
+                self.seconds[name] = self.seconds.get(name, 0.0) + own
+                self.peak[name] = max(self.peak.get(name, 0.0), peak_mib(reset=True))
+
+        setattr(holder, last, timed)
+
+    def _peaks(self, *, reset: bool) -> None:
+        self.peak["elsewhere"] = max(self.peak.get("elsewhere", 0.0), peak_mib(reset=reset))
+
+
+def main(arguments: list[str]) -> None:
+    started = time.process_time()
+    stages = Stages()
+    for stage in STAGES:
+        stages.wrap(*stage)
+    from cr_audit.cli.app import main as command
+
+    wall = time.perf_counter()
+    sys.argv = ["cr-audit", "scan", arguments[0], "--format", "json"]
+    with Path("/dev/null").open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        with contextlib.suppress(SystemExit):
+            command()
+    total, wall = time.process_time() - started, time.perf_counter() - wall
+    stages._peaks(reset=False)
+    stages.seconds["elsewhere"] = total - sum(stages.seconds.values())
+    out = sys.stderr
+    print(f"{arguments[0]}: {total:.1f} s of processor time, {wall:.1f} s", file=out)
+    for name, seconds in stages.seconds.items():
+        print(f"| {name:18} | {seconds:7.1f} s | {stages.peak.get(name, 0):6.0f} MiB |", file=out)
+    if len(arguments) > 1:
+        kept = {"seconds": stages.seconds, "peak_mib": stages.peak, "total": total}
+        Path(arguments[1]).write_text(json.dumps(kept))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
