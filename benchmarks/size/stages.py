@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> None:
 
     wall = time.perf_counter()
     sys.argv = ["cr-audit", "scan", arguments[0], "--format", "json"]
-    with Path("/dev/null").open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with Path("/dev/null").open("w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: SIM117
         with contextlib.suppress(SystemExit):
             command()
     total, wall = time.process_time() - started, time.perf_counter() - wall

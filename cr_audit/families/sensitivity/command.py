@@ -20,16 +20,12 @@ FILE = "next.jsonl"
 def report(run: Run) -> Report:
     """Header, answer, flips, fragile pairs, strong preferences, advice, findings."""
     from cr_audit.analysis.facts import Stage
-    from cr_audit.analysis.fit_weights import RECOMMENDED
     from cr_audit.families.reporting import finding_section
     from cr_audit.families.reporting import report as made
     from cr_audit.families.sensitivity.show import answer_block, pictures, sections
     from cr_audit.heads import header
 
     run.left_out = [Stage.VOTES, Stage.RESAMPLING]
-    if run.is_default("weights") and run.settings.weights != RECOMMENDED:
-        # The weighted fit is by the recommended weights, and nothing else needs the others.
-        run.left_out.append(Stage.WEIGHTS)
     facts = run.facts("sensitivity")
     if run.options["next"] is not None:
         _write_tasks(run, facts)
