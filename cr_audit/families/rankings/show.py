@@ -104,16 +104,14 @@ def section(
     *,
     limit: int,
     main: bool = True,
-    weights: str | None = None,
     explained: bool = True,
     shifts: bool = True,
     brief: int | None = None,
 ) -> Section:
     """Rank and win rate before and after, with the error of the shift. main : as of its table.
-    weights : the scheme in words, where it is not that of the report. brief : rows in a terminal
-    without --details. explained : with the lines
-    of ``_explains`` under a ranking. shifts : with the weighted columns where there are weights."""
-    title = f"Win rates by {unit.unit}" + (f", weights {weights}" if weights else "")
+    brief : rows in a terminal without --details. explained : with the lines of ``_explains`` under
+    a ranking. shifts : with the weighted columns where there are weights."""
+    title = f"Win rates by {unit.unit}"
     if unit.comparisons.n == 0:
         return Section(title, "there are no comparisons")
     if isinstance(unit.shift, NotApplicable):

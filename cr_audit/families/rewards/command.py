@@ -22,7 +22,6 @@ def report(run: Run) -> Report:
     """
     from dataclasses import replace
 
-    from cr_audit.analysis.fitting import scheme_of
     from cr_audit.arrays import NotApplicable
     from cr_audit.errors import UsageError
     from cr_audit.families.reporting import finding_section, shown_by
@@ -42,14 +41,8 @@ def report(run: Run) -> Report:
         out: list[Block] = [header(run.dataset, run.command), answer_block(facts, findings)]
         unit = run.analysis.units[0]
         if not isinstance(unit.shift, NotApplicable):
-            weights, known = None, unit.items.weights
-            differ = facts.rewards.weights_choice.value != run.settings.weights
-            if differ and not isinstance(known, NotApplicable):
-                weights = scheme_of(run.settings, unit.items.scheme)
-            section = shown_by("rankings").section
-            made_of = section(unit, limit=MAX_WIN_RATES, main=False, weights=weights)
-            # Not the first thing to see: where it weighs otherwise, it would answer otherwise.
-            out.append(replace(made_of, folded=True))
+            section = shown_by("rankings").section(unit, limit=MAX_WIN_RATES, main=False)
+            out.append(replace(section, folded=True))  # rewards are what was asked for
         return [*out, *sections(facts), finding_section(findings)]
 
     return made(run, blocks, also=("rewards",), pictures=lambda: pictures(run.facts("rewards")))
