@@ -1,7 +1,7 @@
 """Build the wheel and the sdist, look at what is in them, and run what a stranger would run.
 
     python tools/dist.py                 # build into dist/ and check the metadata
-    python tools/dist.py --install slim  # also: an empty environment without torch, and the commands
+    python tools/dist.py --install slim  # and run it in an empty environment without torch
     python tools/dist.py --install full  # the same with every dependency (constraints.txt)
     python tools/dist.py --install slim --python python3.12 --out build/dist.json
 
@@ -145,7 +145,9 @@ def install_and_run(wheel: Path, how: str, python: str) -> dict[str, Any]:
             call([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)])
         seconds = time.perf_counter() - start
         size = sum(f.stat().st_size for f in venv.rglob("*") if f.is_file() and not f.is_symlink())
-        there = call([own, "-c", "import importlib.util as u; print(u.find_spec('torch') is not None)"])
+        there = call(
+            [own, "-c", "import importlib.util as u; print(u.find_spec('torch') is not None)"]
+        )
         if how == "slim":
             need(size < SLIM_MB * 1e6, f"the slim environment takes {size / 1e6:.0f} MB")
             need(there.strip() == "False", "the slim environment holds torch")
@@ -181,12 +183,16 @@ def run_all(program: Path, work: Path, cache: Path) -> list[dict[str, Any]]:
             done.returncode == code,
             f"cr-audit {words}: exit {done.returncode}, not {code}\n{done.stderr[-2000:]}",
         )
-        need("Traceback" not in done.stderr, f"cr-audit {words}: a traceback\n{done.stderr[-2000:]}")
+        need(
+            "Traceback" not in done.stderr, f"cr-audit {words}: a traceback\n{done.stderr[-2000:]}"
+        )
         out.append({"command": words, "exit": code, "seconds": round(seconds, 2)})
         print(f"  cr-audit {words}: exit {code}, {seconds:.1f} s", file=sys.stderr)
     for k, most in ((0, FIRST_SCAN), (1, LATER_SCAN)):
         if out[k]["seconds"] > most:
-            print(f"slow: {out[k]['command']} took {out[k]['seconds']} s, not {most}", file=sys.stderr)
+            print(
+                f"slow: {out[k]['command']} took {out[k]['seconds']} s, not {most}", file=sys.stderr
+            )
     return out
 
 
