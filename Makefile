@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP  := $(VENV)/.installed
 
-.PHONY: scan test quick gate lint types check pages picture clean
+.PHONY: scan test quick gate lint types check pages picture docs docs-check dist clean
 
 ## scan: set up an environment and audit the sample data set
 scan: $(STAMP)
@@ -46,12 +46,27 @@ check: test
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,png,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,png,docs,dev]'
 	touch $(STAMP)
 
 ## pages: write the pages of docs/ that come from the code
 pages: $(STAMP)
 	$(BIN)/python docs/pages.py
+
+## docs: the site in build/site, built without the network (needs the extra docs)
+docs: $(STAMP) pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+## docs-check: commands, options, rules, exit codes, schemas, links and examples of the documentation
+## held against the code, and the site built
+docs-check: $(STAMP)
+	$(BIN)/python docs/pages.py check
+	$(BIN)/python -m pytest -q tests/test_docs.py tests/test_site.py tests/cli/test_library.py \
+	  tests/cli/test_notebooks.py tests/unit/test_advice.py tests/unit/readers/test_reader_schemas.py
+
+## dist: build wheel and sdist, look at them, install the wheel in an empty environment and run it
+dist: $(STAMP)
+	$(BIN)/python tools/dist.py --install slim --out build/dist.json
 
 ## picture: draw docs/scan.svg anew
 picture: $(STAMP)

@@ -258,7 +258,7 @@ def _run(
 def _files(source: Source) -> tuple[tuple[str, ...], bytes | None]:
     """File names, and the rows as JSON lines where they are in memory (the file is then "-")."""
     if isinstance(source, str | os.PathLike):
-        return (os.fspath(source),), None
+        return _expanded([os.fspath(source)]), None
     if hasattr(source, "to_dicts"):  # polars
         return ("-",), _json_lines(source.to_dicts())
     if hasattr(source, "iterrows"):  # pandas, where a missing value is NaN
@@ -269,10 +269,16 @@ def _files(source: Source) -> tuple[tuple[str, ...], bytes | None]:
         raise _no_source(source)
     rows = list(source)
     if rows and all(isinstance(r, str | os.PathLike) for r in rows):
-        return tuple(os.fspath(r) for r in rows), None
+        return _expanded([os.fspath(r) for r in rows]), None
     if not all(isinstance(r, Mapping) for r in rows):
         raise _no_source(source)
     return ("-",), _json_lines(rows)
+
+
+def _expanded(typed: list[str]) -> tuple[str, ...]:
+    from cr_audit.readers.places import expand
+
+    return tuple(expand(typed).files)
 
 
 def _no_source(source: Source) -> InputError:

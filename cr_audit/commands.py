@@ -13,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cr_audit.errors import UsageError
+
 if TYPE_CHECKING:
     from cr_audit.reports import Report
     from cr_audit.run import Run
@@ -50,7 +52,8 @@ class Command:
     summary : the first line of its help; details : further paragraphs. examples : command lines.
     files : "required"; "last" where the last files read serve if none is named; "batch" for new
     rows that may be left out. fits : whether it has the settings of a fit. judged : whether
-    findings can fail it (``--fail-on``). plots : what it draws. makes : what -o
+    findings can fail it (``--fail-on``). plots : what it draws. whole : whether it must see all
+    rows, so that --limit and --sample are refused. makes : what -o
     holds, where that is not the report: then the report goes to stdout or where --report says, and
     -o is the command's own option "output". known_formats : () for all.
     report : makes the report, or "module:function" that does, imported when it runs. instead :
@@ -68,13 +71,28 @@ class Command:
     fits: bool = False
     judged: bool = False
     plots: str = ""
+    whole: bool = False
     makes: str = ""
     instead: Callable[[Mapping[str, Any], Path | None], str | None] | None = None
 
     def make(self, run: Run) -> Report:
-        """The report of one run."""
+        """The report of one run. Raises UsageError where a command that wants all rows is to use
+        some."""
+        if self.whole:
+            _refuse_part(self.name, run)
         if not isinstance(self.report, str):
             return self.report(run)
         module, _, function = self.report.partition(":")
         made: Report = getattr(import_module(module), function)(run)
         return made
+
+
+def _refuse_part(name: str, run: Run) -> None:
+    for key in ("limit", "sample"):
+        if run.reading[key] is not None:
+            raise UsageError(
+                "needs-all-rows",
+                f"{name} must see all rows, and --{key} leaves some out",
+                found=f"{key} {run.reading[key]} ({run.given.sources.get(key, 'default')})",
+                next_step=f"leave --{key} out; scan takes it",
+            )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import Header
-from cr_audit.data.dataset import PreferenceDataset
+from cr_audit.data.dataset import PreferenceDataset, Selection
 from cr_audit.wording import percent, plural
 
 
@@ -38,7 +39,15 @@ def what_was_read(data: PreferenceDataset) -> str:
         of += f", judged by {plural(len(data.annotators), 'annotator')}"
     skipped = f"; {plural(report.rows_skipped, 'row')} skipped" if report.rows_skipped else ""
     held = " and ".join(parts) if parts else "no comparisons"
-    return f"{plural(report.rows_read, 'row')} read as {schemas}: {held}{of}{skipped}."
+    which = "" if isinstance(report.selection, NotApplicable) else _selected(report.selection)
+    return f"{plural(report.rows_read, 'row')}{which} read as {schemas}: {held}{of}{skipped}."
+
+
+def _selected(selection: Selection) -> str:
+    """, the first ones (--limit 100), or how many there are of which a sample was drawn."""
+    if isinstance(selection.n_all, NotApplicable):
+        return f", the first ones (--limit {selection.asked})"
+    return f", drawn from {selection.n_all:,} (--sample {selection.asked})"
 
 
 def short(text: str, width: int = 40) -> str:

@@ -137,6 +137,7 @@ class Run:
         weights = self.reading["row_weights"]
         switches = (self.reading["expand_choices"], self.reading["ratings_to_pairs"])
 
+        limit, sample = self.reading["limit"], self.reading["sample"]
         bounds = Bounds(self.reading["max_bytes"], self.reading["max_text"])
         bounds_given = (bounds.max_bytes, bounds.max_text)
 
@@ -154,6 +155,9 @@ class Run:
                 stdin=self.stdin or io.BytesIO(),
                 bounds=bounds,
                 row_weights=weights,
+                limit=limit,
+                sample=sample,
+                rng=None if sample is None else self.stream("rows of the sample"),
             )
 
         if kept is None or not all(Path(name).is_file() for name in files):
@@ -161,7 +165,7 @@ class Run:
         digests = [_sha256(Path(name)) for name in files]
         return kept.call(
             "read",
-            (list(files), digests, *asked, most, *switches, weights, *bounds_given),
+            (list(files), digests, *asked, most, *switches, weights, *bounds_given, limit, sample),
             fresh,
             sound=lambda data: [f.sha256 for f in data.report.files] == digests,
         )

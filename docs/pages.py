@@ -1,4 +1,5 @@
-"""The pages of the documentation that the code writes: rules, settings, glossary.
+"""The pages of the documentation that the code writes: rules, settings, glossary, and all that is
+in reference/: commands, exit codes, JSON, Python.
 
 python docs/pages.py        # writes them
 python docs/pages.py check  # exit 1 where one is not current
@@ -6,9 +7,12 @@ python docs/pages.py check  # exit 1 where one is not current
 
 from __future__ import annotations
 
+import inspect
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from cr_audit.cli.explain import known_rules
 from cr_audit.findings import Rule
@@ -108,10 +112,178 @@ def glossary_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def commands_page() -> str:
+    """Every command with its own options; settings, which most have, are on their own page."""
+    from cr_audit.cli.app import commands
+    from cr_audit.cli.build import signature_of
+
+    lines = [
+        "# Commands",
+        "",
+        "What `--help` of each command prints, less the [settings](../settings.md) that all have.",
+        "Every command also has `--format`, `-o FILE`, `--report FORMAT=FILE`, `--config FILE`,",
+        "`--quiet`, `--debug` and `--no-cache`. This page is written from the commands themselves",
+        "(`docs/pages.py`).",
+    ]
+    for c in sorted(commands(), key=lambda c: c.name):
+        lines += ["", f"## {c.name}", "", c.summary]
+        if c.details:
+            lines += ["", c.details]
+        if c.examples:
+            lines += ["", "```console", *(f"$ {e}" for e in c.examples), "```"]
+        notes = []
+        if c.fits:
+            notes.append("takes the settings of a fit (`--penalty`, `--reward`)")
+        if c.judged:
+            notes.append("`--fail-on` makes findings exit 1")
+        if c.plots:
+            notes.append(f"`--plot` draws {c.plots}")
+        if "limit" not in signature_of(c):
+            notes.append("must see all rows: no `--limit`, no `--sample`")
+        if notes:
+            lines += ["", f"It {'; '.join(notes)}." if c.fits else f"{'; '.join(notes)}."]
+        if c.options:
+            lines += ["", "| option | default | says |", "|---|---|---|"]
+            for o in c.options:
+                flags = ", ".join(f"`{f}`" for f in o.typed)
+                default = "" if o.default in (None, False) else f"`{o.default}`"
+                says = o.help.replace("\\[", "[").replace("|", "\\|")
+                if o.choices:
+                    says += f" One of {', '.join(o.choices)}."
+                lines.append(f"| {flags} | {default} | {says} |")
+    return "\n".join(lines) + "\n"
+
+
+def exit_codes_page() -> str:
+    """The codes and what a script does about each."""
+    from cr_audit import errors
+
+    rows = (
+        (errors.EXIT_OK, "pass", "go on"),
+        (errors.EXIT_FAILED, "the gate failed, or `--fail-on` was met", "read the report"),
+        (errors.EXIT_USAGE, "usage", "mend the command line or the settings file"),
+        (
+            errors.EXIT_INPUT,
+            "input unreadable",
+            "mend the data, at the file and line that are named",
+        ),
+        (errors.EXIT_COMPUTE, "could not compute", "follow the step that the message names"),
+        (errors.EXIT_BUG, "a bug in cr-audit", "report it with what `--debug` prints"),
+    )
+    lines = [
+        "# Exit codes",
+        "",
+        "The same for every command and format. Messages go to stderr: what, where (file, line,",
+        "field), what stood there, and a next step. Written by `docs/pages.py`.",
+        "",
+        "| code | means | then |",
+        "|---|---|---|",
+        *(f"| {code} | {means} | {then} |" for code, means, then in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def json_page() -> str:
+    """The keys of a document, and the fields of every record, from the schema itself."""
+    from cr_audit.contract import schema
+
+    whole = schema()
+    lines = [
+        "# JSON",
+        "",
+        "What `--format json` prints. Keys are added, never renamed. Nothing in it depends on the",
+        "terminal, the time or the machine. What did not apply is an object with a `reason`. Rates",
+        "are fractions in [0, 1]; counts start with `n_`. Written from the schema by `docs/pages.py`.",
+        "",
+        "## The document",
+        "",
+        "| key | always there | holds |",
+        "|---|---|---|",
+    ]
+    required = set(whole.get("required", ()))
+    for key, part in whole.get("properties", {}).items():
+        lines.append(f"| `{key}` | {'yes' if key in required else ''} | {_kind_of(part)} |")
+    for name, part in sorted(whole.get("$defs", {}).items()):
+        lines += ["", f"## {name}"]
+        if part.get("description"):
+            lines += ["", " ".join(str(part["description"]).split())]
+        fields = part.get("properties", {})
+        if not fields:
+            lines += ["", _kind_of(part)]
+            continue
+        needed = set(part.get("required", ()))
+        lines += ["", "| key | always there | holds |", "|---|---|---|"]
+        for key, field in fields.items():
+            lines.append(f"| `{key}` | {'yes' if key in needed else ''} | {_kind_of(field)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _kind_of(part: Any) -> str:
+    """A schema's type in words, with links to the records it names."""
+    if not isinstance(part, dict):
+        return "anything" if part else "nothing"
+    if "$ref" in part:
+        name = str(part["$ref"]).rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    for key in ("anyOf", "oneOf"):
+        if key in part:
+            return " or ".join(dict.fromkeys(_kind_of(p) for p in part[key]))
+    if "const" in part:
+        return f"`{json.dumps(part['const'])}`"
+    if "enum" in part:
+        return ", ".join(f"`{json.dumps(v)}`" for v in part["enum"])
+    match part.get("type"):
+        case "array":
+            return f"list of {_kind_of(part.get('items', True))}"
+        case "object":
+            inner = part.get("additionalProperties")
+            return f"object of {_kind_of(inner)}" if isinstance(inner, dict) else "object"
+        case list() as kinds:
+            return " or ".join(map(str, kinds))
+        case None:
+            return "anything"
+        case kind:
+            return str(kind)
+
+
+def python_page() -> str:
+    """The public names: signature and docstring of each."""
+    import cr_audit
+
+    lines = [
+        "# Python",
+        "",
+        "The names of `import cr_audit`, with their docstrings; the examples of",
+        "[the library by example](../api.md) run as tests. Written by `docs/pages.py`.",
+    ]
+    for name in sorted(n for n in cr_audit.__all__ if not n.startswith("_")):
+        thing = getattr(cr_audit, name)
+        lines += ["", f"## {name}", ""]
+        if inspect.isclass(thing):
+            lines += [*_docstring(thing)]
+            for key, member in sorted(vars(thing).items()):
+                if key.startswith("_") or not (callable(member) or isinstance(member, property)):
+                    continue
+                shown = "" if isinstance(member, property) else str(inspect.signature(member))
+                lines += ["", f"### {name}.{key}", "", f"`{key}{shown}`", "", *_docstring(member)]
+        else:
+            lines += [f"`{name}{inspect.signature(thing)}`", "", *_docstring(thing)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _docstring(thing: Any) -> list[str]:
+    text = inspect.getdoc(thing) or ""
+    return text.replace("``", "`").splitlines()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "rules.md": lambda: rules_page(known_rules()),
     "settings.md": settings_page,
     "glossary.md": glossary_page,
+    "reference/commands.md": commands_page,
+    "reference/exit_codes.md": exit_codes_page,
+    "reference/json.md": json_page,
+    "reference/python.md": python_page,
 }
 
 

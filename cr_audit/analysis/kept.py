@@ -36,7 +36,14 @@ from cr_audit.clones.growing import KnownPairs
 from cr_audit.clones.nearest import NearestGraph
 from cr_audit.clones.noise import NoisePairs
 from cr_audit.clones.pairs import TextPairs
-from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIssue, SchemaMatch
+from cr_audit.data.dataset import (
+    FileRead,
+    PreferenceDataset,
+    ReadReport,
+    RowIssue,
+    SchemaMatch,
+    Selection,
+)
 from cr_audit.embed.backends import Notice
 from cr_audit.embed.cache import refuse_odd
 from cr_audit.models.kinds.find import Kind as KindOfAnswer
@@ -47,7 +54,7 @@ from cr_audit.weights.scope import WeightsByPrompt
 
 T = TypeVar("T")
 
-FORMAT = 4
+FORMAT = 5
 MAX_BYTES = 1_000_000_000
 """Two baselines of 100,000 rows took 14 and 75 MB, each batch against them up to 2 MB."""
 _MAGIC = b"crAkept1"
@@ -73,6 +80,7 @@ _CLASSES: dict[str, type[Any]] = {
         ReadReport,
         RowIssue,
         SchemaMatch,
+        Selection,
         TextPairs,
         Weights,
         WeightsByPrompt,

@@ -17,7 +17,10 @@ from cr_audit.findings import FAIL_ON
 from cr_audit.settings import CLONES, OUT, SETTINGS, Setting
 from cr_audit.write import WRITERS
 
-FILES = "JSONL, JSON, CSV or Parquet, also .gz or .zst; several files; - is standard input."
+FILES = (
+    "JSONL, JSON, CSV or Parquet, also .gz or .zst; several files, folders, quoted patterns,"
+    " hf://datasets/…, s3://… or gs://…; - is standard input."
+)
 LAST_FILES = (
     "As for scan. Without any: the files of the settings file, else those read last in this folder."
 )
@@ -33,6 +36,8 @@ def signature_of(command: Command) -> dict[str, Hint]:
     out |= {o.name: option_hint(o) for o in command.options}
     for setting in SETTINGS.values():
         if setting.kind == "files" or (setting.fits and not command.fits):
+            continue
+        if command.whole and setting.name in ("limit", "sample"):
             continue
         out[setting.name] = _setting(setting)
         if setting.name == "model":

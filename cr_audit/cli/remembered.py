@@ -17,6 +17,7 @@ from cr_audit.embed import default_cache_dir
 from cr_audit.embed.cache import refuse_odd
 from cr_audit.errors import InputError, UsageError
 from cr_audit.files import replace_file
+from cr_audit.readers.remote import is_remote
 
 NAME = "last_read.json"
 STDIN = "-"
@@ -40,7 +41,7 @@ def remember(files: list[str], options: dict[str, Any]) -> str | None:
         return None
     path = default_cache_dir() / NAME
     record = {
-        "files": [os.path.abspath(f) for f in files],
+        "files": [f if is_remote(f) else os.path.abspath(f) for f in files],
         "options": options,
         "folder": os.getcwd(),
     }

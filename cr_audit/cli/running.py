@@ -17,6 +17,7 @@ from cr_audit.errors import InputError
 from cr_audit.files import write_stderr, write_stdout
 from cr_audit.run import Judging, Run
 from cr_audit.settings import SETTINGS, Given, parse_count, parse_map, parse_penalty, resolve
+from cr_audit.wording import plural
 
 
 def execute(command: Command, **given: Any) -> None:
@@ -112,7 +113,25 @@ def _start(command: Command, config: Config, given: dict[str, Any]) -> Run:
     )
     if command.files != "batch":
         _find_files(run)
+    _expand(run)
     return run
+
+
+def _expand(run: Run) -> None:
+    """Folders, patterns and addresses become the files they stand for; what is left out is said."""
+    from cr_audit.readers.places import expand
+
+    def files_of(typed: list[str]) -> tuple[str, ...]:
+        found = expand(typed)
+        if found.files != typed:
+            run.say(f"{plural(len(found.files), 'file')} of {', '.join(typed)}")
+        for line in found.said():
+            run.say(line)
+        return tuple(found.files)
+
+    run.files = files_of(list(run.files))
+    if run.options.get("baseline"):
+        run.options = {**run.options, "baseline": list(files_of(list(run.options["baseline"])))}
 
 
 def _say(line: str) -> None:

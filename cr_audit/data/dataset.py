@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from cr_audit.arrays import ChoiceSets, Comparisons, Groups, IntArray
+from cr_audit.arrays import ChoiceSets, Comparisons, Groups, IntArray, NotApplicable
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,20 @@ class SchemaMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows were used where not all were. how : "limit" (the first ones) or "sample" (drawn
+    without replacement from all rows). asked : how many. n_all : rows there are, where they were
+    counted."""
+
+    how: str
+    asked: int
+    n_all: int | NotApplicable
+
+
+ALL_ROWS = NotApplicable("all rows were read")
+
+
+@dataclass(frozen=True, slots=True)
 class ReadReport:
     """The bookkeeping of a read. rows_read counts all rows, rows_skipped those without any use.
 
@@ -77,6 +91,7 @@ class ReadReport:
     rows, empty answers, same text under two authors ...).
     examples : the first few issues per reason, in file order. skipped_rows : (reason, file, line)
     of every skipped row, file as a position in ``files``; not known of merged data.
+    selection : where --limit or --sample left rows out; a file's n_rows are those that were used.
     """
 
     files: tuple[FileRead, ...]
@@ -87,6 +102,7 @@ class ReadReport:
     noted: dict[str, int] = field(default_factory=dict)
     examples: tuple[RowIssue, ...] = ()
     skipped_rows: tuple[tuple[str, int, int], ...] = ()
+    selection: Selection | NotApplicable = ALL_ROWS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

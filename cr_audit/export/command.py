@@ -146,6 +146,7 @@ COMMANDS = (
                 metavar="NAME",
             ),
         ),
+        whole=True,
         makes="the export",
     ),
 )

@@ -315,6 +315,7 @@ COMMANDS = (
         ),
         files="batch",
         judged=True,
+        whole=True,
         instead=write_policy,
     ),
 )

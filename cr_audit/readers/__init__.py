@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import Any, BinaryIO
 
-from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch
+import numpy as np
+
+from cr_audit.arrays import BoolArray, NotApplicable
+from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch, Selection
 from cr_audit.data.joining import join_texts
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers.advice import pairing_step, reading_mismatch, skipped_step
@@ -58,6 +61,9 @@ def read(
     container: str | None = None,
     bounds: Bounds | None = None,
     row_weights: str | None = None,
+    limit: int | None = None,
+    sample: int | None = None,
+    rng: np.random.Generator | None = None,
 ) -> PreferenceDataset:
     """Read files (``-``: ``stdin``) into one data set.
 
@@ -75,6 +81,9 @@ def read(
     bounds : how much is read at most; None for the defaults.
     row_weights : the field of the rows' weights; without it, and without the role in ``mapping``,
     every row weighs 1.
+    limit : the first so many rows of all files together are used. sample : so many rows of all
+    files together, drawn by ``rng`` without replacement; their order stays. Files are then read
+    twice, so standard input is refused. All rows are used where there are no more than asked for.
 
     Raises InputError (exit 3) for what cannot be read or recognised, or if more than
     ``max_skipped`` of the rows are unusable; UsageError (exit 2) for options that do not exist.
@@ -94,6 +103,7 @@ def read(
             next_step=f"choose one of {', '.join(CONTAINERS)}",
         )
     bounds = bounds or Bounds()
+    picked = _picked(paths, limit, sample, rng, container, bounds)
     opened = _open_all(paths, stdin, progress, container, bounds)
     builder = Builder(bounds)
     files: list[FileRead] = []
@@ -101,13 +111,16 @@ def read(
     try:
         for file in opened:
             builder.begin_file(file.path)
-            matches.append(_read_file(file, builder, schema, mapping, max_skipped))
+            before = builder.rows_read
+            matches.append(_read_file(file, builder, schema, mapping, max_skipped, picked))
+            if picked is not None:
+                picked.end_file(file)
             files.append(
                 FileRead(
                     path=file.path,
                     container=file.container,
                     compression=file.compression,
-                    n_rows=file.n_rows,
+                    n_rows=file.n_rows if picked is None else builder.rows_read - before,
                     n_bytes=file.hashing.n_bytes,
                     sha256=file.hashing.sha256,
                 )
@@ -116,6 +129,8 @@ def read(
         for file in opened:
             file.close()
     _check_skipped(builder, max_skipped, limit_name, files)
+    if picked is not None:
+        builder.selection = picked.selection
     data = builder.dataset(
         tuple(files),
         tuple(matches),
@@ -184,7 +199,42 @@ def _read_file(
     schema: str | None,
     mapping: Mapping[str, str] | None,
     max_skipped: float,
+    picked: Picked | None = None,
 ) -> SchemaMatch:
+    head, sample, complete, rows = _begun(container, builder)
+    found = find_schema(
+        sample,
+        container.path,
+        schema=schema,
+        mapping=mapping,
+        complete=complete,
+        lines=[row.line for row in head if isinstance(row.value, dict)],
+    )
+    del sample
+    rows = chain(_emptied(head), rows)
+    first_bad = _parse_rows(
+        rows if picked is None else picked.of(rows),
+        found,
+        builder,
+        container.path,
+        container.bounds,
+    )
+    known, path = found.known, container.path
+    for role, name in checked_mapping(mapping or {}).items():
+        if found.fields.get(role) == name and not {name, name.partition(".")[0]} & known:
+            raise no_field(role, name, [dict.fromkeys(sorted(known))], path)
+    _check_labels(found, container, builder, first_bad, max_skipped)
+    unused = unused_weights(found.unused)
+    if unused is not None and "mass" not in found.fields:
+        builder.say_unused_weights(unused, container.n_rows)
+    return found.match()
+
+
+def _begun(
+    container: Container, builder: Builder
+) -> tuple[list[Row], list[dict[str, Any]], bool, Iterator[Row]]:
+    """The first rows, the objects in them and elsewhere by which a schema is found, whether the
+    first rows are all, and the rows after them. Messages of a tree are gathered into rows."""
     rows: Iterator[Row] = container.rows()
     head, complete = _head(container, rows)
     sample = [row.value for row in head if isinstance(row.value, dict)]
@@ -197,27 +247,107 @@ def _read_file(
         sample = [row.value for row in head if isinstance(row.value, dict)] or sample
     elif not complete:
         sample += container.more_rows(ELSEWHERE)
-    found = find_schema(
-        sample,
-        container.path,
-        schema=schema,
-        mapping=mapping,
-        complete=complete,
-        lines=[row.line for row in head if isinstance(row.value, dict)],
-    )
-    del sample
-    first_bad = _parse_rows(
-        chain(_emptied(head), rows), found, builder, container.path, container.bounds
-    )
-    known, path = found.known, container.path
-    for role, name in checked_mapping(mapping or {}).items():
-        if found.fields.get(role) == name and not {name, name.partition(".")[0]} & known:
-            raise no_field(role, name, [dict.fromkeys(sorted(known))], path)
-    _check_labels(found, container, builder, first_bad, max_skipped)
-    unused = unused_weights(found.unused)
-    if unused is not None and "mass" not in found.fields:
-        builder.say_unused_weights(unused, container.n_rows)
-    return found.match()
+    return head, sample, complete, rows
+
+
+class Picked:
+    """Which rows of several files are used. keep : bool (n_rows,) for each file of a sample, in
+    order; None for the first ``asked`` rows. digests : SHA-256 of the files of a sample."""
+
+    def __init__(
+        self,
+        asked: int,
+        keep: Sequence[BoolArray] | None = None,
+        digests: Sequence[str] = (),
+    ) -> None:
+        self._asked, self._left, self._keep, self._digests = asked, asked, keep, digests
+        self._file, self._cut = 0, False
+
+    def of(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Those of the file whose turn it is."""
+        if self._keep is not None:
+            for row, wanted in zip(
+                rows, chain(self._keep[self._file], repeat(False)), strict=False
+            ):
+                if wanted:
+                    yield row
+            return
+        for row in rows:
+            if self._left == 0:
+                self._cut = True
+                return
+            self._left -= 1
+            yield row
+
+    def end_file(self, container: Container) -> None:
+        """The digest covers the whole file, also where its last rows were not asked for. Raises
+        InputError where a file is another one than when its rows were counted."""
+        container.hashing.drain()
+        if self._digests and container.hashing.sha256 != self._digests[self._file]:
+            raise InputError(
+                "changed",
+                "the file changed while it was read",
+                where=container.path,
+                next_step="run again when nothing writes to it",
+            )
+        self._file += 1
+
+    @property
+    def selection(self) -> Selection | NotApplicable:
+        """What the report says; it did not apply where every row was used."""
+        if self._keep is None:
+            if not self._cut:
+                return NotApplicable("all rows were read: there are no more than --limit allows")
+            return Selection(
+                "limit", self._asked, NotApplicable("rows after the first ones are not counted")
+            )
+        n_all = sum(k.shape[0] for k in self._keep)
+        if n_all <= self._asked:
+            return NotApplicable("all rows were read: there are no more than --sample asks for")
+        return Selection("sample", self._asked, n_all)
+
+
+def _picked(
+    paths: Sequence[str],
+    limit: int | None,
+    sample: int | None,
+    rng: np.random.Generator | None,
+    container: str | None,
+    bounds: Bounds,
+) -> Picked | None:
+    if limit is not None and sample is not None:
+        raise UsageError(
+            "limit-and-sample",
+            "the first rows and a sample of all rows are two things",
+            next_step="give --limit or --sample, not both",
+        )
+    if limit is not None:
+        return Picked(limit)
+    if sample is None:
+        return None
+    if rng is None:
+        raise ValueError("a sample needs a random generator")
+    if STDIN in paths:
+        raise UsageError(
+            "sample-of-stdin",
+            "a sample needs the number of rows first, and standard input can be read once",
+            next_step="save it to a file, or take the first rows with --limit",
+        )
+    counts, digests = [], []
+    for path in paths:
+        raw, _ = open_raw(path, None)
+        file = Container(path, raw, None, container, bounds=bounds)
+        try:
+            head, _, _, rows = _begun(file, Builder(bounds))
+            counts.append(len(head) + sum(1 for _ in rows))
+            file.hashing.drain()
+            digests.append(file.hashing.sha256)
+        finally:
+            file.close()
+    total = sum(counts)
+    keep = np.zeros(total, dtype=np.bool_)
+    keep[rng.choice(total, min(sample, total), replace=False)] = True
+    return Picked(sample, np.split(keep, np.cumsum(counts)[:-1]), digests)
 
 
 def _head(container: Container, rows: Iterator[Row]) -> tuple[list[Row], bool]:

@@ -12,7 +12,16 @@ from typing import Any
 
 import polars as pl
 
-from cr_audit.data.dataset import FileRead, PreferenceDataset, ReadReport, RowIssue, SchemaMatch
+from cr_audit.arrays import NotApplicable
+from cr_audit.data.dataset import (
+    ALL_ROWS,
+    FileRead,
+    PreferenceDataset,
+    ReadReport,
+    RowIssue,
+    SchemaMatch,
+    Selection,
+)
 from cr_audit.data.identity import alternative_id, canonical, prompt_id
 from cr_audit.data.lookalikes import differing_rows, has_no_visible_character
 from cr_audit.errors import InputError
@@ -119,6 +128,7 @@ class Builder:
         self._seen_sets: set[int] = set()
         self._path, self._file = "", -1
         self.rows_read = 0
+        self.selection: Selection | NotApplicable = ALL_ROWS
         self.skipped: dict[str, int] = {}
         self.noted: dict[str, int] = {}
         self.examples: dict[str, list[RowIssue]] = {}
@@ -386,6 +396,7 @@ class Builder:
             noted=dict(sorted(self.noted.items())),
             examples=tuple(i for r in sorted(self.examples) for i in self.examples[r]),
             skipped_rows=tuple(self.skipped_rows),
+            selection=self.selection,
         )
         return PreferenceDataset(
             prompts=self._prompts.frame(),

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, cast
 import zstandard
 
 from cr_audit.errors import InputError
+from cr_audit.readers.remote import is_remote, open_remote
 
 STDIN = "-"
 HEAD = 1 << 16
@@ -137,6 +138,8 @@ def open_raw(path: str, stdin: BinaryIO | None) -> tuple[BinaryIO, int]:
                 next_step="give a file instead of -",
             )
         return stdin, 0
+    if is_remote(path):
+        return open_remote(path)
     try:
         handle = _opened(path)
     except FileNotFoundError:
@@ -204,7 +207,7 @@ class _Begun(_Rewound):
         super().close()
 
 
-_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".ndjson")
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".ndjson")
 
 
 def _files_in(path: str) -> str:
@@ -215,7 +218,7 @@ def _files_in(path: str) -> str:
         return "name the files in it"
     held = {
         s + z: sum(n.lower().endswith(s + z) for n in names)
-        for s in _SUFFIXES
+        for s in SUFFIXES
         for z in ("", ".gz", ".zst")
     }
     commonest = max(held, key=lambda s: held[s])

@@ -47,6 +47,8 @@ OUTSIDE: dict[str, list[Any]] = {
     "map": ["prompt=q", {"prompt": 3}],
     "max_bytes": [0, 1.5],
     "max_text": [0, "much"],
+    "limit": [0, 1.5, "all"],
+    "sample": [0, -1, True],
 }
 
 

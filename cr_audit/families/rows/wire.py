@@ -10,6 +10,7 @@ import numpy as np
 from cr_audit.analysis import Analysis
 from cr_audit.analysis.facts import ChoiceSetFacts
 from cr_audit.arrays import NotApplicable
+from cr_audit.data.dataset import Selection
 from cr_audit.wire import ContentId, Count, Share, Texts
 
 
@@ -52,6 +53,16 @@ class SchemaRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedRows:
+    """Which rows were used: the first ("limit") or a random sample ("sample"); asked: how many;
+    n_all: rows that the sample was drawn from."""
+
+    how: str
+    asked: Count
+    n_all: Count | NotApplicable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """What was read. A skipped row has exactly one reason; noted rows were kept with a remark."""
 
@@ -69,6 +80,7 @@ class Dataset:
     n_ratings: Count
     n_ties: Count
     n_annotators: Count
+    selection: SelectedRows | NotApplicable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +133,12 @@ def parts(analysis: Analysis, texts: Texts) -> dict[str, Any]:
     }
 
 
+def _selection(used: Selection | NotApplicable) -> SelectedRows | NotApplicable:
+    if isinstance(used, NotApplicable):
+        return used
+    return SelectedRows(how=used.how, asked=used.asked, n_all=used.n_all)
+
+
 def _dataset(analysis: Analysis) -> Dataset:
     data, report = analysis.dataset, analysis.dataset.report
     return Dataset(
@@ -162,6 +180,7 @@ def _dataset(analysis: Analysis) -> Dataset:
         n_ratings=data.ratings.height,
         n_ties=data.n_ties,
         n_annotators=len(data.annotators),
+        selection=_selection(report.selection),
     )
 
 

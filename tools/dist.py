@@ -1,0 +1,216 @@
+"""Build the wheel and the sdist, look at what is in them, and run what a stranger would run.
+
+    python tools/dist.py                 # build into dist/ and check the metadata
+    python tools/dist.py --install slim  # and run it in an empty environment without torch
+    python tools/dist.py --install full  # the same with every dependency (constraints.txt)
+    python tools/dist.py --install slim --python python3.12 --out build/dist.json
+
+Needs ``build`` (pip install build). Every command runs in an empty folder with an empty cache, and
+its exit code must be the documented one. What was measured (size, seconds) is printed as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import email
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = "cr_audit/embed/all-minilm-l6-v2.table"
+SLIM_MB = 700
+FIRST_SCAN, LATER_SCAN = 15.0, 2.0
+SAMPLES = "sample_data"
+# Words after cr-audit, and the exit code that the documentation promises.
+RUNS: tuple[tuple[str, int], ...] = (
+    ("scan clone_robust.jsonl", 0),
+    ("scan clone_robust.jsonl", 0),
+    ("scan clone_robust.jsonl --fail-on error", 1),
+    ("refit clone_robust.jsonl", 0),
+    ("gate --baseline gate/main.jsonl gate/batch_clean.jsonl", 0),
+    ("gate --baseline gate/main.jsonl gate/batch_cloned.jsonl", 1),
+    ("gate --baseline gate/main.jsonl gate/batch_broken.jsonl", 3),
+    ("leaderboard clone_robust.jsonl", 0),
+    ("choices clone_robust.jsonl", 0),
+    ("sensitivity clone_robust.jsonl", 0),
+    ("export clone_robust.jsonl --as clean -o clean.jsonl", 0),
+    ("scan gate", 0),
+    ("explain CR101", 0),
+    ("scan missing.jsonl", 3),
+    ("scan --nothing", 2),
+)
+
+
+def main() -> int:
+    """Build, look, and, where asked, install and run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--install", choices=("slim", "full"))
+    parser.add_argument("--python", default=sys.executable, help="the Python of the environment")
+    parser.add_argument("--out", type=Path, help="also write what was measured here")
+    parser.add_argument("--no-build", action="store_true", help="take what dist/ holds")
+    given = parser.parse_args()
+    if not given.no_build:
+        build()
+    wheel, sdist = newest("*.whl"), newest("*.tar.gz")
+    measured = {"wheel": look_at_wheel(wheel), "sdist": look_at_sdist(sdist)}
+    if given.install:
+        measured["install"] = install_and_run(wheel, given.install, given.python)
+    text = json.dumps(measured, indent=1)
+    print(text)
+    if given.out:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+def build() -> None:
+    """dist/ anew. The build backend must be installed beside ``build``; nothing is fetched."""
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    call([sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist", "."], cwd=ROOT)
+
+
+def newest(pattern: str) -> Path:
+    found = sorted((ROOT / "dist").glob(pattern))
+    need(len(found) == 1, f"dist/ holds {len(found)} files like {pattern}, not one")
+    return found[0]
+
+
+def look_at_wheel(path: Path) -> dict[str, Any]:
+    """Marker of types, licence, links, entry point and table; no tests, no stray files."""
+    with zipfile.ZipFile(path) as wheel:
+        names = wheel.namelist()
+        info = next(n for n in names if n.endswith(".dist-info/METADATA"))
+        meta = email.message_from_bytes(wheel.read(info))
+        digest = hashlib.sha256(wheel.read(TABLE)).hexdigest()
+    source = (ROOT / "cr_audit/embed/shipped.py").read_text(encoding="utf-8")
+    need(f'SHA256 = "{digest}"' in source, "the table in the wheel is not the published one")
+    for wanted in ("cr_audit/py.typed", "cr_audit/embed/LICENSE-table.md", "cr_audit/slim.py"):
+        need(wanted in names, f"the wheel lacks {wanted}")
+    inside = {n.split("/")[0] for n in names}
+    need(inside == {"cr_audit", info.split("/")[0]}, f"the wheel holds more: {inside}")
+    need(any(n.endswith("licenses/LICENSE") for n in names), "the wheel lacks the licence's text")
+    need(any(n.endswith("entry_points.txt") for n in names), "the wheel has no command")
+    need(meta["License-Expression"] == "Apache-2.0", "the licence is not stated")
+    need(meta["Requires-Python"] == ">=3.11", "the Python is not stated")
+    urls = dict(u.split(", ", 1) for u in meta.get_all("Project-URL", []))
+    for name in ("Documentation", "Changelog", "Source"):
+        need(name in urls, f"there is no link named {name}")
+    body = str(meta.get_payload())
+    relative = [t for t in re.findall(r"\]\(([^)\s]+)\)", body) if not re.match(r"https?:|#", t)]
+    return {
+        "file": path.name,
+        "mb": mb(path),
+        "n_files": len(names),
+        "relative_links_in_readme": len(relative),
+    }
+
+
+def look_at_sdist(path: Path) -> dict[str, Any]:
+    """What a packager needs: sources, tests, licence; nothing that was built or kept."""
+    with tarfile.open(path) as sdist:
+        names = [n.partition("/")[2] for n in sdist.getnames()]
+    for wanted in ("pyproject.toml", "LICENSE", "README.md", TABLE, "cr_audit/py.typed"):
+        need(wanted in names, f"the sdist lacks {wanted}")
+    stray = [n for n in names if n.startswith((".venv", "build/", "dist/", "site/"))]
+    need(not stray, f"the sdist holds {stray[:3]}")
+    return {"file": path.name, "mb": mb(path), "n_files": len(names)}
+
+
+def install_and_run(wheel: Path, how: str, python: str) -> dict[str, Any]:
+    """The wheel in an empty environment; every run with its exit code and seconds."""
+    with tempfile.TemporaryDirectory(prefix="cr-audit-dist-") as place:
+        venv = Path(place) / "venv"
+        call([python, "-m", "venv", str(venv)])
+        start = time.perf_counter()
+        bin_ = venv / ("Scripts" if os.name == "nt" else "bin")
+        own = str(bin_ / "python")
+        pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        if how == "slim":
+            call([*pip, "--no-deps", str(wheel)])
+            slim = Path(place) / "slim.txt"
+            slim.write_text(call([own, "-m", "cr_audit.slim"]), encoding="utf-8")
+            call([*pip, "-r", str(slim)])
+        else:
+            call([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)])
+        seconds = time.perf_counter() - start
+        size = sum(f.stat().st_size for f in venv.rglob("*") if f.is_file() and not f.is_symlink())
+        there = call(
+            [own, "-c", "import importlib.util as u; print(u.find_spec('torch') is not None)"]
+        )
+        if how == "slim":
+            need(size < SLIM_MB * 1e6, f"the slim environment takes {size / 1e6:.0f} MB")
+            need(there.strip() == "False", "the slim environment holds torch")
+        runs = run_all(bin_ / "cr-audit", Path(place) / "work", Path(place) / "cache")
+        version = call([own, "-c", "import sys; print(sys.version.split()[0])"]).strip()
+    return {
+        "how": how,
+        "python": version,
+        "mb": round(size / 1e6),
+        "seconds": round(seconds, 1),
+        "runs": runs,
+    }
+
+
+def run_all(program: Path, work: Path, cache: Path) -> list[dict[str, Any]]:
+    """Each command in a copy of the samples, outside the checkout."""
+    shutil.copytree(ROOT / SAMPLES, work)
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "CR_AUDIT"))}
+    env |= {"CR_AUDIT_CACHE": str(cache), "HF_HUB_OFFLINE": "1"}
+    out = []
+    for words, code in RUNS:
+        start = time.perf_counter()
+        done = subprocess.run(
+            [str(program), *words.split()],
+            cwd=work,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        seconds = time.perf_counter() - start
+        need(
+            done.returncode == code,
+            f"cr-audit {words}: exit {done.returncode}, not {code}\n{done.stderr[-2000:]}",
+        )
+        need(
+            "Traceback" not in done.stderr, f"cr-audit {words}: a traceback\n{done.stderr[-2000:]}"
+        )
+        out.append({"command": words, "exit": code, "seconds": round(seconds, 2)})
+        print(f"  cr-audit {words}: exit {code}, {seconds:.1f} s", file=sys.stderr)
+    for k, most in ((0, FIRST_SCAN), (1, LATER_SCAN)):
+        if out[k]["seconds"] > most:
+            print(
+                f"slow: {out[k]['command']} took {out[k]['seconds']} s, not {most}", file=sys.stderr
+            )
+    return out
+
+
+def mb(path: Path) -> float:
+    return round(path.stat().st_size / 1e6, 2)
+
+
+def need(holds: bool, otherwise: str) -> None:
+    """End with a message where a check does not hold."""
+    if not holds:
+        raise SystemExit(f"tools/dist.py: {otherwise}")
+
+
+def call(words: list[str], cwd: Path | None = None) -> str:
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
+    need(done.returncode == 0, f"{' '.join(words)}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
