@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.embedding import NO_TEXT, Progress, embed
 from cr_audit.analysis.facts import (
@@ -69,9 +70,11 @@ def analyse(
     text_codes = text_codes_of(dataset)
     if embedding is None:
         embedding = embed(dataset, backend, cache=cache, progress=report)
+    engine.give_back()
     report("finding clones", 0, 0)
     clones = _clones(dataset, settings, embedding, kept, growing)
     votes = _votes(comparisons, clones, stream(settings, 2))
+    engine.give_back()
     report("weighing", 0, 0)
     scope = choose_scope(dataset, comparisons, settings)
     weights = alternative_weights(
