@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.embedding import NO_TEXT, Progress, embed
 from cr_audit.analysis.facts import (
@@ -74,6 +75,7 @@ def analyse(
         embedding = _not_asked(Stage.VECTORS)
     elif embedding is None:
         embedding = embed(dataset, backend, cache=cache, progress=report)
+    engine.give_back()
     clones: CloneReport | NotApplicable = _not_asked(Stage.CLONES)
     if Stage.CLONES not in left_out:
         report("finding clones", 0, 0)
@@ -81,6 +83,7 @@ def analyse(
     votes: tuple[ClusterVotes, ...] = ()
     if Stage.VOTES not in left_out:
         votes = _votes(comparisons, clones, stream(settings, 2))
+    engine.give_back()
     scope = choose_scope(dataset, comparisons, settings)
     weights: Weights | NotApplicable = _not_asked(Stage.WEIGHTS)
     if Stage.WEIGHTS not in left_out:

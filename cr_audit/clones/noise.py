@@ -43,6 +43,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Indel, LCSseq
 from rapidfuzz.process import cpdist
 
+from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.pairs import ROUNDING, TextIndex, text_pairs
 from cr_audit.clones.rendered import rendered_with_hidden_share
@@ -51,7 +52,7 @@ from cr_audit.clones.shingles import (
     Shingles,
     UInt64Array,
     as_written,
-    blocks,
+    block_spans,
     folded,
     mixed,
     words_in_order,
@@ -273,18 +274,24 @@ def sketches(forms: Sequence[str]) -> tuple[Shingles, ...]:
     """Of folded texts: the ``_SKETCH`` smallest hashes of each text's triples of initials, of its
     pairs of words with the letters of each in any order, of such words alone, and of its runs of
     five letters; where digits stand inside words, of what they spell as letters too."""
-    found: tuple[list[tuple[UInt64Array, IntArray]], ...] = ([], [], [], [])
-    for first, block in blocks(forms, _start):
+
+    def work(part: slice) -> list[tuple[UInt64Array, IntArray]]:
+        block = [form[:_SKETCHED] for form in forms[part]]
         codes = np.frombuffer("\n".join(block).encode("utf-32-le", "surrogatepass"), "<u4")
         lengths = np.fromiter((len(t) + 1 for t in block), np.int64, len(block))
         text = np.repeat(np.arange(len(block)), lengths)[: codes.size]
         kind = _CLASSES(codes)
         parts = [_features(*reading, text) for reading in _readings(codes, kind, text)]
-        for kept, runs in zip(found, zip(*parts, strict=True), strict=True):
+        kept = []
+        for runs in zip(*parts, strict=True):
             hashes = np.concatenate([h for h, _ in runs])
             whose = np.concatenate([t for _, t in runs])
             hashes, whose = _smallest(hashes, whose, len(block))
-            kept.append((hashes, whose + first))
+            kept.append((hashes, whose + part.start))
+        return kept
+
+    made = list(engine.map(work, block_spans(forms, _SKETCHED), local=True))
+    found = list(zip(*made, strict=True)) or [()] * len(_SHARED)
     n, empty = len(forms), (np.empty(0, np.uint64), np.empty(0, np.int64))
     return tuple(
         Shingles.of_hashes(
@@ -294,10 +301,6 @@ def sketches(forms: Sequence[str]) -> tuple[Shingles, ...]:
         )
         for kept in found
     )
-
-
-def _start(form: str) -> str:
-    return form[:_SKETCHED]
 
 
 def _readings(codes: Codes, kind: Kinds, text: IntArray) -> list[tuple[Codes, Kinds]]:

@@ -157,12 +157,13 @@ def _set_balls_aside(
     done: set[int] = set()
     barren = 0
     while True:
-        prefixes = _prefixes(index, radius, active).tocsc()
-        frequency = np.diff(prefixes.indptr)
+        prefixes = _prefixes(index, radius, active)
+        frequency = np.bincount(prefixes.indices, minlength=prefixes.shape[1])
         frequency[list(done)] = 0
         column = int(np.argmax(frequency)) if frequency.size else 0
         if not frequency.size or frequency[column] <= HEAVY or barren >= _MAX_BARREN:
             return balls, active
+        prefixes = prefixes.tocsc()
         posting: IntArray = np.sort(
             prefixes.indices[prefixes.indptr[column] : prefixes.indptr[column + 1]]
         ).astype(np.int64)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.clusters import SetIndex
 from cr_audit.clones.noise import Forms, letters_agree, noise_pairs
@@ -66,7 +67,9 @@ class AllPairs:
     ) -> tuple[SetIndex, TextPairs]:
         self.prompts = Shingles.of(texts)
         index = TextIndex(self.prompts)
-        return index, text_pairs(index, radius)
+        pairs = text_pairs(index, radius)
+        engine.give_back()
+        return index, pairs
 
     def answered(
         self, texts: list[str], units: Units, radius: float, loose: float
@@ -75,9 +78,14 @@ class AllPairs:
         self.shingles = forms.shingles
         index = TextIndex(self.shingles.within(units.text, units.group + 1))
         self.by_words = pairs = text_pairs(index, loose, ball_diameter=radius)
+        engine.give_back()
         self.noise = noise_pairs(forms, units.text, units.group, outside_balls(pairs))
+        engine.give_back()
         return overlaid(index, pairs, self.noise, radius, units.letters(texts))
 
     def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
         index = TextIndex(self.shingles)
-        return index, text_pairs(index, radius)
+        engine.give_back()
+        pairs = text_pairs(index, radius)
+        engine.give_back()
+        return index, pairs

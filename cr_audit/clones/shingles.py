@@ -19,13 +19,14 @@ shingles of 10^6 texts about 300 collide, each adding at most one false shared s
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from cr_audit import engine
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.clones.rendered import rendered
 
@@ -33,6 +34,7 @@ UInt64Array = NDArray[np.uint64]
 
 _SEPARATOR, _WORD, _SINGLE, _VISIBLE = 0, 1, 2, 3
 _BLOCK_CHARS = 1 << 20
+_BLOCK_ENTRIES = 1 << 21
 _PERIOD = 1 << 10
 _MULTIPLIERS: UInt64Array = np.random.default_rng(0x5EED).integers(
     1, 2**63, _PERIOD, dtype=np.uint64
@@ -103,20 +105,18 @@ def as_written(text: str) -> str:
     return text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
 
 
-def blocks(
-    texts: Sequence[str], form: Callable[[str], str] = folded
-) -> Iterator[tuple[int, list[str]]]:
-    """Consecutive texts, in the form in which they are compared, of about ``_BLOCK_CHARS``
-    characters together, with their first index."""
-    first, size, block = 0, 0, list[str]()
+def block_spans(texts: Sequence[str], most: int | None = None) -> list[slice]:
+    """Consecutive texts of about ``_BLOCK_CHARS`` characters together. most : of a text at most so
+    many count."""
+    out, first, size = list[slice](), 0, 0
     for i, text in enumerate(texts):
-        block.append(form(text))
-        size += len(text)
+        size += len(text) if most is None else min(len(text), most)
         if size >= _BLOCK_CHARS:
-            yield first, block
-            first, size, block = i + 1, 0, []
-    if block:
-        yield first, block
+            out.append(slice(first, i + 1))
+            first, size = i + 1, 0
+    if first < len(texts):
+        out.append(slice(first, len(texts)))
+    return out
 
 
 def _words(
@@ -171,7 +171,10 @@ def words_in_order(
 ) -> tuple[UInt64Array, IntArray]:
     """Hash of every word of every text, and which text it stands in, ascending."""
     classes = _CLASSES
-    found = [(first, *_words(block, classes)) for first, block in blocks(texts, form)]
+    found = [
+        (part.start, *_words([form(t) for t in texts[part]], classes))
+        for part in block_spans(texts)
+    ]
     return (
         np.concatenate([h for _, h, _ in found] or [np.empty(0, np.uint64)]),
         np.concatenate([t + first for first, _, t in found] or [np.empty(0, np.int64)]),
@@ -213,12 +216,18 @@ class Shingles:
         packed: list[UInt64Array] = []
         wordless: list[int] = []
         join = _with_pairs if pairs else _alone
-        for first, block in blocks(texts, form):
+
+        def work(part: slice) -> tuple[UInt64Array, list[int]]:
+            block = [form(t) for t in texts[part]]
             hashes, text = _words(block, classes)
             has_word = np.zeros(len(block), bool)
             has_word[text] = True
-            wordless += [first + int(i) for i in np.flatnonzero(~has_word) if block[i]]
-            packed.append(_packed(*join(hashes, text), first, bits))
+            bare = [part.start + int(i) for i in np.flatnonzero(~has_word) if block[i]]
+            return _packed(*join(hashes, text), part.start, bits), bare
+
+        for entries, bare in engine.map(work, block_spans(texts), local=True):
+            packed.append(entries)
+            wordless += bare
         if wordless:
             hashes, text = _words([form(texts[i]) for i in wordless], classes, visible=True)
             if hashes.size:
@@ -238,7 +247,8 @@ class Shingles:
         bits = _text_bits(n)
         rows = (entries & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
         sizes = np.bincount(rows, minlength=n).astype(np.int64)
-        return cls(keys=entries >> bits, texts=rows, sizes=sizes)
+        entries >>= bits  # the caller's own array
+        return cls(keys=entries, texts=rows, sizes=sizes)
 
     def within(self, texts: IntArray, groups: IntArray) -> Shingles:
         """The same sets for units (text, group), where units of two groups share nothing.
@@ -247,15 +257,25 @@ class Shingles:
         """
         order = np.argsort(texts, kind="stable")
         first = np.searchsorted(texts[order], np.arange(self.n + 1))
-        copies = np.diff(first)[self.texts]
-        entry = np.repeat(np.arange(self.texts.size), copies)
-        offset = np.arange(entry.size) - np.repeat(np.cumsum(copies) - copies, copies)
-        unit = order[first[self.texts[entry]] + offset]
+        carried = np.diff(first)
         salt = mixed((groups + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
         bits = _text_bits(texts.size)
-        packed = _packed(mixed(self.keys[entry] + salt[unit]), unit, 0, bits)
-        rows = (packed & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
-        return Shingles(keys=packed >> bits, texts=rows, sizes=self.sizes[texts])
+        mask = (np.uint64(1) << bits) - np.uint64(1)
+        entries = np.empty(int((carried * self.sizes).sum()), np.uint64)
+        at = 0
+        for lo in range(0, self.texts.size, _BLOCK_ENTRIES):
+            text, keys = self.texts[lo : lo + _BLOCK_ENTRIES], self.keys[lo : lo + _BLOCK_ENTRIES]
+            copies = carried[text]
+            entry = np.repeat(np.arange(text.size), copies)
+            offset = np.arange(entry.size) - np.repeat(np.cumsum(copies) - copies, copies)
+            unit = order[first[text[entry]] + offset]
+            here = mixed(keys[entry] + salt[unit])
+            entries[at : at + unit.size] = (here & ~mask) | unit.astype(np.uint64)
+            at += unit.size
+        entries = _sorted_once(entries)
+        rows = (entries & mask).astype(np.int64)
+        entries >>= bits
+        return Shingles(keys=entries, texts=rows, sizes=self.sizes[texts])
 
     def packed(self) -> UInt64Array:
         """Every entry in one word, ascending: the shortened hash, then the text."""
@@ -287,6 +307,8 @@ class Shingles:
 
     def some(self, rows: IntArray) -> Shingles:
         """The sets of some texts (int64, ascending), numbered 0, 1, ..."""
+        if rows.size == self.n:
+            return self
         place = np.full(self.n, -1, np.int64)
         place[rows] = np.arange(rows.size)
         held = place[self.texts]
@@ -296,15 +318,17 @@ class Shingles:
     def matrix(self) -> sp.csr_array:
         """Sets as a sparse 0/1 matrix, float32 (n, shared shingles); a shingle of one text is left
         out (it can only count in ``sizes``). Columns go from the rarest to the most frequent."""
-        start = np.flatnonzero(np.diff(self.keys, prepend=~self.keys[:1]))
+        begins = np.ones(self.keys.size, bool)
+        np.not_equal(self.keys[1:], self.keys[:-1], out=begins[1:])
+        start = np.flatnonzero(begins)
         frequency = np.diff(np.append(start, self.keys.size))
         shared = frequency > 1
-        rank = np.empty(start.size, np.int64)
+        rank = np.empty(start.size, np.int32)  # as the matrix will hold them: no copies are made
         order = np.argsort(frequency[shared], kind="stable")
         rank[np.flatnonzero(shared)[order]] = np.arange(order.size)
         keep = np.repeat(shared, frequency)
         column = np.repeat(rank[shared], frequency[shared])
-        rows = self.texts[keep]
+        rows = self.texts[keep].astype(np.int32)
         ones = np.ones(rows.size, np.float32)
         out = sp.csr_array((ones, (rows, column)), shape=(self.n, order.size))
         out.sort_indices()
@@ -320,10 +344,15 @@ def _packed(hashes: UInt64Array, text: IntArray, first: int, bits: np.uint64) ->
     """Unique (hash, text) entries in one word each: the hash's upper bits, then the text."""
     mask = (np.uint64(1) << bits) - np.uint64(1)
     entries = (hashes & ~mask) | (text + first).astype(np.uint64)
+    return _sorted_once(entries)
+
+
+def _sorted_once(entries: UInt64Array) -> UInt64Array:
+    """Ascending (in place), each once."""
     entries.sort()
     keep = np.ones(entries.size, bool)
-    keep[1:] = entries[1:] != entries[:-1]
-    return entries[keep]
+    np.not_equal(entries[1:], entries[:-1], out=keep[1:])
+    return entries if keep.all() else entries[keep]
 
 
 def jaccard_distance(overlap: FloatArray, size_a: IntArray, size_b: IntArray) -> FloatArray:

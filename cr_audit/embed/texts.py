@@ -54,7 +54,7 @@ def embed_texts(
         found = cache.load(backend, [keys[i] for i in missing], vectors, np.array(missing))
         missing = [i for i, hit in zip(missing, found.tolist(), strict=True) if not hit]
     _compute(backend, distinct, keys, missing, vectors, cache, progress)
-    return vectors[index]
+    return vectors if len(distinct) == len(texts) else vectors[index]
 
 
 def _compute(

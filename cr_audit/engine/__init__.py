@@ -14,6 +14,7 @@ and one call of ``KINDS.register``. How many workers there are is said in one pl
 from cr_audit.engine.blas import one_blas_thread
 from cr_audit.engine.kinds import KINDS, Kind
 from cr_audit.engine.mapping import map, spans
+from cr_audit.engine.memory import give_back
 from cr_audit.engine.scratch import PerWorker
 from cr_audit.engine.settings import ALL_CORES, MOST, cores, using, worker_count
 
@@ -24,6 +25,7 @@ __all__ = [
     "Kind",
     "PerWorker",
     "cores",
+    "give_back",
     "map",
     "one_blas_thread",
     "spans",
