@@ -87,6 +87,8 @@ def effect_in_words(test: IiaTest) -> str:
         return "puts λ at 0, where IIA has 1"
     if test.flag == "unbounded":
         return "puts no bound on λ, where IIA has 1"
+    if name == "λ" and test.effect < 0.005:
+        return "gives λ below 0.01 where IIA has 1"
     return f"gives {name} = {test.effect:.2f} where IIA has 1"
 
 

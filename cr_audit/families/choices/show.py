@@ -315,7 +315,8 @@ def _pairs(g: Grouping, *, main: bool) -> Table:
         p = g.pairs[k]
         low, high = p.margin.low, p.margin.high
         return (
-            Cell(f"{kind_name(g.scheme, p.first)} / {kind_name(g.scheme, p.second)}"),
+            Cell(kind_name(g.scheme, p.first), (p.first,)),
+            Cell(kind_name(g.scheme, p.second), (p.second,)),
             Cell(f"{p.n_lists:,}", (p.n_lists,)),
             Cell(percent(p.rho_data), (p.rho_data,)),
             Cell(percent(p.rho_chosen.value), (p.rho_chosen.value,)),
@@ -325,7 +326,7 @@ def _pairs(g: Grouping, *, main: bool) -> Table:
                 "bad" if p.sure else "plain",
             ),
             Cell(
-                ("turned" if p.sure else "perhaps turned") if p.fires else "as chosen",
+                ("turned" if p.sure else "turned?") if p.fires else "same",
                 (p.fires, p.p_fires),
                 "bad" if p.sure else "plain",
             ),
@@ -333,12 +334,13 @@ def _pairs(g: Grouping, *, main: bool) -> Table:
 
     return Table(
         (
-            Column("first / second", "line"),
+            Column("first", "line", ("first",), share=1),
+            Column("second", "line", ("second",), share=1),
             Column("lists", "count", ("n_lists",)),
-            Column("first offered", "number", ("rho_data",)),
-            Column("first chosen", "number", ("rho_chosen",)),
+            Column("offered", "number", ("rho_data",), wide=True),
+            Column("chosen", "number", ("rho_chosen",)),
             Column("margin, points", "number", ("margin", "margin_low", "margin_high")),
-            Column("order of the reward", "text", ("fires", "probability_fires")),
+            Column("order", "id", ("fires", "probability_fires")),
         ),
         len(g.pairs),
         row,
@@ -347,8 +349,9 @@ def _pairs(g: Grouping, *, main: bool) -> Table:
         more="more pairs",
         order="lists that offer both",
         main=main,
-        legend="a logit prefers the first kind where the margin, chosen minus offered, is positive;"
-        " turned = the majority prefers the other one",
+        legend="chosen: the first kind, where one of the two was; a logit prefers it where the"
+        " margin, chosen minus offered, is positive; order: the majority's (same), turned, or"
+        " turned within the error (turned?)",
     )
 
 
@@ -361,11 +364,11 @@ def _tests(facts: ChoicesFacts, g: Grouping) -> list[Block]:
     table = Table.of(
         (
             Column("test", "id", ("kind",)),
-            Column("of", "text", ("subject",)),
+            Column("of", "line", ("subject",), share=1),
             Column("effect", "number", ("effect", "low", "high")),
-            Column("statistic (df)", "number", ("statistic", "degrees_of_freedom")),
+            Column("statistic (df)", "number", ("statistic", "degrees_of_freedom"), wide=True),
             Column("p, adjusted", "number", ("p_value", "adjusted_p_value")),
-            Column("note", "text", ("flag",)),
+            Column("note", "text", ("flag",), wide=True),
         ),
         rows,
         name=f"iia-{g.scheme}",
@@ -385,8 +388,10 @@ def _tests(facts: ChoicesFacts, g: Grouping) -> list[Block]:
 
 
 def _test_row(facts: ChoicesFacts, t: IiaTest) -> tuple[Cell, ...]:
-    effect = _number(t.effect)
-    if math.isfinite(t.low):
+    effect = {"at-zero": "at 0", "unbounded": "no bound"}.get(t.flag, _number(t.effect))
+    if effect == "0.00" and t.kind is TestKind.NESTED:
+        effect = "below 0.01"
+    elif math.isfinite(t.low):
         effect += f" ({_number(t.low)} to {_number(t.high)})"
     elif t.kind is TestKind.HAUSMAN:
         effect += " errors"
@@ -427,12 +432,13 @@ def _plan(g: Grouping) -> Table:
         safe = f"{p.largest_safe}" + ("+" if p.largest_safe == p.limit else "")
         rows.append(
             (
-                Cell(f"{kind_name(g.scheme, p.first)} / {kind_name(g.scheme, p.second)}"),
+                Cell(kind_name(g.scheme, p.first), (p.first,)),
+                Cell(kind_name(g.scheme, p.second), (p.second,)),
                 Cell(percent(p.zeta), (p.zeta,)),
                 Cell(percent(p.liked.value), (p.liked.value, p.liked.low, p.liked.high)),
-                Cell(kind_name(g.scheme, before), (before,)),
+                Cell("first" if before == p.first else "second", (before,)),
                 Cell(
-                    kind_name(g.scheme, after),
+                    "first" if after == p.first else "second",
                     (after, p.psi.value, p.psi.low, p.psi.high),
                     "bad" if p.turns else "plain",
                 ),
@@ -448,24 +454,28 @@ def _plan(g: Grouping) -> Table:
     )
     return Table.of(
         (
-            Column("first / second", "line"),
-            Column("first offered", "number", ("zeta",)),
-            Column("prefer it", "number", ("liked", "liked_low", "liked_high")),
-            Column("pairs rank first", "line", ("first_in_pairs",)),
+            Column("first", "line", ("first",), share=1),
+            Column("second", "line", ("second",), share=1),
+            Column("offered", "number", ("zeta",)),
+            Column("liked", "number", ("liked", "liked_low", "liked_high")),
+            Column("by pairs", "id", ("first_in_pairs",)),
             Column(
-                f"lists of {g.planned[0].size} rank first",
-                "line",
+                f"by {g.planned[0].size}",
+                "id",
                 ("first_in_lists", "reward_difference", "low", "high"),
             ),
             Column("turns", "number", ("probability_turns",)),
-            Column("safe up to", "number", ("largest_safe_size",)),
+            Column("safe to", "number", ("largest_safe_size",)),
         ),
         rows,
         name=f"plan-{g.scheme}",
         limit=MAX_PAIRS,
         more="more pairs",
-        legend=f"members drawn as today; choices by {said}; turns = share of draws in which the"
-        " order differs from that of pairs",
+        legend="offered, liked: share of the first kind; by pairs, by"
+        f" {g.planned[0].size}: which of the two a reward ranks above, fitted to lists of 2 and of"
+        f" {g.planned[0].size} whose members are drawn as today; choices by {said}; turns: share of"
+        " draws in which the order differs from that of pairs; safe to: the largest size that"
+        " keeps it",
     )
 
 
@@ -577,8 +587,8 @@ def _remedies(r: Remedies | NotApplicable) -> Section:
         name, assumes, takes = METHODS[m.method]
         best = m.method is r.recommended
         if m.reason:
-            result = Cell(f"not fitted: {m.reason}", (None, None), "dim")
-            order = Cell("–", (None,))
+            result = Cell("–", (None, None), "dim")
+            order = Cell(f"not fitted: {m.reason}", (None,), "dim")
         else:
             result = Cell(
                 f"{percent(m.agreement)} ± {100 * m.error:.1f}",
@@ -589,20 +599,22 @@ def _remedies(r: Remedies | NotApplicable) -> Section:
             order = Cell(shown + (" > …" if len(m.order) > 4 else ""), (shown,))
         rows.append(
             (
-                Cell(name, (str(m.method),), "good" if best else "plain", below=takes),
+                Cell(name, (str(m.method),), "good" if best else "plain"),
                 result,
                 order,
-                Cell(assumes, (assumes,)),
                 Cell(f"{m.n_rows:,}", (m.n_rows,)),
+                Cell(assumes, (assumes,)),
+                Cell(takes, (takes,)),
             )
         )
     table = Table.of(
         (
-            Column("way", "text", ("method",)),
+            Column("way", "id", ("method",)),
             Column("agreement", "number", ("agreement", "standard_error")),
-            Column("order of kinds", "line", ("order",)),
-            Column("assumes", "text", ("assumes",)),
+            Column("order of kinds", "line", ("order",), share=1),
             Column("rows", "count", ("n_rows",)),
+            Column("assumes", "text", ("assumes",), wide=True),
+            Column("takes it", "text", ("takes",), wide=True),
         ),
         rows,
         name="remedies",
