@@ -1,19 +1,16 @@
-"""Entry point of ``cr-audit``. Only typer is imported before a command runs, so --help is quick."""
+"""Entry point of ``cr-audit``. Only click is imported before a command runs, so --help is quick."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from typing import Annotated
 
-import typer
+import click
 
 from cr_audit import __version__
-from cr_audit.cli import embed, scan, simulate
-from cr_audit.cli.build import as_function
-from cr_audit.cli.explain import explain
-from cr_audit.cli.running import execute
+from cr_audit.cli import embed, scan
+from cr_audit.cli.pages import CONTEXT, Entry, Flag, Root, show_completion
 from cr_audit.commands import Command
 from cr_audit.errors import EXIT_BUG, EXIT_COMPUTE, EXIT_OK, CrAuditError
 from cr_audit.families import with_role
@@ -27,21 +24,31 @@ HELP = (
 )
 
 
-def _version(value: bool) -> None:
-    if value:
-        typer.echo(f"cr-audit {__version__}")
-        raise typer.Exit
+def _version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(f"cr-audit {__version__}")
+        ctx.exit()
 
 
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_version, is_eager=True, help="Print the version and stop."
+def _of_root() -> list[click.Parameter]:
+    return [
+        Flag(
+            "--version",
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_version,
+            help="Print the version and stop.",
         ),
-    ] = False,
-) -> None:
-    pass
+        Flag(
+            "--show-completion",
+            type=click.Choice(("bash", "zsh", "fish")),
+            is_eager=True,
+            expose_value=False,
+            callback=show_completion,
+            help="Print what makes this shell complete commands and options, and stop.",
+        ),
+    ]
 
 
 def commands() -> list[Command]:
@@ -53,27 +60,52 @@ def commands() -> list[Command]:
     return [scan.COMMAND, embed.COMMAND, *of_families, *OF_GATE, *OF_EXPORT]
 
 
-def make_app() -> typer.Typer:
-    """typer's application, of all that is registered at this moment."""
-    app = typer.Typer(
-        name="cr-audit",
+def make_app() -> Root:
+    """click's application, of all that is registered at this moment."""
+    entries = {command.name: _made(command) for command in commands()}
+    entries["simulate"] = Entry(
+        "Reproduce the papers' examples and figures, or write an invented data set.", _simulate
+    )
+    entries["explain"] = Entry(
+        "What a rule or a word means, how it is computed, and what to do.", _explain
+    )
+    return Root(
+        "cr-audit",
+        entries,
+        params=_of_root(),
         no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=CONTEXT,
         help=HELP,
         epilog="Start with: cr-audit scan prefs.jsonl",
     )
-    app.callback()(_root)
-    for command in commands():
-        app.command(command.name)(as_function(command, execute))
-    app.command("simulate")(simulate.command())
-    app.command("explain")(explain)
-    return app
+
+
+def _made(command: Command) -> Entry:
+    """A command that makes a report."""
+
+    def make() -> click.Command:
+        from cr_audit.cli.build import as_click
+        from cr_audit.cli.running import execute
+
+        return as_click(command, execute)
+
+    return Entry(command.summary, make)
+
+
+def _simulate() -> click.Command:
+    from cr_audit.cli.simulate import command
+
+    return command()
+
+
+def _explain() -> click.Command:
+    from cr_audit.cli.explain import command
+
+    return command()
 
 
 class Stopped(BaseException):
-    """The process was asked to end, by Ctrl-C or by SIGTERM (typer would swallow the first)."""
+    """The process was asked to end, by Ctrl-C or by SIGTERM (click would swallow the first)."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

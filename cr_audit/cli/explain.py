@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from cr_audit.cli.pages import CONTEXT, Operand, Page
 from cr_audit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,25 +15,28 @@ if TYPE_CHECKING:
     from cr_audit.findings import Rule
 
 
-def explain(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RULE|WORD",
-            help="A rule's id or name, or a word of the reports; without it, all are listed.",
-        ),
-    ] = None,
-) -> None:
-    """What a rule or a word means, how it is computed, and what to do.
+HELP = """What a rule or a word means, how it is computed, and what to do.
 
-    Examples:
+\b
+Examples:
+  cr-audit explain CR101
+  cr-audit explain leader-changes
+  cr-audit explain sharing"""
 
-      cr-audit explain CR101
 
-      cr-audit explain leader-changes
+def command() -> click.Command:
+    """The command as click reads it."""
+    name = Operand(
+        "name",
+        required=False,
+        metavar="[RULE|WORD]",
+        meaning="A rule's id or name, or a word of the reports; without it, all are listed.",
+    )
+    return Page("explain", params=[name], callback=explain, help=HELP, context_settings=CONTEXT)
 
-      cr-audit explain sharing
-    """
+
+def explain(name: str | None = None) -> None:
+    """Print one rule or word, or the list of all. Raises UsageError for one that there is not."""
     from cr_audit.files import write_stdout
     from cr_audit.write import Target
     from cr_audit.write.terminal import target_of_stdout, write_blocks

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from cr_audit.cli.build import Hint, option_hint, outputs_hints
+from cr_audit.cli.build import PATH, built, flag_of, outputs
 from cr_audit.cli.outputs import Outputs, outputs_of
+from cr_audit.cli.pages import Flag, Operand
 from cr_audit.commands import Option
 from cr_audit.errors import UsageError
 from cr_audit.families import with_role
@@ -24,66 +23,41 @@ if TYPE_CHECKING:
 
 HELP = """Reproduce the papers' examples and figures, or write an invented data set.
 
+\b
 Examples:
-
-cr-audit simulate --list
-
-cr-audit simulate table-3
-
-cr-audit simulate clone-robust --model all-MiniLM-L6-v2 --plot case.svg
-
-cr-audit simulate clone-robust --write demo.jsonl && cr-audit scan demo.jsonl"""
+  cr-audit simulate --list
+  cr-audit simulate table-3
+  cr-audit simulate clone-robust --model all-MiniLM-L6-v2 --plot case.svg
+  cr-audit simulate clone-robust --write demo.jsonl && cr-audit scan demo.jsonl"""
 
 
-def command() -> Callable[..., None]:
-    """A function that typer reads as the command, with the options of every simulation."""
+def command() -> click.Command:
+    """The command, with the options of every simulation."""
     for _, part in with_role("simulate"):
         for simulation in part.SIMULATIONS:
             register(simulation)
-    hints = _HEAD | {name: option_hint(o) for name, o in _options().items()} | _tail()
-
-    def simulate(**given: Any) -> None:
-        _run(**given)
-
-    simulate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default
-            )
-            for name, (hint, default) in hints.items()
-        ]
-    )
-    simulate.__annotations__ = {name: hint for name, (hint, _) in hints.items()}
-    simulate.__doc__ = HELP
-    return simulate
+    own = [flag_of(option) for option in _options().values()]
+    return built("simulate", [*_head(), *own, *_tail()], _run, HELP)
 
 
-_HEAD: dict[str, Hint] = {
-    "name": (
-        Annotated[str | None, typer.Argument(help="Which simulation; --list shows them.")],
-        None,
-    ),
-    "list_": (
-        Annotated[bool, typer.Option("--list", help="List the simulations and stop.")],
-        False,
-    ),
-    "seed": (Annotated[int | None, typer.Option("--seed", min=0, help="Random seed.")], None),
-    "write": (
-        Annotated[
-            Path | None,
-            typer.Option(
-                "--write", metavar="FILE", help="Write the simulation's data set and stop."
-            ),
-        ],
-        None,
-    ),
-}
+def _head() -> list[click.Parameter]:
+    return [
+        Operand("name", required=False, meaning="Which simulation; --list shows them."),
+        Flag("--list", "list_", is_flag=True, help="List the simulations and stop."),
+        Flag("--seed", type=click.IntRange(min=0), metavar="N", help="Random seed."),
+        Flag(
+            "--write",
+            type=PATH,
+            metavar="FILE",
+            help="Write the simulation's data set and stop.",
+        ),
+    ]
 
 
-def _tail() -> dict[str, Hint]:
-    out = outputs_hints(judged=False, plots="the facts")
-    del out["full_text"], out["details"]  # no texts from data, and nothing is folded
-    return out
+def _tail() -> list[Flag]:
+    """Without --full-text and --details: no texts from data, and nothing is folded."""
+    shown = outputs(judged=False, plots="the facts")
+    return [flag for flag in shown if flag.name not in ("full_text", "details")]
 
 
 def _options() -> dict[str, Option]:
@@ -113,14 +87,11 @@ def _options() -> dict[str, Option]:
 
 
 def _run(**given: Any) -> None:
-    given = {
-        name: value.value if isinstance(value, Enum) else value for name, value in given.items()
-    }
     if given["list_"]:
         _print_list()
         return
     simulation = _known(given["name"])
-    outputs = outputs_of(
+    written = outputs_of(
         given["format_"], given["output"], given["report"] or [], given["plot"] or []
     )
     own = _own(simulation, given)
@@ -130,7 +101,7 @@ def _run(**given: Any) -> None:
     defaults = {o.name: o.default for o in simulation.options}
     settings = {"name": simulation.name, "seed": given["seed"] or 0}
     settings |= simulation.resolve(defaults | own)
-    outputs.write(_report(simulation, settings, outputs))
+    written.write(_report(simulation, settings, written))
 
 
 def _known(name: str | None) -> Simulation:
@@ -201,7 +172,7 @@ def _write_data(
     given = dict(options) | ({} if seed is None else {"seed": seed})
     write_whole(simulation.data(given), path, option="--write")
     shown = visible(str(path))
-    typer.echo(f"wrote {shown}; look at it with: cr-audit scan {shown}")
+    click.echo(f"wrote {shown}; look at it with: cr-audit scan {shown}")
 
 
 def _report(simulation: Simulation, settings: dict[str, Any], outputs: Outputs) -> Report:
