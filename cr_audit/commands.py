@@ -1,6 +1,6 @@
 """A command, before the command line knows of it: name, options, files, and what it makes.
 
-A family's ``command`` module names its commands in ``COMMANDS``; the command line builds click's
+A family's ``command`` module names its commands in ``COMMANDS``; the command line builds typer's
 from them, adds the settings that every command has, and hands a ``Run`` to ``report``.
 """
 

@@ -72,7 +72,7 @@ ONLY_IN = {
     "hnswlib": {"clones.neighbours"},
     "sknetwork": {"models.kinds"},
     "rich": {"write.terminal", "write.places", "cli.progress"},
-    "click": {"cli"},
+    "typer": {"cli"},
     "pydantic": {"wire"},
     "resvg_py": {"write.png"},
     "fontpkg_noto_sans": {"write.png"},

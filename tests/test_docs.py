@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from typer.main import get_command
 
 from cr_audit.cli.app import make_app
 from cr_audit.cli.explain import known_rules
@@ -61,11 +62,11 @@ def parses(command: str) -> None:
     """Raise click's error where ``command`` has an unknown command, option or value."""
     words = shlex.split(re.split(r"\s\d?>", command)[0])[1:]
     words = [word.rstrip("…") or "FILE" for word in words if word not in ("[OPTIONS]",)]
-    root = make_app()
+    root = get_command(make_app())
     if not words or words[0].startswith("-"):
         root.make_context("cr-audit", words, resilient_parsing=True)
         return
-    known = root.commands
+    known = root.commands  # type: ignore[attr-defined]
     assert words[0] in known, f"there is no command {words[0]!r}"
     with known[words[0]].make_context(words[0], words[1:]):
         pass
@@ -83,15 +84,15 @@ def test_commands_in_code_blocks_parse(page: Path) -> None:
 @pytest.mark.parametrize("page", pages())
 def test_commands_in_sentences_and_tables_exist(page: Path) -> None:
     """`cr-audit scan FILE…` and the like: the command is known, and so are its options."""
-    root = make_app()
+    root = get_command(make_app())
     for command in INLINE.findall(page.read_text(encoding="utf-8")):
         words = [w for w in command.split()[1:] if w not in PLACEHOLDERS]
         if not words or words[0].startswith("-"):
             continue
-        assert words[0] in root.commands, f"{page.name}: {command}"
+        assert words[0] in root.commands, f"{page.name}: {command}"  # type: ignore[attr-defined]
         known = {
             name
-            for option in root.commands[words[0]].params
+            for option in root.commands[words[0]].params  # type: ignore[attr-defined]
             for name in (*option.opts, *option.secondary_opts)
         } | {"--help", "-h"}
         for word in words[1:]:

@@ -1,16 +1,18 @@
-"""Entry point of ``cr-audit``. Only click is imported before a command runs, so --help is quick."""
+"""Entry point of ``cr-audit``. Only typer is imported before a command runs, so --help is quick."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from collections.abc import Callable
+from typing import Annotated
 
-import click
+import typer
 
 from cr_audit import __version__
 from cr_audit.cli import embed, scan
-from cr_audit.cli.pages import CONTEXT, Entry, Flag, Root, show_completion
+from cr_audit.cli.pages import CONTEXT, Entry, group_of
 from cr_audit.commands import Command
 from cr_audit.errors import EXIT_BUG, EXIT_COMPUTE, EXIT_OK, CrAuditError
 from cr_audit.families import with_role
@@ -24,31 +26,21 @@ HELP = (
 )
 
 
-def _version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    if value and not ctx.resilient_parsing:
-        click.echo(f"cr-audit {__version__}")
-        ctx.exit()
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"cr-audit {__version__}")
+        raise typer.Exit
 
 
-def _of_root() -> list[click.Parameter]:
-    return [
-        Flag(
-            "--version",
-            is_flag=True,
-            is_eager=True,
-            expose_value=False,
-            callback=_version,
-            help="Print the version and stop.",
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and stop."
         ),
-        Flag(
-            "--show-completion",
-            type=click.Choice(("bash", "zsh", "fish")),
-            is_eager=True,
-            expose_value=False,
-            callback=show_completion,
-            help="Print what makes this shell complete commands and options, and stop.",
-        ),
-    ]
+    ] = False,
+) -> None:
+    pass
 
 
 def commands() -> list[Command]:
@@ -60,8 +52,8 @@ def commands() -> list[Command]:
     return [scan.COMMAND, embed.COMMAND, *of_families, *OF_GATE, *OF_EXPORT]
 
 
-def make_app() -> Root:
-    """click's application, of all that is registered at this moment."""
+def make_app() -> typer.Typer:
+    """typer's application, of all that is registered at this moment."""
     entries = {command.name: _made(command) for command in commands()}
     entries["simulate"] = Entry(
         "Reproduce the papers' examples and figures, or write an invented data set.", _simulate
@@ -69,43 +61,46 @@ def make_app() -> Root:
     entries["explain"] = Entry(
         "What a rule or a word means, how it is computed, and what to do.", _explain
     )
-    return Root(
-        "cr-audit",
-        entries,
-        params=_of_root(),
+    app = typer.Typer(
+        name="cr-audit",
         no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
         context_settings=CONTEXT,
         help=HELP,
         epilog="Start with: cr-audit scan prefs.jsonl",
+        cls=group_of(entries),
     )
+    app.callback()(_root)
+    return app
 
 
 def _made(command: Command) -> Entry:
     """A command that makes a report."""
 
-    def make() -> click.Command:
-        from cr_audit.cli.build import as_click
+    def make() -> Callable[..., None]:
+        from cr_audit.cli.build import as_function
         from cr_audit.cli.running import execute
 
-        return as_click(command, execute)
+        return as_function(command, execute)
 
     return Entry(command.summary, make)
 
 
-def _simulate() -> click.Command:
+def _simulate() -> Callable[..., None]:
     from cr_audit.cli.simulate import command
 
     return command()
 
 
-def _explain() -> click.Command:
-    from cr_audit.cli.explain import command
+def _explain() -> Callable[..., None]:
+    from cr_audit.cli.explain import explain
 
-    return command()
+    return explain
 
 
 class Stopped(BaseException):
-    """The process was asked to end, by Ctrl-C or by SIGTERM (click would swallow the first)."""
+    """The process was asked to end, by Ctrl-C or by SIGTERM (typer would swallow the first)."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

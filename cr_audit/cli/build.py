@@ -1,15 +1,16 @@
-"""click's commands from the project's own records: settings, options and outputs in one order."""
+"""typer's commands from the project's own records: settings, options and outputs in one order."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import click
+import typer
 
-from cr_audit.cli.pages import CONTEXT, Flag, Operand, Page
 from cr_audit.cli.plots import HELP as PLOT_HELP
 from cr_audit.commands import Command, Option
 from cr_audit.findings import FAIL_ON
@@ -21,201 +22,267 @@ LAST_FILES = (
     "As for scan. Without any: the files of the settings file, else those read last in this folder."
 )
 BATCH = "The new rows; files as for scan."
-PATH = click.Path(path_type=Path)
+
+Hint = tuple[Any, Any]
+"""An annotation and a default, as typer reads them from a signature."""
 
 
-def parameters_of(command: Command) -> list[click.Parameter]:
-    """All parameters of a command: files, its own options, settings, outputs."""
-    out: list[click.Parameter] = [_files(command)]
-    out += [flag_of(option) for option in command.options]
+def signature_of(command: Command) -> dict[str, Hint]:
+    """All parameters of a command, by name: files, its own options, settings, outputs."""
+    out = {"files": _files(command)}
+    out |= {o.name: option_hint(o) for o in command.options}
     for setting in SETTINGS.values():
         if setting.kind == "files" or (setting.fits and not command.fits):
             continue
-        out.append(_setting(setting))
+        out[setting.name] = _setting(setting)
         if setting.name == "model":
-            out += _embedding()
-    return [*out, *outputs(command.judged, command.plots, command.makes), *_ending()]
+            out |= _EMBEDDING
+    return out | outputs_hints(command.judged, command.plots, command.makes) | _ENDING
 
 
-def _files(command: Command) -> Operand:
+def _files(command: Command) -> Hint:
     if command.files == "required":
-        return Operand("files", meaning=FILES, metavar="FILE...", nargs=-1, required=True)
+        return Annotated[
+            list[str], typer.Argument(metavar="FILE", help=FILES)
+        ], inspect.Parameter.empty
     metavar, text = ("BATCH...", BATCH) if command.files == "batch" else ("[FILE]...", LAST_FILES)
-    return Operand("files", meaning=text, metavar=metavar, nargs=-1)
+    return Annotated[list[str] | None, typer.Argument(metavar=metavar, help=text)], None
 
 
-def _setting(setting: Setting) -> Flag:
+def _setting(setting: Setting) -> Hint:
     """None means: not given on the command line."""
     shown = (
         ""
         if setting.default is None and not setting.shown_default
         else (f" [default: {setting.default_in_words}]")
     )
-    return Flag(
-        setting.option,
-        setting.name,
-        group=setting.group,
-        help=setting.text + shown,
-        **_typed(setting.kind, setting.low, setting.high, metavar=setting.metavar),
-    )
+    kinds: dict[str, Any] = {"number": float, "whole": int, "switch": bool}
+    extra: dict[str, Any] = {"rich_help_panel": setting.group}
+    if setting.kind in ("number", "whole"):
+        extra |= _bounds(setting.low, setting.high, whole=setting.kind == "whole")
+    if setting.metavar:
+        extra["metavar"] = setting.metavar
+    info = typer.Option(setting.option, help=setting.text + shown, **extra)
+    return Annotated[kinds.get(setting.kind, str) | None, info], None
 
 
-def _typed(
-    kind: str, low: float, high: float, *, choices: tuple[str, ...] = (), metavar: str | None = None
-) -> dict[str, Any]:
-    """What click has to know of an option's kind; none has a default of its own here."""
-    out: dict[str, Any] = {"default": None}
-    if kind == "switch":
-        return out | {"is_flag": True}
-    if kind in ("number", "whole"):
-        out["type"] = _number(low, high, whole=kind == "whole")
-    elif choices:
-        out["type"] = click.Choice(choices)
-    elif kind in ("path", "paths"):
-        out["type"] = PATH
-    else:
-        out["type"] = click.STRING
-    if kind in ("paths", "texts"):
-        out["multiple"] = True
-    shown = {"number": "NUMBER", "whole": "N", "path": "FILE", "paths": "FILE"}
-    name = metavar or shown.get(kind)
-    return out | ({"metavar": name} if name else {})
+def _bounds(low: float, high: float, *, whole: bool) -> dict[str, Any]:
+    kind: Callable[[float], float] = int if whole else float
+    out = {}
+    if not math.isinf(low):
+        out["min"] = kind(low)
+    if not math.isinf(high):
+        out["max"] = kind(high)
+    return out
 
 
-def _number(low: float, high: float, *, whole: bool) -> click.ParamType[Any]:
-    """A number between two bounds, both allowed; an infinite one is none."""
-    bottom, top = (None if math.isinf(bound) else bound for bound in (low, high))
-    if whole:
-        return click.IntRange(
-            None if bottom is None else int(bottom), None if top is None else int(top)
-        )
-    return click.FloatRange(bottom, top)
-
-
-def flag_of(option: Option) -> Flag:
+def option_hint(option: Option) -> Hint:
     """An option of one command."""
-    given = _typed(
-        option.kind, option.low, option.high, choices=option.choices, metavar=option.metavar
-    )
-    given["default"] = option.default
-    if option.default is not None:
-        given["show_default"] = True
-    return Flag(*option.typed, option.name, group=option.group, help=option.help, **given)
+    kinds: dict[str, Any] = {
+        "whole": int,
+        "number": float,
+        "switch": bool,
+        "text": str,
+        "choice": str,
+        "path": Path,
+        "paths": list[Path],
+        "texts": list[str],
+    }
+    kind = kinds[option.kind]
+    extra: dict[str, Any] = {"rich_help_panel": option.group}
+    if option.kind in ("whole", "number"):
+        extra |= _bounds(option.low, option.high, whole=option.kind == "whole")
+    if option.kind == "choice":
+        kind = one_of(option.name, option.choices)
+    if option.metavar:
+        extra["metavar"] = option.metavar
+    flags = option.typed
+    info = typer.Option(*flags, help=option.help, **extra)
+    hint = kind if option.default is not None else kind | None
+    return Annotated[hint, info], option.default
 
 
-def _embedding() -> list[Flag]:
-    return [
-        Flag(
-            "--embeddings",
-            type=PATH,
-            metavar="FILE",
-            group=CLONES,
-            help="Precomputed vectors (.npy or .parquet, keyed by alternative id) instead of"
-            " --model.",
-        ),
-        Flag(
-            "--allow-model-folder",
-            is_flag=True,
-            group=CLONES,
-            help="Let a settings file name a model inside the checkout, which a batch may have"
-            " brought.",
-        ),
-        Flag(
-            "--no-cache",
-            is_flag=True,
-            group=CLONES,
-            help="Neither read nor write cached vectors.",
-        ),
-    ]
+_EMBEDDING: dict[str, Hint] = {
+    "embeddings": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--embeddings",
+                help="Precomputed vectors (.npy or .parquet, keyed by alternative id) instead of"
+                " --model.",
+                rich_help_panel=CLONES,
+            ),
+        ],
+        None,
+    ),
+    "allow_model_folder": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--allow-model-folder",
+                help="Let a settings file name a model inside the checkout, which a batch may have"
+                " brought.",
+                rich_help_panel=CLONES,
+            ),
+        ],
+        False,
+    ),
+    "no_cache": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--no-cache", help="Neither read nor write cached vectors.", rich_help_panel=CLONES
+            ),
+        ],
+        False,
+    ),
+}
+_ENDING: dict[str, Hint] = {
+    "config": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--config",
+                help="Settings file. [default: cr-audit.toml, else [tool.cr-audit] in"
+                " pyproject.toml]",
+                rich_help_panel=OUT,
+            ),
+        ],
+        None,
+    ),
+    "quiet": (
+        Annotated[
+            bool,
+            typer.Option(
+                "-q", "--quiet", help="No progress and no summary on stderr.", rich_help_panel=OUT
+            ),
+        ],
+        False,
+    ),
+    "debug": (
+        Annotated[
+            bool,
+            typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=OUT),
+        ],
+        False,
+    ),
+}
 
 
-def _ending() -> list[Flag]:
-    return [
-        Flag(
-            "--config",
-            type=PATH,
-            metavar="FILE",
-            group=OUT,
-            help="Settings file. [default: cr-audit.toml, else [tool.cr-audit] in pyproject.toml]",
-        ),
-        Flag(
-            "-q", "--quiet", is_flag=True, group=OUT, help="No progress and no summary on stderr."
-        ),
-        Flag("--debug", is_flag=True, group=OUT, help="Show the traceback of an error."),
-    ]
+def one_of(name: str, values: tuple[str, ...]) -> Any:
+    """A type that typer reads as a choice; its members are texts."""
+    return StrEnum(name, {value: value for value in values})
 
 
-def outputs(judged: bool, plots: str, makes: str = "") -> list[Flag]:
+def outputs_hints(judged: bool, plots: str, makes: str = "") -> dict[str, Hint]:
     """Formats and files; ``--fail-on`` where findings can fail the command; ``--plot``."""
-    out = [
-        Flag(
-            "--format",
-            "format_",
-            type=click.Choice(tuple(WRITERS)),
-            group=OUT,
-            help="What to print. [default: table]"
-            if makes
-            else "What to print. [default: by the suffix of -o, else table]",
+    formats = one_of("format", tuple(WRITERS))
+    out: dict[str, Hint] = {
+        "format_": (
+            Annotated[
+                formats | None,
+                typer.Option(
+                    "--format",
+                    help="What to print. [default: table]"
+                    if makes
+                    else "What to print. [default: by the suffix of -o, else table]",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            None,
         ),
-        Flag(
-            "-o",
-            "--output",
-            type=PATH,
-            metavar="FILE",
-            group=OUT,
-            help=f"The file for {makes}."
-            if makes
-            else "Write the report to a file instead of stdout.",
+        "output": (
+            Annotated[
+                Path | None,
+                typer.Option(
+                    "-o",
+                    "--output",
+                    help=f"The file for {makes}."
+                    if makes
+                    else "Write the report to a file instead of stdout.",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            None,
         ),
-        Flag(
-            "--report",
-            multiple=True,
-            metavar="FORMAT=FILE",
-            group=OUT,
-            help="One more report, e.g. sarif=out.sarif or markdown=-; as many as you like.",
+        "report": (
+            Annotated[
+                list[str] | None,
+                typer.Option(
+                    "--report",
+                    metavar="FORMAT=FILE",
+                    help="One more report, e.g. sarif=out.sarif or markdown=-; as many as you"
+                    " like.",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            None,
         ),
-        Flag(
-            "--full-text",
-            is_flag=True,
-            group=OUT,
-            help="Texts in full in the JSON, not 200 characters.",
+        "full_text": (
+            Annotated[
+                bool,
+                typer.Option(
+                    "--full-text",
+                    help="Texts in full in the JSON, not 200 characters.",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            False,
         ),
-        Flag(
-            "--details",
-            is_flag=True,
-            group=OUT,
-            help="All sections in the terminal, also those that only explain.",
+        "details": (
+            Annotated[
+                bool,
+                typer.Option(
+                    "--details",
+                    help="All sections in the terminal, also those that only explain.",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            False,
         ),
-    ]
+    }
     if plots:
-        out.append(
-            Flag(
-                "--plot",
-                type=PATH,
-                multiple=True,
-                metavar="FILE",
-                group=OUT,
-                help=f"Also draw {plots} into this file ({PLOT_HELP}).",
-            )
+        out["plot"] = (
+            Annotated[
+                list[Path] | None,
+                typer.Option(
+                    "--plot",
+                    help=f"Also draw {plots} into this file ({PLOT_HELP}).",
+                    rich_help_panel=OUT,
+                ),
+            ],
+            None,
         )
-    return out + (_judged() if judged else [])
+    if judged:
+        out |= _JUDGED
+    return out
 
 
-def _judged() -> list[Flag]:
-    return [
-        Flag(
-            "--fail-on",
-            type=click.Choice([str(level) for level in FAIL_ON]),
-            group=OUT,
-            help="Exit 1 on a finding of this severity or above. [default: never; in a gate what"
-            " the policy says]",
-        ),
-        Flag("--exit-zero", is_flag=True, group=OUT, help="Exit 0 whatever was found."),
-    ]
+_JUDGED: dict[str, Hint] = {
+    "fail_on": (
+        Annotated[
+            one_of("fail_on", FAIL_ON) | None,
+            typer.Option(
+                "--fail-on",
+                help="Exit 1 on a finding of this severity or above. [default: never; in a gate"
+                " what the policy says]",
+                rich_help_panel=OUT,
+            ),
+        ],
+        None,
+    ),
+    "exit_zero": (
+        Annotated[
+            bool,
+            typer.Option("--exit-zero", help="Exit 0 whatever was found.", rich_help_panel=OUT),
+        ],
+        False,
+    ),
+}
 
 
 def help_text(command: Command) -> str:
-    """What ``--help`` prints above the options; \\b keeps the lines of the examples as they are."""
+    """What ``--help`` prints above the options; examples keep their lines."""
     parts = [command.summary]
     if command.details:
         parts.append(command.details)
@@ -225,22 +292,21 @@ def help_text(command: Command) -> str:
     return "\n\n".join(parts)
 
 
-def as_click(command: Command, run: Callable[..., None]) -> click.Command:
-    """The command as click reads it; it calls ``run(command, **parameters)``."""
-    return built(
-        command.name,
-        parameters_of(command),
-        lambda **given: run(command, **given),
-        help_text(command),
+def as_function(command: Command, run: Callable[..., None]) -> Callable[..., None]:
+    """A function that typer reads as the command; it calls ``run(command, **parameters)``."""
+    hints = signature_of(command)
+
+    def typed(**given: Any) -> None:
+        run(command, **given)
+
+    typed.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default
+            )
+            for name, (hint, default) in hints.items()
+        ]
     )
-
-
-def built(
-    name: str, parameters: list[click.Parameter], run: Callable[..., None], text: str
-) -> click.Command:
-    """A command that gets what may be given several times as a list, and None where it was not."""
-
-    def called(**given: Any) -> None:
-        run(**{k: (list(v) or None) if isinstance(v, tuple) else v for k, v in given.items()})
-
-    return Page(name, params=parameters, callback=called, help=text, context_settings=CONTEXT)
+    typed.__annotations__ = {name: hint for name, (hint, _) in hints.items()}
+    typed.__doc__, typed.__name__ = help_text(command), command.name
+    return typed

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import click
+import typer
 
-from cr_audit.cli.pages import CONTEXT, Operand, Page
 from cr_audit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,28 +14,23 @@ if TYPE_CHECKING:
     from cr_audit.findings import Rule
 
 
-HELP = """What a rule or a word means, how it is computed, and what to do.
+def explain(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RULE|WORD",
+            help="A rule's id or name, or a word of the reports; without it, all are listed.",
+        ),
+    ] = None,
+) -> None:
+    """What a rule or a word means, how it is computed, and what to do.
 
-\b
-Examples:
-  cr-audit explain CR101
-  cr-audit explain leader-changes
-  cr-audit explain sharing"""
-
-
-def command() -> click.Command:
-    """The command as click reads it."""
-    name = Operand(
-        "name",
-        required=False,
-        metavar="[RULE|WORD]",
-        meaning="A rule's id or name, or a word of the reports; without it, all are listed.",
-    )
-    return Page("explain", params=[name], callback=explain, help=HELP, context_settings=CONTEXT)
-
-
-def explain(name: str | None = None) -> None:
-    """Print one rule or word, or the list of all. Raises UsageError for one that there is not."""
+    \b
+    Examples:
+      cr-audit explain CR101
+      cr-audit explain leader-changes
+      cr-audit explain sharing
+    """
     from cr_audit.files import write_stdout
     from cr_audit.write import Target
     from cr_audit.write.terminal import target_of_stdout, write_blocks

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import click
+import typer
 
 from cr_audit.cli.config import Config, read_config
 from cr_audit.cli.outputs import Outputs, outputs_of, refuse_cache, refuse_inputs
 from cr_audit.cli.progress import progress_bar
 from cr_audit.commands import Command
-from cr_audit.errors import EXIT_OK, InputError
+from cr_audit.errors import InputError
 from cr_audit.files import write_stderr, write_stdout
 from cr_audit.run import Judging, Run
 from cr_audit.settings import SETTINGS, Given, parse_count, parse_map, parse_penalty, resolve
@@ -20,11 +21,14 @@ from cr_audit.settings import SETTINGS, Given, parse_count, parse_map, parse_pen
 
 def execute(command: Command, **given: Any) -> None:
     """Resolve the settings, run the command, write its reports, exit."""
+    given = {
+        name: value.value if isinstance(value, Enum) else value for name, value in given.items()
+    }
     if command.instead is not None:
         said = command.instead({o.name: given[o.name] for o in command.options}, given["output"])
         if said is not None:
             write_stdout(said + "\n")
-            raise click.exceptions.Exit(EXIT_OK)
+            raise typer.Exit
     output = given.pop("output")
     outputs = outputs_of(
         given.pop("format_"),
@@ -52,7 +56,7 @@ def execute(command: Command, **given: Any) -> None:
     outputs.write(report)
     if report.said:
         run.say(report.said)
-    raise click.exceptions.Exit(report.exit_code)
+    raise typer.Exit(report.exit_code)
 
 
 def _settings(named: Path | None, given: dict[str, Any]) -> tuple[Config, Judging | None]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
+import typer
 
-from cr_audit.cli.build import PATH, built, flag_of, outputs
+from cr_audit.cli.build import Hint, option_hint, outputs_hints
 from cr_audit.cli.outputs import Outputs, outputs_of
-from cr_audit.cli.pages import Flag, Operand
 from cr_audit.commands import Option
 from cr_audit.errors import UsageError
 from cr_audit.families import with_role
@@ -31,33 +32,55 @@ Examples:
   cr-audit simulate clone-robust --write demo.jsonl && cr-audit scan demo.jsonl"""
 
 
-def command() -> click.Command:
-    """The command, with the options of every simulation."""
+def command() -> Callable[..., None]:
+    """A function that typer reads as the command, with the options of every simulation."""
     for _, part in with_role("simulate"):
         for simulation in part.SIMULATIONS:
             register(simulation)
-    own = [flag_of(option) for option in _options().values()]
-    return built("simulate", [*_head(), *own, *_tail()], _run, HELP)
+    hints = _HEAD | {name: option_hint(o) for name, o in _options().items()} | _tail()
+
+    def simulate(**given: Any) -> None:
+        _run(**given)
+
+    simulate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default
+            )
+            for name, (hint, default) in hints.items()
+        ]
+    )
+    simulate.__annotations__ = {name: hint for name, (hint, _) in hints.items()}
+    simulate.__doc__ = HELP
+    return simulate
 
 
-def _head() -> list[click.Parameter]:
-    return [
-        Operand("name", required=False, meaning="Which simulation; --list shows them."),
-        Flag("--list", "list_", is_flag=True, help="List the simulations and stop."),
-        Flag("--seed", type=click.IntRange(min=0), metavar="N", help="Random seed."),
-        Flag(
-            "--write",
-            type=PATH,
-            metavar="FILE",
-            help="Write the simulation's data set and stop.",
-        ),
-    ]
+_HEAD: dict[str, Hint] = {
+    "name": (
+        Annotated[str | None, typer.Argument(help="Which simulation; --list shows them.")],
+        None,
+    ),
+    "list_": (
+        Annotated[bool, typer.Option("--list", help="List the simulations and stop.")],
+        False,
+    ),
+    "seed": (Annotated[int | None, typer.Option("--seed", min=0, help="Random seed.")], None),
+    "write": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--write", metavar="FILE", help="Write the simulation's data set and stop."
+            ),
+        ],
+        None,
+    ),
+}
 
 
-def _tail() -> list[Flag]:
-    """Without --full-text and --details: no texts from data, and nothing is folded."""
-    shown = outputs(judged=False, plots="the facts")
-    return [flag for flag in shown if flag.name not in ("full_text", "details")]
+def _tail() -> dict[str, Hint]:
+    out = outputs_hints(judged=False, plots="the facts")
+    del out["full_text"], out["details"]  # no texts from data, and nothing is folded
+    return out
 
 
 def _options() -> dict[str, Option]:
@@ -87,11 +110,14 @@ def _options() -> dict[str, Option]:
 
 
 def _run(**given: Any) -> None:
+    given = {
+        name: value.value if isinstance(value, Enum) else value for name, value in given.items()
+    }
     if given["list_"]:
         _print_list()
         return
     simulation = _known(given["name"])
-    written = outputs_of(
+    outputs = outputs_of(
         given["format_"], given["output"], given["report"] or [], given["plot"] or []
     )
     own = _own(simulation, given)
@@ -101,7 +127,7 @@ def _run(**given: Any) -> None:
     defaults = {o.name: o.default for o in simulation.options}
     settings = {"name": simulation.name, "seed": given["seed"] or 0}
     settings |= simulation.resolve(defaults | own)
-    written.write(_report(simulation, settings, written))
+    outputs.write(_report(simulation, settings, outputs))
 
 
 def _known(name: str | None) -> Simulation:
@@ -172,7 +198,7 @@ def _write_data(
     given = dict(options) | ({} if seed is None else {"seed": seed})
     write_whole(simulation.data(given), path, option="--write")
     shown = visible(str(path))
-    click.echo(f"wrote {shown}; look at it with: cr-audit scan {shown}")
+    typer.echo(f"wrote {shown}; look at it with: cr-audit scan {shown}")
 
 
 def _report(simulation: Simulation, settings: dict[str, Any], outputs: Outputs) -> Report:

@@ -151,7 +151,7 @@ def test_errors_are_those_of_the_command_line(rows: list[dict[str, Any]]) -> Non
 
 
 def test_importing_the_package_imports_no_library() -> None:
-    code = "import cr_audit, sys; print({'numpy', 'polars', 'click'} & set(sys.modules))"
+    code = "import cr_audit, sys; print({'numpy', 'polars', 'typer'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
     assert set(cr.__all__) <= set(dir(cr))

@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 from cases import DISTINCT, SAMPLES, jsonl, round_robin
+from typer.main import get_command
 
 from cr_audit import __version__
 from cr_audit.cli.app import make_app
@@ -22,7 +23,7 @@ from cr_audit.embed.lexical import LexicalBackend
 
 ROBUST = str(SAMPLES / "clone_robust.jsonl")
 RULES = known_rules()
-COMMANDS = sorted(make_app().commands)
+COMMANDS = sorted(get_command(make_app()).commands)  # type: ignore[attr-defined]
 READING = [c for c in COMMANDS if c not in ("simulate", "explain")]
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -69,7 +70,7 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
     loaded = set(re.findall(r"'([\w.]+)'", done.stderr.splitlines()[-1]))
     heavy = {"numpy", "polars", "scipy", "torch", "sentence_transformers", "hnswlib", "orjson"}
     assert not heavy & {name.split(".")[0] for name in loaded}
-    assert not {"rich", "pydantic", "typer"} & {name.split(".")[0] for name in loaded}
+    assert not loaded & {"rich", "rich.markdown", "typer.rich_utils"}
 
 
 def test_no_arguments_show_the_help(run: Any) -> None:
@@ -90,33 +91,45 @@ def test_shell_completion(shell: str) -> None:
     if not program.exists():
         pytest.skip("completion needs the installed program, not python -m")
 
-    def ask(*words: str, **env: str) -> str:
+    def complete(**env: str) -> str:
         return subprocess.run(
-            [str(program), *words],
+            [str(program)],
             env={**os.environ, **env},
             capture_output=True,
             text=True,
             check=False,
         ).stdout
 
-    script = ask("--show-completion", shell)
-    assert "cr-audit" in script
-    assert f"_CR_AUDIT_COMPLETE={shell}_complete" in script
-    cword = "sc" if shell == "fish" else "1"
-    words = {"COMP_WORDS": "cr-audit sc", "COMP_CWORD": cword}
-    offered = ask(_CR_AUDIT_COMPLETE=f"{shell}_complete", **words)
+    assert "cr-audit" in complete(_CR_AUDIT_COMPLETE=f"source_{shell}")
+    words = {"COMP_WORDS": "cr-audit sc", "COMP_CWORD": "1"}
+    words |= {"_TYPER_COMPLETE_ARGS": "cr-audit sc", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    offered = complete(_CR_AUDIT_COMPLETE=f"complete_{shell}", **words)
     assert "scan" in offered
     assert "simulate" not in offered
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_shows_every_option_once_and_no_markup(run: Any, command: str) -> None:
+def test_help_shows_every_option_in_its_group_and_no_markup(run: Any, command: str) -> None:
     page = run(command, "--help").out
-    for option in make_app().commands[command].params:
-        for name in (*option.opts, *option.secondary_opts) if option.opts[0][0] == "-" else ():
-            assert len(re.findall(rf"(?m)^  (?:\S+[ ,/]+)*{name}(?![\w-])", page)) == 1, name
+    own = get_command(make_app()).commands[command].params  # type: ignore[attr-defined]
+    for option in own:
+        panel = getattr(option, "rich_help_panel", None)
+        if panel:
+            assert f"\n{panel}:\n" in page
+        for name in option.opts if option.opts[0].startswith("-") else ():
+            assert re.search(rf"(?m)^  .*{name}(?![\w-])", page), name
     assert "\\[" not in page
     assert "\x1b" not in page
+
+
+def test_help_builds_only_the_command_that_is_asked_for() -> None:
+    root: Any = get_command(make_app())
+    with root.make_context("cr-audit", ["--help"], resilient_parsing=True) as ctx:
+        assert "leaderboard" in root.get_help(ctx)
+    assert not root.commands._built
+    assert root.get_command(ctx, "scan").name == "scan"
+    assert list(root.commands._built) == ["scan"]
+    assert root.get_command(ctx, "scam") is None
 
 
 # --- explain -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from typer.main import get_command
 
 from cr_audit.cli.app import make_app
 from cr_audit.cli.explain import known_rules
@@ -16,7 +17,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 @pytest.mark.parametrize("rule", known_rules(), ids=lambda r: r.id)
 def test_advice_names_commands_and_options_that_exist(rule: Rule) -> None:
-    commands = make_app().commands
+    commands = get_command(make_app()).commands  # type: ignore[attr-defined]
     known = {
         name
         for command in commands.values()
