@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from cr_audit import __version__
-from cr_audit.cli import embed, scan, simulate
-from cr_audit.cli.build import as_function
-from cr_audit.cli.explain import explain
-from cr_audit.cli.running import execute
+from cr_audit.cli import embed, scan
+from cr_audit.cli.pages import CONTEXT, Entry, group_of
 from cr_audit.commands import Command
 from cr_audit.errors import EXIT_BUG, EXIT_COMPUTE, EXIT_OK, CrAuditError
 from cr_audit.families import with_role
@@ -55,21 +54,49 @@ def commands() -> list[Command]:
 
 def make_app() -> typer.Typer:
     """typer's application, of all that is registered at this moment."""
+    entries = {command.name: _made(command) for command in commands()}
+    entries["simulate"] = Entry(
+        "Reproduce the papers' examples and figures, or write an invented data set.", _simulate
+    )
+    entries["explain"] = Entry(
+        "What a rule or a word means, how it is computed, and what to do.", _explain
+    )
     app = typer.Typer(
         name="cr-audit",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
-        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
+        context_settings=CONTEXT,
         help=HELP,
         epilog="Start with: cr-audit scan prefs.jsonl",
+        cls=group_of(entries),
     )
     app.callback()(_root)
-    for command in commands():
-        app.command(command.name)(as_function(command, execute))
-    app.command("simulate")(simulate.command())
-    app.command("explain")(explain)
     return app
+
+
+def _made(command: Command) -> Entry:
+    """A command that makes a report."""
+
+    def make() -> Callable[..., None]:
+        from cr_audit.cli.build import as_function
+        from cr_audit.cli.running import execute
+
+        return as_function(command, execute)
+
+    return Entry(command.summary, make)
+
+
+def _simulate() -> Callable[..., None]:
+    from cr_audit.cli.simulate import command
+
+    return command()
+
+
+def _explain() -> Callable[..., None]:
+    from cr_audit.cli.explain import explain
+
+    return explain
 
 
 class Stopped(BaseException):

@@ -148,7 +148,7 @@ _ENDING: dict[str, Hint] = {
             Path | None,
             typer.Option(
                 "--config",
-                help="Settings file. [default: cr-audit.toml, else \\[tool.cr-audit] in"
+                help="Settings file. [default: cr-audit.toml, else [tool.cr-audit] in"
                 " pyproject.toml]",
                 rich_help_panel=OUT,
             ),
@@ -287,14 +287,13 @@ _JUDGED: dict[str, Hint] = {
 
 
 def help_text(command: Command) -> str:
-    """What ``--help`` prints above the options."""
+    """What ``--help`` prints above the options; examples keep their lines."""
     parts = [command.summary]
     if command.details:
         parts.append(command.details)
-    if len(command.examples) == 1:
-        parts.append(f"Example: {command.examples[0]}")
-    elif command.examples:
-        parts += ["Examples:", *command.examples]
+    if command.examples:
+        title = "Example:" if len(command.examples) == 1 else "Examples:"
+        parts.append("\n".join(("\b", title, *(f"  {e}" for e in command.examples))))
     return "\n\n".join(parts)
 
 

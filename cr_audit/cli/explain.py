@@ -25,12 +25,10 @@ def explain(
 ) -> None:
     """What a rule or a word means, how it is computed, and what to do.
 
+    \b
     Examples:
-
       cr-audit explain CR101
-
       cr-audit explain leader-changes
-
       cr-audit explain sharing
     """
     from cr_audit.files import write_stdout

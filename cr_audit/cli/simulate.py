@@ -24,15 +24,12 @@ if TYPE_CHECKING:
 
 HELP = """Reproduce the papers' examples and figures, or write an invented data set.
 
+\b
 Examples:
-
-cr-audit simulate --list
-
-cr-audit simulate table-3
-
-cr-audit simulate clone-robust --model all-MiniLM-L6-v2 --plot case.svg
-
-cr-audit simulate clone-robust --write demo.jsonl && cr-audit scan demo.jsonl"""
+  cr-audit simulate --list
+  cr-audit simulate table-3
+  cr-audit simulate clone-robust --model all-MiniLM-L6-v2 --plot case.svg
+  cr-audit simulate clone-robust --write demo.jsonl && cr-audit scan demo.jsonl"""
 
 
 def command() -> Callable[..., None]:

@@ -13,8 +13,10 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from functools import cache
+from struct import Struct
 
 DIGITS = 16
+_FRAME = Struct("<BQ").pack
 
 
 def canonical(text: str) -> str:
@@ -30,15 +32,17 @@ def _base(domain: str) -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=DIGITS // 2, person=domain.encode()[:16])
 
 
+def _framed(raw: bytes) -> bytes:
+    """1, the length in 8 bytes, lowest first, and the bytes."""
+    return _FRAME(1, len(raw)) + raw
+
+
 def digest(domain: str, *parts: str | None) -> str:
     """16 hex digits that depend on every part, on which parts are absent, and on the domain."""
-    pieces = []
-    for part in parts:
-        if part is None:
-            pieces.append(b"\x00")
-        else:
-            raw = part.encode("utf-8", "surrogatepass")
-            pieces += (b"\x01", len(raw).to_bytes(8, "little"), raw)
+    pieces = [
+        b"\x00" if part is None else _framed(part.encode("utf-8", "surrogatepass"))
+        for part in parts
+    ]
     h = _base(domain).copy()
     h.update(b"".join(pieces))
     return h.hexdigest()

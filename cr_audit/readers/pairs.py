@@ -62,7 +62,7 @@ def _under(prompt: Prompt, shared: list[Turn]) -> Prompt:
     """The row's own prompt, followed by what both responses begin with."""
     if not shared:
         return prompt
-    turns = joined(_own(prompt), shared)
+    turns = joined(_own(prompt), shared) if prompt.text is not None else shared
     return Prompt(render(turns), prompt.key, tuple(turns))
 
 

@@ -15,6 +15,9 @@ _ROLES = {
     "model": "assistant",
     "chatbot": "assistant",
     "ai": "assistant",
+    "user": "user",
+    "assistant": "assistant",
+    "system": "system",
 }
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thoughts")
 _CALL_NOISE = frozenset({"id", "index", "type"})
@@ -31,6 +34,9 @@ class NotATurn(ValueError):
 
 def role_name(role: str) -> str:
     """One of user, assistant, system, tool …: the names that other layouts use are translated."""
+    known = _ROLES.get(role)
+    if known is not None:
+        return known
     role = role.strip().lower()
     return _ROLES.get(role, role)
 
@@ -123,6 +129,9 @@ def turn_of(message: Any) -> Turn:
     """
     if not isinstance(message, dict):
         raise NotATurn(message)
+    role, text = message.get("role"), message.get("content")
+    if len(message) == 2 and type(role) is str and type(text) is str:  # nearly all
+        return Turn(role_name(role), text)
     role = message.get("role", message.get("from", message.get("speaker")))
     if role is None and isinstance(message.get("author"), dict):
         role = message["author"].get("role")

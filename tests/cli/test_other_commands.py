@@ -52,10 +52,11 @@ def test_the_root_help(run: Any) -> None:
     assert run("--version").out.strip() == f"cr-audit {__version__}"
 
 
-def test_help_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize("words", [["--help"], ["scan", "--help"], ["gate", "--help"]])
+def test_help_imports_nothing_heavy(words: list[str]) -> None:
     script = (
         "import sys\n"
-        "sys.argv = ['cr-audit', '--help']\n"
+        f"sys.argv = {['cr-audit', *words]}\n"
         "from cr_audit.cli.app import main\n"
         "try:\n"
         "    main()\n"
@@ -69,7 +70,7 @@ def test_help_imports_nothing_heavy() -> None:
     loaded = set(re.findall(r"'([\w.]+)'", done.stderr.splitlines()[-1]))
     heavy = {"numpy", "polars", "scipy", "torch", "sentence_transformers", "hnswlib", "orjson"}
     assert not heavy & {name.split(".")[0] for name in loaded}
-    assert "rich.progress" not in loaded
+    assert not loaded & {"rich", "rich.markdown", "typer.rich_utils"}
 
 
 def test_no_arguments_show_the_help(run: Any) -> None:
@@ -105,6 +106,30 @@ def test_shell_completion(shell: str) -> None:
     offered = complete(_CR_AUDIT_COMPLETE=f"complete_{shell}", **words)
     assert "scan" in offered
     assert "simulate" not in offered
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_every_option_in_its_group_and_no_markup(run: Any, command: str) -> None:
+    page = run(command, "--help").out
+    own = get_command(make_app()).commands[command].params  # type: ignore[attr-defined]
+    for option in own:
+        panel = getattr(option, "rich_help_panel", None)
+        if panel:
+            assert f"\n{panel}:\n" in page
+        for name in option.opts if option.opts[0].startswith("-") else ():
+            assert re.search(rf"(?m)^  .*{name}(?![\w-])", page), name
+    assert "\\[" not in page
+    assert "\x1b" not in page
+
+
+def test_help_builds_only_the_command_that_is_asked_for() -> None:
+    root: Any = get_command(make_app())
+    with root.make_context("cr-audit", ["--help"], resilient_parsing=True) as ctx:
+        assert "leaderboard" in root.get_help(ctx)
+    assert not root.commands._built
+    assert root.get_command(ctx, "scan").name == "scan"
+    assert list(root.commands._built) == ["scan"]
+    assert root.get_command(ctx, "scam") is None
 
 
 # --- explain -----------------------------------------------------------------------------------
