@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "cr_audit"
 
 # A room may import from its own floor and from the floors above it in this list (lower numbers).
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "arrays", "wording", "findings", "settings", "streams", "files"}),
+    frozenset({"errors", "arrays", "wording", "findings", "settings", "streams", "files", "slim"}),
     frozenset({"blocks", "labels", "glossary", "registry"}),
     frozenset({"data", "diff"}),
     frozenset({"engine", "clones", "weights", "models"}),

@@ -42,7 +42,7 @@ def run_missing(tmp_path: Path, name: str, **env: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", ["all-MiniLM-L6-v2", "static", "static:all-MiniLM-L6-v2"])
+@pytest.mark.parametrize("name", ["all-MiniLM-L6-v2", "static:all-mpnet-base-v2"])
 def test_no_weights_and_no_network(tmp_path: Path, name: str) -> None:
     out = run_missing(tmp_path, name, HF_HUB_OFFLINE="1")
     head = out.splitlines()[0].split()
@@ -50,6 +50,12 @@ def test_no_weights_and_no_network(tmp_path: Path, name: str) -> None:
     assert float(head[3]) < 5
     for way in ("1. install", "2. copy", "3. run"):
         assert way in out
+
+
+@pytest.mark.parametrize("name", ["static", "static:all-MiniLM-L6-v2"])
+def test_the_default_needs_no_weights_and_no_network(tmp_path: Path, name: str) -> None:
+    """Its table comes with the package."""
+    assert "Error" not in run_missing(tmp_path, name, HF_HUB_OFFLINE="1")
 
 
 def test_a_hub_that_does_not_answer_is_given_up_soon(tmp_path: Path) -> None:
