@@ -117,10 +117,12 @@ def main() -> None:
     parser.add_argument("--sets", default="llmfao;ukp;humour")
     parser.add_argument("--start", type=float, default=0.2)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--rules", default=";".join(RULES))
     parser.add_argument("--debates", type=int, default=10, help="of ukp, the first ones")
     given = parser.parse_args()
     wanted = tuple(s for s in given.sets.split(";") if s)
-    print("| data | items, votes | " + " | ".join(RULES) + " |\n|---|---|" + "---|" * len(RULES))
+    rules = given.rules.split(";")
+    print("| data | items, votes | " + " | ".join(rules) + " |\n|---|---|" + "---|" * len(rules))
     fewer = total = debates = 0
     for name, rows in all_sets(given.folder):
         debates += name.startswith("ukp")
@@ -130,11 +132,11 @@ def main() -> None:
             continue
         means = {
             rule: np.mean([replay(rows, rule, given.start, s) for s in range(given.repeats)])
-            for rule in RULES
+            for rule in rules
         }
         fewer += means["advice"] < means["random"]
         total += 1
-        cells = " | ".join(f"{means[r]:.0f}" for r in RULES)
+        cells = " | ".join(f"{means[r]:.0f}" for r in rules)
         print(f"| {name} | {rows.n_items}, {rows.n:,} | {cells} |", flush=True)
     print(f"\nadvice needs fewer than random in {fewer} of {total}")
 

@@ -113,19 +113,24 @@ class Axes:
                 ' stroke="#e5e5e5"/>'
             )
             self.parts.append(label(left - 5, y + 4, text, anchor="end", fill=GREY))
+        room = int((right - left) / max(len(x_ticks), 1) / (0.55 * size))
         for value, text in x_ticks:
-            self.parts.append(label(self.x(value), self.height - MARGIN + 16, text, fill=GREY))
+            shown = shorten(visible(text), max(room, 6))
+            self.parts.append(label(self.x(value), self.height - MARGIN + 16, shown, fill=GREY))
 
-    def legend(self, entries: Sequence[tuple[str, str]]) -> None:
-        if not entries:
-            return
-        widths = [text_width(text, SIZE) for text, _ in entries]
-        gap = max((PANEL_WIDTH - MARGIN - sum(widths)) / len(entries), 14)
-        x = float(MARGIN)
-        for (text, colour), width in zip(entries, widths, strict=True):
-            self.parts.append(dot(x + 4, self.height - 14, colour))
-            self.parts.append(label(x + 11, self.height - 10, text, anchor="start"))
-            x += width + gap
+    def legend(self, entries: Sequence[tuple[str, str]]) -> int:
+        """Below the panel, in as many lines as it takes; by how much that makes it higher."""
+        distinct = list(dict.fromkeys(entries))
+        x, y = float(MARGIN), float(self.height - 14)
+        for text, colour in distinct:
+            shown = shorten(visible(text), int((PANEL_WIDTH - MARGIN - 20) / (0.55 * SIZE)))
+            width = text_width(shown, SIZE) + 24
+            if x > MARGIN and x + width > PANEL_WIDTH:
+                x, y = float(MARGIN), y + ROW
+            self.parts.append(dot(x + 4, y, colour))
+            self.parts.append(label(x + 11, y + 4, shown, anchor="start"))
+            x += width
+        return int(y + 14) - int(self.height) if distinct else 0
 
 
 def round_ticks(low: float, high: float, most: int = 5) -> list[tuple[float, str]]:
@@ -148,7 +153,15 @@ def _panel(chart: Chart | Cells) -> tuple[list[str], int]:
         return _cells(chart), PANEL_HEIGHT
     if chart.kind == "interval":
         return _intervals(chart)
-    return _plane(chart), PANEL_HEIGHT
+    return _plane(chart)
+
+
+def _colours(chart: Chart) -> list[str]:
+    """Of each series: grey for a dashed one, else one colour a label."""
+    solid = list(dict.fromkeys(s.label for s in chart.series if not s.dashed))
+    return [
+        GREY if s.dashed else COLOURS[solid.index(s.label) % len(COLOURS)] for s in chart.series
+    ]
 
 
 def _log(value: float) -> float:
@@ -163,14 +176,15 @@ def _ticks(low: float, high: float, log: bool) -> list[tuple[float, str]]:
     return [(float(k), f"1e{k}") for k in range(first, last + 1, step)]
 
 
-def _plane(chart: Chart) -> list[str]:
-    """Lines, points or bars over two axes."""
+def _plane(chart: Chart) -> tuple[list[str], int]:
+    """Lines, points or bars over two axes, and the height."""
     to_x: Callable[[float], float] = _log if chart.x_log else float
     to_y: Callable[[float], float] = _log if chart.y_log else float
     xs = [to_x(v) for s in chart.series for v in s.x if math.isfinite(v)]
     ys = [to_y(v) for s in chart.series for v in (*s.y, *s.low, *s.high) if math.isfinite(v)]
     if not xs or not ys:
-        return [label(PANEL_WIDTH / 2, PANEL_HEIGHT / 2, "nothing to draw", fill=GREY)]
+        nothing = label(PANEL_WIDTH / 2, PANEL_HEIGHT / 2, "nothing to draw", fill=GREY)
+        return [nothing], PANEL_HEIGHT
     if chart.kind == "bars":
         ys.append(0.0)
     if chart.y_range is not None:
@@ -183,17 +197,14 @@ def _plane(chart: Chart) -> list[str]:
     high = (max(*xs, *(v for v, _ in x_ticks)) + pad, y_ticks[-1][0])
     axes = Axes(low, high, chart.title)
     axes.frame(y_ticks, x_ticks)
-    for k, series in enumerate(chart.series):
-        colour = GREY if series.dashed else COLOURS[k % len(COLOURS)]
-        _draw(axes, chart.kind, series, colour, to_x, to_y)
+    colours = _colours(chart)
+    for k, (series, colour) in enumerate(zip(chart.series, colours, strict=True)):
+        beside = 11.0 * (k - (len(chart.series) - 1) / 2) if chart.kind == "bars" else 0.0
+        _draw(axes, chart.kind, series, colour, to_x, to_y, beside)
+    more = 0
     if len(chart.series) > 1:
-        axes.legend(
-            [
-                (s.label, GREY if s.dashed else COLOURS[k % len(COLOURS)])
-                for k, s in enumerate(chart.series)
-            ]
-        )
-    return axes.parts
+        more = axes.legend([(s.label, c) for s, c in zip(chart.series, colours, strict=True)])
+    return axes.parts, PANEL_HEIGHT + more
 
 
 def _draw(
@@ -203,9 +214,11 @@ def _draw(
     colour: str,
     to_x: Callable[[float], float],
     to_y: Callable[[float], float],
+    beside: float = 0.0,
 ) -> None:
+    """beside : how far right of their places bars stand, so that those of two series are seen."""
     points = [
-        (axes.x(to_x(x)), axes.y(to_y(y)))
+        (axes.x(to_x(x)) + beside, axes.y(to_y(y)))
         for x, y in zip(series.x, series.y, strict=True)
         if math.isfinite(x) and math.isfinite(y)
     ]
@@ -251,9 +264,12 @@ def _intervals(chart: Chart) -> tuple[list[str], int]:
                 axes.parts.append(line(ends, colour))
             if math.isfinite(value):
                 axes.parts.append(dot(axes.x(value), y, colour))
+    more = 0
     if len(chart.series) > 1:
-        axes.legend([(s.label, COLOURS[k % len(COLOURS)]) for k, s in enumerate(chart.series)])
-    return axes.parts, height
+        more = axes.legend(
+            [(s.label, COLOURS[k % len(COLOURS)]) for k, s in enumerate(chart.series)]
+        )
+    return axes.parts, height + more
 
 
 def _cells(chart: Cells) -> list[str]:

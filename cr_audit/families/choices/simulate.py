@@ -164,11 +164,11 @@ def _pictures(c: Curves) -> Sequence[Chart]:
         series.append(Series(f"{curve} {value:,}", x, tuple(p.mean for p in points), dots=True))
         exact = tuple(p.closed for p in points)
         if not any(math.isnan(v) for v in exact):
-            series.append(Series(f"{curve} {value:,}, closed form", x, exact, dashed=True))
+            series.append(Series("closed form", x, exact, dashed=True))
     return [
         Chart(
             "line",
-            f"Chance of a liked message: {NAMES[c.algorithm]}",
+            f"Chance of a liked message, {c.algorithm.upper()}",
             "P(M₁) by the number of lists, one line per curve, closed forms dashed",
             "lists in the data set",
             "P(M₁)",
@@ -240,7 +240,7 @@ def _pictures_formats(f: Formats) -> Sequence[Chart]:
     return [
         Chart(
             "bars",
-            "How often the informative answer has the higher reward",
+            "Informative answer ahead, by lists",
             "share of test pairs with the informative answer first, by format and reward model",
             "trained on",
             "informative first",

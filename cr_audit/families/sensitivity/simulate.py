@@ -217,7 +217,7 @@ def _pictures(facts: StrongPreferences) -> Sequence[Chart]:
         sides = (r.edge[:half], r.edge[half:])
         return [
             Series(
-                f"M = {r.threshold:g}" + ("" if k == 0 else ", other side"),
+                f"M = {r.threshold:g}",
                 tuple(p for _, p in side),
                 tuple(q for q, _ in side),
             )
