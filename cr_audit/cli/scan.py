@@ -44,9 +44,23 @@ def _answer(run: Run, findings: Sequence[Finding]) -> Block:
             sentences += show.answer(run.facts(family.name))
     worst = next((f.severity for f in findings if f.severity != "note"), None)
     if worst is None:
-        sentences.append("Nothing to warn about.")
+        unchecked = _unchecked(run)
+        left = f" in the rest; not looked at: {', '.join(unchecked)}" if unchecked else ""
+        sentences.append(f"Nothing to warn about{left}.")
     tone: Tone = "good" if worst is None else worst.value
     return Answer(tuple(sentences), tone)
+
+
+def _unchecked(run: Run) -> list[str]:
+    """What no family could look at in this data."""
+    from cr_audit.families.reporting import in_scan
+
+    return [
+        name
+        for family in in_scan()
+        if (show := family.part("show")) is not None and hasattr(show, "unchecked")
+        for name in show.unchecked(run.facts(family.name))
+    ]
 
 
 def _next(run: Run) -> Block:

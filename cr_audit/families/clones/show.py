@@ -49,6 +49,11 @@ def answer(analysis: Analysis) -> list[str]:
     return out
 
 
+def unchecked(analysis: Analysis) -> list[str]:
+    """What could not be looked at."""
+    return ["copies"] if isinstance(analysis.clones, NotApplicable) else []
+
+
 def totals(analysis: Analysis) -> tuple[int, int, float | None]:
     """Clusters of response clones, alternatives in them, and the weight these keep."""
     clones = analysis.clones

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cr_audit.analysis.kinds import kinds_of
+from cr_audit.analysis.units import MANY_GROUPS
 from cr_audit.arrays import FloatArray, NotApplicable
 from cr_audit.families.kinds.facts import KindFacts
 from cr_audit.models.kinds.rates import kind_rates
@@ -24,7 +25,8 @@ def compute(run: Run) -> KindFacts:
     labels = np.full(m, -1, np.int64) if isinstance(kinds, NotApplicable) else kinds.found.labels
     known = np.flatnonzero(labels >= 0)
     comparisons = analysis.dataset.comparison_arrays()
-    by_prompt = bool(comparisons.n) and int(comparisons.prompt.min()) >= 0
+    prompts = np.unique(comparisons.prompt)
+    by_prompt = prompts.size >= MANY_GROUPS and int(prompts[0]) >= 0
     weights = analysis.weights
     given = None if isinstance(weights, NotApplicable) else weights.weights
     mass: FloatArray | NotApplicable
@@ -46,6 +48,6 @@ def compute(run: Run) -> KindFacts:
             clusters=comparisons.prompt if by_prompt else None,
             level=settings.confidence_level,
         ),
-        resampled="prompts" if by_prompt else "comparisons",
+        resampled="prompts" if by_prompt else "answers",
         level=settings.confidence_level,
     )

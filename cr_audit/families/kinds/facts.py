@@ -16,7 +16,7 @@ class KindFacts:
 
     item_share : float64 (k,), of the responses; weight_share : of their weight. rates : against
     everything that is not of the kind. resampled : what goes together in their errors ("prompts",
-    "comparisons"). level : confidence level.
+    or "answers" of the kind where there are few prompts). level : confidence level.
     """
 
     analysis: Analysis

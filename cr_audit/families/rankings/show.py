@@ -49,6 +49,17 @@ def answer(analysis: Analysis) -> list[str]:
     return [f"No {unit.unit} changes rank beyond its noise under clone-robust weights."]
 
 
+def unchecked(analysis: Analysis) -> list[str]:
+    """What could not be looked at: rankings where there are comparisons, weights where there is a
+    ranking."""
+    if not analysis.units or analysis.units[0].comparisons.n == 0:
+        return []
+    unit = analysis.units[0]
+    if isinstance(unit.shift, NotApplicable):
+        return ["rankings"]
+    return ["weights"] if isinstance(unit.items.weights, NotApplicable) else []
+
+
 def even(unit: UnitResult) -> bool:
     """Whether all items weigh the same, so that weighted rates are the average ones."""
     w = unit.items.weights

@@ -1,10 +1,10 @@
 """How a kind of answer fares against everything else, and what weights change about it.
 
 Of the comparisons with exactly one side of the kind, the share that this side won, a tie counting
-one half. Rows of one cluster (a prompt) are not independent: with s_c the sum over a cluster of
-outcome minus rate, the variance of the rate is Σ s_c²/n² · C/(C - 1), which is held against
-p(1 - p)/n to give an effective number; the interval is Wilson's at that number, and the test
-against one half is two-sided at it.
+one half. Rows of one cluster (a prompt, or an answer of the kind) are not independent: with s_c the
+sum over a cluster of outcome minus rate, the variance of the rate is Σ s_c²/n² · C/(C - 1), which
+is held against p(1 - p)/n to give an effective number; the interval is Wilson's at that number, and
+the test against one half is two-sided at it.
 
 Weighted, a comparison counts as the product of the weights of its two sides, as in both objectives
 of the fit (docs/methods.md). The error of the shift between both rates is the jackknife's: without
@@ -72,10 +72,11 @@ def kind_rates(
     level: float = 0.9,
 ) -> KindRates:
     """``comparisons`` are of alternatives; labels : int64, the kind of each, -1 = none. weights :
-    float64, of each alternative. clusters : int64 (n,), rows that go together."""
+    float64, of each alternative. clusters : int64 (n,), rows that go together; None: those with the
+    same answer of the kind, which says how other answers of the kind would fare."""
     c = comparisons
     of_winner, of_loser = labels[c.winner], labels[c.loser]
-    cluster = cluster_labels(clusters, c.n)
+    cluster = None if clusters is None else cluster_labels(clusters, c.n)
     mass = np.ones(c.n) if weights is None else weights[c.winner] * weights[c.loser]
     nothing = np.full(n_kinds, np.nan)
     n, within = np.zeros(n_kinds, np.int64), np.zeros(n_kinds, np.int64)
@@ -91,7 +92,8 @@ def kind_rates(
         if not at.size:
             continue
         y = np.where(first[at], c.outcome[at], 1.0 - c.outcome[at])
-        group = np.unique(cluster[at], return_inverse=True)[1]
+        member = np.where(first[at], c.winner[at], c.loser[at])
+        group = np.unique(member if cluster is None else cluster[at], return_inverse=True)[1]
         k = int(group.max()) + 1
         p = float(y.mean())
         spread = p * (1 - p)

@@ -1,12 +1,14 @@
 """The words that tell the texts of one kind from all others.
 
-How many texts hold a word, in the kind and outside, compared by log-odds with a Dirichlet prior of
-the words' frequencies over all texts (Monroe, Colaresi and Quinn 2008):
+How many texts hold a word, in the kind (y) and outside (y'), compared by log-odds with a Dirichlet
+prior of the words' frequencies over all texts (Monroe, Colaresi and Quinn 2008):
 
     δ_w = log((y + α)/(n + α₀ - y - α)) - log((y' + α)/(n' + α₀ - y' - α)),  α = α₀ p_w
     z_w = δ_w / √(1/(y + α) + 1/(y' + α))
 
-Texts are counted, not tokens, so that one text that repeats a word does not name a kind. Left out
+Texts are counted, not tokens, so that one text that repeats a word does not name a kind; n is the
+sum of y over all words and not the number of texts, or a kind of longer answers would be named by
+"are, in, their", which every long text holds. Left out
 are words that stand in fewer than three texts of the kind or in more than a quarter of all others
 (they tell nothing apart), and those with z below 2.
 """
@@ -42,7 +44,7 @@ def distinguishing_words(
     total: Counter[str] = Counter()
     for one in counted:
         total.update(one)
-    everything = len(texts)
+    everything, mentions = len(texts), sum(total.values())
     out: list[tuple[str, ...]] = []
     for g in range(n_kinds):
         words = [w for w, c in counted[g].items() if c >= FEWEST_TEXTS]
@@ -51,12 +53,16 @@ def distinguishing_words(
             continue
         y = np.array([counted[g][w] for w in words], dtype=np.float64)
         both = np.array([total[w] for w in words], dtype=np.float64)
-        n, rest = float(size[g + 1]), float(everything - size[g + 1])
+        rest = float(everything - size[g + 1])
+        inside = float(sum(counted[g].values()))
         other = both - y
         alpha = PRIOR * both / everything
-        # A word of every text has nothing left on the other side; it tells nothing apart below.
-        odds = np.log((y + alpha) / np.maximum(n + PRIOR - y - alpha, TINY))
-        odds -= np.log((other + alpha) / np.maximum(rest + PRIOR - other - alpha, TINY))
+        prior = PRIOR * mentions / everything
+        # Where all texts are one word, nothing is left on the other side.
+        odds = np.log((y + alpha) / np.maximum(inside + prior - y - alpha, TINY))
+        odds -= np.log(
+            (other + alpha) / np.maximum(mentions - inside + prior - other - alpha, TINY)
+        )
         z = odds / np.sqrt(1.0 / (y + alpha) + 1.0 / (other + alpha))
         z[other > COMMON * rest] = -np.inf
         order = sorted(range(len(words)), key=lambda k: (-round(float(z[k]), 9), words[k]))

@@ -35,24 +35,42 @@ def test_a_word_of_one_text_names_nothing() -> None:
 
 
 def test_the_order_is_that_of_the_formula() -> None:
-    """z of two words in 10 texts of a kind and 40 others, written out."""
+    """z of two words in 30 texts of a kind, which hold 27 + 12 + 30 words, and 120 others with
+    24 + 120, written out."""
 
-    def z(y: int, other: int, n: int = 10, rest: int = 40) -> float:
-        a = PRIOR * (y + other) / (n + rest)
-        odds = np.log((y + a) / (n + PRIOR - y - a))
-        odds -= np.log((other + a) / (rest + PRIOR - other - a))
+    def z(y: int, other: int, n: int = 69, rest: int = 144) -> float:
+        a, all_of_it = PRIOR * (y + other) / 150, PRIOR * (n + rest) / 150
+        odds = np.log((y + a) / (n + all_of_it - y - a))
+        odds -= np.log((other + a) / (rest + all_of_it - other - a))
         return float(odds / np.sqrt(1 / (y + a) + 1 / (other + a)))
 
-    assert z(9, 8) > z(4, 0) > 2.0
-    texts = [f"{'often' if i < 9 else ''} {'rare' if i < 4 else ''} x{i}" for i in range(10)]
-    texts += [f"{'often' if i < 8 else ''} y{i}" for i in range(40)]
-    labels = np.array([0] * 10 + [-1] * 40)
+    assert z(27, 24) > z(12, 0) > 2.0
+    texts = [f"{'often' if i < 27 else ''} {'rare' if i < 12 else ''} x{i}" for i in range(30)]
+    texts += [f"{'often' if i < 24 else ''} y{i}" for i in range(120)]
+    labels = np.array([0] * 30 + [-1] * 120)
     assert distinguishing_words(texts, labels, 1) == (("often", "rare"),)
 
 
+def test_a_kind_of_long_answers_is_not_named_by_what_every_long_text_holds() -> None:
+    """Function words stand in most long texts and in few short ones."""
+    rng = RNG(0)
+    filler = [f"w{i}" for i in range(300)]
+
+    def text(n: int, *more: str) -> str:
+        common = [w for w in ("are", "in", "their") if rng.random() < 1 - 0.97**n]
+        return " ".join([*rng.choice(filler, n, replace=False), *common, *more])
+
+    texts = [text(40, "borders") if i < 40 else text(40) for i in range(60)]
+    texts += [text(4) for _ in range(240)]
+    names = distinguishing_words(texts, np.array([0] * 60 + [-1] * 240), 1, n_words=1)
+    assert names == (("borders",),)
+    held = [sum(w in t.split() for t in texts[:60]) for w in ("are", "borders")]
+    assert held[0] >= held[1] - 3, "the function word is as frequent there"
+
+
 def test_scripts_without_spaces_and_hostile_texts() -> None:
-    texts = ["犬 が 好き"] * 5 + ["\x1b[31m<b>", "", "‮abc"] * 5
-    labels = np.array([0] * 5 + [-1] * 15)
+    texts = ["犬 が 好き"] * 15 + ["\x1b[31m<b> of three words", "", "‮abc in a row"] * 15
+    labels = np.array([0] * 15 + [-1] * 45)
     assert set(distinguishing_words(texts, labels, 1)[0]) == {"犬", "が", "好き"}
 
 
