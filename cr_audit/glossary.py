@@ -59,7 +59,7 @@ WORDS: dict[str, str] = {
     "response": "An answer to a prompt.",
     "reward": "The log-odds with which an alternative is preferred, as fitted to the comparisons.",
     "rule": "One thing that can be found, with a number (CR101) and a name (near-clones).",
-    "scheme": "A way to weigh alternatives: voronoi, sharing, cluster or uniform.",
+    "scheme": "A way to weigh alternatives: voronoi, sharing, cluster, kinds or uniform.",
     "scope": "What is weighed together: the responses to one prompt, or the whole data set.",
     "sharing": "A weighting scheme: an item's weight is divided by how many items are near it, so"
     " that copies and near neighbours share one vote.",

@@ -6,6 +6,7 @@ and shares are known.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -13,10 +14,18 @@ import numpy as np
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
 from cr_audit.clones.find import find_clones
+from cr_audit.engine import one_blas_thread
 from cr_audit.models.rewards.kinds import REWARD_MODELS
 from cr_audit.models.rewards.linear import TOLERANCE
 from cr_audit.models.rewards.model import Problem, RewardModel
-from cr_audit.simulate.descriptions import PROMPT, SENTENCES, TOPICS, describe, edit
+from cr_audit.simulate.descriptions import (
+    PROMPT,
+    SENTENCES,
+    TOPICS,
+    describe,
+    edit,
+    written_answers,
+)
 from cr_audit.simulate.populations import preference_matrix
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.scheme import STANDARD, Options, Variant, Weighed, variants
@@ -29,6 +38,17 @@ TYPES = (
     (0.36, (-1.5, 1.5, 0.0)),
     (0.29, (0.0, -1.5, 1.5)),
 )
+# [CR] Table 4 says in words what each type likes; the log-odds are those of Table 2, the same circle
+# and shares with romance, art, food as a, b, c. Romance leads by average win rate.
+_REALLY, _MILDLY, _NOT = math.log(100), math.log(10), 0.0
+POPULATIONS = {
+    "ours": TYPES,
+    "paper": (
+        (0.4, (_NOT, _MILDLY, _REALLY)),
+        (0.3, (_REALLY, _NOT, _MILDLY)),
+        (0.3, (_MILDLY, _REALLY, _NOT)),
+    ),
+}
 FOOD, ART, ROMANCE, RESTAURANTS = range(4)
 N_RANKED = 3  # food, art and romance; restaurants are food in other words
 CLONED = ART
@@ -39,11 +59,14 @@ ADDED = {
     "copies": "edited copies of the texts on art",
 }
 PER_TOPIC = 100
+TEXTS = ("templates", "written")
 N_COMPARISONS = (1_000, 20_000)
 N_DRAWS, N_COSTLY_DRAWS = 10, 4
 DRAWN = (STANDARD, Variant(PAPER, "sphere"), Variant(RECOMMENDED))
 """The schemes that are also fitted to drawn comparisons."""
 PENALTY = 0.1
+N_COMPONENTS = 1500
+BOXES = ("unit-cube", "factor-2", "data-box")
 OPTIONS = Options(max_products=2e10)
 
 Encode = Callable[[list[str]], FloatArray]
@@ -102,17 +125,45 @@ def paris(
     )
 
 
-def topic_preferences() -> FloatArray:
-    """p(topic ≻ topic) of the whole population, float64 (4, 4), restaurants as food."""
-    liked = np.array([u for _, u in TYPES])
-    return preference_matrix(np.column_stack([liked, liked[:, FOOD]]), [s for s, _ in TYPES])
+def one_to_one(
+    texts: str = "templates", *, per_topic: int = PER_TOPIC, rng: np.random.Generator
+) -> Texts:
+    """``per_topic`` texts on each of food, art and romance; added are as many on restaurants.
+
+    texts : "templates", or "written", of which 60 a topic exist and ``per_topic`` are drawn.
+    """
+    if texts not in TEXTS:
+        raise ValueError(f"texts must be one of {', '.join(TEXTS)}, not {texts!r}")
+    chosen: list[str] = []
+    written = written_answers()
+    for topic in TOPICS:
+        if texts == "templates":
+            chosen += describe(topic, per_topic, rng)
+            continue
+        there = written[topic]
+        if per_topic > len(there):
+            raise ValueError(f"{len(there)} answers are written on a topic, not {per_topic}")
+        kept = np.sort(rng.choice(len(there), per_topic, replace=False))
+        chosen += [there[i] for i in kept.tolist()]
+    topics = np.repeat(np.arange(len(TOPICS), dtype=np.int64), per_topic)
+    places = topics == RESTAURANTS
+    return Texts(chosen, topics, ~places, {"restaurants": places})
 
 
-def exact_pairs(topic: IntArray) -> Proportions:
+def topic_preferences(population: str = "ours") -> FloatArray:
+    """p(topic ≻ topic) of a whole population, float64 (4, 4), restaurants as food."""
+    if population not in POPULATIONS:
+        raise ValueError(f"population must be one of {', '.join(POPULATIONS)}, not {population!r}")
+    types = POPULATIONS[population]
+    liked = np.array([u for _, u in types])
+    return preference_matrix(np.column_stack([liked, liked[:, FOOD]]), [s for s, _ in types])
+
+
+def exact_pairs(topic: IntArray, population: str = "ours") -> Proportions:
     """Every pair of texts at its exact proportion; m (m - 1) / 2 pairs of 40 bytes."""
     m = topic.shape[0]
     first, second = (x.astype(np.int64) for x in np.triu_indices(m, 1))
-    p = topic_preferences()[topic[first], topic[second]]
+    p = topic_preferences(population)[topic[first], topic[second]]
     return Proportions(m, first, second, p, np.ones(p.shape[0]))
 
 
@@ -126,6 +177,46 @@ def drawn_pairs(topic: IntArray, n: int, rng: np.random.Generator) -> Proportion
     return Comparisons.of(m, winner, loser).proportions()
 
 
+def designed_pairs(
+    topic: IntArray, n: int, rng: np.random.Generator, population: str = "paper"
+) -> Proportions:
+    """``n`` comparisons as [CR] Appendix I.2 makes them, each decided by one random annotator.
+
+    The two topics are drawn alike and with replacement. Each takes the next text of its topic in
+    random order, so that no text is used twice before all of its topic are: once each where there
+    are enough of them, which are n texts a topic at the most.
+    """
+    topics = np.unique(topic)
+    drawn = topics[rng.integers(topics.size, size=2 * n)]
+    item = np.empty(2 * n, dtype=np.int64)
+    for t in topics.tolist():
+        at, own = np.flatnonzero(drawn == t), np.flatnonzero(topic == t)
+        rounds = [rng.permutation(own) for _ in range(-(-at.size // own.size))]
+        item[at] = np.concatenate([*rounds, own])[: at.size]
+    left, right = item[0::2], item[1::2]
+    # Where one round ends and the next begins a text may meet itself; such a pair is left out.
+    apart = left != right
+    left, right = left[apart], right[apart]
+    wins = rng.random(left.size) < topic_preferences(population)[topic[left], topic[right]]
+    winner, loser = np.where(wins, left, right), np.where(wins, right, left)
+    return Comparisons.of(topic.shape[0], winner, loser).proportions()
+
+
+def principal_components(vectors: FloatArray, n: int = N_COMPONENTS) -> FloatArray:
+    """Rows on their own first ``n`` principal components, as many as there are: float64 (m, k).
+
+    Signs are those that give the largest entry of each direction a positive sign.
+    """
+    centred = vectors - vectors.mean(axis=0)
+    with one_blas_thread():
+        _, _, directions = np.linalg.svd(centred, full_matrices=False)
+        directions = directions[:n]
+        largest = np.abs(directions).argmax(axis=1)
+        directions *= np.sign(directions[np.arange(largest.size), largest])[:, None]
+        out: FloatArray = centred @ directions.T
+    return out
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseRow:
     """One scheme before and after one kind of clones.
@@ -135,7 +226,8 @@ class CaseRow:
     error_before, error_after : their standard deviation between draws, 0 where exact.
     shift : largest change of a topic's mean reward (of the averages over draws where drawn);
     error_shift : standard deviation over draws of the change of that topic. share : shift over
-    that of the standard fit. kept : share of draws with clones that the true winner leads.
+    that of the standard fit. led, kept : share of draws without and with clones that the true
+    winner leads. mass : weight of food and its clones together where restaurants are added.
     """
 
     scheme: str
@@ -149,14 +241,20 @@ class CaseRow:
     shift: float
     error_shift: float
     share: float
+    led: float
     kept: float
+    mass: float
     effective_share: float
     zero_share: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseStudy:
-    """winner : the topic that leads without clones, exactly; preferences : float64 (3, 3)."""
+    """winner : the topic that leads without clones, exactly; preferences : float64 (3, 3).
+
+    distances : float64 (4, 4), mean distance of different texts within and between the topics,
+    restaurants last. texts, population : see ``case_study``.
+    """
 
     topics: tuple[str, ...]
     winner: str
@@ -169,12 +267,22 @@ class CaseStudy:
     per_topic: int
     n_draws: int
     sharing_width: Mapping[str, float] = field(default_factory=dict)
+    texts: str = "templates"
+    population: str = "ours"
+    distances: FloatArray = field(default_factory=lambda: np.zeros((4, 4)))
 
 
 def weights_of(
-    contexts: FloatArray, texts: list[str] | None, *, rng: np.random.Generator
+    contexts: FloatArray,
+    texts: list[str] | None,
+    *,
+    boxed: FloatArray | None = None,
+    rng: np.random.Generator,
 ) -> Iterator[Weights]:
-    """Of every scheme in every space; those that need clone labels only where texts are given."""
+    """Of every scheme in every space; those that need clone labels only where texts are given.
+
+    boxed : the contexts of the spaces that are boxes, where they are others.
+    """
     every = variants()
     streams = iter(rng.spawn(len(every) + 1))
     clusters: IntArray | None = None
@@ -190,8 +298,11 @@ def weights_of(
             ).labels.labels
         if scheme.needs_clones and clusters is None:
             continue
+        in_box = boxed is not None and variant.space in BOXES
         items = Weighed(
-            contexts.shape[0], contexts, clones=clusters if scheme.uses_clones else None
+            contexts.shape[0],
+            boxed if in_box else contexts,
+            clones=clusters if scheme.uses_clones else None,
         )
         stream = next(streams) if scheme.needs_vectors else rng
         yield scheme.weigh(items, variant.options(OPTIONS), stream)
@@ -210,6 +321,10 @@ def case_study(
     n_comparisons: tuple[int, ...] = N_COMPARISONS,
     n_draws: int | None = None,
     reward: str = "linear",
+    texts: str = "templates",
+    population: str = "ours",
+    drawn: tuple[Variant, ...] = DRAWN,
+    exact: bool = True,
     penalty: float = PENALTY,
     workers: int | None = None,
     rng: np.random.Generator,
@@ -217,8 +332,13 @@ def case_study(
     """Fit the rewards with and without clones, under every scheme of weights.
 
     encode : texts to unit rows (n, d). Exact preferences are fitted under all schemes, ``n_draws``
-    draws (None: ``default_draws``) of each number of comparisons under uniform, sphere and sharing
-    weights.
+    draws (None: ``default_draws``) of each number of comparisons under the schemes ``drawn``.
+    texts : "templates", or "written": the answers that stand in ``sample_data/case_study``.
+    population : "ours", or "paper": the types and shares of its Table 4, its design of comparisons
+    (``designed_pairs``) and principal components of each data set for the fits and the boxes;
+    everything else weighs the encoder's vectors. Where either is not the first, restaurants alone
+    are added, as many texts as food has, and ``per_topic`` is at most 60 for written ones.
+    exact : False leaves exact preferences to the standard fit, which says who should win.
     reward : "linear" or "mlp", an ensemble of 20 networks that start the same in every fit. The
     result does not depend on ``workers``.
     Memory: 40 bytes per pair of texts, 1.6 million pairs at 300 per topic.
@@ -236,33 +356,45 @@ def case_study(
         raise ValueError(f"reward must be {possible}, not {reward!r}")
     n_draws = default_draws(reward) if n_draws is None else n_draws
     text_stream, weight_stream, draw_stream, fit_stream = rng.spawn(4)
-    data = paris(per_topic=per_topic, rng=text_stream)
+    if texts == "templates" and population == "ours":
+        data = paris(per_topic=per_topic, rng=text_stream)
+    else:
+        data = one_to_one(texts, per_topic=per_topic, rng=text_stream)
     vectors = np.asarray(encode(data.texts), dtype=np.float64)
     seed = int(fit_stream.integers(2**63))
-    study = _Study(data, vectors, model, penalty, seed, workers)
+    study = _Study(data, vectors, model, penalty, seed, workers, population)
     weights = {
         kind: list(study.weights(kind, stream))
-        for kind, stream in zip((None, *CLONES), weight_stream.spawn(4), strict=True)
+        for kind, stream in zip(
+            (None, *data.added), weight_stream.spawn(1 + len(data.added)), strict=True
+        )
     }
-    exact = {kind: study.exact(kind, weights[kind]) for kind in weights}
-    winner = int(exact[None][0].argmax())
-    rows = [*_rows(weights, {k: v[None] for k, v in exact.items()}, 0, winner)]
-    few = {kind: [w for w in ws if _drawn(w)] for kind, ws in weights.items()}
+    of_exact = {kind: ws if exact else ws[:1] for kind, ws in weights.items()}
+    truth = {kind: study.exact(kind, of_exact[kind]) for kind in weights}
+    winner = int(truth[None][0].argmax())
+    masses = {k: [_food_mass(w, data.topic[data.used(k)]) for w in ws] for k, ws in weights.items()}
+    rows = [*_rows(of_exact, {k: v[None] for k, v in truth.items()}, 0, winner, masses)]
+    some = [k for k, w in enumerate(weights[None]) if Variant(w.method, w.space) in drawn]
+    few = {kind: [ws[k] for k in some] for kind, ws in weights.items()}
+    masses = {kind: [m[k] for k in some] for kind, m in masses.items()}
     for n, stream in zip(n_comparisons, draw_stream.spawn(len(n_comparisons)), strict=True):
         means = {kind: study.drawn(kind, few[kind], n, n_draws, stream) for kind in few}
-        rows += _rows(few, means, n, winner)
+        rows += _rows(few, means, n, winner, masses)
     return CaseStudy(
         topics=TOPICS[:N_RANKED],
         winner=TOPICS[winner],
-        preferences=topic_preferences()[:N_RANKED, :N_RANKED],
+        preferences=topic_preferences(population)[:N_RANKED, :N_RANKED],
         rows=tuple(rows),
-        added={kind: int(data.added[kind].sum()) for kind in CLONES},
+        added={kind: int(used.sum()) for kind, used in data.added.items()},
         encoder=encoder,
         reward=reward,
         penalty=penalty,
         per_topic=per_topic,
         n_draws=n_draws,
         sharing_width={k or "none": _width(ws) for k, ws in weights.items()},
+        texts=texts,
+        population=population,
+        distances=topic_distances(vectors, data),
     )
 
 
@@ -271,8 +403,22 @@ def default_draws(reward: str) -> int:
     return N_COSTLY_DRAWS if REWARD_MODELS.get(reward).costly else N_DRAWS
 
 
-def _drawn(weights: Weights) -> bool:
-    return Variant(weights.method, weights.space) in DRAWN
+def topic_distances(vectors: FloatArray, data: Texts) -> FloatArray:
+    """Mean distance of two different texts by the topics of both, copies left out: (4, 4)."""
+    seen = data.base | data.added["restaurants"]
+    x, topic = vectors[seen], data.topic[seen]
+    with one_blas_thread():
+        squared = (x**2).sum(axis=1)
+        d = np.sqrt(np.maximum(squared[:, None] + squared - 2 * x @ x.T, 0.0))
+    np.fill_diagonal(d, 0.0)
+    member = (topic[:, None] == np.arange(len(TOPICS))).astype(np.float64)
+    size = member.sum(axis=0)
+    out: FloatArray = (member.T @ d @ member) / (np.outer(size, size) - np.diag(size))
+    return out
+
+
+def _food_mass(weights: Weights, topic: IntArray) -> float:
+    return float(weights.weights[(topic == FOOD) | (topic == RESTAURANTS)].sum())
 
 
 def _width(weights: list[Weights]) -> float:
@@ -288,11 +434,17 @@ class _Study:
     penalty: float
     seed: int
     workers: int | None
+    population: str
 
     def weights(self, kind: str | None, rng: np.random.Generator) -> Iterator[Weights]:
         used = self.data.used(kind)
         texts = [x for x, u in zip(self.data.texts, used, strict=True) if u]
-        return weights_of(self.vectors[used], texts, rng=rng)
+        return weights_of(self.vectors[used], texts, boxed=self.contexts(kind), rng=rng)
+
+    def contexts(self, kind: str | None) -> FloatArray:
+        """Of the fits: the encoder's, or their principal components in this data set."""
+        vectors = self.vectors[self.data.used(kind)]
+        return principal_components(vectors) if self.population == "paper" else vectors
 
     def means(self, pairs: Proportions, weights: Weights, kind: str | None) -> FloatArray:
         used = self.data.used(kind)
@@ -301,7 +453,7 @@ class _Study:
             comparisons=Comparisons.of(pairs.n_items, [], []),  # pairs are given as proportions
             weights=weights.weights,
             draw=None,
-            contexts=self.vectors[used],
+            contexts=self.contexts(kind),
             count_weighted=False,
             penalty=self.penalty,
             workers=self.workers,
@@ -313,7 +465,7 @@ class _Study:
 
     def exact(self, kind: str | None, weights: list[Weights]) -> FloatArray:
         """float64 (schemes, 3)."""
-        pairs = exact_pairs(self.data.topic[self.data.used(kind)])
+        pairs = exact_pairs(self.data.topic[self.data.used(kind)], self.population)
         return np.stack([self.means(pairs, w, kind) for w in weights])
 
     def drawn(
@@ -328,7 +480,8 @@ class _Study:
         topic = self.data.topic[self.data.used(kind)]
         out = []
         for stream in rng.spawn(n_draws):
-            pairs = drawn_pairs(topic, n, stream)
+            draw = designed_pairs if self.population == "paper" else drawn_pairs
+            pairs = draw(topic, n, stream)
             out.append(np.stack([self.means(pairs, w, kind) for w in weights]))
         return np.stack(out)
 
@@ -338,6 +491,7 @@ def _rows(
     means: Mapping[str | None, FloatArray],
     n_comparisons: int,
     winner: int,
+    masses: Mapping[str | None, list[float]],
 ) -> Iterator[CaseRow]:
     """means : float64 (draws, schemes, 3) per kind of clones."""
     before = means[None]
@@ -346,7 +500,7 @@ def _rows(
         many = values.shape[0] > 1
         return values.std(axis=0, ddof=1) if many else np.zeros(values.shape[1:])
 
-    for kind in CLONES:
+    for kind in (k for k in weights if k is not None):
         after = means[kind]
         change = after.mean(axis=0) - before.mean(axis=0)
         standard = float(np.abs(change[0]).max())
@@ -365,7 +519,9 @@ def _rows(
                 shift=shift,
                 error_shift=float(spread(after[:, s, largest] - before[:, s, largest])),
                 share=shift / standard,
+                led=float((before[:, s].argmax(axis=1) == winner).mean()),
                 kept=float((after[:, s].argmax(axis=1) == winner).mean()),
+                mass=masses[kind][s],
                 effective_share=w.effective_number_corrected / w.m,
                 zero_share=w.zero_share,
             )

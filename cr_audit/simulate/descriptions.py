@@ -6,6 +6,9 @@ speak of food, as [CR]'s approximate clones are.
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
+
 import numpy as np
 
 TOPICS: tuple[str, ...] = ("food", "art", "romance", "restaurants")
@@ -185,3 +188,14 @@ def edit(text: str, rng: np.random.Generator) -> str:
     if kind == 3:
         return text.replace(" is ", " is really ", 1).replace(" feels ", " really feels ", 1)
     return "Well, " + text[0].lower() + text[1:]
+
+
+def written_answers() -> dict[str, list[str]]:
+    """The answers to "Describe Paris" that were written for this project, by topic: 60 each, of 55
+    to 90 words, no two alike. The same file stands in ``sample_data/case_study``."""
+    rows = files("cr_audit.simulate").joinpath("paris.jsonl").read_text(encoding="utf-8")
+    out: dict[str, list[str]] = {topic: [] for topic in TOPICS}
+    for line in rows.splitlines():
+        row = json.loads(line)
+        out[row["topic"]].append(row["text"])
+    return out

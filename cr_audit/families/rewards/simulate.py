@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cr_audit.simulate.robustness import ExampleRates, RobustnessRate
 
 CASE = "Case study"
+PER_TOPIC, WRITTEN = 100, 60
 SHOWN = ("standard", "voronoi sphere", "sharing")
 """Schemes whose rewards per topic are shown and drawn."""
 
@@ -112,6 +113,14 @@ def _resolve(options: Mapping[str, Any]) -> dict[str, Any]:
             next_step="cr-audit simulate clone-robust --clones 4 --write demo.jsonl",
         )
     out = {name: value for name, value in options.items() if name != "clones"}
+    if out["per_topic"] is None:
+        out["per_topic"] = WRITTEN if out["texts"] == "written" else PER_TOPIC
+    if out["texts"] == "written" and out["per_topic"] > WRITTEN:
+        raise UsageError(
+            "too-few-texts",
+            f"{WRITTEN} answers are written on each topic, --per-topic asks for {out['per_topic']}",
+            next_step=f"--per-topic {WRITTEN}, or --texts templates",
+        )
     if out["draws"] is None:
         from cr_audit.simulate.case_study import default_draws
 
@@ -150,6 +159,8 @@ def _case(settings: Mapping[str, Any], rng: np.random.Generator, progress: Progr
         per_topic=settings["per_topic"],
         n_draws=settings["draws"],
         reward=settings["reward"],
+        texts=settings["texts"],
+        population=settings["population"],
         rng=rng,
     )
 
@@ -176,23 +187,22 @@ def _row(rows: Sequence[CaseRow], scheme: str, clones: str) -> CaseRow:
 
 def _show_case(c: CaseStudy) -> list[Block]:
     """Who leads with clones, then shifts per scheme, then rewards per topic."""
-    from cr_audit.simulate.case_study import CLONES
-
     exact = [r for r in c.rows if r.n_comparisons == 0]
-    kept = {s: sum(_row(exact, s, k).kept == 1 for k in CLONES) for s in _schemes(exact)}
-    moved = {s: sum(_row(exact, s, k).share for k in CLONES) for s in kept}
+    kept = {s: sum(_row(exact, s, k).kept == 1 for k in c.added) for s in _schemes(exact)}
+    moved = {s: sum(_row(exact, s, k).share for k in c.added) for s in kept}
     best = min((s for s in kept if s != "standard"), key=lambda s: (-kept[s], moved[s]))
-    shares = ", ".join(f"{_row(exact, best, k).share:.2f} ({k})" for k in CLONES)
+    shares = ", ".join(f"{_row(exact, best, k).share:.2f} ({k})" for k in c.added)
     sentence = (
         f"Without clones {c.winner} leads. Exactly fitted, it still leads with"
-        f" {kept['standard']} of {len(CLONES)} kinds of clones under standard rewards and with"
+        f" {kept['standard']} of {len(c.added)} kinds of clones under standard rewards and with"
         f" {kept[best]} under {best}, which clones move by these shares of the standard shift:"
         f" {shares}."
     )
     added = "; ".join(f"{k}: {n:,}" for k, n in c.added.items())
     about = (
-        f"{c.per_topic:,} texts on each of {', '.join(c.topics)}; clones added: {added}."
+        f"{c.per_topic:,} {c.texts} texts on each of {', '.join(c.topics)}; clones added: {added}."
         f" Contexts: {c.encoder}; {c.reward} rewards, penalty {c.penalty:g}."
+        f" Annotators: {c.population}."
         " kept = the topic that leads without clones still does."
     )
     return [
@@ -205,10 +215,8 @@ def _show_case(c: CaseStudy) -> list[Block]:
 
 def _shifts(c: CaseStudy, rows: Sequence[CaseRow], n: int) -> Section:
     """Shift per kind of clones, as a share of the standard fit's where there is room."""
-    from cr_audit.simulate.case_study import CLONES
-
     columns = [Column("weights", "id", ("n_comparisons", "scheme"))]
-    for kind in CLONES:
+    for kind in c.added:
         columns += [
             Column(kind, "number", (f"shift_{kind}", f"error_{kind}")),
             Column("share", "number", (f"share_{kind}",), wide=True),
@@ -217,7 +225,7 @@ def _shifts(c: CaseStudy, rows: Sequence[CaseRow], n: int) -> Section:
 
     def cells(scheme: str) -> list[Cell]:
         out = [Cell(scheme, (n, scheme))]
-        for kind in CLONES:
+        for kind in c.added:
             r = _row(rows, scheme, kind)
             shift = f"{r.shift:.3f}" + (f"±{r.error_shift:.3f}" if n else "")
             noise = bool(n) and r.shift < 2 * r.error_shift
@@ -239,17 +247,15 @@ def _shifts(c: CaseStudy, rows: Sequence[CaseRow], n: int) -> Section:
 
 def _topics(c: CaseStudy) -> Section:
     """Mean reward per topic of the standard and two weighted fits: the paper's figures."""
-    from cr_audit.simulate.case_study import CLONES
-
     cells = []
     for n in _numbers(c):
         rows = [r for r in c.rows if r.n_comparisons == n]
         for scheme in SHOWN:
-            before = _row(rows, scheme, CLONES[0])
+            before = _row(rows, scheme, next(iter(c.added)))
             label = f"{n:,}" if n else "exact"
             means = _means(before.before, before.error_before, n)
             cells.append((Cell(label), Cell(scheme.removeprefix("voronoi ")), Cell("none"), *means))
-            for kind in CLONES:
+            for kind in c.added:
                 row = _row(rows, scheme, kind)
                 means = _means(row.after, row.error_after, n)
                 cells.append((Cell(""), Cell(""), Cell(kind), *means))
@@ -282,7 +288,7 @@ def _draw_case(c: CaseStudy) -> Sequence[Chart]:
         for scheme in SHOWN:
             of_scheme = [r for r in rows if scheme_name(r) == scheme]
             charts.append(_topic_chart(c, of_scheme, scheme, n, (min(ends), max(ends))))
-    return [*charts, _share_chart([r for r in c.rows if r.n_comparisons == 0])]
+    return [*charts, _share_chart(c, [r for r in c.rows if r.n_comparisons == 0])]
 
 
 def _topic_chart(
@@ -313,10 +319,8 @@ def _topic_chart(
     )
 
 
-def _share_chart(rows: Sequence[CaseRow]) -> Chart:
+def _share_chart(c: CaseStudy, rows: Sequence[CaseRow]) -> Chart:
     """Share of the standard shift, a row of dots per scheme."""
-    from cr_audit.simulate.case_study import CLONES
-
     schemes = tuple(s for s in _schemes(rows) if s != "standard")
     return Chart(
         "interval",
@@ -328,7 +332,7 @@ def _share_chart(rows: Sequence[CaseRow]) -> Chart:
             Series("none", (), ()),  # so that each kind has its colour of the other charts
             *(
                 Series(kind, (), tuple(_row(rows, s, kind).share for s in schemes), labels=schemes)
-                for kind in CLONES
+                for kind in c.added
             ),
         ),
     )
@@ -362,7 +366,32 @@ SIMULATIONS = (
                 CASE,
                 choices=("linear", "mlp"),
             ),
-            Option("per_topic", "whole", 100, "Texts per topic.", CASE, low=10, high=300),
+            Option(
+                "texts",
+                "choice",
+                "templates",
+                "Texts: made from templates, or 60 answers a topic that were written for this.",
+                CASE,
+                choices=("templates", "written"),
+            ),
+            Option(
+                "population",
+                "choice",
+                "ours",
+                "Annotators: ours (art leads), or the paper's, with its design of comparisons"
+                " (romance leads).",
+                CASE,
+                choices=("ours", "paper"),
+            ),
+            Option(
+                "per_topic",
+                "whole",
+                None,
+                "Texts per topic: 100 templates or 60 written unless given.",
+                CASE,
+                low=10,
+                high=1000,
+            ),
             Option(
                 "draws",
                 "whole",

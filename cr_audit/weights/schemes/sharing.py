@@ -150,10 +150,10 @@ def _shared(
     items: Distinct, density: FloatArray, settings: dict[str, Any], empty: BoolArray | None
 ) -> Weights:
     share = 1.0 / ((1.0 + settings["strength"] * (density - 1.0)) * np.bincount(items.cells))
-    return known_weights("sharing", _capped(share[items.cells], empty), items.cells, settings)
+    return known_weights("sharing", capped(share[items.cells], empty), items.cells, settings)
 
 
-def _capped(share: FloatArray, empty: BoolArray | None) -> FloatArray:
+def capped(share: FloatArray, empty: BoolArray | None) -> FloatArray:
     """Items without content get at most the mean share of those that have some, and so at most
     the average weight: an outlier in space that says nothing is no more than any other answer."""
     if empty is None or empty.all() or not empty.any():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from cases import lexical
 
 from cr_audit.arrays import FloatArray
+from cr_audit.clones.find import find_clones
 from cr_audit.embed import embed_texts, open_backend
 from cr_audit.models.rewards.kinds.mlp import MLP
 from cr_audit.models.rewards.networks import Training
@@ -21,12 +24,15 @@ from cr_audit.simulate.case_study import (
     ROMANCE,
     CaseStudy,
     case_study,
+    designed_pairs,
     drawn_pairs,
     exact_pairs,
+    one_to_one,
     paris,
+    principal_components,
     topic_preferences,
 )
-from cr_audit.simulate.descriptions import PHRASES, TOPICS, describe, edit
+from cr_audit.simulate.descriptions import PHRASES, TOPICS, describe, edit, written_answers
 from cr_audit.weights.scheme import Options
 
 
@@ -112,7 +118,7 @@ def test_drawn_pairs_estimate_the_exact_ones() -> None:
 def test_rows_say_what_was_measured(study: CaseStudy) -> None:
     exact = [r for r in study.rows if r.n_comparisons == 0]
     drawn = [r for r in study.rows if r.n_comparisons == 500]
-    assert len(exact) == 7 * 3
+    assert len(exact) == 8 * 3
     assert len(drawn) == 3 * 3
     for r in study.rows:
         assert r.shift == pytest.approx(np.abs(r.after - r.before).max(), abs=1e-12)
@@ -162,7 +168,7 @@ def test_networks_on_request_in_every_place_of_linear_rewards(
         rng=np.random.default_rng(0),
     )
     assert facts.reward == "mlp"
-    assert [r.n_comparisons for r in facts.rows] == [0] * (7 * 3) + [300] * (3 * 3)
+    assert [r.n_comparisons for r in facts.rows] == [0] * (8 * 3) + [300] * (3 * 3)
     assert all(np.isfinite(r.after).all() for r in facts.rows)
     with pytest.raises(ValueError, match="linear or mlp"):
         case_study(encode, encoder="x", reward="tabular", rng=np.random.default_rng(0))
@@ -185,3 +191,99 @@ def test_with_minilm_clones_hardly_move_the_recommended_scheme() -> None:
         assert rows["voronoi", "sphere", clones].share <= sphere
         assert rows["sharing", None, clones].share <= recommended
         assert rows["sharing", None, clones].kept == 1
+
+
+# --- the paper's population and the written answers ----------------------------------------------
+
+
+def test_the_written_answers_are_different_and_of_one_length() -> None:
+    written = written_answers()
+    assert {t: len(texts) for t, texts in written.items()} == dict.fromkeys(TOPICS, 60)
+    texts = [x for topic in TOPICS for x in written[topic]]
+    words = np.array([len(x.split()) for x in texts])
+    assert words.min() >= 55
+    assert words.max() <= 90
+    sentences = [s for x in texts for s in re.split(r"(?<=[.!?])\s+|\n+", x)]
+    assert len(set(sentences)) == len(sentences)
+    found = find_clones(
+        response_texts=texts,
+        prompt_of=np.zeros(len(texts), dtype=np.int64),
+        prompt_texts=["Describe Paris."],
+        response_vectors=embed_texts(lexical(), texts),
+        rng=np.random.default_rng(0),
+    )
+    assert np.unique(found.labels.labels).size == len(texts)
+
+
+def test_the_sample_data_holds_the_same_answers() -> None:
+    sample = Path(__file__).resolve().parents[3] / "sample_data" / "case_study" / "answers.jsonl"
+    assert sample.read_bytes() == Path(module.__file__).with_name("paris.jsonl").read_bytes()
+
+
+def test_table_4_is_the_circle_of_table_2_and_restaurants_put_art_first() -> None:
+    """By hand from e^r = 100, 10, 1: p(R > A) = .4 * 10/11 + .3 * 10/11 + .3/101."""
+    p = topic_preferences("paper")
+    assert p[ROMANCE, ART] == pytest.approx(0.7 * 10 / 11 + 0.3 / 101)
+    assert p[:3, :3].mean(axis=1).round(2)[[ROMANCE, ART, FOOD]].tolist() == [0.53, 0.50, 0.47]
+    assert p[:3, :3].mean(axis=1).argmax() == ROMANCE
+    assert p.mean(axis=1).argmax() == ART
+    # Romance is ahead of art while food and restaurants carry less than 0.4247 of the weight.
+    for mass, winner in ((0.42, ROMANCE), (0.43, ART)):
+        w = np.array([mass, (1 - mass) / 2, (1 - mass) / 2, 0.0])
+        assert (p @ w)[:3].argmax() == winner
+
+
+def test_the_papers_design_uses_each_text_once_where_there_are_enough() -> None:
+    topic = np.repeat(np.arange(4), 700)
+    pairs = designed_pairs(topic, 1_000, np.random.default_rng(0))
+    used = np.bincount(np.concatenate([pairs.first, pairs.second]), minlength=topic.size)
+    assert used.max() == 1
+    assert used.sum() == 2_000
+    per_topic = np.array([used[topic == t].sum() for t in range(4)])
+    assert np.abs(per_topic - 500).max() < 4.5 * np.sqrt(2_000 * 3 / 16)
+    same = (topic[pairs.first] == topic[pairs.second]).mean()  # drawn with replacement: 1/4
+    assert abs(same - 0.25) < 4.5 * np.sqrt(3 / 16 / 1_000)
+
+
+def test_few_texts_are_used_evenly() -> None:
+    topic = np.repeat(np.arange(3), 10)
+    pairs = designed_pairs(topic, 600, np.random.default_rng(1))
+    used = np.zeros(30)
+    np.add.at(used, pairs.first, pairs.mass)
+    np.add.at(used, pairs.second, pairs.mass)
+    for t in range(3):
+        assert np.ptp(used[topic == t]) <= 8  # but for the few that would have met themselves
+    assert 590 <= pairs.mass.sum() <= 600
+
+
+def test_principal_components_are_a_rotation_of_the_centred_rows() -> None:
+    x = np.random.default_rng(0).standard_normal((12, 30))
+    z = principal_components(x)
+    assert z.shape == (12, 12)
+    assert z.mean(axis=0) == pytest.approx(0, abs=1e-12)
+    centred = x - x.mean(axis=0)
+    assert z @ z.T == pytest.approx(centred @ centred.T, abs=1e-9)
+    assert (np.diff(z.std(axis=0)) <= 1e-12).all()
+    assert principal_components(x, 4).shape == (12, 4)
+
+
+def test_the_papers_population_on_written_answers() -> None:
+    facts = case_study(
+        encode,
+        encoder="lexical",
+        per_topic=20,
+        n_comparisons=(400,),
+        n_draws=2,
+        texts="written",
+        population="paper",
+        rng=np.random.default_rng(0),
+    )
+    assert (facts.winner, list(facts.added)) == ("romance", ["restaurants"])
+    exact = {(r.scheme, r.space): r for r in facts.rows if r.n_comparisons == 0}
+    plain = exact["uniform", None]
+    assert (plain.led, plain.kept, plain.mass) == (1.0, 0.0, pytest.approx(0.5))
+    assert facts.distances == pytest.approx(facts.distances.T)
+    with pytest.raises(ValueError, match="60 answers are written"):
+        one_to_one("written", per_topic=61, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="must be one of ours, paper"):
+        topic_preferences("theirs")

@@ -79,7 +79,7 @@ def first() -> Iterator[Scheme]:
 
 
 def test_the_registry_holds_what_the_files_hold() -> None:
-    assert SCHEMES.names == ("voronoi", "cluster", "sharing", "uniform")
+    assert SCHEMES.names == ("voronoi", "cluster", "sharing", "kinds", "uniform")
     assert [s.name for s in SCHEMES.all()] == list(SCHEMES.names)
     assert RECOMMENDED in SCHEMES.names
     assert [s.name for s in SCHEMES.all() if not s.corrects] == [STANDARD.method]
@@ -89,11 +89,12 @@ def test_the_registry_holds_what_the_files_hold() -> None:
 
 def test_every_scheme_in_every_space() -> None:
     wanted = [STANDARD, *(Variant("voronoi", s) for s in SPACES), Variant("cluster")]
-    assert list(variants()) == [*wanted, Variant("sharing")]
-    by_gram = [STANDARD, Variant("voronoi", "sphere"), Variant("cluster"), Variant("sharing")]
+    assert list(variants()) == [*wanted, Variant("sharing"), Variant("kinds")]
+    rest = [Variant("cluster"), Variant("sharing"), Variant("kinds")]
+    by_gram = [STANDARD, Variant("voronoi", "sphere"), *rest]
     assert list(variants(by_gram=True)) == by_gram
     names = [v.name for v in by_gram]
-    assert names == ["standard", "voronoi sphere", "cluster", "sharing"]
+    assert names == ["standard", "voronoi sphere", "cluster", "sharing", "kinds"]
     assert Variant("voronoi", "data-box").options(FEW).space == "data-box"
     assert Variant("cluster").options(FEW) is FEW
 
@@ -144,7 +145,7 @@ def test_what_a_scheme_finds_is_what_it_weighs_by() -> None:
         a = scheme.weigh(ITEMS, FEW, np.random.default_rng(3))
         b = scheme.weigh(ITEMS, replace(FEW, found=found), np.random.default_rng(3))
         np.testing.assert_array_equal(a.weights, b.weights)
-        assert bool(found) == (scheme.name == "sharing")
+        assert bool(found) == (scheme.name in ("sharing", "kinds"))
 
 
 @pytest.mark.parametrize("name", ["voronoi", "sharing"])

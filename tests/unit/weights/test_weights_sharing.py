@@ -218,6 +218,7 @@ def test_table_of_schemes() -> None:
         ("voronoi", "data-box"),
         ("cluster", None),
         ("sharing", None),
+        ("kinds", None),
     ]
     row = {(r.scheme, r.space): r for r in table.rows}
     uniform, sphere = row["uniform", None], row["voronoi", "sphere"]
