@@ -193,7 +193,7 @@ def json_page() -> str:
         "",
         "What `--format json` prints. Keys are added, never renamed. Nothing in it depends on the",
         "terminal, the time or the machine. What did not apply is an object with a `reason`. Rates",
-        "are fractions in [0, 1]; counts start with `n_`. Written from the schema by `docs/pages.py`.",
+        "are fractions in [0, 1]; counts start with `n_`. From the schema (`docs/pages.py`).",
         "",
         "## The document",
         "",

@@ -17,7 +17,7 @@ ELSEWHERE = {
     "CHANGELOG.md": "changelog.md",
     "README.md": "index.md",
 }
-"""Page of the repository -> page of the site; the README is the site's first page in other words."""
+"""Page of the repository -> page of the site, whose first page is the README in other words."""
 LINK = re.compile(r"(!?)\[((?:[^\]\[]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 
 

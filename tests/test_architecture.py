@@ -12,7 +12,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "cr_audit"
 
 # A room may import from its own floor and from the floors above it in this list (lower numbers).
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "arrays", "wording", "findings", "settings", "streams", "files"}),
+    frozenset(
+        {"errors", "arrays", "distributions", "wording", "findings", "settings", "streams", "files"}
+    ),
     frozenset({"blocks", "labels", "glossary", "registry"}),
     frozenset({"data", "diff"}),
     frozenset({"engine", "clones", "weights", "models"}),
@@ -26,7 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 )
 FLOOR = {room: k for k, rooms in enumerate(FLOORS) for room in rooms}
 NUMERICS = {"engine", "clones", "weights", "models"}
-GROUND = {"errors", "arrays", "labels", "registry", "streams", "wording"}
+GROUND = {"errors", "arrays", "distributions", "labels", "registry", "streams", "wording"}
 """What numerics may see besides each other."""
 
 # What may stand in a family's folder, and which rooms beside the ground a file of that role sees.

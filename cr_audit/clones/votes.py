@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.stats import chi2
 
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.distributions import chi2
 
 MIN_EXPECTED = 5.0
 _BLOCK_ENTRIES = 2_000_000

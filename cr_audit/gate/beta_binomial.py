@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import betaln, gammaln
-from scipy.stats import norm
 
 from cr_audit.arrays import FloatArray, IntArray
+from cr_audit.distributions import norm
 
 _POSSIBLE = 1e-6
 """Pairs (a, b) that are less likely than this once the baseline is seen are left out."""

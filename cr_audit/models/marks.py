@@ -32,9 +32,9 @@ from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.stats import t
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray
+from cr_audit.distributions import t
 from cr_audit.labels import cluster_labels
 
 TIE = 1e-7

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, t
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray
+from cr_audit.distributions import norm, t
 from cr_audit.errors import ComputeError
 from cr_audit.labels import cluster_labels
 from cr_audit.models.places import competition_ranks

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
-from scipy.stats import norm, t
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.distributions import norm, t
 from cr_audit.engine import one_blas_thread
 from cr_audit.models.ranks import ranks
 

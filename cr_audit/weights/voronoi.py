@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
 
 from cr_audit.arrays import FloatArray, IntArray
+from cr_audit.distributions import chi2
 from cr_audit.weights.contexts import points_from_gram
 from cr_audit.weights.estimates import (
     COLLAPSED_BELOW,

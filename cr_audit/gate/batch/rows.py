@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import norm
 
 from cr_audit.arrays import IntArray, NotApplicable
+from cr_audit.distributions import norm
 from cr_audit.findings import Finding, Severity
 from cr_audit.gate.agreement import Contradictions, MassAgainst
 from cr_audit.gate.boundaries import beyond_chance, exceeds

@@ -20,9 +20,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, t
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray
+from cr_audit.distributions import norm, t
 from cr_audit.labels import cluster_labels
 from cr_audit.models.marks import adjusted
 

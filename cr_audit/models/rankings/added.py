@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray
+from cr_audit.distributions import norm
 from cr_audit.errors import ComputeError
 from cr_audit.labels import cluster_labels
 from cr_audit.models.rankings.rates import (

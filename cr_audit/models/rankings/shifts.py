@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import norm, t
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, Proportions
+from cr_audit.distributions import norm, t
 from cr_audit.errors import ComputeError
 from cr_audit.labels import cluster_labels
 from cr_audit.models.marks import Marks, mark_changes, rate_influences

@@ -13,10 +13,10 @@ from functools import partial
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
-from scipy.stats import norm, t
 
 from cr_audit import engine
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
+from cr_audit.distributions import norm, t
 from cr_audit.engine import one_blas_thread
 from cr_audit.labels import cluster_labels, too_few_to_draw
 from cr_audit.models.rewards.moments import FitStatus, MomentSystem
