@@ -23,7 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"run", "heads", "wire", "reports", "commands"}),
     frozenset({"families", "gate", "export"}),
     frozenset({"write", "contract"}),
-    frozenset({"cli", "api"}),
+    frozenset({"cli", "api", "slim"}),
     frozenset({"integrations"}),
 )
 FLOOR = {room: k for k, rooms in enumerate(FLOORS) for room in rooms}
