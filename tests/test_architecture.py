@@ -21,12 +21,12 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"run", "heads", "wire", "reports", "commands"}),
     frozenset({"families", "gate", "export"}),
     frozenset({"write", "contract"}),
-    frozenset({"cli", "api"}),
+    frozenset({"cli", "api", "slim"}),
     frozenset({"integrations"}),
 )
 FLOOR = {room: k for k, rooms in enumerate(FLOORS) for room in rooms}
 NUMERICS = {"engine", "clones", "weights", "models"}
-GROUND = {"errors", "arrays", "labels", "registry", "streams", "wording"}
+GROUND = {"errors", "arrays", "distributions", "labels", "registry", "streams", "wording"}
 """What numerics may see besides each other."""
 
 # What may stand in a family's folder, and which rooms beside the ground a file of that role sees.

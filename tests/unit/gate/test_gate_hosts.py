@@ -235,8 +235,43 @@ def test_hosts_install_a_torch_without_cuda() -> None:
     (install,) = [s for s in steps if "pip install" in s.get("run", "")]
     for env in (*(job["env"] for job in jobs), install["env"]):
         assert env["PIP_EXTRA_INDEX_URL"] == "https://download.pytorch.org/whl/cpu"
-    assert '-c "$ACTION_PATH/constraints.txt" "$ACTION_PATH"' in install["run"]
+    assert '-c "$ACTION_PATH/constraints.txt"' in install["run"]
     assert "-c constraints.txt" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "wanted"),
+    [
+        ("slim", 0, ["--no-deps /action", "cr_audit.slim", "-r "]),
+        ("full", 0, ["constraints.txt /action"]),
+        ("$(touch owned)", 2, []),
+    ],
+)
+def test_the_action_installs_slim_or_full(
+    how: str, code: int, wanted: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.write_text('#!/bin/sh\nprintf \'%s\\n\' "$*" >> "$CALLS"\n')
+    python.chmod(0o755)
+    steps = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
+    (step,) = [s for s in steps if "pip install" in s.get("run", "")]
+    assert "${{" not in step["run"]
+    calls = tmp_path / "calls"
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        cwd=tmp_path,
+        env=environment(tmp_path, ACTION_PATH="/action", INSTALL=how, CALLS=str(calls)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    lines = lines_of(calls)
+    assert len(lines) == len(wanted)
+    assert all(want in line for want, line in zip(wanted, lines, strict=True))
+    assert not (tmp_path / "owned").exists()
 
 
 def test_make_gate_keeps_no_report_of_an_earlier_run() -> None:
