@@ -89,7 +89,7 @@ class Sentences:
         words, word_start, mass, weight = _weighed(flat, start)
         vectors = None
         if encode is not None:
-            vectors = np.round(encode(flat) * np.float32(GRID)) / np.float32(GRID)
+            vectors = (np.round(encode(flat) * GRID) / GRID).astype(np.float32)
         return cls(
             start=start,
             mass=mass,
@@ -100,15 +100,33 @@ class Sentences:
             numbers=_numbers(forms),
         )
 
+    def some(self, texts: IntArray) -> Sentences:
+        """The sentences of some texts, in their order, a text as often as it is named."""
+        count = self.count[texts]
+        sentence = _ranges(self.start[texts], count)
+        n_words = np.diff(self.word_start)[sentence]
+        return Sentences(
+            start=np.concatenate([[0], np.cumsum(count)]),
+            mass=self.mass[sentence],
+            words=self.words[_ranges(self.word_start[sentence], n_words)],
+            word_start=np.concatenate([[0], np.cumsum(n_words)]),
+            weight=self.weight,
+            vectors=None if self.vectors is None else self.vectors[sentence],
+            numbers=self.numbers[texts],
+        )
+
+
+def _ranges(low: IntArray, size: IntArray) -> IntArray:
+    """low, low + 1, ... of each, ``size`` numbers long, one after the other."""
+    return np.repeat(low - (np.cumsum(size) - size), size) + np.arange(int(size.sum()))
+
 
 def sentences_of(form: str) -> list[str]:
     """The sentences of one text that is in the form in which texts are compared."""
     return [s for s in _CUT.split(form) if s and _SAYS.search(s)][:MAX_SENTENCES]
 
 
-def _weighed(
-    flat: list[str], start: IntArray
-) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+def _weighed(flat: list[str], start: IntArray) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
     """Distinct weighed words of each sentence, masses of sentences, weights of words."""
     n = start.size - 1
     hashes, of = words_in_order([_ENDING.sub(r"\1", s) for s in flat], form=str)
