@@ -27,7 +27,7 @@ import numpy as np
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.clusters import RowCluster, bounded_clusters
-from cr_audit.clones.find import UnitRows, ranked
+from cr_audit.clones.find import CloneReport, UnitRows, ranked
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.clones.paraphrase_pairs import likely_pairs
 from cr_audit.clones.paraphrase_score import scores
@@ -122,6 +122,14 @@ class Answers:
         a, b = self.source[first], self.source[second]
         out: BoolArray = (a >= 0) & (b >= 0) & (a != b) & (self.near[first] != self.near[second])
         return out
+
+
+def prompt_groups(prompt_of: IntArray, clones: CloneReport) -> IntArray:
+    """The prompt of each alternative, clones of a prompt counted once, int64; those without a
+    prompt share one, as in the clone test."""
+    labels = clones.prompt_labels
+    known = np.append(labels.labels, labels.n_groups)[prompt_of]
+    return np.where(prompt_of >= 0, known, labels.n_groups)
 
 
 class Scored:
