@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.paraphrase.sets import STRENGTHS, Independent, independent, invented, published
-from cr_audit.arrays import FloatArray, IntArray, NotApplicable
+from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.find import find_clones
 from cr_audit.clones.models import model_clones
 from cr_audit.clones.paraphrase import Answers, Scored, find_paraphrases, independent_pairs
@@ -232,7 +232,7 @@ def main() -> None:
     backend = open_backend("static", cache_dir=default_cache_dir())
     cache = VectorCache(default_cache_dir())
 
-    def encode(texts: list[str]) -> np.ndarray:
+    def encode(texts: Sequence[str]) -> Float32Array:
         return embed_texts(backend, texts, cache=cache)
 
     if args.part == "pairs":
