@@ -265,6 +265,17 @@ SETTINGS: dict[str, Setting] = {
             shown_default="that of the clone test",
         ),
         Setting(
+            "paraphrase_fpr",
+            "number",
+            0.0,
+            "Look for paraphrases, with at most this share of false ones among independent answers"
+            " (0.01, say); 0 looks for none.",
+            CLONES,
+            "analysis",
+            low=0.0,
+            high=0.5,
+        ),
+        Setting(
             "kinds",
             "count",
             "auto",
@@ -363,8 +374,9 @@ class Settings:
     unit : "auto", "response", "model", "cluster" or "kind"; model : the encoder ("none" skips
     vectors); kinds : of answer, at most so many, or "auto";
     weights : a weighting scheme; space : of Voronoi cells; scope : "auto", "prompt" or "dataset";
-    radius : of near-clones, None = the clone test's default; precision : relative standard error of
-    one weight to sample for; n_replicates, resample : bootstrap; confidence_level : of intervals
+    radius : of near-clones, None = the clone test's default; paraphrase_fpr : share of independent
+    answers that may be called paraphrases, 0 = not looked for; precision : relative standard error
+    of one weight to sample for; n_replicates, resample : bootstrap; confidence_level : of intervals
     and of flagged changes, in (0, 1). penalty : of rewards, a positive number, "auto"
     (cross-validation) or None, the reward model's default; reward : a reward model or "auto".
     """
@@ -375,6 +387,7 @@ class Settings:
     space: str = _default("space")
     scope: str = _default("scope")
     radius: float | None = _default("radius")
+    paraphrase_fpr: float = _default("paraphrase_fpr")
     kinds: int | str = _default("kinds")
     precision: float = _default("precision")
     n_replicates: int = _default("n_replicates")

@@ -132,6 +132,13 @@ for _family in (
         said=5,
     ),
     Family(
+        "paraphrases",
+        f"{_HERE}.paraphrases",
+        ("compute", "rules", "show", "wire"),
+        in_scan=True,
+        said=6,
+    ),
+    Family(
         "rewards",
         f"{_HERE}.rewards",
         ("compute", "rules", "show", "page", "wire", "command", "simulate"),

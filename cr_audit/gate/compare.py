@@ -20,12 +20,15 @@ from cr_audit.data.dataset import PreferenceDataset, ReadReport
 from cr_audit.data.merging import merged, restricted
 from cr_audit.embed import PrecomputedVectors, VectorCache
 from cr_audit.embed.backends import Backend
+from cr_audit.embed.sentences import sentence_encoder
 from cr_audit.errors import UsageError
 from cr_audit.gate.agreement import Contradictions, Repeats, contradictions, repeats
 from cr_audit.gate.behaviour import Behaviour, behaviour
 from cr_audit.gate.growth import Growth, growth
+from cr_audit.gate.paraphrases import BatchParaphrases, batch_paraphrases
 from cr_audit.gate.ranking_change import RankingChange, ranking_change
 from cr_audit.models.graph import Dominance
+from cr_audit.streams import stream
 
 MIN_REPLICATES = 10
 
@@ -49,6 +52,7 @@ class BatchEffect:
     repeats: Repeats | NotApplicable
     growth: Growth | NotApplicable
     behaviour: Behaviour | NotApplicable
+    paraphrases: BatchParaphrases | NotApplicable
     ranking: RankingChange | NotApplicable
     annotators: tuple[Dominance | NotApplicable, Dominance | NotApplicable]
     prompts: tuple[Dominance | NotApplicable, Dominance | NotApplicable]
@@ -84,7 +88,8 @@ def compare(
     both = merged(baseline, batch)
     n_files = len(baseline.report.files)
     alone, old, asked = restricted(both, n_files, baseline.report)
-    embedding = embed(both, backend_for(both), cache=cache, progress=progress)
+    backend = backend_for(both)
+    embedding = embed(both, backend, cache=cache, progress=progress)
     known = (
         embedding
         if isinstance(embedding, NotApplicable)
@@ -143,6 +148,14 @@ def compare(
             np.concatenate([comparisons.outcome, 1.0 - comparisons.outcome]),
             is_new,
             labels,
+        ),
+        paraphrases=batch_paraphrases(
+            both.alternatives["text"].to_list(),
+            both.prompt_of,
+            clones,
+            is_new,
+            sentence_encoder(backend, cache),
+            stream(settings.seed, "paraphrases in a batch"),
         ),
         ranking=ranking_change(before, after, old, added, is_new, grown, confidence_level),
         annotators=(_largest(parts[0].annotator), _largest(parts[1].annotator)),

@@ -11,7 +11,17 @@ from collections.abc import Iterable
 
 from cr_audit.findings import Finding, ranked
 from cr_audit.gate import about_waivers
-from cr_audit.gate.batch import behaviour, clones, hidden, lists, masses, rankings, rows, votes
+from cr_audit.gate.batch import (
+    behaviour,
+    clones,
+    hidden,
+    lists,
+    masses,
+    paraphrases,
+    rankings,
+    rows,
+    votes,
+)
 from cr_audit.gate.rule import GateRule
 
 BY_ID: dict[str, GateRule] = {}
@@ -33,6 +43,7 @@ for _rule in (
     *votes.RULES,
     *behaviour.RULES,
     *hidden.RULES,
+    *paraphrases.RULES,
     *masses.RULES,
     *about_waivers.RULES,
 ):

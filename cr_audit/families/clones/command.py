@@ -15,6 +15,7 @@ def report(run: Run) -> Report:
     """Clusters with their members, and word diffs."""
     from cr_audit.families.clones.show import section
     from cr_audit.families.reporting import report as made
+    from cr_audit.families.reporting import shown_by
     from cr_audit.heads import header
 
     top, diffs = run.options["top"], run.options["diffs"]
@@ -23,6 +24,7 @@ def report(run: Run) -> Report:
         lambda findings: [
             header(run.dataset, run.command),
             section(run.facts("clones"), limit=top, diffs=diffs, members=True),
+            *shown_by("paraphrases").section(run.facts("paraphrases"), limit=top),
         ],
     )
 
