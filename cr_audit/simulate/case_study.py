@@ -38,8 +38,8 @@ TYPES = (
     (0.36, (-1.5, 1.5, 0.0)),
     (0.29, (0.0, -1.5, 1.5)),
 )
-# [CR] Table 4 says in words what each type likes; the log-odds are those of Table 2, the same circle
-# and shares with romance, art, food as a, b, c. Romance leads by average win rate.
+# [CR] Table 4 says in words what each type likes; the log-odds are those of Table 2, the same
+# circle and shares with romance, art, food as a, b, c. Romance leads by average win rate.
 _REALLY, _MILDLY, _NOT = math.log(100), math.log(10), 0.0
 POPULATIONS = {
     "ours": TYPES,
