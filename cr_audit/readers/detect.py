@@ -631,14 +631,23 @@ def _listed(fields: Sequence[str], limit: int = 30) -> str:
 
 def no_field(role: str, name: str, sample: Sequence[Row], where: str) -> InputError:
     known = fields_of(sample)
-    near = difflib.get_close_matches(name, known, 1, 0.0)
+    near = difflib.get_close_matches(name, [f for f in known if not _of_another(role, f)], 1)
     return InputError(
         "mapped_field_missing",
         f"--map {role}={name}: no row among the first {len(sample)} has this field",
         where=where,
         found="fields " + _listed(known),
-        next_step=f"did you mean {role}={near[0]}?" if near else None,
+        next_step=f"did you mean {role}={near[0]}?"
+        if near
+        else f"give --map {role}= the name of a field, or leave {role} out of --map",
     )
+
+
+def _of_another(role: str, field: str) -> bool:
+    """Whether a field bears the name of another role: to take ``rejected`` for the chosen one
+    because the names are alike would turn every pair round."""
+    roles = [r for s in TABLE for r, names in s.roles.items() if field in names]
+    return bool(roles) and role not in roles
 
 
 def _ambiguous(best: _Candidate, other: _Candidate, where: str) -> InputError:
