@@ -438,7 +438,8 @@ def _candidates(sample: Sequence[Row], given: Mapping[str, str]) -> list[_Candid
     for schema in SCHEMAS.values():
         if known & set(schema.without) or not set(schema.also) <= known:
             continue
-        if not given.keys() <= schema.roles.keys() | PROMPTS.keys() | _WORD_ROLES.keys():
+        # A weight stands beside any judgement, whatever the schema names.
+        if not given.keys() <= schema.roles.keys() | PROMPTS.keys() | _WORD_ROLES.keys() | {"mass"}:
             continue
         if given.keys() & _WORD_ROLES.keys() and "label" not in schema.roles:
             continue

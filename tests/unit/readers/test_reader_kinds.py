@@ -935,3 +935,23 @@ def test_a_folder_is_told_as_something_that_can_be_pasted(tmp_path: Path) -> Non
     with pytest.raises(InputError) as caught:
         read([str(folder)])
     assert f"'{folder}'/*.jsonl" in (caught.value.next_step or "")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question_id": "q", "model_a": "a", "model_b": "b", "winner": "model_a"},
+        {"prompt": "Why?", "winner": "so", "loser": "thus"},
+        {"prompt": "Why?", "response_0": "so", "response_1": "thus", "better_response_id": 0,
+         "is_response_0_safe": True, "is_response_1_safe": True, "safer_response_id": 0},
+    ],
+    ids=["arena", "winner_loser", "pku"],
+)  # fmt: skip
+def test_weights_are_read_beside_any_judgement(row: dict[str, Any]) -> None:
+    """Whether or not the schema names such a field."""
+    weights = [2.0, 3.5, 1.0]
+    rows = [{**row, "w": w} for w in weights]
+    with_them, without = load(rows, row_weights="w"), load(rows)
+    assert with_them.report.schemas[0].name == without.report.schemas[0].name
+    assert set(with_them.comparisons["mass"].to_list()) == set(weights)
+    assert set(without.comparisons["mass"].to_list()) == {1.0}
