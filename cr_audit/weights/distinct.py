@@ -70,7 +70,8 @@ class Distinct:
         product += self.norms[rows].astype(np.float32)[:, None]
         product += others.norms.astype(np.float32)[None, :]
         np.maximum(product, np.float32(0.0), out=product)
-        return np.sqrt(product, out=product)
+        out: Float32Array = np.sqrt(product, out=product)
+        return out
 
 
 def distinct_items(

@@ -142,7 +142,8 @@ def _estimated(
 
     def average(a: Float32Array, b: Float32Array | None = None) -> FloatArray:
         total = a.sum(axis=1) if b is None else np.einsum("ij,ij->i", a, b)
-        return total.astype(np.float64) / n
+        out: FloatArray = total.astype(np.float64) / n
+        return out
 
     k, s1, s2 = average(kernel), average(q), average(square)
     v11, v12, v22 = s2 - s1 * s1, average(q, square) - s1 * s2, average(square, square) - s2 * s2
