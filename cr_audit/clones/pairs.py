@@ -163,9 +163,9 @@ def _set_balls_aside(
         column = int(np.argmax(frequency)) if frequency.size else 0
         if not frequency.size or frequency[column] <= HEAVY or barren >= _MAX_BARREN:
             return balls, active
-        holders = prefixes.tocsc()
+        postings = prefixes.tocsc()
         posting: IntArray = np.sort(
-            holders.indices[holders.indptr[column] : holders.indptr[column + 1]]
+            postings.indices[postings.indptr[column] : postings.indptr[column + 1]]
         ).astype(np.int64)
         failed = 0
         while failed < _MAX_FAILED_PIVOTS and posting.size > HEAVY:

@@ -51,6 +51,28 @@ class Distinct:
         out[np.arange(rows.size), rows] = 0.0
         return out
 
+    def some(self, rows: IntArray) -> Distinct:
+        """Some of the items, as the whole of another set."""
+        return Distinct(
+            tuple(b.take(rows) for b in self.blocks), self.norms[rows], np.arange(rows.size)
+        )
+
+    def joined(self, rows: IntArray) -> Float32Array:
+        """The vectors of some items: float32 (len(rows), d)."""
+        parts = [b.rows[rows] if b.of is None else b.rows[b.of[rows]] for b in self.blocks]
+        return np.hstack(parts).astype(np.float32, copy=False)
+
+    def distances_to(self, rows: IntArray, others: Distinct) -> Float32Array:
+        """Distances from some items to all of another set: float32 (len(rows), others.n). Where
+        an item is in both, its distance to itself is rounding, not 0."""
+        product = self.joined(rows) @ others.joined(np.arange(others.n)).T
+        product *= np.float32(-2.0)
+        product += self.norms[rows].astype(np.float32)[:, None]
+        product += others.norms.astype(np.float32)[None, :]
+        np.maximum(product, np.float32(0.0), out=product)
+        out: Float32Array = np.sqrt(product, out=product)
+        return out
+
 
 def distinct_items(
     contexts: Any, duplicates: IntArray | None = None, clusters: IntArray | None = None

@@ -16,8 +16,9 @@ import numpy as np
 from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cr_audit.weights.distinct import Distinct, distinct_items, each_block
 from cr_audit.weights.estimates import Weights, known_weights
+from cr_audit.weights.landmarks import landmark_densities
 from cr_audit.weights.scheme import Options, Weighed
-from cr_audit.weights.schemes.sharing_width import WidthSearch, find_width
+from cr_audit.weights.schemes.sharing_width import EXACT_UP_TO, WidthSearch, find_width
 from cr_audit.weights.scope import WeightsByPrompt, assembled, members_of
 from cr_audit.wording import percent
 
@@ -67,6 +68,9 @@ def sharing_weights(
     ``empty``, bool (m,): items without content get at most the mean of the others' weights.
 
     Cost: m^2 d / 2 multiplications per core; memory: the contexts and 256 x m floats per worker.
+    Above ``EXACT_UP_TO`` distinct items D is estimated from landmarks, where ``rng`` is given, each
+    with a relative standard error of at most 2 % (``landmarks``); ``density_error`` of the settings
+    is their root mean square.
     Source: [CR] section 6 asks for such schemes. Deviation from [CR]: none of its theorems is about
     this one; moving an item by eps changes D of any other by s eps / width at most.
     Raises ComputeError as ``voronoi_weights`` does, ValueError for a negative width.
@@ -91,17 +95,21 @@ def sharing_weights_within(
     blank = [None] * len(sets) if empty is None else empty
     if width is not None:
         given = {"width": width, "strength": strength, "width_found": False}
+        known = [_densities(s, width, workers, rng) for s in sets]
         return [
-            _shared(s, _densities(s, width, workers), given, e)
-            for s, e in zip(sets, blank, strict=True)
+            _shared(s, density, given | error, e)
+            for s, (density, error), e in zip(sets, known, blank, strict=True)
         ]
     if rng is None:
         raise ValueError("a width can be found only with rng")
     search = find_width(sets, workers=workers, rng=rng)
-    densities = [_densities(s, search.width, workers) for s in sets]
-    several = [effective_share(d) for d in densities if d.size > 1]
+    densities = [_densities(s, search.width, workers, rng) for s in sets]
+    several = [effective_share(d) for d, _ in densities if d.size > 1]
     settings = {"width_found": True} | _decided(search, several)
-    return [_shared(s, d, settings, e) for s, d, e in zip(sets, densities, blank, strict=True)]
+    return [
+        _shared(s, d, settings | known, e)
+        for s, (d, known), e in zip(sets, densities, blank, strict=True)
+    ]
 
 
 def _decided(search: WidthSearch, effective: Sequence[float]) -> dict[str, Any]:
@@ -130,14 +138,20 @@ def effective_share(density: FloatArray) -> float:
     return float(v.sum() ** 2 / (v.size * np.sum(v**2)))
 
 
-def _densities(items: Distinct, width: float, workers: int | None) -> FloatArray:
-    """D at strength 1 of every distinct item: float64 (u,), at least 1."""
+def _densities(
+    items: Distinct, width: float, workers: int | None, rng: np.random.Generator | None
+) -> tuple[FloatArray, dict[str, float]]:
+    """D at strength 1 of every distinct item: float64 (u,), at least 1; and, where it is estimated
+    (more than ``EXACT_UP_TO`` items, and ``rng`` given), how well it is known."""
     if width == 0:
-        return np.ones(items.n)
+        return np.ones(items.n), {}
     if not width > 0:
         raise ValueError(f"the width must not be negative, as {width} is")
+    if items.n > EXACT_UP_TO and rng is not None:
+        density, error = landmark_densities(items, width, workers=workers, rng=rng)
+        return density, {"density_error": float(np.sqrt(np.mean(error**2)))}
     work = partial(_density, items, np.float32(1 / width))
-    return np.concatenate(each_block(items.n, work, workers))
+    return np.concatenate(each_block(items.n, work, workers)), {}
 
 
 def _density(items: Distinct, inverse: np.float32, rows: slice) -> FloatArray:

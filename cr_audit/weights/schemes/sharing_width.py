@@ -26,6 +26,10 @@ _MULTIPLIED = 4  # a region keeps one item in so many
 _PROBED = 200  # items whose distances set the range of widths
 _GROUPS = 60  # sets looked at where a width is found for many
 _SMALLEST_GROUP = 5
+EXACT_UP_TO = 10_000
+"""Distinct items up to which every distance is looked at; above, sums over all items are estimated
+from landmarks."""
+_LANDMARKS = 8192
 _FEWEST = 10  # distinct items below which regions show nothing
 
 
@@ -64,6 +68,9 @@ def find_width(
     and the shifts of all regions together decide. Fewer than ten distinct items show nothing: width
     1, shift 1. At most 1,500 items of a set, drawn at random, are looked at, but all their
     neighbours count.
+
+    Above ``EXACT_UP_TO`` items the sums over all neighbours are estimated from 8,192 of them, drawn
+    at random.
 
     Cost: 1,500 x m distances and 20 kernels over them, times 201 columns (2,401 with 33 items and
     fewer); memory: 256 x m floats per worker, 201 x m floats and 20 x 1,500 x 201 floats (24 MB).
@@ -107,8 +114,12 @@ def _region_shifts(
     u = items.n
     anchors = [rng.choice(u, min(k, u), replace=False) for k in _REGIONS * n_cuts]
     member, away = _thinned_regions(items, anchors, rng)
-    columns = np.hstack([np.ones((u, 1), bool), away]).astype(np.float32)
-    total = _kernel_sums(items, seen, widths, columns, workers)
+    columns = np.hstack([np.ones((u, 1), bool), away])
+    if u > EXACT_UP_TO:
+        some = np.sort(rng.choice(u, _LANDMARKS, replace=False))
+        total = _estimated_sums(items, seen, some, widths, columns, workers)
+    else:
+        total = _kernel_sums(items, seen, widths, columns.astype(np.float32), workers)
     return _movements(total, member[seen], away[seen])
 
 
@@ -150,6 +161,36 @@ def _sums(
     for i, width in enumerate(widths):
         np.matmul(np.maximum(1 - d * np.float32(1 / width), np.float32(0)), columns, out=out[i])
     return out
+
+
+def _estimated_sums(
+    items: Distinct,
+    seen: IntArray,
+    some: IntArray,
+    widths: FloatArray,
+    columns: BoolArray,
+    workers: int | None,
+) -> Float32Array:
+    """``_kernel_sums`` from a simple random sample ``some`` of the items: an item's own share as it
+    is, the sum over the others from those in the sample, scaled up; unbiased."""
+    others = items.some(some)
+    chosen, own = columns[some].astype(np.float32), columns[seen].astype(np.float32)
+
+    def work(rows: slice) -> Float32Array:
+        block = seen[rows]
+        d = items.distances_to(block, others)
+        same = block[:, None] == some[None, :]
+        scale = (items.n - 1) / (some.size - same.sum(axis=1, keepdims=True))
+        out = np.empty((widths.size, d.shape[0], chosen.shape[1]), dtype=np.float32)
+        for i, width in enumerate(widths):
+            kernel = np.maximum(1 - d * np.float32(1 / width), np.float32(0))
+            kernel[same] = 0.0
+            np.matmul(kernel, chosen, out=out[i])
+            out[i] *= scale.astype(np.float32)
+            out[i] += own[rows]
+        return out
+
+    return np.concatenate(each_block(seen.size, work, workers), axis=1)
 
 
 def _movements(

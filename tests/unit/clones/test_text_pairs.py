@@ -41,13 +41,14 @@ def test_misses_no_pair_among_long_texts_in_blocks(monkeypatch: pytest.MonkeyPat
     rng = np.random.default_rng(0)
     monkeypatch.setattr(module, "_BLOCK_CANDIDATES", 500)
     monkeypatch.setattr(module, "_BLOCK_ENTRIES", 5000)
+    monkeypatch.setattr(module, "_TILE", 7)
     base = [rng.integers(0, 300, 120) for _ in range(8)]
     texts = []
     for _ in range(80):
         words = base[rng.integers(8)].copy()
         change = rng.random(120) < rng.uniform(0, 0.5)
         words[change] = rng.integers(0, 300, int(change.sum()))
-        texts.append(" ".join(map(str, words)))
+        texts.append(" ".join(map(str, words[: rng.integers(60, 121)])))  # sizes in several tiles
     pairs = text_pairs(TextIndex(Shingles.of(texts)), 0.5)
     truth = brute(texts, 0.5)
     assert len(truth) > 40

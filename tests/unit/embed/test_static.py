@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cr_audit.embed import open_backend
-from cr_audit.embed.static import StaticBackend
+from cr_audit.embed.static import StaticBackend, splits_at_spaces
 from cr_audit.embed.static_table import (
     GRID_BITS,
     StaticTable,
@@ -58,6 +58,28 @@ def test_batch_and_order_do_not_matter(texts: list[str], random: object) -> None
 def test_any_text_is_a_unit_vector_or_zero(text: str) -> None:
     norm = float(np.linalg.norm(BACKEND.encode([text])[0]))
     assert norm == pytest.approx(1.0 if text.strip() else 0.0, abs=1e-6)
+
+
+ODD = st.text(
+    st.sampled_from("ab c.\t\n\r\x0b\x1c\x85\u00a0\u3000\u200b\x00[]#,你é\u0301ﬁ"), max_size=40
+)
+
+
+@given(st.lists(st.one_of(TEXT, ODD, st.just("[UNK] [UNK]x"), st.just("a" * 200)), max_size=6))
+def test_words_read_once_give_the_vectors_of_whole_texts(texts: list[str]) -> None:
+    whole = StaticBackend("static", table())
+    whole._tokenizer = load_tokenizer(table().tokenizer)  # and so not asked whether it splits
+    assert whole.encode(texts).tobytes() == StaticBackend("static", table()).encode(texts).tobytes()
+
+
+def test_only_tokenizers_that_split_at_spaces_get_words() -> None:
+    known = json.loads(table().tokenizer)
+    assert splits_at_spaces(json.dumps(known))
+    assert not splits_at_spaces(json.dumps(known | {"pre_tokenizer": {"type": "Metaspace"}}))
+    assert not splits_at_spaces(json.dumps(known | {"normalizer": None}))
+    assert not splits_at_spaces(json.dumps(known | {"added_tokens": [{"content": "New York"}]}))
+    strip = dict(known["normalizer"], clean_text=False)
+    assert not splits_at_spaces(json.dumps(known | {"normalizer": strip}))
 
 
 def test_sum_of_the_known_tokens() -> None:
