@@ -15,9 +15,9 @@ class Table1Row:
 
     rewards_one, rewards_two : r(b) of the two types. mean_one, mean_two : their means. p_one, p_two
     : Pr(a preferred to b). most_one : the largest |r(a) - r(b)| within an error C of population one
-    (Eq. 5); least_two : the smallest within C of population two (Eq. 6). unavoidable : squared errors of
-    a and b together half way between both, (mean_two - mean_one)^2 / 8: no answer has less in
-    both.
+    (Eq. 5); least_two : the smallest within C of population two (Eq. 6). unavoidable : squared
+    errors of a and b together half way between both, (mean_two - mean_one)^2 / 8: no answer has
+    less in both.
     """
 
     error: float
