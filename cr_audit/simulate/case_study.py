@@ -38,8 +38,8 @@ TYPES = (
     (0.36, (-1.5, 1.5, 0.0)),
     (0.29, (0.0, -1.5, 1.5)),
 )
-# [CR] Table 4 says in words what each type likes; the log-odds are those of Table 2, the same
-# circle and shares with romance, art, food as a, b, c. Romance leads by average win rate.
+# [CR] Table 4 says in words what each type likes; the log-odds are those of Table 2, which has the
+# same circle and shares with romance, art, food as a, b, c. Romance leads by average win rate.
 _REALLY, _MILDLY, _NOT = math.log(100), math.log(10), 0.0
 POPULATIONS = {
     "ours": TYPES,
@@ -345,9 +345,10 @@ def case_study(
 
     Source: [CR] section 5 and Appendix I. Deviations:
 
-    1. Texts are made from templates and annotators are Bradley-Terry populations over topics,
+    1. Texts are made from templates or were written for this, and annotators are Bradley-Terry populations over topics,
        where the paper asks a language model for both; nothing here needs a network.
-    2. Contexts are the encoder's own coordinates; no principal components fitted per data set.
+    2. Under our population contexts are the encoder's own coordinates; under the paper's the fits
+       and the boxes take principal components of each data set, and the same texts stand in both.
     3. Exact preferences are fitted beside the paper's 1,000 comparisons.
     """
     model = REWARD_MODELS.get(reward)

@@ -133,3 +133,18 @@ def test_a_png_is_twice_the_size_of_the_svg(run: Any, name: str) -> None:
     with Image.open("a.png") as picture:
         assert picture.format == "PNG"
         assert picture.size == tuple(2 * int(root.attrib[x]) for x in ("width", "height"))
+
+
+def test_table_1_fits_the_screen(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = run("simulate", "table-1")
+    assert done.code == 0
+    assert "…" not in done.out
+    rows = json.loads(run("simulate", "table-1", "--format", "json").out)
+    assert "8.3178" in str(rows) or "8.317" in str(rows)  # r(b) = ln 4096 of the first type
+
+
+def test_more_answers_than_were_written_are_refused(run: Any) -> None:
+    done = run("simulate", "clone-robust", "--texts", "written", "--per-topic", "61")
+    assert done.code == 2
+    assert "--per-topic 60" in done.err

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cr_audit.arrays import FloatArray
     from cr_audit.simulate.case_study import CaseRow, CaseStudy
     from cr_audit.simulate.robustness import ExampleRates, RobustnessRate
+    from cr_audit.simulate.table1 import Table1
 
 CASE = "Case study"
 PER_TOPIC, WRITTEN = 100, 60
@@ -99,6 +100,55 @@ def _draw_rates(facts: RobustnessRate) -> Sequence[Chart]:
             )
         )
     return charts
+
+
+# --- Table 1 ---
+
+
+def _two(settings: Mapping[str, Any], rng: np.random.Generator, progress: Progress) -> Table1:
+    from cr_audit.simulate.table1 import table_1
+
+    return table_1()
+
+
+def _show_two(facts: Table1) -> list[Block]:
+    """The two populations of Table 1 for some errors C."""
+    sentence = (
+        "Both populations prefer a to b with probability"
+        f" {fixed(facts.rows[0].p_one, 4)}, so no method that sees comparisons tells them apart."
+        " Their mean rewards of b differ without bound: whatever is answered, one of them is missed"
+        " by more than C."
+    )
+    columns = (
+        Column("C", "number", ("error",)),
+        Column("mean one", "number", ("mean_one",)),
+        Column("mean two", "number", ("mean_two",)),
+        Column("Eq. 5", "number", ("most_one",)),
+        Column("Eq. 6", "number", ("least_two",)),
+        Column("error", "number", ("unavoidable",)),
+    )
+    cells = [
+        tuple(
+            Cell(fixed(v, 4), (v,))
+            for v in (
+                r.error,
+                r.mean_one,
+                r.mean_two,
+                r.most_one,
+                r.least_two,
+                r.unavoidable,
+            )
+        )
+        for r in facts.rows
+    ]
+    legend = (
+        "mean = mean reward of b, that of a being 0; error = squared errors of a and b that no"
+        " answer avoids in both"
+    )
+    return [
+        Answer((sentence,), "plain"),
+        Table.of(columns, cells, name="table-1", legend=legend, main=True),
+    ]
 
 
 # --- the case study ---
@@ -411,5 +461,12 @@ SIMULATIONS = (
         compute=_rates,
         show=_show_rates,
         pictures=_draw_rates,
+    ),
+    Simulation(
+        "table-1",
+        "[CR] Table 1 and Theorem 2.3",
+        "two populations that no comparisons tell apart, whose mean rewards are far apart",
+        compute=_two,
+        show=_show_two,
     ),
 )
