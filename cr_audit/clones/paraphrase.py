@@ -58,9 +58,10 @@ class Paraphrases:
     ``1 - threshold`` in diameter; those that words call one cluster of copies are left out.
 
     fpr : as asked for. threshold : of the score. n_independent, n_above : pairs of the null, and
-    those above the threshold. held_out : see the module. n_pairs : pairs that were scored, copies
-    in words aside; n_found : those above the threshold; n_other, n_other_found : the same of pairs
-    that are not known to be independent. with_vectors : whether sentences had vectors.
+    those above the threshold. held_out : see the module. n_pairs : all pairs of answers to one
+    prompt, copies in words aside; n_found : those above the threshold, as far as they were looked
+    at (``paraphrase_pairs``); n_other, n_other_found : the same of pairs that are not known to be
+    independent. with_vectors : whether sentences had vectors.
     """
 
     clusters: tuple[RowCluster, ...]
@@ -199,6 +200,7 @@ def find_paraphrases(
     above = found > threshold
     in_words = answers.near[first] == answers.near[second]
     known = answers.independent(first, second)
+    n_pairs, n_known = _n_pairs(answers)
     clusters = _clusters(scored, first[above], second[above], found[above], threshold)
     return Paraphrases(
         clusters=tuple(clusters),
@@ -207,12 +209,29 @@ def find_paraphrases(
         n_independent=int(a.size),
         n_above=int((null > threshold).sum()),
         held_out=_held_out(null, answers.group[a], fpr, rng),
-        n_pairs=int((~in_words).sum()),
+        n_pairs=n_pairs,
         n_found=int((above & ~in_words).sum()),
-        n_other=int((~in_words & ~known).sum()),
+        n_other=n_pairs - n_known,
         n_other_found=int((above & ~in_words & ~known).sum()),
         with_vectors=scored.sentences.vectors is not None,
     )
+
+
+def _n_pairs(answers: Answers) -> tuple[int, int]:
+    """Pairs of units of one group that words do not call copies, and the independent ones."""
+
+    def together(mask: BoolArray, *labels: IntArray) -> int:
+        rows = np.column_stack([answers.group, *labels])[mask]
+        _, n = np.unique(rows, axis=0, return_counts=True)
+        return int((n * (n - 1) // 2).sum())
+
+    near, source = answers.near, answers.source
+    every = np.ones(answers.n, np.bool_)
+    named = source >= 0
+    apart = together(every) - together(every, near)
+    # Of two named ones: neither of one cluster nor by one author.
+    free = together(named) - together(named, near) - together(named, source)
+    return apart, free + together(named, near, source)
 
 
 def threshold_of(null: FloatArray, fpr: float) -> float:

@@ -15,9 +15,11 @@ and s = dice where there are no vectors. Of two texts with sentences u_1 .. u_m,
 
 What order adds is what tells: independent answers to one prompt speak of the same things and so
 find likely partners for most sentences (``free``), but not one after the other; who rewrites a text
-follows it. On the half of benchmarks/paraphrase that decided it, ``aligned`` alone placed the heavy
-paraphrases above 56 % of wildbench's independent answers, 2 aligned - free above 83 %, and at light
-and middle strength, where words help, the half-and-half mixture of words and vectors found all.
+follows it. On the half of benchmarks/paraphrase that decided it, by vectors alone, ``aligned``
+placed the heavy paraphrases above 56 % of a sample of wildbench's independent answers and
+2 aligned - free above 83 %; at middle strength words and vectors half and half, with what numbers
+cost, found all of them at 1 % of that sample and vectors alone two thirds. On all of wildbench's
+answers, and on the other half, it is less (docs/clones.md).
 
 Texts of one sentence have no order, so aligned is at most free there. Reordered sentences are not
 seen here; the clone test on words sees those.

@@ -35,6 +35,7 @@ OUTSIDE: dict[str, list[Any]] = {
     "resample": ["rows"],
     "confidence_level": [0.4, 1.0],
     "kinds": [0, 1.5, True, "many", 1001],
+    "paraphrase_fpr": [-0.1, 0.6, "x", float("nan")],
     "penalty": [0, -1.0, "much", float("inf"), float("nan")],
     "reward": ["forest"],
     "seed": [-1, 1.5],

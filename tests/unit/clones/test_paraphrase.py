@@ -189,6 +189,7 @@ def test_found_at_the_rate_asked_for() -> None:
     assert found.n_independent == 60 * 6
     assert found.n_above <= 0.02 * found.n_independent
     assert found.n_other == 5 * 4
+    assert found.n_pairs == 60 * 6 + 5 * 4
     assert found.n_other_found == 5
     assert not isinstance(found.held_out, NotApplicable)
     assert found.held_out.n == found.n_independent
@@ -252,6 +253,8 @@ def test_null_leaves_out_copies_and_one_author(monkeypatch: pytest.MonkeyPatch) 
     a, b = independent_pairs(answers, np.random.default_rng(0))
     pairs = {tuple(sorted(p)) for p in zip(a.tolist(), b.tolist(), strict=True)}
     assert pairs == {(0, 2), (0, 3), (1, 3), (2, 3)}
+    # Apart in words: all of the first prompt but (0, 1), and (4, 5).
+    assert paraphrase._n_pairs(answers) == (6, 4)
     monkeypatch.setattr(paraphrase, "MAX_NULL", 2)
     large, _ = _answers()
     a, b = independent_pairs(large, np.random.default_rng(0))
