@@ -346,8 +346,8 @@ def case_study(
     Source: [CR] section 5 and Appendix I. Deviations:
 
     1. Texts are made from templates or were written for this, and annotators are Bradley-Terry
-       populations over topics, where the paper asks a language model for both; nothing here needs a
-       network.
+       populations over topics, where the paper asks a language model for both;
+       nothing here needs a network.
     2. Under our population contexts are the encoder's own coordinates; under the paper's the fits
        and the boxes take principal components of each data set, and the same texts stand in both.
     3. Exact preferences are fitted beside the paper's 1,000 comparisons.
