@@ -23,9 +23,9 @@ that one of these r is new is 1 - C(N - r, M) / C(N, M).
 
 What follows: of a prompt with few old answers the first test can say little (8 new ones of 10, all
 close: 1 in 5), and the second needs many old prompts. Both hold their level exactly where the new
-answers (the first) or the new prompts (the second) are drawn at random. In a split by rows, how often
-an answer is compared decides whether it is new, which is near to that and not the same; a batch that
-brings other prompts or other models by plan is no such draw.
+answers (the first) or the new prompts (the second) are drawn at random. In a split by rows, how
+often an answer is compared decides whether it is new, which is near to that and not the same; a
+batch that brings other prompts or other models by plan is no such draw.
 """
 
 from __future__ import annotations
