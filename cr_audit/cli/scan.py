@@ -98,22 +98,23 @@ def _next(run: Run, findings: Sequence[Finding]) -> Block:
         steps.append(
             (f"cr-audit export {files} --as clean -o clean.jsonl", "the data with one of each copy")
         )
+    ranked = bool(analysis.units) and not isinstance(analysis.units[0].shift, NotApplicable)
+    kinds = run.facts("kinds").kinds
+    n_kinds = 0 if isinstance(kinds, NotApplicable) else kinds.n
+    if n_kinds > 1 and analysis.units and analysis.units[0].comparisons.n and not ranked:
+        steps.append((f"cr-audit refit {files} --unit kind", "rewards of the kinds of answer"))
     if copies:
         steps.append((f"cr-audit clones {files}", "every cluster with its members"))
-    elif not isinstance(analysis.clones, NotApplicable):
-        steps.append((f"cr-audit weights {files} --compare", "other schemes and spaces"))
-    ranked = analysis.units and not isinstance(analysis.units[0].shift, NotApplicable)
     if ranked:
         steps.append((f"cr-audit winrates {files}", "all items with intervals"))
-    kinds = run.facts("kinds").kinds
-    if not isinstance(kinds, NotApplicable) and kinds.n:
+    if n_kinds:
         steps.append((f"cr-audit kinds {files}", "kinds of answer, and how each fares"))
-        if kinds.n > 1 and analysis.units and analysis.units[0].comparisons.n and not ranked:
-            steps.append((f"cr-audit refit {files} --unit kind", "rewards of the kinds"))
+    if not isinstance(analysis.weights, NotApplicable):
+        steps.append((f"cr-audit weights {files} --compare", "other schemes and spaces"))
     if findings:
         steps.append((f"cr-audit explain {findings[0].rule}", "what that means and what mends it"))
-    if len(steps) > MOST_STEPS:
-        steps = [*steps[: MOST_STEPS - 1], steps[-1]]
+    if len(steps) > MOST_STEPS:  # what to do with the worst finding is the last
+        steps = [*steps[: MOST_STEPS - 1], steps[-1] if findings else steps[MOST_STEPS - 1]]
     return Section("Next", "", (Steps(tuple(steps)),))
 
 

@@ -37,7 +37,7 @@ def test_the_json_is_the_contract_with_one_part_more(run: Any) -> None:
     assert document["command"] == "stress"
     part = document["stress"]
     assert part["weighted_scheme"] == "sharing"
-    assert len(part["injections"]) == 3 * 2 * 4
+    assert len(part["injections"]) == 3 * 2 * 5
     assert all(r["reward_shift"] <= r["certificate"] + 1e-9 for r in part["injections"])
     assert [f["scheme"] for f in part["fewest_clones"]] == ["standard", "sharing"]
     assert part["fewest_removals"][0]["rows"][0].startswith(ROBUST)

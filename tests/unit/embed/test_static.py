@@ -67,9 +67,9 @@ ODD = st.text(
 
 @given(st.lists(st.one_of(TEXT, ODD, st.just("[UNK] [UNK]x"), st.just("a" * 200)), max_size=6))
 def test_words_read_once_give_the_vectors_of_whole_texts(texts: list[str]) -> None:
-    whole = StaticBackend("static", table())
+    whole = StaticBackend.of("static", table())
     whole._tokenizer = load_tokenizer(table().tokenizer)  # and so not asked whether it splits
-    assert whole.encode(texts).tobytes() == StaticBackend("static", table()).encode(texts).tobytes()
+    assert whole.encode(texts).tobytes() == BACKEND.encode(texts).tobytes()
 
 
 def test_only_tokenizers_that_split_at_spaces_get_words() -> None:

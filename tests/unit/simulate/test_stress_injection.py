@@ -202,7 +202,7 @@ def test_the_sample_data_set(sample: tuple[Analysis, Stress]) -> None:
     _, facts = sample
     assert facts.unit == "model"
     assert facts.main == Variant("sharing")
-    assert len(facts.rows) == 3 * 2 * 4  # targets, kinds, schemes
+    assert len(facts.rows) == 3 * 2 * 5  # targets, kinds, schemes
     for r in facts.rows:
         assert r.reward_shift <= r.certificate + 1e-9
         assert (r.rank_shift > 0) >= r.leader_changes
