@@ -34,7 +34,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaln
-from scipy.stats import binom, hypergeom
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.find import CloneReport
@@ -244,6 +243,8 @@ def _within(
     n, m = table.every.sum(axis=1), table.new.sum(axis=1)
     both = (m > 0) & (m < n)
     total, k = _at_levels(table.every), _at_levels(table.new)
+    from scipy.stats import hypergeom
+
     tail: FloatArray = np.asarray(hypergeom.sf(k - 1, n[:, None], total, m[:, None]))
     seen: FloatArray = np.where(both, tail.min(axis=1), 1.0)
     least = np.ones(N_DRAWS)
@@ -267,6 +268,8 @@ def _tails(colours: IntArray, drawn: int) -> FloatArray:
     """P(X >= k) at each level for k = 0 .. drawn, float64 (L, drawn + 1)."""
     total = _at_levels(colours)
     k = np.arange(drawn + 1)
+    from scipy.stats import hypergeom
+
     tail = hypergeom.sf(k[None, :] - 1, int(colours.sum()), total[:, None], drawn)
     out: FloatArray = np.asarray(tail)
     return out
@@ -283,6 +286,8 @@ def _across(
     n, m = table.every.sum(axis=1), table.new.sum(axis=1)
     k = _at_levels(table.every)
     share = k.sum(axis=0) / max(int(n.sum()), 1)
+    from scipy.stats import binom
+
     tail: FloatArray = np.asarray(binom.sf(k - 1, n[:, None], share[None, :]))
     seen: FloatArray = tail.min(axis=1)
     ranked = np.sort(seen)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.stats import binom
-
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
 from cr_audit.clones.paraphrase import Paraphrases
@@ -30,4 +28,6 @@ class ParaphraseFacts:
         rate = self.asked
         if not isinstance(found.held_out, NotApplicable):
             rate = max(rate, found.held_out.rate)
+        from scipy.stats import binom
+
         return float(binom.sf(found.n_other_found - 1, found.n_other, rate))
