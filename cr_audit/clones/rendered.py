@@ -155,7 +155,11 @@ def hidden_share(texts: Sequence[str]) -> FloatArray:
     Counted in letters, digits and characters that draw nothing: those of the text that are not in
     its ``shown`` form, over all of them. Marks of Markdown are neither. 0 for a text without any.
     """
-    return rendered_with_hidden_share(texts)[1]
+    out = np.zeros(len(texts))
+    for i, text in enumerate(texts):
+        if text:
+            out[i] = _hidden(text, shown(text))
+    return out
 
 
 def rendered_with_hidden_share(texts: Sequence[str]) -> tuple[list[str], FloatArray]:
@@ -164,9 +168,15 @@ def rendered_with_hidden_share(texts: Sequence[str]) -> tuple[list[str], FloatAr
     for i, text in enumerate(texts):
         seen = shown(text)
         forms.append(_plain(seen))
-        if seen is not text and (n := _n_counted(text)):
-            hidden[i] = max(0.0, 1.0 - _n_counted(seen) / n)
+        hidden[i] = _hidden(text, seen)
     return forms, hidden
+
+
+def _hidden(text: str, seen: str) -> float:
+    """The share of a text that is not in its ``shown`` form."""
+    if seen is text or not (n := _n_counted(text)):
+        return 0.0
+    return max(0.0, 1.0 - _n_counted(seen) / n)
 
 
 _UNCOUNTED = re.compile(rf"(?:[^\w{_IGNORABLE}]|_)+")

@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
+from cr_audit.engine.tails import chi2
 from cr_audit.models.listwise.designs import ChoiceDesign, list_sums
 from cr_audit.models.listwise.logit import LogitFit, LogitStatus, by_unit, fit_logit
 

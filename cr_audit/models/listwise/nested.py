@@ -19,9 +19,9 @@ from enum import StrEnum
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.stats import chi2
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
+from cr_audit.engine.tails import chi2
 from cr_audit.models.listwise.designs import (
     ChoiceDesign,
     centred,

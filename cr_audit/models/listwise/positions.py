@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
 
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
+from cr_audit.engine.tails import chi2
 
 
 @dataclass(frozen=True, slots=True, eq=False)

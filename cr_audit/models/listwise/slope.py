@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import norm
 
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
+from cr_audit.engine.tails import norm
 from cr_audit.models.listwise.designs import ChoiceDesign
 from cr_audit.models.listwise.logit import LogitStatus, fit_logit
 

@@ -130,7 +130,7 @@ def advise(
     positions; None: all that have an item of the orders that count on a side. rng : for the two
     probabilities of error; without it they are NaN.
     """
-    from scipy.stats import norm
+    from cr_audit.engine.tails import norm
 
     mean, cov = known.mean, known.covariance.copy()
     errors = order_errors(mean, cov, above, below)
@@ -176,7 +176,7 @@ def votes_until(
     ``width`` wide, each vote on the pair that narrows it most; limit + 1 where that many do not
     suffice. above, below : positions in ``known.items``.
     """
-    from scipy.stats import norm
+    from cr_audit.engine.tails import norm
 
     mean, cov = known.mean, known.covariance.copy()
     a, b = np.array([above]), np.array([below])
