@@ -61,6 +61,7 @@ class Comparisons:
 
     @property
     def n(self) -> int:
+        """Comparisons."""
         return int(self.winner.shape[0])
 
     @classmethod
@@ -201,6 +202,7 @@ class ChoiceSets:
 
     @property
     def n(self) -> int:
+        """Lists."""
         return int(self.offsets.shape[0] - 1)
 
 

@@ -137,6 +137,7 @@ class Table:
 
     @property
     def n_shown(self) -> int:
+        """Rows that people see."""
         return self.n if self.limit is None else min(self.n, self.limit)
 
     @property
@@ -222,6 +223,7 @@ class Slope:
 
     @property
     def rises(self) -> bool:
+        """Whether the rank gets better."""
         return self.right < self.left
 
 

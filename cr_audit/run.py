@@ -83,10 +83,12 @@ class Run:
 
     @property
     def settings(self) -> Settings:
+        """What is computed, and how."""
         return self.given.analysis
 
     @property
     def reading(self) -> Mapping[str, Any]:
+        """How the data is read."""
         return self.given.reading
 
     def is_default(self, name: str) -> bool:

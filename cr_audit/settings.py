@@ -76,6 +76,7 @@ class Setting:
 
     @property
     def values(self) -> tuple[str, ...]:
+        """What a "choice" may be."""
         return self.choices() if callable(self.choices) else self.choices
 
     @property
@@ -86,6 +87,7 @@ class Setting:
 
     @property
     def default_in_words(self) -> str:
+        """The default as a person reads it."""
         return self.shown_default or str(self.default)
 
 

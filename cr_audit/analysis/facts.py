@@ -67,6 +67,7 @@ class Items:
 
     @property
     def n(self) -> int:
+        """Items."""
         return len(self.ids)
 
 
@@ -99,6 +100,7 @@ class UnitResult:
 
     @property
     def unit(self) -> Unit:
+        """What is ranked."""
         return self.items.unit
 
 
@@ -142,6 +144,7 @@ class NamedKinds:
 
     @property
     def n(self) -> int:
+        """Kinds."""
         return len(self.ids)
 
 

@@ -133,10 +133,12 @@ class PreferenceDataset:
 
     @property
     def n_alternatives(self) -> int:
+        """Distinct alternatives."""
         return self.alternatives.height
 
     @property
     def n_prompts(self) -> int:
+        """Distinct prompts."""
         return self.prompts.height
 
     @property
@@ -146,6 +148,7 @@ class PreferenceDataset:
 
     @property
     def n_ties(self) -> int:
+        """Comparisons that are ties."""
         return int((self.comparisons["outcome"] == 0.5).sum())
 
     @property

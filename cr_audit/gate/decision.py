@@ -33,10 +33,12 @@ class Decision:
 
     @property
     def baseline_files(self) -> tuple[str, ...]:
+        """As named, in order."""
         return tuple(f.path for f in self.effect.before.dataset.report.files)
 
     @property
     def batch_files(self) -> tuple[str, ...]:
+        """As named, in order."""
         return tuple(f.path for f in self.effect.batch.files)
 
     @property

@@ -88,6 +88,7 @@ class InfluenceGaps:
     second: Influence
 
     def errors(self, x: IntArray, y: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Standard errors of the gap of x and y, degrees of freedom: float64 (2, n) each."""
         found = [_difference(i, x, y) for i in (self.first, self.second)]
         return np.stack([f[0] for f in found]), np.stack([f[1] for f in found])
 
@@ -144,6 +145,7 @@ class CovarianceGaps:
     n_units: float = np.inf
 
     def errors(self, x: IntArray, y: IntArray) -> tuple[FloatArray, FloatArray]:
+        """As ``InfluenceGaps.errors``, from two covariance matrices."""
         error = np.stack(
             [
                 np.sqrt(np.maximum(c[x, x] + c[y, y] - 2.0 * c[x, y], 0.0))
@@ -165,6 +167,7 @@ class ReplicateGaps:
     n_units: float = np.inf
 
     def errors(self, x: IntArray, y: IntArray) -> tuple[FloatArray, FloatArray]:
+        """As ``InfluenceGaps.errors``, from replicates of both rates."""
         b = self.replicates.shape[1]
         out = np.empty((2, x.shape[0]))
         size = max(1, BLOCK // b)

@@ -99,6 +99,7 @@ class Bounds:
             )
 
     def long_row(self, path: str, line: int, hint: str = "") -> InputError:
+        """The refusal of a row of too many bytes. hint : what may have made it so."""
         return InputError(
             "row_too_long",
             f"one row has more than {_size(self.row)}{hint}",
@@ -108,6 +109,7 @@ class Bounds:
         )
 
     def long_text(self, path: str, line: int, n: int) -> InputError:
+        """The refusal of a text of ``n`` characters."""
         return InputError(
             "text_too_long",
             f"one text has {n:,} characters; at most {self.max_text:,} are read",
@@ -117,6 +119,7 @@ class Bounds:
         )
 
     def many_rows(self, path: str, line: int, n: int, what: str) -> InputError:
+        """The refusal of the row at which ``n`` of ``what`` is exceeded."""
         return InputError(
             "too_many_rows",
             f"there are more than {n:,} {what}",
@@ -125,6 +128,7 @@ class Bounds:
         )
 
     def many_fields(self, path: str, line: int, n: int) -> InputError:
+        """The refusal of the row that brings the ``n``-th field."""
         return InputError(
             "too_many_fields",
             f"there are {n:,} fields, in this row or up to it; at most {MAX_FIELDS:,} are read, and"

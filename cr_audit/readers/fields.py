@@ -214,10 +214,12 @@ class Binding:
         self.labels: Labels | None = None
 
     def get(self, role: str) -> Get | None:
+        """What reads a role from a row; None where no field plays it."""
         field = self.fields.get(role)
         return None if field is None else getter(field, self.sample)
 
     def name(self, role: str) -> str:
+        """The field of a role, as messages name it."""
         return self.fields.get(role, role)
 
     def keys(self, *roles: str) -> Callable[[Row], str | None]:
@@ -236,9 +238,11 @@ class Binding:
         return joined
 
     def annotator(self) -> Callable[[Row], str | None]:
+        """What reads who judged a row."""
         return self.keys("annotator", "annotator_2")
 
     def mass(self) -> Callable[[Row], float]:
+        """What reads how much a row counts; 1 where nothing says so."""
         get, field = self.get("mass"), self.name("mass")
         if get is None:
             return lambda row: 1.0

@@ -59,6 +59,7 @@ class HashingRaw(io.RawIOBase):
 
     @property
     def sha256(self) -> str:
+        """Of the bytes that were read, in hexadecimal."""
         return self._sha.hexdigest()
 
     def drain(self) -> None:

@@ -41,7 +41,9 @@ class Geometry(Protocol):
     schemes: tuple[Variant, ...]
 
     @property
-    def n_items(self) -> int: ...
+    def n_items(self) -> int:
+        """Items before copies are added."""
+        ...
 
     def weights(self, scheme: Variant, copies: Copies | None, seed: int) -> FloatArray:
         """float64 (n_items + copies.n,), the copies last; sum 1."""

@@ -37,6 +37,8 @@ class Scheme(StrEnum):
 
 
 class TestKind(StrEnum):
+    """The tests of IIA that are made."""
+
     SLOPE = "slope"
     NESTED = "nested-logit"
     HAUSMAN = "hausman-mcfadden"
@@ -122,6 +124,8 @@ class PlaceFacts:
 
 @dataclass(frozen=True, slots=True)
 class PositionFacts:
+    """Places of the chosen in lists of each size, and one p-value over all of them."""
+
     sizes: tuple[PlaceFacts, ...]
     p_value: float
     found: bool
@@ -145,6 +149,8 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
+    """An estimate with both ends of its interval."""
+
     value: float
     low: float
     high: float
@@ -210,6 +216,8 @@ class IiaTest:
 
 @dataclass(frozen=True, slots=True)
 class SkippedTest:
+    """A test that was not made, and why."""
+
     kind: TestKind
     scheme: Scheme
     subject: str
@@ -259,6 +267,7 @@ class Grouping:
 
     @property
     def informative(self) -> bool:
+        """Whether any test could have seen a violation."""
         return any(isinstance(t, IiaTest) and t.informative for t in self.tests)
 
 
@@ -321,6 +330,8 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Remedies:
+    """Ways to train, measured; ``recommended`` among them, and because of what."""
+
     scheme: Scheme
     methods: tuple[Remedy, ...]
     recommended: Method

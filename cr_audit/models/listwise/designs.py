@@ -70,14 +70,17 @@ class ChoiceDesign:
 
     @property
     def n(self) -> int:
+        """Lists."""
         return int(self.offsets.shape[0] - 1)
 
     @property
     def n_columns(self) -> int:
+        """Coefficients."""
         return int(self.columns.shape[1])
 
     @property
     def sizes(self) -> IntArray:
+        """Members of each list: int64 (n,)."""
         return np.diff(self.offsets)
 
     @property
@@ -86,6 +89,7 @@ class ChoiceDesign:
         return np.repeat(np.arange(self.n, dtype=np.int64), self.sizes)
 
     def with_columns(self, columns: FloatArray) -> ChoiceDesign:
+        """The same choices with other columns, float64 (members, k)."""
         return replace(self, columns=columns)
 
     def lists(self, keep: BoolArray) -> ChoiceDesign:

@@ -35,6 +35,8 @@ SUSPICIOUS = 12.0
 
 
 class LogitStatus(StrEnum):
+    """How the fit ended; SEPARATED: a maximum does not exist."""
+
     CONVERGED = "converged"
     SEPARATED = "separated"
     NOT_CONVERGED = "not-converged"
@@ -66,14 +68,17 @@ class LogitFit:
 
     @property
     def standard_errors(self) -> FloatArray:
+        """Roots of the inverse information's diagonal: float64 (k,)."""
         return np.sqrt(np.diagonal(self.covariance))
 
     @property
     def robust_errors(self) -> FloatArray:
+        """Roots of the sandwich's diagonal: float64 (k,)."""
         return np.sqrt(np.diagonal(self.robust_covariance))
 
     @property
     def n_parameters(self) -> int:
+        """Coefficients that the data identifies."""
         return int(self.identified.sum())
 
 

@@ -66,19 +66,39 @@ class Fitted(Protocol):
     """
 
     @property
-    def rewards(self) -> FloatArray: ...
+    def rewards(self) -> FloatArray:
+        """Log-odds, float64 (n,), centred in each component."""
+        ...
+
     @property
-    def weights(self) -> FloatArray: ...
+    def weights(self) -> FloatArray:
+        """Of the items, float64 (n,), sum 1."""
+        ...
+
     @property
-    def components(self) -> IntArray: ...
+    def components(self) -> IntArray:
+        """int64 (n,); rewards of two are not comparable."""
+        ...
+
     @property
-    def status(self) -> FitStatus: ...
+    def status(self) -> FitStatus:
+        """How the fit ended."""
+        ...
+
     @property
-    def iterations(self) -> int: ...
+    def iterations(self) -> int:
+        """Newton steps."""
+        ...
+
     @property
-    def gradient_norm(self) -> float: ...
+    def gradient_norm(self) -> float:
+        """Largest entry of the gradient at the end."""
+        ...
+
     @property
-    def kappa(self) -> float: ...
+    def kappa(self) -> float:
+        """Share of the weight that was compared, in (0, 1]."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,6 +54,7 @@ class FlipInterval:
 
     @property
     def exact(self) -> bool:
+        """Whether both ends are one number."""
         return self.lower == self.upper
 
 
@@ -86,14 +87,17 @@ class FlipAudit:
 
     @property
     def rewards(self) -> FloatArray:
+        """Of the fit to all votes: float64 (m,)."""
         return self.refits.base.rewards
 
     def search(self, change: Change) -> Search:
+        """The search for small sets under one kind of change, made once."""
         if change not in self._searches:
             self._searches[change] = Search(self.refits, change)
         return self._searches[change]
 
     def certificate(self, change: Change) -> Certificate:
+        """The proof of lower ends under one kind of change, made once."""
         if change not in self._certificates:
             self._certificates[change] = Certificate(self.refits, change)
         return self._certificates[change]

@@ -105,10 +105,12 @@ class Votes:
 
     @property
     def n_rows(self) -> int:
+        """Votes."""
         return int(self.pair.shape[0])
 
     @property
     def p(self) -> FloatArray:
+        """Share won by the first of each pair: float64 (pairs,)."""
         out: FloatArray = self.total_won / self.total
         return out
 
@@ -177,6 +179,7 @@ class Refits:
 
     @property
     def solver(self) -> Adjoints:
+        """Solves with the Hessian of the fit, prepared once."""
         solver: Adjoints = self.known("solver", lambda: adjoints_at(self.votes, self.at))
         return solver
 

@@ -33,18 +33,22 @@ class Battles:
 
     @property
     def n_cells(self) -> int:
+        """Pairs with their covariates that are distinct."""
         return int(self.first.shape[0])
 
     @property
     def n_covariates(self) -> int:
+        """Columns beside the two sides."""
         return int(self.covariates.shape[1])
 
     @property
     def total(self) -> float:
+        """Mass of all battles."""
         return float(self.counts.sum())
 
     @property
     def tie_share(self) -> float:
+        """Share of that mass in ties, in [0, 1]."""
         return float(self.counts[TIE].sum()) / max(self.total, 1e-300)
 
     def design(self) -> sp.csr_array:

@@ -81,6 +81,7 @@ class TieFit:
 
     @property
     def converged(self) -> bool:
+        """Whether the fit reached its tolerance."""
         return self.status is TieFitStatus.CONVERGED
 
     @property
@@ -145,6 +146,7 @@ class Problem:
         return np.asarray(self.design @ x[: self.m + self.q]), eta
 
     def value(self, counts: FloatArray, x: FloatArray) -> float:
+        """The penalised log-likelihood at ``x``."""
         delta, eta = self.parts(x)
         inner = x[: self.m + self.q]
         log_l = self.link.log_likelihood(counts, delta, eta).sum()
@@ -186,6 +188,7 @@ class Problem:
         return out
 
     def start(self) -> FloatArray:
+        """Where the fit starts: all alike, ties as frequent as they are."""
         x = np.zeros(self.n_parameters)
         if self.link.has_eta:
             x[-1] = self.link.start(self.rows.tie_share)
@@ -321,6 +324,7 @@ class LinkChoice:
 
     @property
     def ratio(self) -> float:
+        """Log-likelihood of Davidson's link less that of Rao and Kupper's."""
         return self.davidson - self.rao_kupper
 
 

@@ -51,10 +51,12 @@ Rule = Callable[[FloatArray], Order]
 
 
 def borda(margins: FloatArray) -> Order:
+    """Order by mean margin. margins : float64 (b, m, m), antisymmetric, in [-1, 1]."""
     return _by_score(_mean(margins))
 
 
 def copeland(margins: FloatArray) -> Order:
+    """Order by pairwise victories less defeats; margins as for ``borda``."""
     return _by_score(_mean(np.sign(margins)))
 
 
@@ -65,6 +67,7 @@ def _mean(values: FloatArray) -> FloatArray:
 
 
 def schulze(margins: FloatArray) -> Order:
+    """Order by the widest paths of margins (Schulze 2011); margins as for ``borda``."""
     wide = widest_paths(margin_order(margins))
     # The relation is a strict weak order (Schulze 2011), so counting who is above is ranking.
     above = (wide < wide.transpose(0, 2, 1)).sum(axis=2)
@@ -72,6 +75,9 @@ def schulze(margins: FloatArray) -> Order:
 
 
 def split_cycle(margins: FloatArray) -> Order:
+    """Order by defeats that are the weakest of no cycle (Holliday and Pacuit 2023), layer by layer;
+    margins as for ``borda``.
+    """
     place = margin_order(margins)
     back = widest_paths(place).transpose(0, 2, 1)
     defeats = (place > 0) & (place > back)
@@ -135,6 +141,9 @@ def _unsettled(
 
 
 def maximal_lottery(margins: FloatArray) -> Order:
+    """Who has a chance in the maximal lottery comes first, everybody else after; margins as for
+    ``borda``.
+    """
     support = lottery(margins) > SUPPORT
     rank = np.where(support, 1, 1 + support.sum(axis=1, keepdims=True))
     return Order(rank.astype(np.int64), support)

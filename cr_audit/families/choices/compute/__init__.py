@@ -248,13 +248,16 @@ class Judged:
 
     @property
     def made(self) -> list[IiaTest]:
+        """The tests that could be made."""
         return [t for row in self.tests for t in row if isinstance(t, IiaTest)]
 
     @property
     def smallest(self) -> float:
+        """The smallest adjusted p-value, NaN without a test."""
         return min((t.adjusted for t in self.made), default=float("nan"))
 
     def verdict(self, level: float) -> Verdict:
+        """What all tests together say at this family-wise level."""
         if self.made and self.smallest <= level:
             return Verdict.VIOLATED
         told = any(t.informative for t in self.made)

@@ -77,14 +77,17 @@ class Lists:
 
     @property
     def n(self) -> int:
+        """Lists."""
         return self.sets.n
 
     @property
     def sizes(self) -> IntArray:
+        """Members of each list: int64 (n,)."""
         return np.diff(self.sets.offsets)
 
     @property
     def owner(self) -> IntArray:
+        """The list of each member: int64 (members,)."""
         return np.repeat(np.arange(self.n, dtype=np.int64), self.sizes)
 
     def only(self, keep: BoolArray) -> Lists:
@@ -350,6 +353,7 @@ def _outside(data: PreferenceDataset) -> BoolArray:
 
 
 def list_facts(data: PreferenceDataset, lists: Lists) -> ListFacts:
+    """What the lists look like: sizes, choices, rankings, ties, and where they come from."""
     s = lists.sets
     sizes, n = lists.sizes, lists.n
     owner = lists.owner

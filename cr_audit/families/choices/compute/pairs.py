@@ -44,10 +44,12 @@ class PairLists:
 
     @property
     def n(self) -> int:
+        """Lists that hold both kinds."""
         return int(self.at.size)
 
     @property
     def zeta(self) -> float:
+        """Share of the first kind among those offered, in [0, 1]."""
         return self.n_first / max(self.n_first + self.n_second, 1)
 
 
@@ -111,6 +113,7 @@ def makeups_of(lists: Lists, tables: Tables) -> Makeups:
 
 
 def tables_of(lists: Lists, kinds: Kinds) -> Tables:
+    """Members and choices of each kind in each list: int64 and float64 (n, kinds)."""
     known = kinds.labels >= 0
     key = (lists.owner * kinds.n + np.maximum(kinds.labels, 0))[known]
     shape = (lists.n, kinds.n)
@@ -124,6 +127,7 @@ def tables_of(lists: Lists, kinds: Kinds) -> Tables:
 
 
 def pair_lists(lists: Lists, tables: Tables, first: int, second: int) -> PairLists:
+    """The lists in which both kinds stand and one of them was chosen."""
     k1, k2 = tables.offered[:, first], tables.offered[:, second]
     won, lost = tables.chosen[:, first], tables.chosen[:, second]
     at = np.flatnonzero((k1 > 0) & (k2 > 0) & (won + lost > 0))
