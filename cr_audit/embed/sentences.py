@@ -1,4 +1,4 @@
-"""Sentences to vectors, where the encoder reads texts."""
+"""New texts to vectors, where the encoder reads texts."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cr_audit.arrays import FloatArray, IntArray
+from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.errors import ComputeError
 from cr_audit.labels import connected, contiguous
 from cr_audit.weights.contexts import Contexts
@@ -93,6 +93,10 @@ class Weights:
         size = np.bincount(self.cells, minlength=self.n_cells)
         out: FloatArray = (drawn / size)[:, self.cells]
         return out
+
+    def heaviest(self) -> IntArray:
+        """Items by weight, the heaviest first, of equal ones the earlier: int64 (m,)."""
+        return np.lexsort((np.arange(self.m), -np.round(self.weights, 15)))
 
     def masses(self, labels: IntArray, n_groups: int) -> FloatArray:
         """Weight of each group: float64 (n_groups,); items with label -1 belong to none."""
@@ -181,6 +185,14 @@ def _join(a: IntArray, b: IntArray) -> IntArray:
     n_a, n_b = int(a.max()) + 1, int(b_index.max(initial=-1)) + 1
     out: IntArray = connected(n_a + n_b, a[known], n_a + b_index)[a]
     return out
+
+
+def capped(share: FloatArray, empty: BoolArray | None) -> FloatArray:
+    """Items without content get at most the mean share of those that have some, and so at most
+    the average weight: an outlier in space that says nothing is no more than any other answer."""
+    if empty is None or empty.all() or not empty.any():
+        return share
+    return np.where(empty, np.minimum(share, share[~empty].mean()), share)
 
 
 def known_weights(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cr_audit.analysis import Analysis
+from cr_audit.analysis.embedding import NO_TEXT
 from cr_audit.arrays import IntArray, NotApplicable
 from cr_audit.clones.models import model_clones
 from cr_audit.clones.paraphrase import (
@@ -19,7 +20,6 @@ from cr_audit.families.paraphrases.facts import ParaphraseFacts
 from cr_audit.run import Run
 
 OFF = "not looked for; --paraphrase-fpr 0.01 does"
-NO_TEXT = "the data names its alternatives but holds no texts"
 
 
 def compute(run: Run) -> ParaphraseFacts:

@@ -11,6 +11,7 @@ import numpy as np
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import IntArray, NotApplicable
 from cr_audit.weights.estimates import Weights
+from cr_audit.weights.schemes import PAPER
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +43,7 @@ class WeightFacts:
     @property
     def voronoi_is_used(self) -> bool:
         """Whether the tables of the report are by the paper's weights."""
-        return self.voronoi is self.analysis.weights
+        return self.analysis.settings.weights == PAPER
 
     @cached_property
     def masses(self) -> tuple[ClusterMass, ...]:

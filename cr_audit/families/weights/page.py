@@ -123,7 +123,7 @@ def _label(analysis: Analysis, i: int, times: float) -> str:
 def _in_order(w: Weights, paper: Weights | NotApplicable) -> Chart:
     """Weights in units of the average one, the heaviest first; with errors where they are few.
     Those of the paper, in an order of their own, for comparison."""
-    order = np.lexsort((np.arange(w.m), -np.round(w.weights, 15)))
+    order = w.heaviest()
     few = w.m <= MAX_BARS
     rank = np.arange(w.m) if few else np.unique(np.linspace(0, w.m - 1, MAX_CURVE).astype(np.int64))
     times = (w.weights * w.m)[order][rank]

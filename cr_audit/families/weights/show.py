@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import Block, Cell, Column, Prose, Section, Table
@@ -115,7 +113,7 @@ def _masses(facts: WeightFacts, used: str) -> Table:
 
 
 def _largest_cells(facts: WeightFacts, used: Weights, weights: Weights) -> Table:
-    order = np.lexsort((np.arange(weights.m), -np.round(weights.weights, 15))).tolist()
+    order = weights.heaviest().tolist()
 
     def cells(k: int) -> tuple[Cell, ...]:
         i = order[k]
@@ -156,7 +154,7 @@ def heaviest(facts: WeightFacts, *, limit: int) -> list[Block]:
     if isinstance(weights, NotApplicable):
         return []
     frame = facts.analysis.dataset.alternatives
-    order = np.lexsort((np.arange(weights.m), -np.round(weights.weights, 15))).tolist()
+    order = weights.heaviest().tolist()
     same = facts.voronoi_is_used
 
     def cells(k: int) -> tuple[Cell, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
 from cr_audit.families.weights.facts import WeightFacts
+from cr_audit.weights.estimates import Weights as Estimated
 from cr_audit.wire import ContentId, Count, NotNegative, Resolved, Share, Texts
 
 
@@ -112,22 +113,29 @@ def parts(facts: WeightFacts, texts: Texts) -> dict[str, Any]:
     }
 
 
+def _estimate(w: Estimated) -> dict[str, Any]:
+    """What both records say of how the weights are known."""
+    return {
+        "space": w.space,
+        "n_samples": w.n_samples,
+        "precision": w.precision,
+        "max_relative_error": w.max_relative_error,
+        "precision_reached": w.reached,
+        "effective_number": w.effective_number,
+        "effective_number_corrected": w.effective_number_corrected,
+        "zero_share": w.zero_share,
+        "cautions": list(w.cautions),
+    }
+
+
 def _voronoi(facts: WeightFacts, texts: Texts) -> Voronoi | NotApplicable:
     w = facts.voronoi
     if isinstance(w, NotApplicable):
         return w
     listed = zip(texts.ids, w.weights.tolist(), w.standard_error.tolist(), strict=True)
     return Voronoi(
-        space=w.space,
         used=facts.voronoi_is_used,
-        n_samples=w.n_samples,
-        precision=w.precision,
-        max_relative_error=w.max_relative_error,
-        precision_reached=w.reached,
-        effective_number=w.effective_number,
-        effective_number_corrected=w.effective_number_corrected,
-        zero_share=w.zero_share,
-        cautions=list(w.cautions),
+        **_estimate(w),
         clone_groups=[
             CloneMass(
                 members=[texts.ids[i] for i in mass.members.tolist()],
@@ -150,18 +158,10 @@ def _weights(analysis: Analysis, texts: Texts) -> Weights | NotApplicable:
         return w
     return Weights(
         method=w.method,
-        space=w.space,
         scope=Resolved(value=analysis.scope.value, reason=analysis.scope.reason),
-        n_samples=w.n_samples,
-        precision=w.precision,
-        max_relative_error=w.max_relative_error,
-        precision_reached=w.reached,
-        effective_number=w.effective_number,
-        effective_number_corrected=w.effective_number_corrected,
-        zero_share=w.zero_share,
+        **_estimate(w),
         zero_upper_bound=w.zero_upper_bound,
         n_merged=w.n_merged,
-        cautions=list(w.cautions),
         values=[
             Weight(id=i, weight=x, standard_error=s)
             for i, x, s in zip(

@@ -16,9 +16,8 @@ import numpy as np
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.models.kinds.find import find_division
 from cr_audit.weights.distinct import distinct_items
-from cr_audit.weights.estimates import Weights, known_weights
+from cr_audit.weights.estimates import Weights, capped, known_weights
 from cr_audit.weights.scheme import Options, Weighed
-from cr_audit.weights.schemes.sharing import capped
 
 
 def kind_weights(

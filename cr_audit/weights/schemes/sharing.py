@@ -15,7 +15,7 @@ import numpy as np
 
 from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cr_audit.weights.distinct import Distinct, distinct_items, each_block
-from cr_audit.weights.estimates import Weights, known_weights
+from cr_audit.weights.estimates import Weights, capped, known_weights
 from cr_audit.weights.landmarks import landmark_densities
 from cr_audit.weights.scheme import Options, Weighed
 from cr_audit.weights.schemes.sharing_width import EXACT_UP_TO, WidthSearch, find_width
@@ -165,14 +165,6 @@ def _shared(
 ) -> Weights:
     share = 1.0 / ((1.0 + settings["strength"] * (density - 1.0)) * np.bincount(items.cells))
     return known_weights("sharing", capped(share[items.cells], empty), items.cells, settings)
-
-
-def capped(share: FloatArray, empty: BoolArray | None) -> FloatArray:
-    """Items without content get at most the mean share of those that have some, and so at most
-    the average weight: an outlier in space that says nothing is no more than any other answer."""
-    if empty is None or empty.all() or not empty.any():
-        return share
-    return np.where(empty, np.minimum(share, share[~empty].mean()), share)
 
 
 def sharing_weights_by_prompt(
