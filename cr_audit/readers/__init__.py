@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, islice, repeat
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from cr_audit.arrays import BoolArray, NotApplicable
-from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch, Selection
+from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch
 from cr_audit.data.joining import join_texts
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers.advice import pairing_step, reading_mismatch, skipped_step
@@ -34,6 +33,7 @@ from cr_audit.readers.masses import WeightCheck, check_range, unused_weights, wi
 from cr_audit.readers.parsing import quote
 from cr_audit.readers.records import BadRow
 from cr_audit.readers.schemas import SCHEMAS
+from cr_audit.readers.selection import Picked
 from cr_audit.readers.streams import STDIN, open_raw
 from cr_audit.readers.threads import gathered, is_flat_tree
 from cr_audit.wording import percent, plural, verb
@@ -264,63 +264,6 @@ def _begun(
     elif not complete:
         sample += container.more_rows(ELSEWHERE)
     return head, sample, complete, rows
-
-
-class Picked:
-    """Which rows of several files are used. keep : bool (n_rows,) for each file of a sample, in
-    order; None for the first ``asked`` rows. digests : SHA-256 of the files of a sample."""
-
-    def __init__(
-        self,
-        asked: int,
-        keep: Sequence[BoolArray] | None = None,
-        digests: Sequence[str] = (),
-    ) -> None:
-        self._asked, self._left, self._keep, self._digests = asked, asked, keep, digests
-        self._file, self._cut = 0, False
-
-    def of(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """Those of the file whose turn it is."""
-        if self._keep is not None:
-            for row, wanted in zip(
-                rows, chain(self._keep[self._file], repeat(False)), strict=False
-            ):
-                if wanted:
-                    yield row
-            return
-        for row in rows:
-            if self._left == 0:
-                self._cut = True
-                return
-            self._left -= 1
-            yield row
-
-    def end_file(self, container: Container) -> None:
-        """The digest covers the whole file, also where its last rows were not asked for. Raises
-        InputError where a file is another one than when its rows were counted."""
-        container.hashing.drain()
-        if self._digests and container.hashing.sha256 != self._digests[self._file]:
-            raise InputError(
-                "changed",
-                "the file changed while it was read",
-                where=container.path,
-                next_step="run again when nothing writes to it",
-            )
-        self._file += 1
-
-    @property
-    def selection(self) -> Selection | NotApplicable:
-        """What the report says; it did not apply where every row was used."""
-        if self._keep is None:
-            if not self._cut:
-                return NotApplicable("all rows were read: there are no more than --limit allows")
-            return Selection(
-                "limit", self._asked, NotApplicable("rows after the first ones are not counted")
-            )
-        n_all = sum(k.shape[0] for k in self._keep)
-        if n_all <= self._asked:
-            return NotApplicable("all rows were read: there are no more than --sample asks for")
-        return Selection("sample", self._asked, n_all)
 
 
 def _picked(
