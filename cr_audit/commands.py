@@ -44,6 +44,7 @@ class Option:
 
     @property
     def typed(self) -> tuple[str, ...]:
+        """Its flags as typed."""
         return self.flags or (f"--{self.name.replace('_', '-')}",)
 
 
