@@ -38,7 +38,9 @@ def silent(stage: str, done: int, total: int) -> None:
 class Judging:
     """Where the policy that judges comes from. reference : a commit or a file, as given; commit :
     its id, "" for a file. own : the checkout's own [gate] table; own_settings : its other settings;
-    settings : those of the judging file. unreadable : why the checkout's own file is no policy."""
+    settings : those of the judging file. unreadable : why the checkout's own file is no policy.
+    known, ledger : these files as they stand in the commit; None where they are read as they are.
+    """
 
     reference: str
     commit: str = ""
@@ -47,6 +49,7 @@ class Judging:
     settings: Mapping[str, Any] = field(default_factory=dict)
     unreadable: str = ""
     known: bytes | None = None
+    ledger: bytes | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -67,7 +67,7 @@ def _settings(named: Path | None, given: dict[str, Any]) -> tuple[Config, Judgin
         return read_config(named), None
     from cr_audit.cli.protected import read_protected
 
-    protected = read_protected(reference, named, given.get("known"))
+    protected = read_protected(reference, named, given.get("known"), given.get("ledger"))
     config, own, unreadable = protected.config, Config(), ""
     try:
         if named is None or named.exists():
@@ -82,6 +82,7 @@ def _settings(named: Path | None, given: dict[str, Any]) -> tuple[Config, Judgin
         settings=config.values or {},
         unreadable=unreadable,
         known=protected.known,
+        ledger=protected.ledger,
     )
 
 
