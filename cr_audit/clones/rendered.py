@@ -275,8 +275,10 @@ _NAMED = re.compile(
     r"|NEGATIVE (?:CIRCLED|SQUARED) LATIN CAPITAL LETTER ([A-Z])"
     r"|REGIONAL INDICATOR SYMBOL LETTER ([A-Z])"
 )
-_NAMED_IN = (range(0xC0, 0x2B0), range(0x1D00, 0x1E00), range(0x2C60, 0x2C80))
-_NAMED_IN += (range(0xA720, 0xAB70), range(0x1F150, 0x1F190), range(0x1F1E6, 0x1F200))
+_NAMED_IN = (
+    *(range(0xC0, 0x2B0), range(0x1D00, 0x1E00), range(0x2C60, 0x2C80), range(0xA720, 0xAB70)),
+    *(range(0x1F150, 0x1F190), range(0x1F1E6, 0x1F200)),
+)
 
 
 def _named_as_letters() -> dict[int, str]:
