@@ -55,6 +55,7 @@ class RowTable:
 
     @property
     def n(self) -> int:
+        """Number of rows."""
         return int(self.key.size)
 
     def at(self, key: IntArray) -> IntArray:

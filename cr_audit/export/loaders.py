@@ -59,6 +59,7 @@ class Loader:
     routes: tuple[Route, ...]
 
     def route(self, columns: set[str]) -> Route:
+        """The first route whose columns are all there, else the last."""
         return next((r for r in self.routes if set(r.needs) <= columns), self.routes[-1])
 
 

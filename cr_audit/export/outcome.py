@@ -16,6 +16,7 @@ class Reason:
     places: list[str] = field(default_factory=list)
 
     def add(self, place: str) -> None:
+        """Count one more row, and keep its place while there is room."""
         self.n_rows += 1
         if len(self.places) < MAX_PLACES:
             self.places.append(place)

@@ -316,6 +316,7 @@ COMMANDS = (
                 "The day by which waivers run out, as 2027-06-30. [default: the clock's]",
                 GROUP,
                 metavar="DAY",
+                first=False,
             ),
             Option("init", "switch", False, "Write a commented cr-audit.toml and stop.", GROUP),
         ),
