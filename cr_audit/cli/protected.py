@@ -8,8 +8,10 @@ Contents are taken with ``git cat-file``, which runs no filter that a checkout c
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from cr_audit.errors import InputError
 _SECONDS = 60
 MAX_CARRIED = 200_000_000
 """Bytes of a file of known findings or a ledger; their readers refuse less."""
+_POINTER, _POINTER_BYTES = b"version https://git-lfs.github.com/spec/v1\n", 1024
 _ABSENT = "git has nothing of that name"
 
 
@@ -102,6 +105,60 @@ def _ledger_at(reference: str, commit: str, ledger: Path | None) -> bytes | None
     if ledger is None or not _in_repository(ledger):
         return None
     return _blob(commit, ledger, f"{reference}:{ledger}", MAX_CARRIED) or b""
+
+
+def altered_baseline(reference: str, commit: str, files: Iterable[str]) -> tuple[str, ...]:
+    """Which of these files the commit holds otherwise, or not at all. A file of git-lfs counts by
+    the digest in its pointer; what lies outside the repository by nothing."""
+    out = []
+    for name in files:
+        path = Path(name)
+        try:
+            if path.is_file() and _in_repository(path) and not _same(commit, path):
+                out.append(name)
+        except (OSError, _GitError) as error:
+            raise _unread(f"{reference}:{name}", str(error) or _ABSENT) from error
+    return tuple(out)
+
+
+def _same(commit: str, path: Path) -> bool:
+    inside = os.path.relpath(path).replace(os.sep, "/")
+    listed = _git("ls-tree", "-z", commit, "--", inside)
+    if not listed:
+        return False
+    mode, kind, name = listed.partition(b"\t")[0].decode("ascii").split(" ")
+    if kind != "blob" or mode == "120000":
+        return False
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        as_blob = hashlib.new("sha1" if len(name) == 40 else "sha256", usedforsecurity=False)
+        as_blob.update(f"blob {size}\0".encode("ascii"))
+        plain = hashlib.sha256()
+        while block := file.read(1 << 20):
+            as_blob.update(block)
+            plain.update(block)
+    if as_blob.hexdigest() == name:
+        return True
+    if int(_git("cat-file", "-s", name)) > _POINTER_BYTES:
+        return False
+    pointer = _git("cat-file", "blob", name)
+    return pointer.startswith(_POINTER) and f"oid sha256:{plain.hexdigest()}\n".encode() in pointer
+
+
+def tracked_cache(folder: Path) -> bool:
+    """Whether files of a cache are part of the checkout it lies in: whoever wrote the branch wrote
+    them. True too where git cannot say."""
+    for place in {Path(os.path.abspath(folder)), folder.resolve()}:
+        root = next((p for p in place.parents if (p / ".git").exists()), None)
+        if root is None:
+            continue
+        inside = place.relative_to(root).as_posix()
+        try:
+            if _git("-C", str(root), "ls-files", "-z", "--", inside):
+                return True
+        except _GitError:
+            return True
+    return False
 
 
 def _in_repository(path: Path) -> bool:
