@@ -12,6 +12,7 @@ from cr_audit.data.dataset import RowIssue, SchemaMatch
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers import labels as words
 from cr_audit.readers import media
+from cr_audit.readers.advice import mending_step
 from cr_audit.readers.fields import (
     PROMPT_ROLES,
     Binding,
@@ -363,7 +364,7 @@ def _nested(sample: Sequence[Row]) -> dict[str, str]:
 
     def walk(value: Any, path: str, row: Row, depth: int) -> None:
         if isinstance(value, str) and value[:1] == "{":
-            value = unpacked(value)
+            value = _opened(value)
         if not isinstance(value, dict) or not value.keys().isdisjoint(("role", "from")):
             return
         for inner, held in value.items():
@@ -381,6 +382,14 @@ def _nested(sample: Sequence[Row]) -> dict[str, str]:
 
 
 _LEVELS = 3
+
+
+def _opened(value: Any) -> Any:
+    """What a cell holds; a cell that cannot be read is what it is."""
+    try:
+        return unpacked(value)
+    except BadRow:
+        return value
 
 
 def _prompt_names(role: str, names: _Names, taken: set[str]) -> list[str]:
@@ -806,7 +815,8 @@ def unknown_labels(
             f"say which words mean which side: --map label={field},left_label=A|…,right_label=B|…"
         )
     else:
-        step = f"say what they mean: {words.advice(fields, met)}"
+        own = {r: f for r, f in fields.items() if r != "prompt"}  # is found again by itself
+        step = f"say what they mean: {words.advice(own, met)}"
     return InputError(
         "unknown_labels",
         f"the field {field} does not say which side won in words that mean the same everywhere",
@@ -851,8 +861,31 @@ def _unrecognised(
         where=where,
         found="fields " + _listed(known),
         details=tuple(details),
-        next_step=_advice(sample),
+        next_step=_damaged(found) or _advice(sample),
     )
+
+
+def _damaged(found: Sequence[_Candidate]) -> str | None:
+    """What mends the rows where the fields of a schema are all there and only their values are not
+    usable; None where it is the fields that do not fit."""
+    for c in found:
+        if c.first_bad is None or c.first_bad.reason not in _OF_VALUES:
+            continue
+        outcome = c.outcome_fields()
+        bad = c.first_bad
+        of_outcome = any(bad.field == f or bad.field.startswith(f"{f}.") for f in outcome)
+        if not of_outcome and bad.reason not in _OF_ROWS:
+            continue
+        if bad.reason == "not_a_text" and isinstance(bad.found, dict):
+            inner = sorted(k for k, v in bad.found.items() if isinstance(v, str))
+            pairs = [f"{r}={f}.{inner[0]}" for r, f in c.fields.items() if f in outcome and inner]
+            if len(pairs) > 1:
+                said = words.quoted(",".join(pairs))
+                return f"say which part of the objects is the text: --map {said}"
+        step = mending_step(bad.reason)
+        if step is not None:
+            return step
+    return None
 
 
 def ambiguous_ranking(where: str, fields: Mapping[str, str], bad: BadRow) -> InputError:
@@ -871,66 +904,123 @@ def ambiguous_ranking(where: str, fields: Mapping[str, str], bad: BadRow) -> Inp
     )
 
 
+_OF_VALUES = frozenset(
+    str.split(
+        "not_a_text not_a_number number_too_big not_a_message unreadable_list identical_pair "
+        "nested_too_deeply missing_text"
+    )
+)
+_OF_ROWS = frozenset({"identical_pair", "number_too_big", "not_a_message"})
 _LABEL_NAMES = re.compile(
     r"label|winner|prefer|choice|chosen|vote|verdict|decision|judg|better|result|outcome|rank|"
-    r"select|annot|pick"
+    r"select|annot|pick|pref|wins?$|strength|margin"
 )
-_NO_ANSWERS = re.compile(r"(^|[_.])(id|ids|status|split|source|lang|language|date|url|model|hash)$")
+_NO_ANSWERS = re.compile(
+    r"(^|[_.])(id|ids|status|split|source|lang|language|date|url|model|hash|score|rating|label|"
+    r"winner|preference|category|subset|annotator|worker|judge)$"
+)
 
 
 def _advice(sample: Sequence[Row]) -> str:
     """The next step for rows of no known schema, with the file's own fields."""
-    labels = _label_fields(sample)
-    texts = [f for f in _answers(sample) if f not in labels]
+    known = fields_of(sample)
+    if _looks_headless(known):
+        return "if the first line is a row, put a line with the columns' names before it"
+    answers = _answers(sample)
+    twin = twins(answers, "text")
+    labels = [f for f in _label_fields(sample) if not any(f in pair for pair in twin)]
+    texts = [f for f in answers if f not in labels]
     if len(texts) < 2:
-        labels, texts = [], _answers(sample)
+        labels, texts = [], answers
     numbers = [
         name
-        for name in fields_of(sample)
-        if name not in texts and any(_numeric(row.get(name)) for row in sample)
+        for name in known
+        if name not in texts
+        and any(_numeric(row.get(name)) for row in sample)
+        and not _NO_NUMBERS.search(name.lower())
     ]
     prompt, rest = _prompt_of(texts)
+    if twin:
+        rest = list(twin[0])
+        prompt = prompt if prompt not in rest else next((t for t in texts if t not in rest), None)
+    start = f"prompt={prompt}," if prompt else ""
     if len(rest) >= 2 and labels:
         fields = {"left": rest[0], "right": rest[1], "label": labels[0]}
+        if prompt:
+            fields = {"prompt": prompt, **fields}
         met = {
             words.word_of(v): 1
             for row in sample
-            if isinstance(v := _flat(row.get(labels[0])), str | int | float) and not missing(v)
+            if isinstance(v := words.unwrapped(row.get(labels[0])), str | int | float)
+            and not missing(v)
         }
-        line = words.advice(fields, met)
-        if prompt:
-            line = line.replace("--map ", f"--map prompt={prompt},")
-        return f"say which field is what, and what the labels mean: {line}"
-    if len(rest) >= 2 and _twins(*rest[:2]):
+        if met and len(met) <= 12 and not any(set(w) & set(",|'\n") for w in met):
+            line = words.advice(fields, list(met))
+            return f"say which field is what, and what the labels mean: {line}"
+    scores = twins(numbers, "score")
+    if len(rest) >= 2 and len(scores) == 1:
+        said = f"{start}left={rest[0]},right={rest[1]},left_score={scores[0][0]},"
         return (
-            f"say which field tells who won: --map left={rest[0]},right={rest[1]},label=FIELD; or"
-            " name a --schema"
+            f"say which field is what: --map {words.quoted(said + f'right_score={scores[0][1]}')}"
         )
-    lists_ = [
-        f
-        for f in fields_of(sample)
-        if any(
-            isinstance(v := row.get(f), list) and len(v) > 1 and all(isinstance(t, str) for t in v)
-            for row in sample
+    if len(rest) >= 2 and (twin or _twins(*rest[:2])):
+        return (
+            f"say which field tells who won: --map {words.quoted(f'{start}left={rest[0]},')}"
+            f"{words.quoted(f'right={rest[1]}')},label=FIELD; or name a --schema"
         )
-    ]
-    if lists_ and len(rest) < 2:
-        return f"if the list stands best first: --map ordered={lists_[0]}"
+    step = _list_step(sample, start)
+    if step is not None and len(rest) < 2:
+        return step
     if len(rest) >= 2:
         # The longer the likelier an answer; which of two is preferred, the names do not say.
-        start = f"prompt={prompt}," if prompt else ""
+        said = words.quoted(f"{start}chosen={rest[0]},rejected={rest[1]}")
         return (
-            f"say which field is what: --map {start}chosen={rest[0]},rejected={rest[1]} if "
+            f"say which field is what: --map {said} if "
             f"{rest[0]} is the preferred response, or the other way round; or name a --schema"
         )
     if texts and numbers:
-        step = f"--map text={texts[0]},score={numbers[-1]}"
+        step = f"--map {words.quoted(f'text={texts[0]},score={numbers[-1]}')}"
         return f"say which field is what: {step}; or name a --schema"
     return "say which field is what: --map prompt=FIELD,chosen=FIELD,rejected=FIELD"
 
 
-def _flat(value: Any) -> Any:
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+_NO_NUMBERS = re.compile(r"(^|[_.])(id|ids|idx|index|turn|date|time|tstamp|timestamp|year|length)$")
+
+
+def _looks_headless(known: Sequence[str]) -> bool:
+    """Whether the names of columns look like a row: a whole sentence is among them."""
+    return any(len(f.split()) > 2 and f.rstrip()[-1:] in ".?!" for f in known)
+
+
+def _list_step(sample: Sequence[Row], start: str) -> str | None:
+    """The next step for rows with a list of responses: the list beside it that ranks or scores
+    them, else that it may stand best first."""
+    names = fields_of(sample)
+    held = {n: [v for r in sample if isinstance(v := _opened(r.get(n)), list)] for n in names}
+    lists_ = [
+        n
+        for n, found in held.items()
+        if any(len(v) > 1 and all(isinstance(t, str) for t in v) for v in found)
+    ]
+    if not lists_:
+        return None
+    sizes = [len(v) for v in held[lists_[0]]]
+    beside = [
+        n
+        for n, found in held.items()
+        if n != lists_[0]
+        and [len(v) for v in found] == sizes
+        and all(_numeric(e) for v in found for e in v)
+    ]
+    if beside:
+        said = f"{start}items={lists_[0]},"
+        return (
+            f"say what the numbers are: --map {words.quoted(f'{said}item_scores={beside[0]}')} if"
+            f" higher is better; --map {words.quoted(f'{said}item_ranks={beside[0]}')} if they are"
+            f" ranks; --map {words.quoted(f'{said}item_order={beside[0]}')} if they name the"
+            " responses best first"
+        )
+    return f"if the list stands best first: --map {words.quoted(f'{start}ordered={lists_[0]}')}"
 
 
 def _answers(sample: Sequence[Row]) -> list[str]:
@@ -951,10 +1041,11 @@ def _label_fields(sample: Sequence[Row]) -> list[str]:
     """Fields with few, short values that are named like labels, in the order of the row."""
     out = []
     for name in fields_of(sample):
-        values = [_flat(row.get(name)) for row in sample]
+        values = [words.unwrapped(row.get(name)) for row in sample]
         held = {v for v in values if isinstance(v, str | int | float) and not missing(v)}
         short = all(len(str(v)) <= 40 for v in held)
-        if 0 < len(held) <= 12 and short and _LABEL_NAMES.search(name.lower()):
+        again = len(held) < len(values) or len(values) < 4  # a label comes again and again
+        if 0 < len(held) <= 12 and short and again and _LABEL_NAMES.search(name.lower()):
             out.append(name)
     return out
 

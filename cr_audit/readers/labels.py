@@ -315,7 +315,7 @@ def advice(fields: Mapping[str, str], words: Mapping[str, int] | Sequence[str]) 
     lower, ties, upper = split_words(list(words))
     names = [
         (role, fields[role])
-        for role in ("left", "right", "left_model", "right_model", "label")
+        for role in ("prompt", "left", "right", "left_model", "right_model", "label")
         if role in fields and not ("left" in fields and role.endswith("_model"))
     ]
     start = ",".join(f"{role}={name}" for role, name in names)
@@ -324,7 +324,7 @@ def advice(fields: Mapping[str, str], words: Mapping[str, int] | Sequence[str]) 
     def line(a: Sequence[str], b: Sequence[str]) -> str:
         halves = (("left_label", a), ("right_label", b))
         said = "".join(f",{role}={'|'.join(w)}" for role, w in halves if w)
-        return f"--map {_quoted(start + said + end)}"
+        return f"--map {quoted(start + said + end)}"
 
     side = fields.get("left", fields.get("left_model", "the left side"))
     first = lower[0] if lower else upper[0] if upper else ties[0] if ties else "?"
@@ -332,7 +332,7 @@ def advice(fields: Mapping[str, str], words: Mapping[str, int] | Sequence[str]) 
         odd = "|".join([*lower, *upper, *ties])
         means = (f"that {side} won", "that it lost", "a tie", "that nobody judged")
         return "; ".join(
-            f"--map {_quoted(f'{start},{role}={odd}')} if {first} means {what}"
+            f"--map {quoted(f'{start},{role}={odd}')} if {first} means {what}"
             for role, what in zip(_ODD, means, strict=True)
         )
     return (
@@ -344,7 +344,8 @@ def advice(fields: Mapping[str, str], words: Mapping[str, int] | Sequence[str]) 
 _ODD = ("left_label", "right_label", "tie_label", "no_label")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A ``--map`` as one word of a shell."""
     return text if re.fullmatch(r"[\w@%+=:,./-]+", text) else "'" + text.replace("'", "") + "'"
 
 

@@ -148,11 +148,11 @@ def _cut_marked(left: str, right: str, prompt: Prompt) -> tuple[Prompt, str, str
     """Two responses in a chat template beside a prompt of the row's own: an answer alone loses its
     markers, a whole conversation its common turns."""
     a, b = _begins_marked(left), _begins_marked(right)
-    if a is None or b is None:
+    if a is None or b is None:  # one side: its own turn has markers, or a marker slipped out
         return (
             prompt,
-            render(a) if a is not None else left,
-            render(b) if b is not None else right,
+            render(a) if a is not None and a[0].role == "assistant" else left,
+            render(b) if b is not None and b[0].role == "assistant" else right,
         )
     shared, a, b = cut_turns(a, b)
     return _under(prompt, shared), render(a), render(b)
@@ -312,7 +312,8 @@ def _sides(b: Binding) -> Callable[[Row, Notes], tuple[Prompt, Response, Respons
     def sides(row: Row, notes: Notes) -> tuple[Prompt, Response, Response]:
         x, y = messages_in(a(row)), messages_in(z(row))
         texts = type(x) is str and type(y) is str and not whole
-        if texts and not (may_be_whole(x) and may_be_whole(y)) and x[:1] != "[" and y[:1] != "[":
+        plain = texts and x[:1] not in ("[", "<") and y[:1] not in ("[", "<")
+        if plain and not (may_be_whole(x) and may_be_whole(y)):
             return prompt(row, notes), left(row, notes), right(row, notes)
         rounds = None if asked is None else _rounds(asked(row), x, y)
         if rounds is not None:
@@ -485,13 +486,14 @@ def _word_reader(b: Binding) -> LabelReader:
     """A side by its field, its model, its key, its text, or a word that is known."""
     labels = labels_of(b)
     fields = (b.fields.get("left"), b.fields.get("right"))
+    ends = tuple((f or "").rpartition(".")[2] for f in fields)
 
     def by_word(value: Any, field: str, left: Response, right: Response, notes: Notes) -> float:
         return labels.share(
             value,
             field,
-            (fields[0], left.model, left.key, left.text),
-            (fields[1], right.model, right.key, right.text),
+            (fields[0], ends[0], left.model, left.key, left.text),
+            (fields[1], ends[1], right.model, right.key, right.text),
         )
 
     return by_word
@@ -548,6 +550,7 @@ def submitted_responses(b: Binding) -> Parser:
     label, users, status = b.get("label"), b.get("annotator"), b.get("status")
     assert label is not None
     field, read = b.name("label"), _word_reader(b)
+    left_field = b.name("left").rpartition(".")[2]
 
     def parse(row: Row, notes: Notes) -> list[Record]:
         values = unpacked(label(row))
@@ -561,8 +564,15 @@ def submitted_responses(b: Binding) -> Parser:
                 notes.append(("missing_label", field, state))
                 continue
             if isinstance(value, dict):
+                state = value.get("status", state)
+                by = value.get("user_id", by)
                 value = value.get("value")
-            share = read(value, field, left, right, notes)
+                if state not in (None, "submitted"):
+                    notes.append(("missing_label", field, state))
+                    continue
+            share = _by_rank(value, left_field, field)
+            if share is None:
+                share = read(value, field, left, right, notes)
             by = key_of(by, b.name("annotator"))
             records.append(Judgement(p, left, right, share, by, None, mass(row)))
         if not records:
@@ -570,6 +580,21 @@ def submitted_responses(b: Binding) -> Parser:
         return records
 
     return parse
+
+
+def _by_rank(value: Any, left: str, field: str) -> float | None:
+    """What the response ``left`` won in a ranking of two (``[{"rank": 1, "value": …}, …]``); None
+    if a label is no such ranking."""
+    if not isinstance(value, list) or len(value) != 2:
+        return None
+    if not all(isinstance(v, dict) and "value" in v and "rank" in v for v in value):
+        return None
+    ranks = {str(v["value"]): number_of(v["rank"], field) for v in value}
+    own = ranks.pop(left, None)
+    other = next(iter(ranks.values()), None)
+    if own is None or other is None:
+        return None
+    return 0.5 if own == other else float(own < other)
 
 
 def annotated_tasks(b: Binding) -> Parser:

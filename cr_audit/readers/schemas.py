@@ -128,6 +128,27 @@ def _ranked_responses(rows: Sequence[Row]) -> bool:
     )
 
 
+def _submitted(rows: Sequence[Row]) -> bool:
+    """Whether a field holds what annotators submitted: beside their names, or as objects with a
+    value and who gave it."""
+
+    def answers(value: Any) -> bool:
+        value = _list_in(value)
+        return bool(value) and all(
+            isinstance(v, dict) and "value" in v and not v.keys().isdisjoint(("user_id", "status"))
+            for v in value or ()
+        )
+
+    def fits(row: Row) -> bool:
+        if any(isinstance(k, str) and k.endswith(".responses") for k in row):
+            return True
+        inner = row.get("responses")
+        held = [*row.values(), *(inner.values() if isinstance(inner, dict) else ())]
+        return any(map(answers, held))
+
+    return _any(rows, fits)
+
+
 def _never(rows: Sequence[Row]) -> bool:
     """Only by ``--schema`` or ``--map``."""
     return False
@@ -598,15 +619,21 @@ TABLE: tuple[Schema, ...] = (
     ),
     schema_of(
         "argilla_responses",
-        "Argilla 2 exports of a label question",
+        "Argilla exports of a label or ranking question, flat or as records",
         "one comparison per submitted response, each by its annotator",
         pairs.submitted_responses,
-        "prompt=instruction|prompt|question left=response1|response_1|response_a|response-1 "
-        "right=response2|response_2|response_b|response-2 "
-        "label=preference.responses|label.responses|choice.responses "
-        "annotator=preference.responses.users|label.responses.users|choice.responses.users "
-        "status=preference.responses.status|label.responses.status|choice.responses.status",
+        "prompt=instruction|prompt|question|query|input|context "
+        "left=response1|response_1|response_a|response-1|answer_a|answer_1|completion_a|output_1 "
+        "right=response2|response_2|response_b|response-2|answer_b|answer_2|completion_b|output_2 "
+        "label=preference.responses|label.responses|choice.responses|ranking.responses|"
+        "responses.preference|responses.label|responses.choice|responses.ranking|"
+        "preference|ranking|choice|label|better "
+        "annotator=preference.responses.users|label.responses.users|choice.responses.users|"
+        "ranking.responses.users "
+        "status=preference.responses.status|label.responses.status|choice.responses.status|"
+        "ranking.responses.status",
         "prompt left right label",
+        test=_submitted,
     ),
     schema_of(
         "label_studio",

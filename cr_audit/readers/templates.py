@@ -176,6 +176,7 @@ TEMPLATES: tuple[Template, ...] = (
         "<bot>:",
         re.compile(r"<(human|bot)>:[ \t]*"),
         _EOS,
+        words=True,
     ),
     Template(
         "Alpaca",
@@ -273,7 +274,7 @@ def ended(text: str) -> str:
 
 _TOKENS = re.compile(
     r"<\||<start_of|<｜|\[/INST\]|<extra_id_1>|<SPECIAL_1|<seed:bos>|<beginning_of_sentence>|"
-    r"\[\|assistant\|\]|<reserved_10|<bot>:|<s>[ \t]*(?:user|system|bot)\b"
+    r"\[\|assistant\|\]|<reserved_10|<s>[ \t]*(?:user|system|bot)\b"
 )
 _WHOLE = re.compile(
     r"<|ssistant:|###|ASSISTANT:|\[/INST\]|\[\|assistant\|\]|(?:^|\n)[ \t]*(?:\*\*)?"

@@ -142,6 +142,8 @@ NOTES: dict[str, Given] = {
     ),
     "rating_contradicts": Given([{**P, "score_chosen": 1, "score_rejected": 2}]),
     "invisible_difference": Given([{**P, "chosen": "the word", "rejected": "the wo\u200brd"}]),
+    "prompt_looks_alike": Given([{**P, "prompt": "Why is it"}, {**P, "prompt": "Why\u200b is it"}]),
+    "null_word": Given([{**P, "chosen": "nan"}]),
     "lookalike_difference": Given([{**P, "chosen": "the word", "rejected": "the wоrd"}]),
     "missing_label": Given([{**PANDA, "annotator2": None}]),
     "unknown_label": Given([{**PANDA, "annotator2": "who"}], {"max_skipped": 1.0}),
