@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from cr_audit.data.dataset import RowIssue, SchemaMatch
@@ -910,7 +911,9 @@ _OF_VALUES = frozenset(
         "nested_too_deeply missing_text"
     )
 )
-_OF_ROWS = frozenset({"identical_pair", "number_too_big", "not_a_message"})
+_OF_ROWS = frozenset(
+    {"identical_pair", "number_too_big", "not_a_message", "unreadable_list", "nested_too_deeply"}
+)
 _LABEL_NAMES = re.compile(
     r"label|winner|prefer|choice|chosen|vote|verdict|decision|judg|better|result|outcome|rank|"
     r"select|annot|pick|pref|wins?$|strength|margin"
@@ -927,7 +930,9 @@ def _advice(sample: Sequence[Row]) -> str:
     if _looks_headless(known):
         return "if the first line is a row, put a line with the columns' names before it"
     answers = _answers(sample)
-    twin = twins(answers, "text")
+    every = _answers(sample, same=True)
+    twin = twins(every, "text") or [p for p in _pairs_of(every) if _twins(*p)]
+    answers += [f for pair in twin[:1] for f in pair if f not in answers]
     labels = [f for f in _label_fields(sample) if not any(f in pair for pair in twin)]
     texts = [f for f in answers if f not in labels]
     if len(texts) < 2:
@@ -1023,16 +1028,22 @@ def _list_step(sample: Sequence[Row], start: str) -> str | None:
     return f"if the list stands best first: --map {words.quoted(f'{start}ordered={lists_[0]}')}"
 
 
-def _answers(sample: Sequence[Row]) -> list[str]:
-    """Fields of texts that may be a prompt or responses, the longest first."""
+def _pairs_of(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Every two of some names, in the order of the alphabet."""
+    return list(combinations(sorted(names), 2))
+
+
+def _answers(sample: Sequence[Row], *, same: bool = False) -> list[str]:
+    """Fields of texts that may be a prompt or responses, the longest first. same : those too that
+    say the same in every row."""
     sizes: dict[str, float] = {}
     for name in fields_of(sample):
         if _NO_ANSWERS.search(name.lower()):
             continue
         values: list[Any] = [row.get(name) for row in sample]
         texts = [v for v in values if isinstance(v, str)]
-        same = len(texts) > 1 and len(set(texts)) == 1
-        if texts and not same and not all(_numeric(t) for t in texts):
+        alike = len(texts) > 1 and len(set(texts)) == 1
+        if texts and (same or not alike) and not all(_numeric(t) for t in texts):
             sizes[name] = sum(map(len, texts)) / len(texts)
     return sorted(sizes, key=lambda n: -sizes[n])
 
