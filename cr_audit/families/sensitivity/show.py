@@ -254,7 +254,7 @@ def pair_section(facts: SensitivityFacts, top: int) -> Section:
         name="fragile-pairs",
         limit=top,
         more="more pairs",
-        order="largest M times the error of the strong preference",
+        order="largest ± in the fit: M of the fit times the error of each preference, together",
         legend="M: how much faster the prediction moves than the strong preference, by the chain;"
         " influence: the same in the penalised fit, over all paths; ±: one standard error of the"
         " prediction, by the chain and in the fit; votes: those behind the strong preference",

@@ -34,8 +34,10 @@ MAX_ITEMS = 2000
 # Orders of an answer that count: those of the highest probability of error.
 MAX_ORDERS = 20
 NODES = 10
-# How many votes on one pair are thought of at once.
+# How many votes on one pair are thought of at once; further on by eights, until they would tell
+# ENOUGH times what is known of the least certain order.
 AHEAD = (1.0, 4.0, 16.0, 64.0)
+FURTHER, ENOUGH = 8.0, 4.0
 N_DRAWS = 4000
 # The prior's standard deviation, in log-odds: wide beside what votes say, never infinite.
 PRIOR_DEVIATION = 3.0
@@ -228,7 +230,10 @@ def _falls(
     own = _variance(cov, x, y)
     now = float(ndtr(-np.abs(gap) / np.sqrt(v)).sum())
     best = np.zeros(x.shape[0])
-    for ahead in AHEAD:
+    steps = list(AHEAD)
+    while steps[-1] * float(slope.max(initial=0.0)) * float(v.min(initial=1.0)) < ENOUGH:
+        steps.append(steps[-1] * FURTHER)
+    for ahead in steps:
         gain = ahead * slope * along**2 / (1.0 + ahead * slope * own)
         # Votes cannot tell more than there is to know of an order.
         gain = np.minimum(gain, v[:, None] * (1.0 - 1e-9))
@@ -250,20 +255,20 @@ def _answer_errors(
 ) -> tuple[float, float]:
     """Probability that the first k by the mean are not the first k, now and after the moves.
 
-    After: the mean will be mean + Σ move h and the truth that plus N(0, after); the share of joint
-    draws in which the two disagree.
+    After: the mean will be mean + Σ move h and the truth that plus N(0, after). The same joint
+    draws serve both: the truth of a draw is that of now as well, so that the two probabilities
+    differ by what the moves do and not by the draws.
     """
     m = mean.shape[0]
     jitter = 1e-12 * float(np.trace(before)) / m * np.eye(m)
     with one_blas_thread():
-        now = mean + rng.standard_normal((N_DRAWS, m)) @ np.linalg.cholesky(before + jitter).T
         future = np.tile(mean, (N_DRAWS, 1))
         if moves:
             future = future + rng.standard_normal((N_DRAWS, len(moves))) @ np.stack(moves)
-        then = future + rng.standard_normal((N_DRAWS, m)) @ np.linalg.cholesky(after + jitter).T
-    first = _first(mean[None, :], k)
-    wrong_now = float(np.any(_first(now, k) != first, axis=1).mean())
-    wrong_then = float(np.any(_first(then, k) != _first(future, k), axis=1).mean())
+        truth = future + rng.standard_normal((N_DRAWS, m)) @ np.linalg.cholesky(after + jitter).T
+    true = _first(truth, k)
+    wrong_now = float(np.any(true != _first(mean[None, :], k), axis=1).mean())
+    wrong_then = float(np.any(true != _first(future, k), axis=1).mean())
     return wrong_now, wrong_then
 
 
