@@ -78,24 +78,8 @@ def posterior(
     m = items.shape[0]
     if m > MAX_ITEMS:
         raise ValueError(f"a posterior of {m} items needs more than {MAX_ITEMS}² numbers")
-    place = np.full(pairs.n_items, -1, np.int64)
-    place[items] = np.arange(m)
-    a, b = place[pairs.first], place[pairs.second]
-    keep = (a >= 0) & (b >= 0)
-    a, b, p, n = a[keep], b[keep], pairs.p[keep], pairs.mass[keep]
-    swap = a > b
-    a, b, p = np.where(swap, b, a), np.where(swap, a, b), np.where(swap, 1.0 - p, p)
-    order = np.lexsort((b, a))
-    local = Proportions(m, a[order], b[order], p[order], n[order])
-    mean = np.zeros(m)
-    if n.size:
-        uniform = np.full(m, 1.0 / m)
-        # The count-weighted fit is the likelihood with a prior of variance 1/(κ λ m) on rewards.
-        kappa = 2.0 * float(n.sum()) / m**2 / (1.0 - 1.0 / m)
-        fitted = fit_tabular(
-            local, uniform, penalty=1.0 / (deviation**2 * kappa * m), count_weighted=True
-        )
-        mean = np.nan_to_num(fitted.rewards)
+    local = _among(pairs, items)
+    mean = _likeliest(local, deviation)
     q = expit(mean[local.first] - mean[local.second])
     information = local.mass * q * (1.0 - q)
     precision = np.zeros((m, m))
@@ -105,6 +89,38 @@ def posterior(
     with one_blas_thread():
         covariance = cho_solve(cho_factor(precision), np.eye(m))
     return Posterior(items, mean, 0.5 * (covariance + covariance.T))
+
+
+def posterior_mean(
+    pairs: Proportions, items: IntArray, *, deviation: float = PRIOR_DEVIATION
+) -> FloatArray:
+    """``posterior(...).mean`` alone, for any number of items."""
+    return _likeliest(_among(pairs, items), deviation)
+
+
+def _among(pairs: Proportions, items: IntArray) -> Proportions:
+    """The pairs of two of ``items``, by their positions."""
+    place = np.full(pairs.n_items, -1, np.int64)
+    place[items] = np.arange(items.shape[0])
+    a, b = place[pairs.first], place[pairs.second]
+    keep = (a >= 0) & (b >= 0)
+    a, b, p, n = a[keep], b[keep], pairs.p[keep], pairs.mass[keep]
+    swap = a > b
+    a, b, p = np.where(swap, b, a), np.where(swap, a, b), np.where(swap, 1.0 - p, p)
+    order = np.lexsort((b, a))
+    return Proportions(items.shape[0], a[order], b[order], p[order], n[order])
+
+
+def _likeliest(local: Proportions, deviation: float) -> FloatArray:
+    """Mode of the posterior; float64 (m,)."""
+    m = local.n_items
+    if not local.mass.size:
+        return np.zeros(m)
+    # The count-weighted fit is the likelihood with a prior of variance 1/(κ λ m) on rewards.
+    kappa = 2.0 * float(local.mass.sum()) / m**2 / (1.0 - 1.0 / m)
+    penalty = 1.0 / (deviation**2 * kappa * m)
+    fitted = fit_tabular(local, np.full(m, 1.0 / m), penalty=penalty, count_weighted=True)
+    return np.nan_to_num(fitted.rewards)
 
 
 def order_errors(
