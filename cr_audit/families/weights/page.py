@@ -60,15 +60,15 @@ def _map(analysis: Analysis) -> Map | None:
     if shown.size < 3:
         return None
     layout = plane(e.response_vectors[shown], groups[shown])
-    first, second = (percent(share) for share in layout.explained)
     names, position = _largest(analysis, groups, shown)
     w = analysis.weights
     times = np.ones(n) if isinstance(w, NotApplicable) else w.weights * w.m
     how = "all of them" if shown.size == n else "clusters first, the others at even distances"
     return Map(
         "Map of the responses",
-        f"Places by the two directions in which the vectors differ most ({first} and {second} of"
-        f" the variance between clusters); copies stand around each other. Size is the weight,"
+        f"A layout of the graph that joins each response to the {layout.neighbours} with the nearest"
+        f" vectors; {percent(layout.kept)} of these stand among its {layout.neighbours} nearest here,"
+        f" the rest of the picture says little. Copies stand around each other. Size is the weight,"
         f" colour the cluster. Drawn: {how}.",
         tuple((float(x), float(y)) for x, y in layout.points),
         tuple(round(float(times[i]), 3) for i in shown),
