@@ -303,21 +303,33 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
+class Colouring:
+    """Which items of a map are alike: ``by`` what; groups : a position in ``names``, or -1, which
+    ``none`` names."""
+
+    by: str
+    groups: tuple[int, ...]
+    names: tuple[str, ...]
+    none: str
+
+
+@dataclass(frozen=True, slots=True)
 class Map:
     """Items in the plane, like ones near each other.
 
     points : x and y of those drawn, in [0, 1]; sizes : weight of each in units of the average one;
-    groups : a position in ``names``, or -1; labels : one line each; n : how many there are, drawn
-    or not. description : how places and sample came about, for who cannot see it as well.
+    colourings : what colours may stand for, the first at first; labels : one line each; items :
+    positions of those drawn among all; n : how many there are, drawn or not. description : how
+    places and sample came about, for who cannot see it as well.
     """
 
     title: str
     description: str
     points: tuple[tuple[float, float], ...]
     sizes: tuple[float, ...]
-    groups: tuple[int, ...]
-    names: tuple[str, ...]
+    colourings: tuple[Colouring, ...]
     labels: tuple[str, ...]
+    items: tuple[int, ...]
     n: int
 
 

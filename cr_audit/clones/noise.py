@@ -7,9 +7,9 @@ copy leave little of those. Four more measures see them, each for what it is:
 letters   r = share of letters in one order (Indel: 2 LCS / (m + n)), nothing but letters counted,
           in the first ``MAX_LETTERS``. Digits inside words are dropped, or read as letters
           (h3ll0): what agrees better. Answers that share words share letters too, so near is
-          r >= max(0.66, 0.5 + 0.75 w), w the larger of the Jaccard similarity of the words there,
-          numbers aside, and of their share in one order: letters agree far more than the words
-          that they spell.
+          r >= 0.5 + 0.75 w, within [0.66, 0.92], w the larger of the Jaccard similarity of the
+          words there, numbers aside, and of their share in one order: letters agree far more than
+          the words that they spell.
 order     Jaccard similarity of the words >= 0.8: the same ones in any order.
 sequence  share of words in one order >= 0.78: every fifth replaced.
 part      |A n B| / min(|A|, |B|) >= 0.92 over the shingles, or LCS / min(m, n) over the words: one
@@ -67,6 +67,7 @@ MIN_WORDS, MAX_WORDS = 16, 512
 MIN_DIFFERENT = 8
 LETTERS_FLOOR = 0.66
 LETTERS_BASE, LETTERS_SLOPE = 0.5, 0.75
+LETTERS_ENOUGH = 0.92
 SAME_WORDS, SAME_SEQUENCE, PART = 0.8, 0.78, 0.92
 MIN_PART, MAX_TIMES = 24, 5.0
 HUB_SHARE = 0.45
@@ -247,8 +248,8 @@ def _by_letters(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatA
     a, b, r = a[at], b[at], r[at]
     in_order = _ratio(t.head_sequence, t.head_sequence, a, b, 0.0)
     alike = np.maximum(1.0 - t.head_words.distances(a, b), in_order)
-    least = np.maximum(LETTERS_BASE + LETTERS_SLOPE * alike, LETTERS_FLOOR)
-    out[at] = np.where(r >= least, _scaled(r, np.minimum(least, 0.999)), np.inf)
+    least = np.clip(LETTERS_BASE + LETTERS_SLOPE * alike, LETTERS_FLOOR, LETTERS_ENOUGH)
+    out[at] = np.where(r >= least, _scaled(r, least), np.inf)
     return out
 
 
