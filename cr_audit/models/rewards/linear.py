@@ -129,23 +129,31 @@ class Rows:
 
         Coordinates in which no two differ (the prompt's, where two answers to it are compared) are
         left out of the products. Time: k d² / 2 multiplications, or m d² where pairs are more."""
-        d, spans = self.values.shape[1], engine.spans(first.size, _BLOCK_PAIRS)
+        d, spans = self.values.shape[1], engine.spans(first.size, BLOCK_ROWS)
         if first.size > self.values.shape[0]:
             return self._gram_of_laplacian(first, second, h)
         root = np.sqrt(h)[:, None]
 
-        def part(s: slice) -> tuple[IntArray, FloatArray]:
-            x = (self.values[first[s]] - self.values[second[s]]) * root[s]
-            used = np.flatnonzero(x.any(axis=0))
-            x = np.ascontiguousarray(x[:, used]) if used.size < d else x
-            return used, x.T @ x
+        def part(s: slice) -> list[tuple[IntArray, FloatArray]]:
+            found: list[tuple[IntArray, FloatArray]] = []
+            for lo in range(s.start, s.stop, _BLOCK_PAIRS):
+                here = slice(lo, min(lo + _BLOCK_PAIRS, s.stop))
+                x = (self.values[first[here]] - self.values[second[here]]) * root[here]
+                used = np.flatnonzero(x.any(axis=0))
+                x = np.ascontiguousarray(x[:, used]) if used.size < d else x
+                block = x.T @ x
+                if found and np.array_equal(found[-1][0], used):
+                    block += found.pop()[1]
+                found.append((used, block))
+            return found
 
         out = np.zeros((d, d))
-        for used, block in engine.map(part, spans, workers=self.workers, local=True):
-            if used.size < d:
-                out[np.ix_(used, used)] += block
-            else:
-                out += block
+        for parts in engine.map(part, spans, workers=self.workers, local=True):
+            for used, block in parts:
+                if used.size < d:
+                    out[np.ix_(used, used)] += block
+                else:
+                    out += block
         return out
 
     def _gram_of_laplacian(self, first: IntArray, second: IntArray, h: FloatArray) -> FloatArray:
