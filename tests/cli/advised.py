@@ -37,7 +37,7 @@ class Place(NamedTuple):
     @property
     def name(self) -> str:
         """A name that stays when lines move: file, slug and the beginning of the advice."""
-        return f"{self.file} {self.slug} {self.step[:40]}"
+        return f"{self.file} {self.slug} {self.step[:36]}"
 
 
 def places() -> Iterator[Place]:
