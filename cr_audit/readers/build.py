@@ -139,6 +139,7 @@ class Builder:
         self._context: dict[int, int] = {}
 
     def begin_file(self, path: str) -> None:
+        """Rows that follow come from this file, and share no context with those before."""
         self._path, self._file = path, self._file + 1
         self._context = {}
 
@@ -370,6 +371,7 @@ class Builder:
         expand_choices: bool,
         ratings_to_pairs: bool,
     ) -> PreferenceDataset:
+        """The data set of all rows so far, with the report of how they were read."""
         comparisons, alternatives = self._comparisons.frame(), self._alternatives.frame()
         sets, members, ratings = self._sets.frame(), self._members.frame(), self._ratings.frame()
         paths = [f.path for f in files]

@@ -170,6 +170,7 @@ class Found:
 
     @property
     def fields(self) -> dict[str, str]:
+        """Role of each field that was found, by its name."""
         return self._fields
 
     @property
@@ -773,6 +774,7 @@ def _listed(fields: Sequence[str], limit: int = 30) -> str:
 
 
 def no_field(role: str, name: str, sample: Sequence[Row], where: str) -> InputError:
+    """The error of a ``--map`` whose field no sampled row has, with the nearest of its role."""
     known = fields_of(sample)
     near = difflib.get_close_matches(name, [f for f in known if not _of_another(role, f)], 1)
     return InputError(

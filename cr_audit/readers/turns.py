@@ -26,6 +26,8 @@ _CALL_NOISE = frozenset({"id", "index", "type"})
 
 
 class Turn(NamedTuple):
+    """One message: who speaks, and the text."""
+
     role: str
     text: str
 
