@@ -95,6 +95,7 @@ def ranking_changes(
     top_k: int = 10,
     n_units: float | None = None,
     holds: Holds | None = None,
+    around_truth: FloatArray | None = None,
 ) -> Changes:
     """Compare two reward vectors on replicates of both.
 
@@ -104,6 +105,7 @@ def ranking_changes(
     n_units : how many units were resampled (``Bootstrap.n_effective``); widens intervals and makes
     flags harder where there are few (``expanded_level``). None: many.
     holds : which changes hold under every penalty that the data leave open, see ``mark_changes``.
+    around_truth : as ``replicates``, with what the penalty takes away: the intervals are of these.
     Memory: 4 arrays of b x m, and what ``ReplicateGaps`` holds.
     """
     m = standard.shape[0]
@@ -125,6 +127,7 @@ def ranking_changes(
         holds=holds,
     )
     level = confidence_level if n_units is None else expanded_level(confidence_level, n_units)
+    wide_one, wide_two = replicates if around_truth is None else around_truth
     centre = _centred(weighted - standard, components)
     top = _top(standard, components, top_k)
     tau = [_tau(a, b, top[0]) for a, b in zip(one, two, strict=True)]
@@ -134,9 +137,11 @@ def ranking_changes(
         reward_weighted=weighted,
         rank_standard=ranks(standard, components, tie=TIE),
         rank_weighted=ranks(weighted, components, tie=TIE),
-        interval_standard=percentile_interval(one, level),
-        interval_weighted=percentile_interval(two, level),
-        interval_shift=percentile_interval(two - one - _centred(two - one, components), level),
+        interval_standard=percentile_interval(wide_one, level),
+        interval_weighted=percentile_interval(wide_two, level),
+        interval_shift=percentile_interval(
+            wide_two - wide_one - _centred(wide_two - wide_one, components), level
+        ),
         shift=weighted - standard - centre,
         centre=centre,
         marks=marks,
