@@ -300,6 +300,7 @@ class _Run:
             around_truth=None
             if replicates.around_truth is None
             else replicates.around_truth[[0, -1]],
+            rng=stream(settings, 25),
         )
         errors = [
             standard_errors(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cr_audit.analysis.reward_facts import MOVED, HeldOut, RewardFit, Rewards, Subjects
-from cr_audit.arrays import FloatArray, IntArray, NotApplicable
+from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import (
     Answer,
     Block,
@@ -109,14 +109,14 @@ def _leaders(r: Rewards, c: Changes, s: Subjects) -> list[str]:
         n = new_leaders(r, c).size
         changed = "no leader changes" if n == 0 else f"the leader changes in {n:,}"
         return [f"Of {s.n_components:,} separate rankings, {changed} beyond the noise."]
-    one = _lead(r, s, c.rank_standard, c.probability_first_standard, "standard")
+    one = _lead(r, s, c, "standard")
     if not both:
         alone = one.whole if one.does else one.whole.replace("undecided", "Undecided", 1)
         return [f"{alone}.", *_depends(r, s, "standard")]
-    two = _lead(r, s, c.rank_weighted, c.probability_first_weighted, "weighted")
+    two = _lead(r, s, c, "weighted")
     if one.who == two.who and one.single and two.single:
         return [
-            f"Both fits put {one.who} first ({one.sure:.2f} and {two.sure:.2f} of resamples).",
+            f"Both fits put {one.who} first ({_sure(c, f'{one.sure:.2f} and {two.sure:.2f}')}).",
             *_depends(r, s, "weighted"),
         ]
     if one.single and two.single:
@@ -135,13 +135,14 @@ def _leaders(r: Rewards, c: Changes, s: Subjects) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class _Lead:
     """The first place in words. single : one leads, at every penalty that the data leave open;
-    sure : its share of resamples."""
+    sure : its chance or its share of resamples, in words how_sure."""
 
     who: str
     does: str
     single: bool
     leader: int
     sure: float
+    words: str
 
     @property
     def whole(self) -> str:
@@ -149,19 +150,28 @@ class _Lead:
 
     @property
     def how_sure(self) -> str:
-        return f" ({self.sure:.2f} of resamples)" if self.single else ""
+        return f" ({self.words})" if self.single else ""
 
 
-def _lead(r: Rewards, s: Subjects, rank: IntArray, first: FloatArray, fit: str) -> _Lead:
+def _sure(c: Changes, number: str) -> str:
+    """A chance, or a share, of the first place in words."""
+    return f"chance {number}" if c.first_is_chance else f"{number} of resamples"
+
+
+def _lead(r: Rewards, s: Subjects, c: Changes, fit: str) -> _Lead:
+    one = fit == "standard"
+    rank = c.rank_standard if one else c.rank_weighted
+    first = c.probability_first_standard if one else c.probability_first_weighted
     tied = np.flatnonzero(rank == 1)
     leader = int(tied[0])
     if not r.decided(fit):
         who = f"undecided between {_list(s, r.leaders(fit))}"
-        return _Lead(who, "", False, leader, float("nan"))
+        return _Lead(who, "", False, leader, float("nan"), "")
     if tied.size > 1:
         who = _list(s, tuple(tied.tolist()))
-        return _Lead(who, "tie for the first place", False, leader, float("nan"))
-    return _Lead(_named(s, leader), "leads", True, leader, float(first[leader]))
+        return _Lead(who, "tie for the first place", False, leader, float("nan"), "")
+    sure = float(first[leader])
+    return _Lead(_named(s, leader), "leads", True, leader, sure, _sure(c, f"{sure:.2f}"))
 
 
 def _list(s: Subjects, items: tuple[int, ...]) -> str:
