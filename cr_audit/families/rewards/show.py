@@ -38,6 +38,8 @@ MAX_EFFECTS = 3
 MAX_LEADERS, MAX_TURNS = 3, 4
 ONE_STEP = 3.2
 """The next penalty of the grid of two per decade."""
+SOME = 5
+"""Rows of a table of pairs, which say nothing beyond their votes."""
 MAX_SLOPES, SLOPE_NAME = 16, 38
 MAX_DRAWN, DRAWN_NAME = 60, 34
 """Lines of the slope chart in a report, and in a picture of its own; characters of their names."""
@@ -269,17 +271,30 @@ def ranking(r: Rewards, *, limit: int = MAX_ITEMS) -> Section:
     both = not isinstance(r.weighted, NotApplicable)
     order = _shown_order(r, c, s)
     columns, cells = _columns(c, s) if both else _columns_of_one(c, s)
+    apart = _pairs_alone(s)
     table = Table(
         columns,
         len(order),
         lambda k: cells(order[k]),
         name="rewards",
-        limit=limit,
+        limit=min(limit, SOME) if apart else limit,
         order="surest changes" if both and s.n_components > 1 else "best",
         legend=_legend(r, c, s, both),
         main=True,
     )
-    return Section(f"Rewards by {s.unit}", note, (table,))
+    said = (Prose((apart,)),) if apart else ()
+    return Section(f"Rewards by {s.unit}", note, (*said, table))
+
+
+def _pairs_alone(s: Subjects) -> str:
+    """What to say where no ranking has three items: the order of a pair is that of its votes."""
+    size = np.bincount(s.components[s.components >= 0], minlength=1)
+    if s.n_components < 2 or size.max(initial=0) > 2:
+        return ""
+    return (
+        f"No {s.unit} was compared with more than one other: each of the {s.n_components:,}"
+        " rankings is a pair, and its order is what its own votes say."
+    )
 
 
 def _shown_order(r: Rewards, c: Changes, s: Subjects) -> list[int]:
