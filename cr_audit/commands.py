@@ -26,7 +26,8 @@ OptionKind = Literal["whole", "number", "text", "switch", "choice", "path", "pat
 class Option:
     """An option of one command alone. default None: not given. low, high : both ends allowed.
 
-    flags : as typed, "--name" by default; a switch with two forms is written "--a/--b".
+    flags : as typed, "--name" by default; a switch with two forms is written "--a/--b". first :
+    whether ``--help`` shows it, and not only ``--help-all``.
     """
 
     name: str
@@ -39,9 +40,11 @@ class Option:
     choices: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     metavar: str | None = None
+    first: bool = True
 
     @property
     def typed(self) -> tuple[str, ...]:
+        """Its flags as typed."""
         return self.flags or (f"--{self.name.replace('_', '-')}",)
 
 

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 
 class Severity(StrEnum):
+    """How much a finding matters; ``--fail-on`` names the least that fails."""
+
     NOTE = "note"
     WARNING = "warning"
     ERROR = "error"

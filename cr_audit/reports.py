@@ -36,4 +36,5 @@ class Report:
 
     @property
     def exit_code(self) -> int:
+        """What the process ends with: 0, or 1 where the outcome failed and may."""
         return EXIT_OK if self.exit_zero or self.outcome.passed else EXIT_FAILED

@@ -38,7 +38,10 @@ def silent(stage: str, done: int, total: int) -> None:
 class Judging:
     """Where the policy that judges comes from. reference : a commit or a file, as given; commit :
     its id, "" for a file. own : the checkout's own [gate] table; own_settings : its other settings;
-    settings : those of the judging file. unreadable : why the checkout's own file is no policy."""
+    settings : those of the judging file. unreadable : why the checkout's own file is no policy.
+    known, ledger : these files as they stand in the commit; None where they are read as they are.
+    altered : files of the baseline that are not as the commit holds them.
+    """
 
     reference: str
     commit: str = ""
@@ -47,6 +50,8 @@ class Judging:
     settings: Mapping[str, Any] = field(default_factory=dict)
     unreadable: str = ""
     known: bytes | None = None
+    ledger: bytes | None = None
+    altered: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -206,7 +211,8 @@ class Run:
         from cr_audit.embed.opening import refuse_own_model
 
         source = self.given.sources.get("model", "default")
-        if source not in ("flag", "default") and not self.own_models:
+        named = source not in ("flag", "default") or (self.judging and source == "flag")
+        if named and not self.own_models:
             refuse_own_model(name, Path.cwd(), source)
         self.progress("loading the encoder", 0, 0)
         folder = default_cache_dir() if self.use_cache else None

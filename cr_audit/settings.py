@@ -46,7 +46,8 @@ class Setting:
     ends allowed. flag : of the command line, with both forms for a switch. group : its panel in
     ``--help``. affects : "reading" settings say how data is read, "analysis" ones what is computed.
     in_policy : whether the table of a gate may set it as well. fits : only where rewards are
-    fitted. metavar : what stands for its value in ``--help``.
+    fitted. metavar : what stands for its value in ``--help``. first : whether ``--help`` shows it,
+    and not only ``--help-all``.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Setting:
     fits: bool = False
     metavar: str | None = None
     shown_default: str = ""
+    first: bool = False
 
     @property
     def option(self) -> str:
@@ -105,6 +107,7 @@ SETTINGS: dict[str, Setting] = {
             "Read as this schema instead of recognising it.",
             DATA,
             "reading",
+            metavar="NAME",
         ),
         Setting(
             "map",
@@ -113,6 +116,8 @@ SETTINGS: dict[str, Setting] = {
             "Which field plays which role, e.g. prompt=question,chosen=better,rejected=worse.",
             DATA,
             "reading",
+            first=True,
+            metavar="ROLE=FIELD,...",
         ),
         Setting(
             "row_weights",
@@ -210,31 +215,34 @@ SETTINGS: dict[str, Setting] = {
             "unit",
             "choice",
             "auto",
-            "Rank responses, models, clusters or kinds of answer; auto decides by what was"
-            " compared.",
+            "Rank responses, models, clusters or kinds; auto decides by what was compared.",
             RANKS,
             "analysis",
             choices=UNITS,
             in_policy=True,
+            first=True,
         ),
         Setting(
             "model",
             "text",
             "static",
-            "Encoder: static, all-MiniLM-L6-v2, a sentence-transformers folder or hub name,"
-            " lexical, or none.",
+            "Encoder of the texts: static, all-MiniLM-L6-v2, a sentence-transformers folder or hub"
+            " name, lexical, or none.",
             CLONES,
             "analysis",
             in_policy=True,
+            first=True,
+            metavar="NAME",
         ),
         Setting(
             "weights",
             "choice",
             RECOMMENDED,
-            "How alternatives are weighed: {choices}.",
+            "Weights of alternatives by {choices}.",
             WEIGHTS,
             "analysis",
             choices=_schemes,
+            first=True,
         ),
         Setting(
             "space",
@@ -347,6 +355,7 @@ SETTINGS: dict[str, Setting] = {
             fits=True,
             metavar="NUMBER|auto",
             shown_default="0.03 tabular and mlp, 1 linear",
+            first=True,
         ),
         Setting(
             "reward",

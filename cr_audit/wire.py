@@ -119,6 +119,7 @@ class Texts:
         self.prompt_of = dataset.alternatives["prompt"].to_list()
 
     def cut(self, text: str | None) -> str | None:
+        """The text as the document holds it: whole with ``--full-text``, else its beginning."""
         return text if text is None or self.full else text[:TEXT_LENGTH]
 
 

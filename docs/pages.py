@@ -120,10 +120,10 @@ def commands_page() -> str:
     lines = [
         "# Commands",
         "",
-        "What `--help` of each command prints, less the [settings](../settings.md) that all have.",
+        "What `--help-all` of each command prints, less the [settings](../settings.md) of all.",
         "Every command also has `--format`, `-o FILE`, `--report FORMAT=FILE`, `--config FILE`,",
-        "`--quiet`, `--debug` and `--no-cache`. This page is written from the commands themselves",
-        "(`docs/pages.py`).",
+        "`--quiet`, `--debug` and `--no-cache`; `--help` shows what is asked for most. This page",
+        "is written from the commands themselves (`docs/pages.py`).",
     ]
     for c in sorted(commands(), key=lambda c: c.name):
         lines += ["", f"## {c.name}", "", c.summary]

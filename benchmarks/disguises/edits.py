@@ -6,6 +6,7 @@ the data set) and returns the disguised text. Every copy is disguised anew.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Callable, Sequence
@@ -305,6 +306,282 @@ _add(
     ),
 )
 _add("structure", "a table of words", lambda t, k: "| " + " | ".join(t.split()) + " |")
+
+# --- later kinds: what a reviewer of the first ones tried ---
+
+_UNSEEN = {
+    "moved off the page": "position:absolute;left:-9999px",
+    "transparent colour": "color:transparent",
+    "white on white": "color:#fff",
+    "no height": "display:inline-block;height:0;overflow:hidden",
+    "scaled to nothing": "transform: scale(0)",
+    "cut away": "position:absolute;clip:rect(0,0,0,0)",
+    "style with a comment in it": "display:/* x */none",
+    "style with escapes": r"d\69splay:none",
+    "font of one pixel": "font-size:1px",
+    "indented away": "text-indent:-9999px",
+}
+for _name, _style in _UNSEEN.items():
+    _add(
+        "markup",
+        _name,
+        _after_words(lambda k, style=_style: f'<i style="{style}">{_junk(k)}</i>'),  # type: ignore[misc]
+    )
+for _tag in ("dialog", "datalist", "video", "canvas", "rp", "noscript", "title", "template"):
+    _add("markup", f"inside <{_tag}>", _after_words(lambda k, t=_tag: f"<{t}>{_junk(k)}</{t}>"))  # type: ignore[misc]
+_add("markup", "CDATA", _after_words(lambda k: f"<![CDATA[{_junk(k)}]]>"))
+_add("markup", "processing instructions", _after_words(lambda k: f"<?x {_junk(k)} ?>"))
+_add("markup", "document types", _after_words(lambda k: f"<!DOCTYPE {_junk(k)}>"))
+_add(
+    "markup",
+    "footnotes that nothing refers to",
+    lambda t, k: t + "\n\n" + "\n".join(f"[^n{i}]: {_junk(k, 15)}" for i in range(8)),
+)
+_add("markup", "SVG descriptions", _after_words(lambda k: f"<svg><desc>{_junk(k)}</desc></svg>"))
+_add("markup", "hexadecimal entities", lambda t, k: "".join(f"&#x{ord(c):x};" for c in t))
+_add("markup", "entities of hyphens", _inserted("&shy;"))
+_add("markup", "entities of joiners", _inserted("&zwj;"))
+_add("markup", "a break inside words", _inserted("<wbr>"))
+_add("markup", "spans inside words", _in_words(lambda w, k: f"<span>{w[0]}</span>{w[1:]}", 3))
+_add("markup", "code spans", _in_words(lambda w, k: f"`{w}`", 4))
+_add("markup", "strike-through letters", _in_words(lambda w, k: f"~~{w}~~", 3))
+_add(
+    "markup", "a heading each sentence", lambda t, k: "\n\n".join(f"## {s}" for s in _sentences(t))
+)
+_add("markup", "list items", lambda t, k: "\n".join(f"- {s}" for s in _sentences(t)))
+_add(
+    "markup",
+    "a list of single words",
+    lambda t, k: "\n".join(f"{i}. {w}" for i, w in enumerate(t.split(), 1)),
+)
+_add("markup", "task list", lambda t, k: "\n".join(f"- [ ] {s}" for s in _sentences(t)))
+_add("markup", "block quote", lambda t, k: "\n".join("> " + s for s in _sentences(t)))
+_add("markup", "HTML paragraphs", lambda t, k: "".join(f"<p>{s}</p>" for s in _sentences(t)))
+_add(
+    "markup",
+    "HTML table of words",
+    lambda t, k: "<table><tr>" + "".join(f"<td>{w}</td>" for w in t.split()) + "</tr></table>",
+)
+_add("markup", "ruby notes", _in_words(lambda w, k: f"<ruby>{w}<rt>x</rt></ruby>", 6))
+_add("markup", "as JSON", lambda t, k: json.dumps({"answer": t, "id": k.rng.random()}))
+_add("markup", "a signature", lambda t, k: f"{t}\n\n-- \n{_junk(k, 6)}")
+_add("markup", "front matter", lambda t, k: f"---\ntitle: {_junk(k, 6)}\n---\n\n{t}")
+_add(
+    "markup",
+    "details",
+    lambda t, k: f"<details><summary>{_junk(k, 3)}</summary>\n\n{t}\n</details>",
+)
+
+_add("look-alike", "mathematical script", _mapped(_alphabet(0x1D4EA, 0x1D4D0)))
+_add("look-alike", "mathematical Fraktur", _mapped(_alphabet(0x1D586, 0x1D56C)))
+_add("look-alike", "double-struck", _mapped(_alphabet(0x1D552, 0x1D538)))
+_add("look-alike", "monospace letters", _mapped(_alphabet(0x1D68A, 0x1D670)))
+_add("look-alike", "letters in parentheses", _mapped(_alphabet(0x249C, 0x249C)))
+_SMALL = dict(zip("abcdefghijklmnoprstuvwyz", "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", strict=True))
+_add("look-alike", "small capitals", _mapped(_SMALL))
+_SUPER = dict(zip("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ", strict=True))
+_add("look-alike", "superscript letters", _mapped(_SUPER))
+_add("look-alike", "superscript letters, half", _mapped(_SUPER, 0.5))
+_add("look-alike", "white on black letters", _mapped(_alphabet(0x1F150, 0x1F150)))
+_add("look-alike", "white on black squares", _mapped(_alphabet(0x1F170, 0x1F170)))
+_add("look-alike", "letters of flags", _mapped(_alphabet(0x1F1E6, 0x1F1E6)))
+_STROKES = dict(zip("abcdefghiklnoptuyz", "ⱥƀƈđɇƒǥħɨƙłɲøƥŧʉɏƶ", strict=True))
+_add("look-alike", "letters with strokes", _mapped(_STROKES))
+_ARMENIAN = dict(zip("ouhnsgqp", "օսհոѕցզթ", strict=True))
+_add("look-alike", "Armenian letters", _mapped(_ARMENIAN))
+_CHEROKEE = dict(zip("DRTiAJEWMHYGhZ4bRVSLCPKd", "ᎠᎡᎢᎥᎪᎫᎬᎳᎷᎻᎽᏀᏂᏃᏎᏏᏒᏙᏚᏞᏟᏢᏦᏧ", strict=True))
+_add("look-alike", "Cherokee letters", lambda t, k: _mapped(_CHEROKEE)(t.upper(), k))
+_add(
+    "look-alike",
+    "letters of three scripts",
+    lambda t, k: "".join(k.rng.choice((_CYRILLIC, _GREEK, _ARMENIAN)).get(c, c) for c in t),
+)
+_add(
+    "look-alike",
+    "three scripts and joiners",
+    lambda t, k: _inserted("\u200d")(
+        "".join(k.rng.choice((_CYRILLIC, _GREEK, _FULL)).get(c, c) for c in t), k
+    ),
+)
+_add("look-alike", "strike-through marks", lambda t, k: "".join(c + "\u0336" for c in t))
+_add("look-alike", "underline marks", lambda t, k: "".join(c + "\u0332" for c in t))
+_add("look-alike", "enclosing marks", lambda t, k: "".join(c + "\u20dd" for c in t))
+_FLIPPED = dict(zip("abcdefghijklmnopqrtuvwy", "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹʇnʌʍʎ", strict=True))
+_add("look-alike", "upside down", lambda t, k: _mapped(_FLIPPED)(t.lower(), k)[::-1])
+_add(
+    "look-alike",
+    "doubled letters of one sign",
+    lambda t, k: t.replace("ij", "ĳ").replace("lj", "ǉ"),
+)
+
+_add("invisible", "tag characters", _inserted([chr(0xE0061 + i) for i in range(26)]))
+_add("invisible", "variation selectors, 256", _inserted([chr(0xE0100 + i) for i in range(240)]))
+_add("invisible", "Braille blanks in words", _inserted("\u2800"))
+_add("invisible", "interlinear marks", _inserted("\ufff9"))
+_add("invisible", "musical marks", _inserted("\U0001d173"))
+_add("invisible", "shorthand marks", _inserted("\U0001bca0"))
+_add("invisible", "Khmer vowel", _inserted("\u17b4"))
+_add("invisible", "half-width Hangul filler", _inserted("\uffa0"))
+_add("invisible", "private use", _inserted("\ue000"))
+_add("invisible", "not characters", _inserted("\ufdd0"))
+_add("invisible", "backspaces", _in_words(lambda w, k: f"{w[0]}x\x08{w[1:]}", 2))
+_add("invisible", "null characters", _inserted("\x00"))
+_add(
+    "invisible",
+    "other spaces",
+    lambda t, k: re.sub(" ", lambda m: k.rng.choice("\u2003\u2009\u202f\u205f\u3000"), t),
+)
+_add("invisible", "line separators", lambda t, k: t.replace(" ", "\u2028"))
+
+_LOREM = (
+    "indeed",
+    "basically",
+    "of course",
+    "you know",
+    "in fact",
+    "clearly",
+    "well",
+    "to be fair",
+)
+for _part in (0.25, 0.35, 0.5, 0.7):
+    _add(
+        "noise",
+        f"a typo in {_part:.0%} of the words",
+        _share(_part, lambda w, k: _typo(w, k, "mixed") if len(w) > 2 else w),
+    )
+_add(
+    "structure",
+    "filler words",
+    _after_words(lambda k: f", {k.rng.choice(_LOREM)},", every=3),
+)
+_EXPANDED = {
+    "n't": " not", "'re": " are", "'m": " am", "'ll": " will", "'ve": " have", "it's": "it is",
+    "that's": "that is", "can not": "cannot",
+}  # fmt: skip
+
+
+def _expanded(text: str, kit: Kit) -> str:
+    for short, long in _EXPANDED.items():
+        text = re.sub(re.escape(short), long, text, flags=re.IGNORECASE)
+    return text
+
+
+_add("structure", "contractions expanded", _expanded)
+_SYNONYMS = {
+    "the": "this", "a": "one", "is": "remains", "are": "remain", "should": "ought to", "people":
+    "persons", "good": "fine", "bad": "poor", "because": "since", "and": "plus", "but": "yet",
+    "have": "possess", "can": "may", "will": "shall", "many": "numerous", "more": "further",
+    "think": "believe", "make": "create", "use": "employ", "not": "never", "of": "from", "to":
+    "toward", "in": "within", "that": "which", "it": "this thing", "for": "on behalf of", "with":
+    "along with", "they": "those", "you": "one", "we": "all of us",
+}  # fmt: skip
+_add(
+    "structure",
+    "synonyms of common words",
+    _in_words(lambda w, k: _SYNONYMS.get(w.lower(), w), 1),
+)
+_add(
+    "structure",
+    "common words left out",
+    _in_words(lambda w, k: "" if w.lower() in _SYNONYMS else w, 1),
+)
+_add("structure", "a tenth of the words replaced", _share(0.1, lambda w, k: k.rng.choice(k.words)))
+_add("structure", "three in ten words replaced", _share(0.3, lambda w, k: k.rng.choice(k.words)))
+_add("structure", "a third of the words dropped", _share(1 / 3, lambda w, k: ""))
+_add(
+    "structure", "a word after every second", _after_words(lambda k: " " + k.rng.choice(k.words), 2)
+)
+_add("structure", "sentences backwards", lambda t, k: " ".join(reversed(_sentences(t))))
+_add(
+    "structure",
+    "first half last",
+    lambda t, k: " ".join(t.split()[len(t.split()) // 2 :] + t.split()[: len(t.split()) // 2]),
+)
+_add(
+    "structure",
+    "a speaker before each sentence",
+    lambda t, k: "\n".join(f"Speaker {k.rng.randrange(9)}: {s}" for s in _sentences(t)),
+)
+_add(
+    "structure",
+    "numbered sentences",
+    lambda t, k: "\n".join(f"({i}) {s}" for i, s in enumerate(_sentences(t), 1)),
+)
+_add(
+    "structure",
+    "five sentences before",
+    lambda t, k: " ".join(k.rng.choice(k.sentences) for _ in range(5)) + " " + t,
+)
+_add(
+    "structure",
+    "five sentences after",
+    lambda t, k: t + " " + " ".join(k.rng.choice(k.sentences) for _ in range(5)),
+)
+_add(
+    "structure",
+    "a question before, thanks after",
+    lambda t, k: f"You asked about {_junk(k, 5)}? {t} Thank you for reading, {_junk(k, 3)}.",
+)
+_add(
+    "structure",
+    "said three times, shuffled",
+    lambda t, k: "\n".join(_reordered(t, k) for _ in range(3)),
+)
+_add(
+    "structure",
+    "lines of four words",
+    lambda t, k: "\n".join(" ".join(t.split()[i : i + 4]) for i in range(0, len(t.split()), 4)),
+)
+_add(
+    "structure",
+    "words in alphabetical order",
+    lambda t, k: " ".join(sorted(t.split(), key=str.lower)),
+)
+
+_add("noise", "capitals", lambda t, k: t.upper())
+_add("noise", "title case", lambda t, k: t.title())
+_add("noise", "no punctuation", lambda t, k: re.sub(r"[^\w\s]", "", t))
+_add(
+    "noise",
+    "other punctuation",
+    lambda t, k: t.translate(str.maketrans(".,;!?'\"-", "。，；！？’”—")),
+)
+_add("noise", "a comma after every word", lambda t, k: ", ".join(t.split()))
+_add("noise", "brackets round every word", _in_words(lambda w, k: f"[{w}]", 1))
+_add("noise", "random punctuation", _inserted(list("_~^|=+/\\"), 3))
+_add("noise", "underlines in every word", _inserted("_"))
+_add("noise", "apostrophes in every word", _inserted("'"))
+_add("noise", "line breaks in every word", _inserted("\n", 4))
+_add("noise", "first letters doubled", _in_words(lambda w, k: w[0] + w, 2))
+_add("noise", "last letters left out", _in_words(lambda w, k: w[:-1], 4))
+_add(
+    "noise",
+    "two typos in every word",
+    _in_words(lambda w, k: _typo(_typo(w, k, "swap"), k, "replace"), 5),
+)
+_add(
+    "noise",
+    "inner letters shuffled",
+    _in_words(lambda w, k: w[0] + "".join(k.rng.sample(w[1:-1], len(w) - 2)) + w[-1], 4),
+)
+_add("noise", "letters of words backwards", _in_words(lambda w, k: w[::-1], 2))
+_add("noise", "pig Latin", _in_words(lambda w, k: w[1:] + w[0] + "ay", 2))
+_add("noise", "a stem for every word", _in_words(lambda w, k: w[: max(3, len(w) - 2)], 4))
+_add(
+    "noise",
+    "an ending on every word",
+    _in_words(lambda w, k: w + k.rng.choice(("s", "ed", "ing", "ly")), 3),
+)
+_add(
+    "noise",
+    "British and other spellings",
+    lambda t, k: t.replace("or ", "our ").replace("ize", "ise").replace("er ", "re "),
+)
+_add(
+    "noise",
+    "k for c, ph for f",
+    lambda t, k: t.replace("c", "k").replace("f", "ph").replace("s", "z"),
+)
 
 
 def disguised(name: str, text: str, kit: Kit) -> str:

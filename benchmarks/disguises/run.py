@@ -5,7 +5,8 @@
     python -m benchmarks.disguises.table FILE
 
 A trial: one prompt of a data set, its answers, and n disguised copies of one of them. "found" is
-the share of the copies that stand in one cluster with the answer. One line of JSON per trial. The
+the share of the copies that stand in one cluster with the answer. One line of JSON per trial, which
+is not run again where it stands in FILE. The
 gate on whole batches of disguised copies: ``benchmarks.disguises.gate``.
 """
 
@@ -104,15 +105,21 @@ def main() -> None:
     parser.add_argument("--copies", default="3,7,12,20")
     parser.add_argument("--trials", type=int, default=2)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--disguises", default=";".join(DISGUISES))
     args = parser.parse_args()
-    with args.out.open("w") as out:
+    done = set()
+    if args.out.exists():
+        lines = [json.loads(line) for line in args.out.read_text().splitlines()]
+        done = {(r["set"], r["disguise"], r["copies"], r["seed"]) for r in lines}
+    with args.out.open("a") as out:
         for dataset in args.sets.split(","):
             bench = Bench(dataset)
-            for name in DISGUISES:
+            for name in args.disguises.split(";"):
                 for copies in map(int, args.copies.split(",")):
                     for seed in range(args.trials):
-                        out.write(json.dumps(bench.trial(name, copies, seed)) + "\n")
-            out.flush()
+                        if (dataset, name, copies, seed) not in done:
+                            out.write(json.dumps(bench.trial(name, copies, seed)) + "\n")
+                            out.flush()
 
 
 if __name__ == "__main__":

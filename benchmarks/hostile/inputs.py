@@ -9,6 +9,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import resource
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,13 +42,14 @@ def row(i: int, **more: object) -> str:
 BASE = "".join(row(i) for i in range(40))
 
 
-def text(name: str, *pieces: str, args: tuple[str, ...] = ()) -> Make:
+def text(name: str, *pieces: str, args: tuple[str, ...] = (), command: str = "scan") -> Make:
     def make(folder: Path) -> list[str]:
         path = folder / name
         with path.open("w", encoding="utf-8") as out:
             for piece in pieces:
                 out.write(piece)
-        return ["scan", str(path), "--model", "none", *args]
+        more = ["-o", str(folder / "made.jsonl")] if command == "export" else []
+        return [command, str(path), "--model", "none", *more, *args]
 
     return make
 
@@ -115,7 +118,7 @@ def parquet_dictionary(rows: int, width: int, *args: str) -> Make:
         import polars as pl
 
         wide = pl.DataFrame({"i": range(rows)}).select(
-            pl.lit("x" * width).alias("prompt"),
+            pl.lit("x" * width).cast(pl.Categorical).alias("prompt"),
             pl.when(pl.col("i") >= 0).then(pl.lit("a")).alias("chosen"),
             pl.when(pl.col("i") >= 0).then(pl.lit("b")).alias("rejected"),
         )
@@ -229,6 +232,49 @@ def cache(how: str) -> Make:
                 held.symlink_to(folder / "other")
             case "read only":
                 place.chmod(0o500)
+            case "of another owner":
+                held.write_bytes(b"")
+                for path in (held, place):
+                    path.chmod(0o700 if path is place else 0o600)
+                    os.chown(path, _NOBODY, _NOBODY)
+            case "file of another owner":
+                held.write_bytes(b"")
+                held.chmod(0o600)
+                os.chown(held, _NOBODY, _NOBODY)
+            case "kept: pipes":
+                for name in ("kept-a.bin", "kept-b.bin"):
+                    os.mkfifo(place / name)
+            case "kept: folder":
+                (place / "kept-a.bin").mkdir()
+            case "kept: device":
+                (place / "kept-a.bin").symlink_to("/dev/zero")
+            case "kept: rubbish":
+                (place / "kept-a.bin").write_bytes(bytes(range(256)) * 64)
+            case "cut" | "bits turned":
+                _filled(folder)
+                for path in place.iterdir():
+                    if path.is_file():
+                        content = bytearray(path.read_bytes())
+                        if how == "cut":
+                            content = content[: len(content) // 2]
+                        else:
+                            for at in range(100, len(content), 997):
+                                content[at] ^= 0x55
+                        path.write_bytes(content)
+            case "link to itself":
+                held.symlink_to("vectors.sqlite3")
+            case "socket":
+                import socket
+
+                before = os.getcwd()
+                os.chdir(place)  # the path of a socket is short
+                with socket.socket(socket.AF_UNIX) as end:
+                    end.bind(held.name)
+                os.chdir(before)
+            case "journal":
+                (place / "vectors.sqlite3-journal").write_bytes(b"\xd9\xd5\x05\xf9" * 999)
+            case "write-ahead log is a folder":
+                (place / "vectors.sqlite3-wal").mkdir()
             case "rubbish":
                 held.write_bytes(bytes(range(256)) * 64)
             case "last read":
@@ -236,6 +282,49 @@ def cache(how: str) -> Make:
         return made
 
     return make
+
+
+_NOBODY = 65534
+
+
+def _filled(folder: Path) -> None:
+    """A run that fills the cache."""
+    subprocess.run(
+        [sys.executable, "-m", "cr_audit", "scan", str(folder / "a.jsonl"), "--model", "lexical"],
+        env={**os.environ, "CR_AUDIT_CACHE": str(folder / "cache")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def stale(*args: str) -> Make:
+    """With a report of an earlier run where this one's is to go."""
+
+    def make(folder: Path) -> list[str]:
+        (folder / "out.json").write_text(STALE)
+        with (folder / "a.jsonl").open("w") as out:
+            out.writelines(row(i) for i in range(30_000))
+        return ["scan", str(folder / "a.jsonl"), "--model", "lexical", "-o", "out.json", *args]
+
+    return make
+
+
+def gated(*args: str) -> Make:
+    """A gate on a batch, where a report of an earlier run stands in its place."""
+
+    def make(folder: Path) -> list[str]:
+        (folder / "out.json").write_text(STALE)
+        for name, first, n in (("main.jsonl", 0, 3000), ("batch.jsonl", 3000, 300)):
+            with (folder / name).open("w") as out:
+                out.writelines(row(i) for i in range(first, first + n))
+        command = ["gate", "--baseline", str(folder / "main.jsonl"), str(folder / "batch.jsonl")]
+        return [*command, "--model", "none", "-o", "out.json", *args]
+
+    return make
+
+
+STALE = '{"stale": true}'
 
 
 def plain(*args: str) -> Make:
@@ -293,22 +382,86 @@ CASES: tuple[Case, ...] = (
             "link",
             "read only",
             "rubbish",
+            "cut",
+            "bits turned",
+            "of another owner",
+            "file of another owner",
+            "socket",
+            "link to itself",
+            "journal",
+            "write-ahead log is a folder",
+            "kept: pipes",
+            "kept: folder",
+            "kept: device",
+            "kept: rubbish",
             "last read",
         )
     ),
+    Case("cache", "cache: disk full", cache("none"), (0,), False, "disk full: cache"),
+    Case("cache", "cache: files of at most 600 bytes", cache("none"), (0,), False, "RLIMIT_FSIZE"),
     Case("output", "report on its input", output_on("input"), (2,), True),
     Case("output", "report on a link to its input", output_on("link"), (2,)),
     Case("output", "report on a hard link to its input", output_on("hard link"), (2,)),
     Case("output", "report in the cache", output_on("cache"), (2,)),
     Case("output", "report into a pipe that nobody reads", output_pipe, (4,)),
     Case("faults", "stdout is /dev/full", plain("--format", "json"), (4,), False, "full"),
+    Case("faults", "table, stdout is /dev/full", plain(), (4,), False, "full"),
+    Case(
+        "faults",
+        "Markdown, stdout is /dev/full",
+        plain("--format", "markdown"),
+        (4,),
+        False,
+        "full",
+    ),
+    Case("faults", "CSV, stdout is /dev/full", plain("--format", "csv"), (4,), False, "full"),
     Case("faults", "stdout is closed", plain("--format", "json"), (4,), False, "closed"),
     Case("faults", "stderr is closed", plain("--format", "json"), (0,), False, "no stderr"),
-    Case("faults", "files of at most 2 kB", plain("-o", "out.json"), (4,), False, "RLIMIT_FSIZE"),
-    Case("faults", "SIGTERM after a second", plain("-o", "out.json"), (143,), False, "SIGTERM"),
+    Case("faults", "stdin is closed", plain("--format", "json"), (0,), False, "no stdin"),
+    Case("faults", "all three are closed", plain("--format", "json"), (4,), False, "no streams"),
+    Case("faults", "the reader of stdout goes", plain("--format", "json"), (0,), False, "reader"),
+    Case("faults", "disk full: report", plain("-o", "full/o.json"), (4,), False, "disk full: full"),
+    Case("faults", "disk full: HTML", plain("-o", "full/o.html"), (4,), False, "disk full: full"),
+    *(
+        Case(
+            "faults",
+            f"files of at most 600 bytes: {name}",
+            make,
+            (4,),
+            False,
+            f"RLIMIT_FSIZE{more}",
+        )
+        for more in ("", ", unbuffered")
+        for name, make in (
+            (f"-o out.json{more}", plain("-o", "out.json", "--no-cache")),
+            (f"JSON on stdout{more}", plain("--format", "json", "--no-cache")),
+            (f"table on stdout{more}", plain("--no-cache", "--details")),
+            (
+                f"export{more}",
+                text("a.jsonl", BASE, BASE, args=("--no-cache", "--as", "clean"), command="export"),
+            ),
+        )
+    ),
+    *(
+        Case(
+            "faults",
+            f"{signal} after {s:g} s of its time: {name}",
+            make,
+            exits,
+            False,
+            f"{signal} {s}",
+        )
+        for signal, exits in (("SIGTERM", (143, -15)), ("SIGINT", (130, -2)))
+        for s in (0.8, 1.2, 2.0, 3.0)
+        for name, make in (("scan", stale()), ("gate", gated("--ledger", "ledger.json")))
+    ),
+    Case("faults", "SIGHUP after 2 s of its time: scan", stale(), (129, -1), False, "SIGHUP 2.0"),
 )
 
 
+MAKER_BYTES = 8_000_000_000
+
 if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (MAKER_BYTES, MAKER_BYTES))
     _name, _folder = sys.argv[1:]
     print(json.dumps(next(c for c in CASES if c.name == _name).make(Path(_folder))))

@@ -49,6 +49,7 @@ class RewardFit:
 
     @property
     def converged(self) -> bool:
+        """Whether the fit reached its stopping rule."""
         return self.status is FitStatus.CONVERGED
 
 
@@ -71,6 +72,7 @@ class Subjects:
 
     @property
     def n(self) -> int:
+        """How many items were fitted."""
         return len(self.ids)
 
     @property

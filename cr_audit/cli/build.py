@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cr_audit.cli.pages import HELP_ALL, show_everything
 from cr_audit.cli.plots import HELP as PLOT_HELP
 from cr_audit.commands import Command, Option
 from cr_audit.findings import FAIL_ON
@@ -22,9 +23,24 @@ FILES = (
     " hf://datasets/…, s3://… or gs://…; - is standard input."
 )
 LAST_FILES = (
-    "As for scan. Without any: the files of the settings file, else those read last in this folder."
+    "JSONL, JSON, CSV or Parquet, as for scan. Without any: the files of the settings file, else"
+    " those read last in this folder."
 )
-BATCH = "The new rows; files as for scan."
+BATCH = "The new rows, in files as for scan."
+
+FIRST_OUTPUTS = ("files", "format_", "output", "plot", "details", "fail_on")
+"""What every short page shows besides settings and the command's own options."""
+
+_METAVARS = {
+    "whole": "N",
+    "number": "X",
+    "path": "FILE",
+    "paths": "FILE",
+    "text": "TEXT",
+    "texts": "TEXT",
+    "penalty": "X",
+}
+"""What stands for a value; typer's own words name Python types."""
 
 Hint = tuple[Any, Any]
 """An annotation and a default, as typer reads them from a signature."""
@@ -43,6 +59,13 @@ def signature_of(command: Command) -> dict[str, Hint]:
         if setting.name == "model":
             out |= _EMBEDDING
     return out | outputs_hints(command.judged, command.plots, command.makes) | _ENDING
+
+
+def first_of(command: Command) -> frozenset[str]:
+    """Names of the parameters that the short page shows."""
+    settings = (s.name for s in SETTINGS.values() if s.first)
+    own = (option.name for option in command.options if option.first)
+    return frozenset((*FIRST_OUTPUTS, *settings, *own))
 
 
 def _files(command: Command) -> Hint:
@@ -65,8 +88,9 @@ def _setting(setting: Setting) -> Hint:
     extra: dict[str, Any] = {"rich_help_panel": setting.group}
     if setting.kind in ("number", "whole"):
         extra |= _bounds(setting.low, setting.high, whole=setting.kind == "whole")
-    if setting.metavar:
-        extra["metavar"] = setting.metavar
+    metavar = setting.metavar or ("NAME" if setting.values else _METAVARS.get(setting.kind))
+    if metavar and setting.kind != "switch":
+        extra["metavar"] = metavar
     info = typer.Option(setting.option, help=setting.text + shown, **extra)
     return Annotated[kinds.get(setting.kind, str) | None, info], None
 
@@ -99,8 +123,8 @@ def option_hint(option: Option) -> Hint:
         extra |= _bounds(option.low, option.high, whole=option.kind == "whole")
     if option.kind == "choice":
         kind = one_of(option.name, option.choices)
-    if option.metavar:
-        extra["metavar"] = option.metavar
+    if metavar := option.metavar or _METAVARS.get(option.kind):
+        extra["metavar"] = metavar
     flags = option.typed
     info = typer.Option(*flags, help=option.help, **extra)
     hint = kind if option.default is not None else kind | None
@@ -113,6 +137,7 @@ _EMBEDDING: dict[str, Hint] = {
             Path | None,
             typer.Option(
                 "--embeddings",
+                metavar="FILE",
                 help="Precomputed vectors (.npy or .parquet, keyed by alternative id) instead of"
                 " --model.",
                 rich_help_panel=CLONES,
@@ -148,6 +173,7 @@ _ENDING: dict[str, Hint] = {
             Path | None,
             typer.Option(
                 "--config",
+                metavar="FILE",
                 help="Settings file. [default: cr-audit.toml, else [tool.cr-audit] in"
                 " pyproject.toml]",
                 rich_help_panel=OUT,
@@ -174,6 +200,21 @@ _ENDING: dict[str, Hint] = {
 }
 
 
+_HELP_ALL: Hint = (
+    Annotated[
+        bool,
+        typer.Option(
+            HELP_ALL,
+            callback=show_everything,
+            is_eager=True,
+            help="Show all options and exit.",
+            rich_help_panel=OUT,
+        ),
+    ],
+    False,
+)
+
+
 def one_of(name: str, values: tuple[str, ...]) -> Any:
     """A type that typer reads as a choice; its members are texts."""
     return StrEnum(name, {value: value for value in values})
@@ -182,15 +223,17 @@ def one_of(name: str, values: tuple[str, ...]) -> Any:
 def outputs_hints(judged: bool, plots: str, makes: str = "") -> dict[str, Hint]:
     """Formats and files; ``--fail-on`` where findings can fail the command; ``--plot``."""
     formats = one_of("format", tuple(WRITERS))
+    listed = ", ".join(WRITERS)
     out: dict[str, Hint] = {
         "format_": (
             Annotated[
                 formats | None,
                 typer.Option(
                     "--format",
-                    help="What to print. [default: table]"
+                    metavar="FORMAT",
+                    help=f"{listed}; table by default."
                     if makes
-                    else "What to print. [default: by the suffix of -o, else table]",
+                    else f"{listed}; by default what the suffix of -o says, else table.",
                     rich_help_panel=OUT,
                 ),
             ],
@@ -202,6 +245,7 @@ def outputs_hints(judged: bool, plots: str, makes: str = "") -> dict[str, Hint]:
                 typer.Option(
                     "-o",
                     "--output",
+                    metavar="FILE",
                     help=f"The file for {makes}."
                     if makes
                     else "Write the report to a file instead of stdout.",
@@ -239,7 +283,7 @@ def outputs_hints(judged: bool, plots: str, makes: str = "") -> dict[str, Hint]:
                 bool,
                 typer.Option(
                     "--details",
-                    help="All sections in the terminal, also those that only explain.",
+                    help="All sections in the terminal, also what only explains.",
                     rich_help_panel=OUT,
                 ),
             ],
@@ -252,6 +296,7 @@ def outputs_hints(judged: bool, plots: str, makes: str = "") -> dict[str, Hint]:
                 list[Path] | None,
                 typer.Option(
                     "--plot",
+                    metavar="FILE",
                     help=f"Also draw {plots} into this file ({PLOT_HELP}).",
                     rich_help_panel=OUT,
                 ),
@@ -269,8 +314,9 @@ _JUDGED: dict[str, Hint] = {
             one_of("fail_on", FAIL_ON) | None,
             typer.Option(
                 "--fail-on",
-                help="Exit 1 on a finding of this severity or above. [default: never; in a gate"
-                " what the policy says]",
+                metavar="SEVERITY",
+                help="Exit 1 on a finding so severe, or above: note, warning, error or never."
+                " [default: never; in a gate what the policy says]",
                 rich_help_panel=OUT,
             ),
         ],
@@ -299,19 +345,43 @@ def help_text(command: Command) -> str:
 
 def as_function(command: Command, run: Callable[..., None]) -> Callable[..., None]:
     """A function that typer reads as the command; it calls ``run(command, **parameters)``."""
-    hints = signature_of(command)
 
-    def typed(**given: Any) -> None:
+    def call(**given: Any) -> None:
         run(command, **given)
 
+    return typed_function(
+        call,
+        signature_of(command),
+        name=command.name,
+        text=help_text(command),
+        first=first_of(command),
+    )
+
+
+def typed_function(
+    run: Callable[..., None],
+    hints: Mapping[str, Hint],
+    *,
+    name: str,
+    text: str,
+    first: frozenset[str],
+) -> Callable[..., None]:
+    """A function with these parameters and ``--help-all``, which typer reads and which calls
+    ``run(**parameters)``. text : above the options. first : parameters of the short page."""
+
+    def typed(help_all: bool, **given: Any) -> None:
+        run(**given)
+
+    all_hints = {**hints, "help_all": _HELP_ALL}
     typed.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default
+                parameter, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default
             )
-            for name, (hint, default) in hints.items()
+            for parameter, (hint, default) in all_hints.items()
         ]
     )
-    typed.__annotations__ = {name: hint for name, (hint, _) in hints.items()}
-    typed.__doc__, typed.__name__ = help_text(command), command.name
+    typed.__annotations__ = {parameter: hint for parameter, (hint, _) in all_hints.items()}
+    typed.__doc__, typed.__name__ = text, name
+    typed.first = first  # type: ignore[attr-defined]
     return typed

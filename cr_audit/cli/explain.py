@@ -103,6 +103,7 @@ def _word(word: str) -> list[Block]:
 
 
 def list_blocks() -> list[Block]:
+    """Every rule and every word that ``explain`` knows, as tables."""
     from cr_audit.blocks import Cell, Column, Prose, Section, Table
     from cr_audit.glossary import WORDS
 

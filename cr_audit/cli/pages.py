@@ -7,13 +7,16 @@ of ``--help``; and its groups build every command's options to show the summary 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from cr_audit.settings import OUT, SETTINGS
 
 WIDTH = 100
 """No page is wider, however wide the terminal."""
@@ -24,6 +27,8 @@ CONTEXT: dict[str, Any] = {
 }
 _NAMES = 28
 """Columns for the names of options; a longer one stands on a line of its own."""
+_NAMES_SHORT = 23
+"""The same on the short page, where most of what is said should fit on a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +55,97 @@ def _group(formatter: Any, title: str) -> Iterator[None]:
         formatter.dedent()
 
 
-def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
-    """The arguments, then the options by their group, in the order in which groups appear."""
+HELP_ALL = "--help-all"
+_EVERYTHING = "cr_audit.all_options"
+"""Key of the context's notes: whether the page is to show every option."""
+
+
+def _grouped(parameters: Iterable[Any], ctx: Any) -> dict[str, list[tuple[str, str]]]:
+    """Rows of a page (names, what they say) by group, in the order in which groups appear."""
     groups: dict[str, list[tuple[str, str]]] = {}
-    for parameter in command.get_params(ctx):
+    for parameter in parameters:
         record = parameter.get_help_record(ctx)
         if record is None:
             continue
         other = "Arguments" if parameter.param_type_name == "argument" else "Options"
         title = getattr(parameter, "rich_help_panel", None) or other
         groups.setdefault(title, []).append((_styled(record[0], fg="cyan"), record[1]))
+    return groups
+
+
+def _write_groups(
+    groups: Mapping[str, list[tuple[str, str]]], formatter: Any, names: int = _NAMES
+) -> None:
     for title, rows in groups.items():
-        with _group(formatter, title):
-            formatter.write_dl(rows, col_max=_NAMES)
+        if rows:
+            with _group(formatter, title):
+                formatter.write_dl(rows, col_max=names)
 
 
 class Page(TyperCommand):
-    """A command whose help shows its options by group."""
+    """A command whose help shows its options by group: those that are asked for most, or all.
+
+    first : names of the parameters of the short page; None where the one page shows all.
+    """
+
+    first: frozenset[str] | None = None
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Write the summary and the examples; on the full page also what stands between them."""
+        whole = self.help or ""
+        if not self._shows_all(ctx):
+            summary, *others = whole.split("\n\n")
+            self.help = "\n\n".join((summary, *(p for p in others if p.startswith("\b"))))
+        super().format_help_text(ctx, formatter)
+        self.help = whole
+
+    def _shows_all(self, ctx: Any) -> bool:
+        return self.first is None or _EVERYTHING in ctx.meta
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options into the page."""
-        _write_options(self, ctx, formatter)
+        parameters = self.get_params(ctx)
+        if self.first is None or self._shows_all(ctx):
+            _write_groups(_grouped(parameters, ctx), formatter)
+            return
+        shown = [p for p in parameters if p.name in self.first]
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for parameter in shown:
+            for title, rows in _grouped([parameter], ctx).items():
+                if title not in ("Arguments", OUT):
+                    title = "Settings" if parameter.name in SETTINGS else "Options"
+                groups.setdefault(title, []).extend(_short(*row) for row in rows)
+        _write_groups(groups, formatter, _NAMES_SHORT)
+        formatter.write_paragraph()
+        formatter.write(
+            f"{len(parameters) - len(shown)} more options, and all that is said of these:"
+            f" {ctx.command_path} {HELP_ALL}\n"
+        )
+
+
+_LONG_VALUES = re.compile(r"<([^>|]*\|[^>]{20,})>")
+_TYPE = re.compile(r" <list\[str\]>")
+_CLAUSE = re.compile(r"(?<!e\.g)\. |; |: | \(| \[")
+_DEFAULT = re.compile(r"\[default: ([^];]{1,12})[];]")
+
+
+def _short(names: str, text: str) -> tuple[str, str]:
+    """A row of the short page: the first clause, a short default, and values under the text where
+    they would not fit beside the name."""
+    first = _CLAUSE.split(text, maxsplit=1)[0].rstrip(".")
+    if values := _LONG_VALUES.search(names):
+        names = _LONG_VALUES.sub("NAME", names)
+        first += f": {values[1].replace('|', ', ')}"
+    default = _DEFAULT.search(text)
+    return _TYPE.sub("", names), f"{first} [{default[1]}]" if default else f"{first}."
+
+
+def show_everything(ctx: typer.Context, value: bool) -> None:
+    """The callback of ``--help-all``."""
+    if value and not ctx.resilient_parsing:
+        ctx.meta[_EVERYTHING] = True
+        typer.echo(ctx.get_help(), color=ctx.color)
+        raise typer.Exit
 
 
 class _Built(MutableMapping[str, Any]):
@@ -90,8 +165,11 @@ class _Built(MutableMapping[str, Any]):
                 rich_markup_mode=None,
                 context_settings=CONTEXT,
             )
-            one.command(name, cls=Page)(self._entries[name].make())
-            self._built[name] = typer.main.get_command(one)
+            function = self._entries[name].make()
+            one.command(name, cls=Page)(function)
+            made: Any = typer.main.get_command(one)
+            made.first = getattr(function, "first", None)
+            self._built[name] = made
         return self._built[name]
 
     def __setitem__(self, name: str, command: Any) -> None:
@@ -119,7 +197,7 @@ def group_of(entries: Mapping[str, Entry]) -> type[TyperGroup]:
 
         def format_options(self, ctx: Any, formatter: Any) -> None:
             """Write the options, then the commands, into the page."""
-            _write_options(self, ctx, formatter)
+            _write_groups(_grouped(self.get_params(ctx), ctx), formatter)
             rows = [(_styled(name, fg="cyan"), e.summary) for name, e in entries.items()]
             with _group(formatter, "Commands"):
                 formatter.write_dl(rows)

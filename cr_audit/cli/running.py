@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ def execute(command: Command, **given: Any) -> None:
     config, judging = _settings(given.pop("config"), given)
     run = _start(command, config, given)
     run.judging = judging
+    if command.files == "batch":
+        _trust_nothing_of_the_branch(run)
     if command.makes:
         run.options = {**run.options, "output": output}
     _check_outputs(run, config, outputs)
@@ -67,7 +70,7 @@ def _settings(named: Path | None, given: dict[str, Any]) -> tuple[Config, Judgin
         return read_config(named), None
     from cr_audit.cli.protected import read_protected
 
-    protected = read_protected(reference, named, given.get("known"))
+    protected = read_protected(reference, named, given.get("known"), given.get("ledger"))
     config, own, unreadable = protected.config, Config(), ""
     try:
         if named is None or named.exists():
@@ -82,7 +85,23 @@ def _settings(named: Path | None, given: dict[str, Any]) -> tuple[Config, Judgin
         settings=config.values or {},
         unreadable=unreadable,
         known=protected.known,
+        ledger=protected.ledger,
     )
+
+
+def _trust_nothing_of_the_branch(run: Run) -> None:
+    """What a batch's branch may have brought along beside its settings: a baseline, and results
+    that stand in a cache inside the checkout."""
+    from cr_audit.cli.protected import altered_baseline, tracked_cache
+    from cr_audit.embed import default_cache_dir
+
+    if run.use_cache and tracked_cache(default_cache_dir()):
+        run.use_cache = False
+        run.say("the cache is part of the checkout, so it is not used")
+    if run.judging is not None and run.judging.commit:
+        files = run.options.get("baseline") or ()
+        altered = altered_baseline(run.judging.reference, run.judging.commit, files)
+        run.judging = replace(run.judging, altered=altered)
 
 
 def _start(command: Command, config: Config, given: dict[str, Any]) -> Run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cr_audit.cli.build import Hint, option_hint, outputs_hints
+from cr_audit.cli.build import FIRST_OUTPUTS, Hint, option_hint, outputs_hints, typed_function
 from cr_audit.cli.outputs import Outputs, outputs_of
 from cr_audit.commands import Option
 from cr_audit.errors import UsageError
@@ -39,20 +38,8 @@ def command() -> Callable[..., None]:
             register(simulation)
     hints = _HEAD | {name: option_hint(o) for name, o in _options().items()} | _tail()
 
-    def simulate(**given: Any) -> None:
-        _run(**given)
-
-    simulate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default
-            )
-            for name, (hint, default) in hints.items()
-        ]
-    )
-    simulate.__annotations__ = {name: hint for name, (hint, _) in hints.items()}
-    simulate.__doc__ = HELP
-    return simulate
+    first = frozenset((*FIRST_OUTPUTS, *_HEAD))
+    return typed_function(_run, hints, name="simulate", text=HELP, first=first)
 
 
 _HEAD: dict[str, Hint] = {
@@ -89,24 +76,30 @@ def _options() -> dict[str, Option]:
     The ranges of simulations may differ, so that of the option is the widest.
     """
     out: dict[str, Option] = {}
+    says: dict[str, dict[str, list[str]]] = {}
     for simulation in SIMULATIONS.values():
         for option in simulation.options:
             default = "" if option.default is None else f" [default: {option.default}]"
-            text = f"{simulation.name}: {option.help}{default}"
+            texts = says.setdefault(option.name, {})
+            texts.setdefault(f"{option.help}{default}", []).append(simulation.name)
             known = out.get(option.name)
             if known is None:
-                out[option.name] = replace(option, default=None, help=text)
+                out[option.name] = replace(option, default=None)
             elif known.kind == option.kind and known.typed == option.typed:
                 out[option.name] = replace(
                     known,
-                    help=f"{known.help} {text}",
                     low=min(known.low, option.low),
                     high=max(known.high, option.high),
                     choices=tuple(dict.fromkeys((*known.choices, *option.choices))),
                 )
             else:
                 raise ValueError(f"simulations disagree on the option {option.name!r}")
-    return out
+    return {
+        name: replace(
+            option, help=" ".join(f"{', '.join(of)}: {text}" for text, of in says[name].items())
+        )
+        for name, option in out.items()
+    }
 
 
 def _run(**given: Any) -> None:

@@ -39,6 +39,7 @@ class OverlaidIndex:
 
     @property
     def n(self) -> int:
+        """Number of sets, as in the index below."""
         return self._index.n
 
     def _over(self, first: IntArray, second: IntArray, d: FloatArray) -> FloatArray:

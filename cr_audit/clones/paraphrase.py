@@ -49,6 +49,7 @@ class HeldOutRate:
 
     @property
     def rate(self) -> float:
+        """Share of the held-out independent answers above the threshold."""
         return self.n_above / self.n
 
 
@@ -116,6 +117,7 @@ class Answers:
 
     @property
     def n(self) -> int:
+        """How many answers there are."""
         return int(self.text.size)
 
     def independent(self, first: IntArray, second: IntArray) -> BoolArray:

@@ -15,7 +15,9 @@ def refuse_own_model(name: str, folder: Path, source: str) -> None:
     """Raise InputError where ``name`` is a file or folder inside the checkout that holds
     ``folder``: a batch that brings its own encoder decides what counts as a copy.
 
-    source : the settings file that named it. A link counts by where it stands and where it leads.
+    source : the settings file that named it, or "flag": where another branch's policy judges, the
+    checkout may hold a folder of the name that was meant. A link counts by where it stands and
+    where it leads.
     """
     kind, _, path = name.partition(":")
     if kind not in ("static", "precomputed") or not path:
@@ -33,10 +35,14 @@ def refuse_own_model(name: str, folder: Path, source: str) -> None:
     if inside:
         raise InputError(
             "own-model",
-            "a settings file names a model that lies inside the checkout",
-            where=source,
+            "a model of that name lies inside the checkout, and a batch does not bring its own"
+            if source == "flag"
+            else "a settings file names a model that lies inside the checkout",
+            where="--model" if source == "flag" else source,
             found=f"model = {name!r}",
-            next_step="name it on the command line with --model, or say --allow-model-folder",
+            next_step="say --allow-model-folder if it may judge"
+            if source == "flag"
+            else "name it on the command line with --model, or say --allow-model-folder",
         )
 
 

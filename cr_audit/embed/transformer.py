@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 OVERLAP = 32
 # One batch holds this many tokens, padding included: on CPUs larger batches are not faster.
 _TOKENS_PER_BATCH = 256
+OLDEST = (6, 2)
+"""sentence-transformers; the same bound stands in the requirements, which a slim install skips."""
 _LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
 _LIBRARIES = ("torch", "transformers", "sentence-transformers", "tokenizers")
 
@@ -213,6 +216,7 @@ class TransformerBackend:
         """The SentenceTransformer itself, loaded on first use."""
         if self._loaded is None:
             self._need_libraries()
+            self._need_bound()
             with quiet_libraries():
                 import torch
                 from safetensors import SafetensorError
@@ -256,6 +260,20 @@ class TransformerBackend:
                 " then sentence-transformers, or leave --model out: the default needs neither",
             )
 
+    def _need_bound(self) -> None:
+        """Raise ComputeError ``old-transformer-library`` below the version that was tried: others
+        import more of what a folder names."""
+        found = version("sentence-transformers")
+        if _numbers(found) < OLDEST:
+            raise ComputeError(
+                "old-transformer-library",
+                f"the model {self._name} is not loaded by so old a version of"
+                " sentence-transformers",
+                found=found,
+                next_step=f"install {'.'.join(map(str, OLDEST))} or later, or leave --model out:"
+                " the default needs no such library",
+            )
+
     def _refused(self, reason: str) -> ComputeError:
         return ComputeError(
             "model-refused",
@@ -281,6 +299,10 @@ class Transformer:
 
 
 TRANSFORMER = Transformer()
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in re.findall(r"\d+", release)[:2])
 
 
 def _there(library: str) -> bool:

@@ -59,6 +59,7 @@ class Processes:
     here = False
 
     def run(self, work: Callable[..., Any], tasks: Iterable[Task], workers: int) -> Iterator[Any]:
+        """As ``engine.mapping.map`` says, in processes; the work is pickled once for all."""
         body = pickle.dumps(work, protocol=pickle.HIGHEST_PROTOCOL)
         memory = SharedMemory(create=True, size=len(body))
         try:

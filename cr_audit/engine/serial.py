@@ -14,6 +14,7 @@ class Serial:
     here = True
 
     def run(self, work: Callable[..., Any], tasks: Iterable[Task], workers: int) -> Iterator[Any]:
+        """As ``engine.mapping.map`` says, one task after the other, in this thread."""
         return (work(*task) for task in tasks)
 
 

@@ -66,6 +66,7 @@ class Threads:
     here = True
 
     def run(self, work: Callable[..., Any], tasks: Iterable[Task], workers: int) -> Iterator[Any]:
+        """As ``engine.mapping.map`` says, in threads, results in the order of the tasks."""
         return in_order(_pool(workers), work, tasks, workers)
 
 

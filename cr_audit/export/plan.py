@@ -37,6 +37,7 @@ class Plan:
 
     @property
     def kept(self) -> BoolArray:
+        """Which rows are written. (n,) bool."""
         return np.array([not r for r in self.reason], dtype=bool)
 
 

@@ -115,6 +115,7 @@ def write_metadata(run: Run, exported: Exported, path: Path) -> None:
         "exit": exported.exit,
         "columns": list(exported.columns),
         "weighting": None if exported.weighting is None else asdict(exported.weighting),
+        "kinds": {name: list(words) for name, words in exported.kinds.items()},
         "settings": settings,
         "inputs": [
             {"path": f.path, "sha256": f.sha256, "n_rows": f.n_rows}

@@ -46,6 +46,7 @@ class Contradictions:
 
     @property
     def share(self) -> float:
+        """Share of the judgements that stand against the others."""
         return self.n_against / self.n
 
 

@@ -57,7 +57,8 @@ def decide_on(run: Run) -> Decision:
     from cr_audit.readers import reading_mismatch
 
     path: Path | None = run.options["ledger"]
-    ledger = None if path is None else read_ledger(path)
+    carried = None if run.judging is None else run.judging.ledger
+    ledger = None if path is None else read_ledger(path, carried)
     kept = run.kept
     baseline = run.read(tuple(run.options["baseline"]), kept=kept)
     if run.given.sources.get("max_skipped") == "flag":
@@ -93,6 +94,7 @@ def decide_on(run: Run) -> Decision:
     made_by = MadeBy.of(effect.after)
     entries = None if known is None else read_known(known, made_by, held)
     verdict = decide(findings, policy, known=entries, today=today)
+    own_changes = _own_changes(run)  # before any of these files is written anew
     target: Path | None = run.options["write_baseline"]
     if target is not None:
         write_known(target, tuple(j.finding for j in verdict.judged), made_by)
@@ -105,7 +107,7 @@ def decide_on(run: Run) -> Decision:
         verdict,
         radius_chosen=not run.is_default("radius"),
         judging=run.judging,
-        own_changes=_own_changes(run),
+        own_changes=own_changes,
     )
 
 
@@ -122,7 +124,7 @@ def _table_of(run: Run, table: Mapping[str, Any]) -> dict[str, Any]:
 def _own_changes(run: Run) -> tuple[PolicyChange, ...] | NotApplicable:
     """What the checkout's own settings would have changed about the policy that judged."""
     from cr_audit.arrays import NotApplicable
-    from cr_audit.gate.own_policy import policy_changes
+    from cr_audit.gate.own_policy import carried_change, policy_changes
     from cr_audit.gate.policy import parse_policy
 
     judging = run.judging
@@ -135,7 +137,11 @@ def _own_changes(run: Run) -> tuple[PolicyChange, ...] | NotApplicable:
     except InputError as error:
         return NotApplicable(f"the checkout's own settings are no policy: {error.message}")
     judged = parse_policy(_table_of(run, run.policy), judging.reference)
-    return policy_changes(judged, own, judging.settings, judging.own_settings)
+    changes = policy_changes(judged, own, judging.settings, judging.own_settings)
+    for key, carried in (("known", judging.known), ("ledger", judging.ledger)):
+        if carried is not None:
+            changes += carried_change(key, carried, run.options[key])
+    return changes
 
 
 def report_of(run: Run, decision: Decision) -> Report:
@@ -310,6 +316,7 @@ COMMANDS = (
                 "The day by which waivers run out, as 2027-06-30. [default: the clock's]",
                 GROUP,
                 metavar="DAY",
+                first=False,
             ),
             Option("init", "switch", False, "Write a commented cr-audit.toml and stop.", GROUP),
         ),

@@ -59,6 +59,7 @@ class BatchEffect:
 
     @property
     def unit(self) -> UnitResult:
+        """The ranking after the batch, by the first unit."""
         return self.after.units[0]
 
 

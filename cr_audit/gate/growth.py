@@ -52,6 +52,7 @@ class ClusterGain:
 
     @property
     def n_old(self) -> int:
+        """Members that the baseline held already."""
         return int(self.members.size - self.new.size)
 
     @property

@@ -69,18 +69,26 @@ class Ledger:
         return Ledger((*(e for e in self.entries if e.files != files), entry))
 
 
-def read_ledger(path: Path) -> Ledger:
+def read_ledger(path: Path, content: bytes | None = None) -> Ledger:
     """The ledger, an empty one where there is no file yet. Raises InputError (exit 3) for anything
-    but a plain file of this format: what is not understood would be forgotten."""
+    but a plain file of this format: what is not understood would be forgotten.
+
+    content : the bytes, where the file itself is not to be read; empty for a ledger to be begun.
+    """
     try:
         plain = path.is_file()
-        if not plain and not path.is_symlink() and not path.exists():
-            return Ledger()
+        missing = not plain and not path.is_symlink() and not path.exists()
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}") from error
-    if not plain:
+    if not plain and not missing:
         raise _refused(path, "is no plain file")
-    document = read_document(path, FORMAT, MAX_BYTES, _refused)
+    if content is None:
+        return Ledger() if missing else _parsed(path, None)
+    return _parsed(path, content) if content else Ledger()
+
+
+def _parsed(path: Path, content: bytes | None) -> Ledger:
+    document = read_document(path, FORMAT, MAX_BYTES, _refused, content)
     batches = document.get("batches")
     if not isinstance(batches, list):
         raise _refused(path, "has no list of batches")

@@ -7,14 +7,17 @@ unseen.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from cr_audit.gate.policy import KEYS, LIMITS, Policy
 from cr_audit.gate.rules import BY_ID
 
 UNSET = "not set"
+MAX_BYTES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,28 @@ def policy_changes(
 ) -> tuple[PolicyChange, ...]:
     """Every key of the policy and of the other settings in which the two differ."""
     return tuple(_changes(judged, own, settings, own_settings))
+
+
+def carried_change(key: str, judged: bytes, path: Path) -> tuple[PolicyChange, ...]:
+    """The change of a file that was read from the protected commit and stands in the checkout too
+    (known findings, the ledger); none where the two are the same."""
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                own = file.read(MAX_BYTES + 1)
+            said = UNSET if own == judged else _digest(own)
+        else:
+            said = "no plain file" if path.is_symlink() or path.exists() else "not there"
+            own = b""
+    except OSError as error:
+        own, said = b"", f"cannot be read: {error.strerror}"
+    if own == judged and said in (UNSET, "not there"):
+        return ()
+    return (PolicyChange(key, _digest(judged) if judged else "not there", said),)
+
+
+def _digest(content: bytes) -> str:
+    return f"{len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def _changes(

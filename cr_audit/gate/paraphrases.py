@@ -114,6 +114,7 @@ class Prompts:
 
     @property
     def used(self) -> BoolArray:
+        """Prompts of which any pair of answers is compared. (n,) bool."""
         out: BoolArray = self.mixed | self.fresh | self.known
         return out
 

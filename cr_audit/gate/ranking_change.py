@@ -72,6 +72,12 @@ def ranking_change(
     grown: Growth | NotApplicable,
     level: float,
 ) -> RankingChange | NotApplicable:
+    """What the batch does to the ranking: each item's places and win rates before and after, with
+    the error of the change, and whether the leader changes.
+
+    old : alternatives of ``after`` that ``before`` has, in its order. added : comparisons of the
+    batch. is_new : alternatives that only the batch has. level : of the intervals, in (0, 1).
+    """
     unit, earlier = after.units[0], before.units[0]
     rows = after.dataset.comparison_arrays()
     labels = unit.items.labels

@@ -97,6 +97,10 @@ def policy_lines(decision: Decision) -> list[str]:
     ]
     if decision.judging is None:
         return out
+    out += [
+        f"the baseline {name} is not as the policy's commit holds it: this branch changed it"
+        for name in decision.judging.altered
+    ]
     changes = decision.own_changes
     if isinstance(changes, NotApplicable):
         return [*out, changes.reason]

@@ -23,6 +23,7 @@ class Covariates:
     scale: FloatArray
 
     def joined(self, other: Covariates) -> Covariates:
+        """Both sets of columns, these first; rows must be the same battles."""
         return Covariates(
             np.hstack([self.values, other.values]),
             self.names + other.names,
@@ -31,6 +32,7 @@ class Covariates:
 
 
 def none(n: int) -> Covariates:
+    """No columns, for ``n`` battles."""
     return Covariates(np.zeros((n, 0)), (), np.zeros(0))
 
 

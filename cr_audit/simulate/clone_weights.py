@@ -70,9 +70,11 @@ class Responses:
 
     @property
     def n_items(self) -> int:
+        """How many responses there are."""
         return len(self.texts)
 
     def n_variants(self, copies: Copies) -> int:
+        """How many edited texts are made for so many copies; 0 where copies are verbatim."""
         return min(copies.n, N_VARIANTS, MAX_EDITED_TEXTS) if copies.edit else 0
 
     def _copies(self, copies: Copies | None) -> tuple[list[str], Float32Array]:
@@ -137,6 +139,8 @@ class Models:
     _groups: dict[tuple[int, int], IntArray] = field(default_factory=dict)
 
     def n_variants(self, copies: Copies) -> int:
+        """Edited texts per answer of the copied model, so that all of them stay within the
+        limit; 0 where copies are verbatim."""
         if not copies.edit:
             return 0
         answers = int((self.model_of == copies.target).sum())

@@ -106,6 +106,7 @@ def drawn_counts(
 
 
 def makeups(k: int) -> tuple[IntArray, IntArray]:
+    """Lists of k members of two kinds, both present: how many of each. Two (k − 1,) int64."""
     made = np.arange(1, k, dtype=np.int64)
     return made, k - made
 

@@ -22,9 +22,9 @@ import numpy as np
 
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
-from cr_audit.weights.distinct import Distinct, each_block
+from cr_audit.weights.distinct import Distinct, distances_between, each_block
 
-FIRST, TOLERANCE = 4096, 0.02
+FIRST, TOLERANCE = 1024, 0.02
 _ENOUGH = 100  # landmarks within the width, for a regression
 _CHUNK = 8192  # items whose outer products are summed at once
 
@@ -99,9 +99,12 @@ def landmark_densities(
     while todo.size:
         landmarks = np.sort(order[:n])
         some = items.some(landmarks)
+        vectors = some.joined(np.arange(n))
         place = np.full(items.n, -1, np.int64)
         place[landmarks] = np.arange(n)
-        work = partial(_estimated, items, some, place, moments, np.float32(1.0 / width), todo)
+        work = partial(
+            _estimated, items, some, vectors, place, moments, np.float32(1.0 / width), todo
+        )
         parts = each_block(todo.size, work, workers)
         density[todo] = np.concatenate([p[0] for p in parts])
         error[todo] = np.concatenate([p[1] for p in parts])
@@ -115,6 +118,7 @@ def landmark_densities(
 def _estimated(
     items: Distinct,
     some: Distinct,
+    vectors: Float32Array,
     place: IntArray,
     moments: Moments,
     inverse: np.float32,
@@ -124,7 +128,7 @@ def _estimated(
     block = todo[part]
     x, norm = items.joined(block), items.norms[block]
     mean, variance = moments.means(x, norm, items.n)
-    d = items.distances_to(block, some)
+    d = distances_between(x, norm, vectors, some.norms)
     own = place[block]
     mine = np.flatnonzero(own >= 0)
     d[mine, own[mine]] = 0.0

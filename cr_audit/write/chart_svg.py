@@ -61,17 +61,20 @@ def number(value: float) -> str:
 
 
 def label(x: float, y: float, text: str, *, anchor: str = "middle", fill: str = "black") -> str:
+    """A text at a point, escaped."""
     place = f'x="{number(x)}" y="{number(y)}"'
     return f'<text {place} text-anchor="{anchor}" fill="{fill}">{svg_text(text)}</text>'
 
 
 def line(points: Iterable[tuple[float, float]], colour: str, *, dashed: bool = False) -> str:
+    """A line through points, in pixels."""
     joined = " ".join(f"{number(x)},{number(y)}" for x, y in points)
     dash = ' stroke-dasharray="5 3"' if dashed else ""
     return f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>'
 
 
 def dot(x: float, y: float, colour: str, *, radius: float = 3) -> str:
+    """A dot at a point, in pixels."""
     return f'<circle cx="{number(x)}" cy="{number(y)}" r="{radius:g}" fill="{colour}"/>'
 
 
@@ -92,16 +95,19 @@ class Axes:
         self.parts: list[str] = []
 
     def x(self, value: float) -> float:
+        """The pixel of a value on the horizontal axis."""
         span = self.high[0] - self.low[0] or 1.0
         return self.left + (value - self.low[0]) / span * (PANEL_WIDTH - self.left - 16)
 
     def y(self, value: float) -> float:
+        """The pixel of a value on the vertical axis, which grows upwards."""
         span = self.high[1] - self.low[1] or 1.0
         return self.height - MARGIN - (value - self.low[1]) / span * (self.height - 2 * MARGIN)
 
     def frame(
         self, y_ticks: Sequence[tuple[float, str]], x_ticks: Sequence[tuple[float, str]]
     ) -> None:
+        """Draw the title, the axes and their ticks."""
         left, right = self.left, PANEL_WIDTH - 16
         size = SIZE * 1.0
         fits = max(8, int((PANEL_WIDTH - 16) / (0.55 * size)))

@@ -18,6 +18,7 @@ from cr_audit.blocks import (
     Block,
     Cell,
     Chart,
+    Colouring,
     Column,
     Diff,
     DiffRun,
@@ -118,9 +119,11 @@ def report(texts: tuple[str, ...] = NAMES, n_rows: int = 30) -> Report:
 
     def more() -> list[Block]:
         points = tuple((k / 4, 1 - k / 4) for k in range(4))
-        map_ = Map(
-            "Map", t(1), points, (1.0, 2.0, 0.1, 0.5), (0, 0, -1, 1), (t(0), t(1)), labels, 9
+        by = (
+            Colouring("cluster", (0, 0, -1, 1), (t(0), t(1)), t(2)),
+            Colouring("kind", (1, -1, 0, 0), (t(2), t(3)), t(0)),
         )
+        map_ = Map("Map", t(1), points, (1.0, 2.0, 0.1, 0.5), by, labels, (0, 2, 5, 8), 9)
         values = tuple(tuple(None if i == j else 0.25 for j in range(4)) for i in range(4))
         words = tuple(labels for _ in range(4))
         matrix = Matrix("Matrix", t(0), labels, values, words, t(1), t(2))
@@ -239,6 +242,24 @@ def test_points_of_the_map_say_what_they_are(opened: Opened) -> None:
     assert page.locator(".tip:visible").text_content() in NAMES
     page.keyboard.press("Escape")
     assert page.locator(".tip:visible").count() == 0
+
+
+def colours(figure: Any) -> list[str]:
+    """The colour of each point as drawn; ``now`` marks where the keyboard stands."""
+    kinds = [c.get_attribute("class").split() for c in figure.locator(".plot circle").all()]
+    return [next(k for k in kind if re.match(r"m\d|m-none", k)) for kind in kinds]
+
+
+def test_a_map_can_be_coloured_by_something_else(opened: Opened) -> None:
+    figure = opened.page.locator("figure.map")
+    at_first = colours(figure)
+    figure.get_by_role("radio", name="kind").check()
+    # Drawn from the heaviest on: items 1, 0, 3, 2.
+    assert colours(figure) == ["m-none", "m1", "m0", "m0"]
+    assert figure.locator(".legend:visible").count() == 1
+    assert "gamma" in figure.locator(".legend:visible").text_content()
+    figure.get_by_role("radio", name="cluster").check()
+    assert colours(figure) == at_first
 
 
 def test_a_page_without_scripts_says_the_same(browser: Any, tmp_path: Path) -> None:

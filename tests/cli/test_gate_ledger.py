@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from in_process import called
 
+from cr_audit.cli.protected import read_protected
 from cr_audit.data.dataset import FileRead, ReadReport
 from cr_audit.errors import InputError
 from cr_audit.gate.ledger import FORMAT, Entry, Ledger, Sum, read_ledger, sum_of, write_ledger
@@ -227,3 +229,68 @@ def test_a_ledger_is_no_other_file(tmp_path: Path) -> None:
     batch = written(tmp_path / "batch.jsonl", world.batch(None))
     assert gate(tmp_path, baseline, batch, "--ledger", str(baseline)) == 2
     assert gate(tmp_path, baseline, batch, "--ledger", str(tmp_path / "report.json")) == 2
+
+
+def git(*arguments: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(["git", *who, *arguments], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("trick", ["taken away", "emptied", "rubbish", "a folder", "a link"])
+def test_the_protected_branchs_ledger_judges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trick: str
+) -> None:
+    """A batch's branch that spoils the ledger is judged by what the base holds, and says so."""
+    monkeypatch.chdir(tmp_path)
+    world = World(5)
+    world.rows(10)
+    added = ["x:1", "x:2"]
+    ledger = Path("ledger.json")
+    write_ledger(ledger, Ledger().with_batch(report_of("a"), added))
+    written(Path("main.jsonl"), world.rows(200))
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-q", "-m", "x")
+    ledger.unlink()
+    match trick:
+        case "emptied":
+            write_ledger(ledger, Ledger())
+        case "rubbish":
+            ledger.write_text("{")
+        case "a folder":
+            ledger.mkdir()
+        case "a link":
+            ledger.symlink_to("/dev/zero")
+    written(Path("batch.jsonl"), world.batch(None))
+    found = read_protected("main", None, None, ledger)
+    assert found.ledger is not None
+    code = gate(
+        tmp_path, Path("main.jsonl"), Path("batch.jsonl"), *("--ledger", "ledger.json"),
+        *("--policy-from", "main"),
+    )  # fmt: skip
+    if trick in ("a folder", "a link"):  # what passes could not be entered there
+        assert code == 3
+    else:
+        assert code == 0
+        assert read_ledger(Path("nowhere.json"), found.ledger).added == frozenset(added)
+        changes = json.loads((tmp_path / "report.json").read_text())["gate"]["policy"]
+        assert [c["key"] for c in changes["own_changes"]] == ["ledger"]
+        after = read_ledger(ledger)
+        assert set(added) < after.added
+        assert len(after.entries) == 2
+
+
+def test_a_ledger_that_only_the_batch_brings_counts_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x").write_text("x")
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-q", "-m", "x")
+    write_ledger(Path("ledger.json"), Ledger().with_batch(report_of("a"), ["x:1"]))
+    found = read_protected("main", None, None, Path("ledger.json"))
+    assert found.ledger == b""
+    assert read_ledger(Path("ledger.json"), found.ledger) == Ledger()
+    outside = tmp_path.parent / "elsewhere.json"
+    assert read_protected("main", None, None, outside).ledger is None

@@ -110,7 +110,8 @@ def test_shell_completion(shell: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_every_option_in_its_group_and_no_markup(run: Any, command: str) -> None:
-    page = run(command, "--help").out
+    two_pages = command != "explain"
+    page = run(command, "--help-all" if two_pages else "--help").out
     own = get_command(make_app()).commands[command].params  # type: ignore[attr-defined]
     for option in own:
         panel = getattr(option, "rich_help_panel", None)
@@ -120,6 +121,46 @@ def test_help_shows_every_option_in_its_group_and_no_markup(run: Any, command: s
             assert re.search(rf"(?m)^  .*{name}(?![\w-])", page), name
     assert "\\[" not in page
     assert "\x1b" not in page
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_a_screen_and_names_the_page_that_has_the_rest(
+    run: Any, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    short = run(command, "--help").out
+    lines = short.splitlines()
+    assert len(lines) < 45
+    examples = ("  cr-audit", "    cr-audit")
+    assert all(len(line) <= 80 for line in lines if not line.startswith(examples)), short
+    if command == "explain":
+        return
+    whole = run(command, "--help-all").out
+    shown, listed = (
+        set(re.findall(r"(?m)^  (?:-\w, )?(--[\w-]+)", page)) for page in (short, whole)
+    )
+    assert shown < listed
+    found = re.search(r"(?m)^(\d+) more options.*: (cr-audit .*)$", short)
+    assert found
+    assert found[2] == f"cr-audit {command} --help-all"
+    own = get_command(make_app()).commands[command].params  # type: ignore[attr-defined]
+    assert {"--format", "--output"} <= shown
+    assert int(found[1]) == len(own) - len(shown)
+
+
+def test_the_short_page_shows_first_clauses_short_defaults_and_long_lists_of_values(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    page = " ".join(run("export", "--help").out.split())
+    assert "--as NAME What to write: rows, clean, resample, trl," in page
+    assert "datasets [rows]" in page
+    assert "--weights NAME Weights of alternatives by voronoi, cluster, sharing" in page
+    assert "or uniform [sharing]" in page
+    assert "e.g. prompt=question,chosen=better,rejected=worse." in page
+    details = "Lists are taken as they stand"
+    assert details in run("choices", "--help-all").out
+    assert details not in run("choices", "--help").out
 
 
 def test_help_builds_only_the_command_that_is_asked_for() -> None:

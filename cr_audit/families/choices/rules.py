@@ -93,6 +93,7 @@ def effect_in_words(test: IiaTest) -> str:
 
 
 def p_text(p: float) -> str:
+    """A p-value as a person reads it."""
     return "below 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 

@@ -176,6 +176,7 @@ def _planned_sentence(g: Grouping, p: PlannedPair) -> str:
 
 
 def answer_block(facts: ChoicesFacts, findings: Sequence[Finding]) -> Answer:
+    """The answer in the tone of the worst finding."""
     worst = next((f.severity for f in findings if f.severity != "note"), None)
     return Answer(tuple(answer(facts)), "good" if worst is None else worst.value)
 

@@ -63,10 +63,12 @@ class PriorPath:
 
     @property
     def decided(self) -> bool:
+        """Whether the same items lead along the whole path."""
         return len(set(self.leaders)) <= 1
 
     @property
     def undecided(self) -> tuple[int, ...]:
+        """All items that lead somewhere on the path."""
         return tuple(sorted({x for group in self.leaders for x in group}))
 
 

@@ -113,7 +113,7 @@ COMMANDS = (
                 high=1000,
                 metavar="N",
             ),
-            Option("next_file", "path", None, "Where --next writes; next.jsonl.", GROUP),
+            Option("next_file", "path", None, "Where --next writes. [default: next.jsonl]", GROUP),
             Option(
                 "width",
                 "number",

@@ -47,13 +47,16 @@ class KindsChange:
     rows: tuple[str, ...]
 
     def name(self, kind: str) -> str:
+        """The kind as the report names it."""
         return f"{kind} answers" if self.scheme == "length" else quoted(kind)
 
     @property
     def subject(self) -> str:
+        """What the finding is about, the same from run to run."""
         return f"{self.scheme}:{digest('gate', self.after.first, self.after.second)}"
 
     def evidence(self) -> dict[str, float | int | str | bool | None]:
+        """The numbers behind the finding, before and after."""
         b, a = self.before, self.after
         return {
             "share_offered_before": None if b is None else b.rho_data,

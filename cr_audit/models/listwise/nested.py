@@ -86,6 +86,7 @@ class NestedFit:
 
     @property
     def degrees_of_freedom(self) -> int:
+        """Free dissimilarity parameters: one a nest whose own is identified."""
         return sum(flag is not LambdaFlag.FLAT for flag in self.flags)
 
     @property

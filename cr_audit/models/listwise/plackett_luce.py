@@ -70,6 +70,7 @@ class RankingFit:
 
     @property
     def deviance(self) -> float:
+        """−2 log L at the fit."""
         return -2.0 * self.log_likelihood
 
 
@@ -396,6 +397,7 @@ class RankingProblem:
         self.m = rankings.n_items
 
     def value(self, r: FloatArray) -> float:
+        """log L(r) − ½ Σ_i ridge_i r_i², to be maximised."""
         return log_likelihood(self.rankings, r) - 0.5 * float((self.ridge * r * r).sum())
 
     def gradient(self, r: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -40,6 +40,7 @@ class Rankings:
 
     @property
     def n(self) -> int:
+        """Number of rankings."""
         return int(self.mass.shape[0])
 
     @property

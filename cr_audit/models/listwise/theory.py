@@ -148,6 +148,7 @@ class WrongSign:
 
     @property
     def margin(self) -> float:
+        """ρ_chosen − ρ_data: above 0, the first kind is chosen more often than it is offered."""
         return self.rho_chosen - self.rho_data
 
     @property

@@ -58,6 +58,7 @@ class TiedFit:
 
     @property
     def deviance(self) -> float:
+        """−2 log L at the fit."""
         return -2.0 * self.log_likelihood
 
 

@@ -53,6 +53,7 @@ class Bootstrap:
 
     @property
     def n_replicates(self) -> int:
+        """Number of replicates."""
         return int(self.rewards.shape[1])
 
 

@@ -64,6 +64,7 @@ class LinearFit:
 
     @property
     def converged(self) -> bool:
+        """Whether the fit reached its stopping rule."""
         return self.status is FitStatus.CONVERGED
 
     def predict(self, contexts: FloatArray) -> FloatArray:

@@ -48,6 +48,7 @@ class Fit:
 
     @property
     def converged(self) -> bool:
+        """Whether the fit reached its stopping rule."""
         return self.status is FitStatus.CONVERGED
 
 

@@ -73,6 +73,7 @@ class Chains:
 
     @property
     def n(self) -> int:
+        """Number of chains."""
         return int(self.start.shape[0])
 
 

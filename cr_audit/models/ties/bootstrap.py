@@ -48,6 +48,7 @@ class TieBootstrap:
 
     @property
     def n_replicates(self) -> int:
+        """Number of replicates."""
         return int(self.rewards.shape[0])
 
 

@@ -33,10 +33,12 @@ class Link(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As in settings and reports."""
 
     @property
-    def has_eta(self) -> bool: ...
+    def has_eta(self) -> bool:
+        """Whether ties have a parameter of their own."""
 
     def start(self, tie_share: float) -> float:
         """η at δ = 0 for that share of ties."""
@@ -63,6 +65,8 @@ class Link(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BradleyTerry:
+    """P(win) = σ(δ); a tie is half a win and half a loss, and has no probability of its own."""
+
     name: str = "bradley-terry"
     has_eta: bool = False
 
@@ -102,6 +106,8 @@ class BradleyTerry:
 
 @dataclass(frozen=True, slots=True)
 class Davidson:
+    """P(win) ∝ exp(δ/2), P(loss) ∝ exp(−δ/2), P(tie) ∝ ν with η = log ν (Davidson 1970)."""
+
     name: str = "davidson"
     has_eta: bool = True
 
@@ -158,6 +164,8 @@ class Davidson:
 
 @dataclass(frozen=True, slots=True)
 class RaoKupper:
+    """P(win) = σ(δ − τ), P(loss) = σ(−δ − τ), the rest ties; η = τ ≥ 0 (Rao and Kupper 1967)."""
+
     name: str = "rao-kupper"
     has_eta: bool = True
 

@@ -166,6 +166,28 @@
       return w ? n + " of " + points.length + " points" : "";
     });
     figure.querySelector(".plot").before(box);
+
+    // Colour by something else that is known of the points.
+    const legends = all(".legend[data-groups]", figure);
+    if (legends.length < 2) continue;
+    const choice = make("fieldset", "find");
+    choice.append(make("legend", "hidden", "What colours stand for"), make("span", "", "Colour by"));
+    legends.forEach((legend, n) => {
+      const label = make("label"), radio = make("input");
+      radio.type = "radio";
+      radio.name = "colour" + fields;
+      radio.checked = n === 0;
+      label.append(radio, " " + legend.dataset.by);
+      radio.addEventListener("change", () => {
+        legends.forEach((other) => { other.hidden = other !== legend; });
+        legend.dataset.groups.split(" ").forEach((group, k) => {
+          const old = Array.from(points[k].classList).find((c) => /^m(\d|-)/.test(c));
+          points[k].classList.replace(old, group < 0 ? "m-none" : "m" + group);
+        });
+      });
+      choice.append(label);
+    });
+    box.after(choice);
   }
 
   addEventListener("beforeprint", () => all("details").forEach((d) => { d.open = true; }));

@@ -121,6 +121,62 @@ def test_depth_is_no_stop(opening: str) -> None:
     assert time.process_time() - started < 5.0
 
 
+@pytest.mark.parametrize(
+    "style",
+    [
+        "position:absolute;left:-9999px", "color:transparent", "opacity: 0.01", "zoom:0",
+        "transform: scale(0)", "transform:translateX(-999px)", "font-size:1px", "font: 0/0 a",
+        "font-size:0.001em", "width:0;height:0;overflow:hidden", "max-height:0; overflow:clip",
+        "display:/* x */none", r"display\3a none", r"d\69splay:none", "text-indent:-9999px",
+        "clip:rect(0,0,0,0)", "clip-path: inset(50%)", "color:#fff", "color: rgb(255, 255, 255)",
+        "color:rgba(0,0,0,0)", "color:rgb(0 0 0 / 0)", "color:#1230", "filter:opacity(0)",
+        "margin-left:-9999px", "DISPLAY:NONE !important", "content-visibility:hidden",
+    ],
+)  # fmt: skip
+def test_a_style_that_hides(style: str) -> None:
+    assert rendered(f"a <i style='{style}'>secret</i> b") == "a  b"
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "color:red", "color:#ff0", "color:#123", "color:rgb(255,0,0)", "color:rgba(0,0,0,0.8)",
+        "color:hsl(0,0%,0%)", "color:white;background:black", "background-color:white",
+        "border-color:transparent", "font-size:14px", "font-size:0.9em", "font-size:100%",
+        "font-size:1em", "font:10px/0 a", "margin-left:-10px", "width:100px;overflow:hidden",
+        "opacity:0.6", "opacity:1", "left:10px", "transform:scale(1.1)", "display:block",
+    ],
+)  # fmt: skip
+def test_a_style_that_does_not_hide(style: str) -> None:
+    assert rendered(f"a <i style='{style}'>seen</i> b") == "a seen b"
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["dialog", "datalist", "video", "audio", "canvas", "rp", "title", "noscript", "template"],
+)
+def test_an_element_that_is_not_shown(tag: str) -> None:
+    assert rendered(f"a <{tag}>secret</{tag}> b").split() == ["a", "b"]
+    assert rendered("a <dialog open>seen</dialog> b").split() == ["a", "seen", "b"]
+
+
+def test_footnotes() -> None:
+    assert rendered("a b\n\n[^1]: nothing refers to this") == "a b"
+    assert "seen" in rendered("a[^1] b\n\n[^1]: seen")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz"),
+        ("ⱥƀƈđɇƒǥħɨƙłɲøƥŧɏƶ", "abcdefghiklnoptyz"),
+        ("🅐🅑 🅰🅱 🇦🇧", "ab ab ab"),
+    ],
+)
+def test_letters_in_another_cut(written: str, read: str) -> None:
+    assert rendered(written).lower() == read
+
+
 def test_how_much_is_hidden() -> None:
     texts = [
         "plain words",

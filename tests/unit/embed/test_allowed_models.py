@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from cr_audit.embed import open_backend, transformer
 from cr_audit.embed.sources import find_model
 from cr_audit.errors import ComputeError
 
@@ -79,4 +81,37 @@ def test_a_layer_with_a_pickle_or_a_foreign_function(
 def test_the_library_has_the_lower_bound_that_was_tried() -> None:
     root = Path(__file__).resolve().parents[3]
     needs = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert "sentence-transformers>=6.2" in needs
+    assert f"sentence-transformers>={'.'.join(map(str, transformer.OLDEST))}" in needs
+
+
+def test_an_older_library_loads_nothing(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = open_backend(str(tiny_model))
+    monkeypatch.setattr(transformer, "version", lambda name: "5.1.2")
+    with pytest.raises(ComputeError) as caught:
+        backend.encode(["a"])
+    assert caught.value.slug == "old-transformer-library"
+    assert caught.value.next_step
+
+
+class Exploding:
+    """What unpickling this would do."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (str(self.place), "w")
+
+
+def test_a_pickle_beside_the_weights_is_never_opened(tiny_model: Path, tmp_path: Path) -> None:
+    folder, owned = folder_of(tmp_path, tiny_model), tmp_path / "owned"
+    for place in (folder, *(p for p in folder.iterdir() if p.is_dir())):
+        for name in ("pytorch_model.bin", "training_args.bin", "tokenizer.pkl"):
+            (place / name).write_bytes(pickle.dumps(Exploding(owned)))
+    vectors = open_backend(str(folder)).encode(["a text", "another"])
+    assert vectors.shape[0] == 2
+    assert not owned.exists()
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ComputeError, match="safetensors"):
+        open_backend(str(folder))
+    assert not owned.exists()

@@ -83,6 +83,7 @@ def constants(kinds: Kinds) -> FloatArray:
 
 
 def design_of(lists: Lists, columns: FloatArray) -> ChoiceDesign:
+    """The lists with these columns as the design of a conditional logit; no offsets, no scale."""
     return ChoiceDesign(
         offsets=lists.sets.offsets,
         columns=columns,

@@ -90,6 +90,7 @@ def _differences(kinds: Kinds, lists: Lists, p: PairLists, covariates: Covariate
 def slope_tests(
     kinds: Kinds, slopes: Mapping[tuple[int, int], Slope | NotApplicable]
 ) -> Iterator[Test]:
+    """A test of the slope for each pair of kinds; one where all lack a slope for one reason."""
     missing = [s for s in slopes.values() if isinstance(s, NotApplicable)]
     if len(missing) == len(slopes) > 1 and len({m.reason for m in missing}) == 1:
         yield SkippedTest(TestKind.SLOPE, kinds.scheme, "every pair of kinds", missing[0].reason)

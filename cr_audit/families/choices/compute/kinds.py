@@ -36,6 +36,7 @@ class Kinds:
 
     @property
     def n(self) -> int:
+        """How many kinds there are."""
         return len(self.names)
 
 
