@@ -55,8 +55,8 @@ def chosen(rows: Comparisons, rng: np.random.Generator) -> float:
 def one(design: tuple[int, int, int, float, bool], rng: np.random.Generator) -> tuple[float, ...]:
     """(covered rewards, covered differences, chance and share of resamples of the leader, is it the
     best, penalty)."""
-    m, degree, each, spread, uneven = design
-    rows, theta = sparse(m, degree, each, spread, uneven, rng)
+    m, degree, each, width, uneven = design
+    rows, theta = sparse(m, degree, each, width, uneven, rng)
     penalty = chosen(rows, rng)
     fit = fit_tabular(rows.proportions(), np.full(m, 1.0 / m), penalty=penalty)
     drawn = bootstrap_tabular(rows, [fit], n_replicates=REPLICATES, rng=rng).rewards[0]
@@ -65,7 +65,10 @@ def one(design: tuple[int, int, int, float, bool], rng: np.random.Generator) -> 
     share = float(np.mean(drawn.argmax(axis=1) == np.argmax(fit.rewards)))
     drawn = wide[0][np.isfinite(wide[0]).all(axis=1)]
     drawn = drawn - drawn.mean(axis=1, keepdims=True)
-    chance = leading(fit.rewards, np.cov(drawn.T), fit.components, n_draws=4_000, rng=rng)
+    chance, other = (
+        leading(fit.rewards, np.cov(drawn.T), fit.components, spread=spread, n_draws=4_000, rng=rng)
+        for spread in (np.inf, None)
+    )
     truth = theta - theta.mean()
     low, high = percentile_interval(drawn, LEVEL).T
     i, j = np.triu_indices(m, 1)
@@ -79,6 +82,7 @@ def one(design: tuple[int, int, int, float, bool], rng: np.random.Generator) -> 
         share,
         float(best == int(np.argmax(theta))),
         penalty,
+        float(other.probability[best]),
     )
 
 
@@ -103,12 +107,16 @@ def main() -> None:
         print(
             f"| {m} | {degree} | {each:,} | {spread} | {given.sets} | {mean[0]:.3f} |"
             f" {mean[1]:.3f} | {max(error[:2]):.3f} | {np.median(got[:, 5]):.2g} | {mean[2]:.2f} |"
-            f" {mean[3]:.2f} | {mean[4]:.2f} | {time.process_time() - start:.0f} |",
+            f" {mean[3]:.2f} ({mean[6]:.2f}) | {mean[4]:.2f} | {time.process_time() - start:.0f} |",
             flush=True,
         )
     table = np.concatenate(every)
     best = table[:, 4]
-    for name, stated in (("chance", table[:, 2]), ("share of resamples", table[:, 3])):
+    for name, stated in (
+        ("chance", table[:, 2]),
+        ("share of resamples", table[:, 3]),
+        ("chance, shrunk again", table[:, 6]),
+    ):
         print(f"\n| {name} | runs | mean | truly the best | ± |\n|---|---|---|---|---|")
         for low, high in ((0.0, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 0.95), (0.95, 1.01)):
             mine = (stated >= low) & (stated < high)
