@@ -216,7 +216,8 @@ def _chances(
             return None
         covariance = np.zeros((r.shape[0], r.shape[0]))
         covariance[np.ix_(member, member)] = np.cov(mine.T)
-        found = leading(r, covariance, components, rng=np.random.default_rng(seed))
+        # Penalised rewards are shrunk already, and their covariance holds what that takes away.
+        found = leading(r, covariance, components, spread=np.inf, rng=np.random.default_rng(seed))
         out.append(found.probability)
     return out
 
