@@ -916,6 +916,7 @@ NOT_HERE: dict[str, str] = {
     "embed/sources.py model-refused f\"use a model made of {', '.join(sor": _MODEL,
     "embed/transformer.py model-refused 'name another sentence-transformers ": _MODEL,
     "embed/transformer.py no-transformer-library 'pip install torch --index-url https": _MODEL,
+    "embed/transformer.py old-transformer-library f\"install {'.'.join(map(str, OLDEST)": _MODEL,
     "export/annotate.py no-mass 'use other weights, for example --we": _RARE,
     "families/sensitivity/command.py nothing-to-collect 'leave out --next'": _GUARD,
     "models/listwise/plackett_luce.py no-stages 'give lists with a choice or a ranki": _GUARD,
