@@ -296,8 +296,8 @@ STEPS: dict[str, Step] = {
         before=put("rr.jsonl", lines(RATINGS)),
     ),
     "an export of messages": Step(
-        ("export", "t.jsonl", *QUICK, "-o", "w.jsonl"), "gather each conversation",
-        ("export", "p.jsonl", *QUICK, "-o", "w.jsonl"),
+        ("export", "t.jsonl", *QUICK, "--dedupe", "-o", "w.jsonl"), r"--as rows.*gather each",
+        ("export", "t.jsonl", *QUICK, "--as", "rows", "-o", "w.jsonl"),
         before=put("t.jsonl", lines([
             {"message_id": "1", "parent_id": None, "text": "q", "role": "prompter", "rank": None},
             {"message_id": "2", "parent_id": "1", "text": "x y", "role": "assistant", "rank": 0},
