@@ -251,7 +251,8 @@ def export(run: Run, path: Path) -> Exported:
             found=str(beside),
             next_step="write into an empty folder, and copy the entry over by hand",
         )
-    check_target(run, path, metadata_path(path), beside)
+    own: Path | None = run.options["trainer_file"]
+    check_target(run, path, metadata_path(path), beside, own)
     table = table_of(run)
     weights = weights_of(run, table)
     column = run.options["weight_column"] or f"{run.options['prefix']}weight"
@@ -287,6 +288,9 @@ def export(run: Run, path: Path) -> Exported:
     if beside is not None:
         write_whole(_dataset_info(path, shape), beside, option="-o")
         files.append(str(beside))
+    if own is not None:
+        write_whole(trainers_of(column), own, option="--trainer-file")
+        files.append(str(own))
     w = weights.weighting
     done = Exported(
         exit=name,
@@ -321,6 +325,16 @@ def _survey(run: Run, name: str) -> tuple[Shape, list[str]]:
         if field not in reads
     ]
     return Shape(plain, several, frozenset(counts)), lost
+
+
+def trainers_of(column: str) -> bytes:
+    """The weighted trainers of TRL as a file that needs no cr-audit, for rows whose weights stand
+    in ``column``."""
+    import cr_audit.integrations
+
+    text = (Path(cr_audit.integrations.__path__[0]) / "trl.py").read_text(encoding="utf-8")
+    named = f"WEIGHT = {json.dumps(column)}\n"
+    return text.replace('WEIGHT = "cr_weight"\n', named, 1).encode("utf-8")
 
 
 def _dataset_info(path: Path, shape: Shape) -> bytes:
