@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -284,17 +285,17 @@ def export(run: Run, path: Path) -> Exported:
             f"no row holds a pair that {name} can read ({reasons})",
             next_step="lists and ratings become pairs with --expand-choices, --ratings-to-pairs",
         )
-    files = [str(path), str(metadata_path(path))]
+    written = [str(path), str(metadata_path(path))]
     if beside is not None:
         write_whole(_dataset_info(path, shape), beside, option="-o")
-        files.append(str(beside))
+        written.append(str(beside))
     if own is not None:
         write_whole(trainers_of(column), own, option="--trainer-file")
-        files.append(str(own))
+        written.append(str(own))
     w = weights.weighting
     done = Exported(
         exit=name,
-        files=tuple(files),
+        files=tuple(written),
         n_read=seen.n_rows,
         n_written=n,
         left_out=left_out,
@@ -330,9 +331,7 @@ def _survey(run: Run, name: str) -> tuple[Shape, list[str]]:
 def trainers_of(column: str) -> bytes:
     """The weighted trainers of TRL as a file that needs no cr-audit, for rows whose weights stand
     in ``column``."""
-    import cr_audit.integrations
-
-    text = (Path(cr_audit.integrations.__path__[0]) / "trl.py").read_text(encoding="utf-8")
+    text = files("cr_audit").joinpath("integrations/trl.py").read_text(encoding="utf-8")
     named = f"WEIGHT = {json.dumps(column)}\n"
     return text.replace('WEIGHT = "cr_weight"\n', named, 1).encode("utf-8")
 
