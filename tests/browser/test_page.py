@@ -77,7 +77,7 @@ RULE = Rule("CR999", "a-rule", Severity.WARNING, "Finds.", "Means.", "Computed."
 NAMES = ("alpha", "beta", "gamma", "delta")
 
 
-def report(texts: tuple[str, ...] = NAMES, n_rows: int = 30) -> Report:
+def report(texts: tuple[str, ...] = NAMES, n_rows: int = 40) -> Report:
     """A report with every kind of block; ``texts`` stand wherever a text may."""
 
     def t(k: int) -> str:
@@ -136,7 +136,7 @@ def report(texts: tuple[str, ...] = NAMES, n_rows: int = 30) -> Report:
 
     found = [
         Finding("CR999", Severity.WARNING, t(k), t(k), (f"{t(k)}:3",), {"x": t(k)}, t(k))
-        for k in range(3)
+        for k in range(7)
     ]
     outcome = outcome_of(found, [RULE], "warning", "a.jsonl")
     return Report("scan", blocks, lambda full: {}, outcome, more=more)
@@ -205,10 +205,13 @@ def test_search_finds_rows_and_findings(opened: Opened) -> None:
     assert page.locator("main tbody tr:visible").count() == 0
     page.get_by_label("Find in this report").fill("ALPHA")
     shown = page.locator(".finding:visible")
-    assert shown.count() == 1
+    assert shown.count() == 2
     assert "alpha" in shown.first.text_content()
     page.get_by_label("Find in this report").fill("")
     assert page.locator(".finding:visible").count() == 3
+    page.get_by_text("4 more of CR999").click()
+    assert page.locator(".finding:visible").count() == 7
+    page.get_by_text("4 more of CR999").click()
 
 
 def test_a_long_table_can_be_filtered_and_sorted(opened: Opened) -> None:
@@ -227,6 +230,21 @@ def test_a_long_table_can_be_filtered_and_sorted(opened: Opened) -> None:
     assert head.get_attribute("aria-sort") == "ascending"
     head.locator("button").press("Enter")
     assert head.get_attribute("aria-sort") == "descending"
+
+
+def test_of_a_long_list_the_first_rows_are_shown_until_all_are_wanted(opened: Opened) -> None:
+    page = opened.page
+    table = page.locator("table", has=page.locator("th", has_text="where")).first
+    shown = table.locator("tbody tr:visible")
+    assert shown.count() == 25
+    assert page.get_by_text("The first 25 of these 40 rows.").first.is_visible()
+    page.get_by_label("Filter rows").first.fill("alpha")
+    assert shown.count() == 20
+    page.get_by_label("Filter rows").first.fill("")
+    page.get_by_role("button", name="Show all 40").first.press("Enter")
+    assert shown.count() == 40
+    page.get_by_role("button", name="Show the first 25").first.press("Enter")
+    assert shown.count() == 25
 
 
 def test_points_of_the_map_say_what_they_are(opened: Opened) -> None:
@@ -264,7 +282,7 @@ def test_a_map_can_be_coloured_by_something_else(opened: Opened) -> None:
 
 def test_a_page_without_scripts_says_the_same(browser: Any, tmp_path: Path) -> None:
     made = Opened(browser, tmp_path / "a.html", written(report()), java_script_enabled=False)
-    assert made.page.locator(".finding").count() == 3
+    assert made.page.locator(".finding").count() == 7
     assert made.page.locator("svg circle title").count() > 4
     made.page.locator("figure summary").first.click()
     assert made.page.locator("figure").first.locator("tbody tr").first.is_visible()

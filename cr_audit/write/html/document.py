@@ -28,7 +28,7 @@ from cr_audit.write.html.parts import Page
 from cr_audit.write.html.policy import policy, script, style
 from cr_audit.write.html.text import commented, text
 
-MAX_ADVICE = 3
+MAX_ADVICE, N_NUMBERS = 3, 3
 MAP_FIRST = ("scan", "clones", "weights", "kinds")
 """Commands whose answer the map shows; the others begin with what they were asked for."""
 _SETTLED = ("waived", "baselined")
@@ -102,6 +102,8 @@ def _first_screen(
     numbers = next((b for b in more if isinstance(b, Numbers) and b.numbers), None)
     if numbers is None:
         numbers = _counts(outcome)
+    elif len(numbers.numbers) < N_NUMBERS:
+        numbers = replace(numbers, numbers=(*numbers.numbers, *_found(outcome)))
     loose = [b for b in blocks if isinstance(b, Prose | Steps | Numbers)]
     parts = [said, page.block(numbers, 2) if numbers else "", *(page.block(b, 2) for b in loose)]
     parts.append(_what_to_do(page, blocks, outcome))
@@ -143,6 +145,16 @@ def _how_many(outcome: Outcome) -> str:
     counts = [(sum(s == t for t in told), s.value) for s in reversed(SEVERITIES)]
     worse = [(n, name) for n, name in counts if n and name != "note"]
     return ", ".join(plural(n, name) for n, name in worse)
+
+
+def _found(outcome: Outcome) -> tuple[Number, ...]:
+    """How many findings there are, as one number; none where nothing looked."""
+    if not outcome.rules:
+        return ()
+    n = sum(t.bin not in _SETTLED for t in outcome.told)
+    note = _how_many(outcome) or ("notes only" if n else "")
+    tone: Tone = "warning" if _how_many(outcome) else "plain"
+    return (Number(f"{n:,}", f"findings of {plural(len(outcome.rules), 'rule')}", note, tone),)
 
 
 def _counts(outcome: Outcome) -> Numbers | None:
