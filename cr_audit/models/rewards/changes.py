@@ -217,7 +217,11 @@ def _chances(
         covariance[np.ix_(member, member)] = np.cov(mine.T)
         # Penalised rewards are shrunk already, and their covariance holds what that takes away.
         found = leading(r, covariance, components, spread=np.inf, rng=np.random.default_rng(seed))
-        out.append(found.probability)
+        chance = found.probability.copy()
+        # Items that tie for the first place share their chances: the draws' noise is no order.
+        tied = member[r[member] >= r[member].max() - TIE]
+        chance[tied] = chance[tied].mean()
+        out.append(chance)
     return out
 
 
