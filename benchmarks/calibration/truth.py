@@ -36,6 +36,10 @@ DESIGNS = (
     (25, 5, 400, 2.5, True),
     (20, 12, 3_000, 2.0, True),
     (16, 8, 20_000, 3.0, True),
+    # Looked at only when the method was settled.
+    (50, 4, 40, 1.5, True),
+    (15, 14, 100, 0.7, False),
+    (35, 10, 800, 1.2, True),
 )
 LEVEL, REPLICATES = 0.9, 1_000
 

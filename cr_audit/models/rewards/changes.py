@@ -114,9 +114,8 @@ def ranking_changes(
     holds : which changes hold under every penalty that the data leave open, see ``mark_changes``.
     around_truth : as ``replicates``, with what the penalty takes away: the intervals are of these,
     and with ``rng`` the chance of the first place in a single component of at most MAX_CHANCE
-    items. A share of resamples is no such chance: where it said .50, .70 and .86 (near-ties and
-    few votes), .29, .55 and .62 of the leaders were the best, of chances of .51, .69 and .87 it
-    was .52, .64 and .81.
+    items. A share of resamples is no such chance: of leaders with a share of .87 .72 were truly the
+    best, of those with a chance of .88 .88 (benchmarks/README.md, "Calibration").
     Memory: 4 arrays of b x m, and what ``ReplicateGaps`` holds.
     """
     m = standard.shape[0]
@@ -218,7 +217,11 @@ def _chances(
         covariance[np.ix_(member, member)] = np.cov(mine.T)
         # Penalised rewards are shrunk already, and their covariance holds what that takes away.
         found = leading(r, covariance, components, spread=np.inf, rng=np.random.default_rng(seed))
-        out.append(found.probability)
+        chance = found.probability.copy()
+        # Items that tie for the first place share their chances: the draws' noise is no order.
+        tied = member[r[member] >= r[member].max() - TIE]
+        chance[tied] = chance[tied].mean()
+        out.append(chance)
     return out
 
 
