@@ -4,9 +4,9 @@
     tools/pre_commit_gate.py --baseline data/main.jsonl -- data/batches/new.jsonl
 
 pre-commit's own way (``language: python``) installs every dependency, torch with them, which the
-default encoder does not need. This script makes an environment beside itself the first time, by the
-slim way of docs/install.md, in the clone that pre-commit keeps (so ``pre-commit clean`` removes it),
-and hands its arguments on. An environment that was not finished is made anew. Needs no package.
+default encoder does not need. This script makes an environment the first time, by the slim way of
+docs/install.md, in the clone that pre-commit keeps (so ``pre-commit clean`` removes it), and hands
+its arguments on. An environment that was not finished is made anew. Needs no package.
 """
 
 from __future__ import annotations
