@@ -12,7 +12,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY cr_audit ./cr_audit
 RUN python -m venv /opt/cr-audit \
     && /opt/cr-audit/bin/pip install --no-cache-dir --no-deps . \
-    && /opt/cr-audit/bin/python -m cr_audit.slim > /tmp/slim.txt \
+    && /opt/cr-audit/bin/python -I -m cr_audit.slim > /tmp/slim.txt \
     && /opt/cr-audit/bin/pip install --no-cache-dir -r /tmp/slim.txt
 
 FROM python:3.12-slim-bookworm

@@ -2,7 +2,7 @@
 brings torch.
 
     pip install --no-deps cr-audit
-    python -m cr_audit.slim > slim.txt
+    python -I -m cr_audit.slim > slim.txt
     pip install -r slim.txt
 
 Needs nothing but the standard library, so that it runs before its dependencies are there.

@@ -9,8 +9,9 @@ One answer of the training pairs, drawn at random, is copied until its copies st
 of the rows: every copy is the text with one or two letters swapped, and takes over one of the
 answer's judgements. The set goes through ``cr-audit export`` (lexical encoder, default settings):
 as it is, cleaned, weighted, resampled. A reward model is trained on each (models.py), and judged on
-the untouched pairs: the share that it orders right, and how often its best text among the untouched
-ones won there (the leader). Results are added to ``--out`` as they come, one line each, and what
+the untouched pairs: the share that it orders right, how often its best text among the untouched
+ones (the leader) won there, and whether that is the leader of the model trained on the set without
+copies. Results are added to ``--out`` as they come, one line each, and what
 stands there is not computed again. The table: means over seeds, and 95 % intervals of the
 differences to "as it is", paired by seed and set (Student's t).
 """
@@ -142,6 +143,7 @@ def table(results: list[dict[str, Any]]) -> None:
     """By model and share over all sets, then by set."""
     found = {key(r): r for r in results}
     base = [k for k in found if k[3] == ARMS[0] and all((*k[:3], a, k[4]) in found for a in ARMS)]
+    base = [k for k in base if (*k[:2], 0.0, ARMS[0], k[4]) in found]
     groups: dict[tuple[str, str, float], list[Key]] = defaultdict(list)
     for k in base:
         groups[k[4], "all", k[2]].append(k)
@@ -155,7 +157,7 @@ def table(results: list[dict[str, Any]]) -> None:
         "right",
         *(f"{a}: right" for a in ARMS[1:]),
     ]
-    head += ["leader wins", *(f"{a}: leader" for a in ARMS[1:])]
+    head += ["leader wins", *(f"{a}: leader" for a in ARMS[1:]), "leader of the set without copies"]
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
     order = list(SIZES)
     for g in sorted(groups, key=lambda g: (order.index(g[0]), g[1] != "all", g[1], g[2])):
@@ -168,6 +170,17 @@ def table(results: list[dict[str, Any]]) -> None:
         for what in ("right", "leader_wins"):
             cells.append(f"{np.mean([found[k][what] for k in chosen]):.3f}")
             cells += [gap_of(found, a, chosen, what) for a in ARMS[1:]]
+        same = [
+            np.mean(
+                [
+                    found[(*k[:3], a, k[4])]["leader"]
+                    == found[(*k[:2], 0.0, ARMS[0], k[4])]["leader"]
+                    for k in chosen
+                ]
+            )
+            for a in ARMS
+        ]
+        cells.append(" / ".join(f"{x:.2f}" for x in same))
         print("| " + " | ".join(cells) + " |")
 
 

@@ -369,7 +369,7 @@ CASES: tuple[Case, ...] = (
     Case("input", "/dev/zero", lambda folder: ["scan", "/dev/zero"], (3,)),
     Case("quadratic", "20,000 near-identical rows, 7 prompts", copies(20_000, 7), (0, 3)),
     Case("quadratic", "10,000 answers of 10,000 models", names(10_000, "scan", "one two"), (0, 3)),
-    Case("quadratic", "40,000 model names", names(40_000, "rank", ""), (0, 3, 4)),
+    Case("quadratic", "40,000 model names", names(40_000, "winrates", ""), (0, 3, 4)),
     Case("quadratic", "leaderboard of 40,000", names(40_000, "leaderboard", ""), (3, 4)),
     *(
         Case("cache", f"cache: {how}", cache(how), (0,), how in ("pipe", "file"))

@@ -13,6 +13,8 @@ import signal
 import sys
 
 LIMIT_BYTES = 8_000_000_000
+LIMIT_SECONDS = 600
+"""Of processor time."""
 _PR_CAPBSET_DROP = 24
 _DAC_OVERRIDE, _DAC_READ_SEARCH, _FOWNER = 1, 2, 3
 
@@ -20,6 +22,7 @@ _DAC_OVERRIDE, _DAC_READ_SEARCH, _FOWNER = 1, 2, 3
 def become(fault: str, arguments: list[str]) -> None:
     """Set limits on this process and become cr-audit."""
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_SECONDS, LIMIT_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)  # whoever runs in the background ignores some

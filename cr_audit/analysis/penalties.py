@@ -20,12 +20,15 @@ from cr_audit.models.penalty import (
     choose_penalty,
     path_of,
     penalty_path,
+    vanishing_penalty,
 )
 from cr_audit.models.rewards.kinds import REWARD_MODELS
 from cr_audit.models.rewards.model import Means, Problem, RewardModel
 
 PENALTY_STREAM = 20
 """Of the folds: the same for every command that chooses a penalty."""
+MAX_SEARCHED = 20_000
+"""Items up to which a command that is not about the fit searches for its penalty."""
 N_FOLDS = 5
 """Folds of the choice: with ten the range that stays open is the same, at twice the time."""
 PER_DECADE, FROM_CONTEXTS = 4, 1
@@ -106,13 +109,18 @@ def tabular_penalty(analysis: Analysis, unit: UnitResult) -> tuple[float, str]:
     """The penalty of ``refit``'s tabular rewards of a unit, and why it is that one.
 
     What was asked for; else the choice of the data, with the folds that ``refit`` draws, so that
-    two commands never differ in it. The default where nothing can be held out.
+    two commands do not differ in it. The default where nothing can be held out. Above MAX_SEARCHED
+    items, where seventy fits would take longer than everything else, the rule without a search
+    (``vanishing_penalty``), unless "auto" asks for the search.
     """
     asked = analysis.settings.penalty
     if asked is not None and not isinstance(asked, str):
         return float(asked), "asked for with --penalty"
     model = REWARD_MODELS.get("tabular")
     problem = fitting_of(analysis, unit, model, None).problem
+    if asked is None and problem.n_items > MAX_SEARCHED:
+        rule = vanishing_penalty(problem.comparisons.n, problem.n_items)
+        return rule, f"items/(2 comparisons): above {MAX_SEARCHED:,} items only auto searches"
     resampled, clusters = choose_resampling(
         analysis.dataset, unit.items, problem.comparisons, analysis.settings
     )

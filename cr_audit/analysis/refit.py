@@ -297,19 +297,21 @@ class _Run:
             top_k=min(MAX_TOP, -(-largest // TOP_SHARE)),
             n_units=n_units,
             holds=None if isinstance(along, NotApplicable) else along.holds,
+            around_truth=None
+            if replicates.around_truth is None
+            else replicates.around_truth[[0, -1]],
+            rng=stream(settings, 25),
         )
-        intervals = (changes.interval_standard, changes.interval_weighted)[: len(made)]
         errors = [
             standard_errors(
                 self.fitting,
                 fit,
                 drawn,
-                interval,
                 clusters,
                 n_units=n_units,
                 confidence_level=settings.confidence_level,
             )
-            for fit, drawn, interval in zip(made, replicates.rewards, intervals, strict=True)
+            for fit, drawn in zip(made, replicates.rewards, strict=True)
         ]
         none = next((e for e in errors if isinstance(e, NotApplicable)), None)
         kept = tuple(e for e in errors if not isinstance(e, NotApplicable))

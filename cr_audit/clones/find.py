@@ -22,6 +22,7 @@ from cr_audit.clones.calibration import EncoderCosines, encoder_cosines
 from cr_audit.clones.clusters import RowCluster, SetIndex, bounded_clusters
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.clones.searches import AllPairs, Searches, Units
+from cr_audit.clones.short_prompts import with_short_prompts
 
 DEFAULT_RADIUS = 0.4
 DEFAULT_LOOSE_RADIUS = 0.55
@@ -268,9 +269,8 @@ def find_clones(
     search = searches or AllPairs()
     # Prompts first: what counts as one prompt decides what counts as one answer's scope.
     distinct_prompts, prompt_text = ranked(prompt_texts)
-    asked = _clustered(
-        search.asked(distinct_prompts, prompt_text, radius), prompt_text, radius, None
-    )
+    by_words = search.asked(distinct_prompts, prompt_text, radius)
+    asked = _clustered(with_short_prompts(*by_words, distinct_prompts), prompt_text, radius, None)
     prompt_labels = partition(len(prompt_texts), [*asked.exact, *asked.near])
     group = np.where(prompt_of >= 0, np.append(prompt_labels.labels, -1)[prompt_of], -1)
 

@@ -439,19 +439,28 @@ class Forms:
         return cls(texts, forms, shingles or Shingles.of(forms, form=str), hidden)
 
 
-def noise_pairs(forms: Forms, text: IntArray, group: IntArray, active: BoolArray) -> NoisePairs:
+def noise_pairs(
+    forms: Forms,
+    text: IntArray,
+    group: IntArray,
+    active: BoolArray,
+    index: TextIndex | None = None,
+) -> NoisePairs:
     """Pairs of units of one group that one of the measures calls near.
 
     text, group : int64 (units,), of each unit (a distinct text in a group). active : bool (units,),
-    which are searched. Memory is linear in the sketches and in the candidates. Distances are at
-    most NEAR.
+    which are searched. index : of all texts, where there is one. Memory is linear in the sketches
+    and in the candidates. Distances are at most NEAR.
     """
     size = np.append(np.bincount(group[active] + 1, minlength=1), 0)
     size = size[np.minimum(group + 1, size.size - 1)]
     units = np.flatnonzero(active & (size > 1))
     text, salt, n = text[units], group[units] + 1, units.size
     few = size[units] <= ALL_PAIRS
-    keys = [_all_of_small_groups(forms, text, salt, few), _sharing_a_sketch(forms, text, salt, few)]
+    keys = [
+        _all_of_small_groups(forms, text, salt, few, index),
+        _sharing_a_sketch(forms, text, salt, few),
+    ]
     key = np.sort(np.concatenate(keys))  # a pair is in one group, so in one of them
     first, second = key // max(n, 1), key % max(n, 1)
     used, place = np.unique(text[np.concatenate([first, second])], return_inverse=True)
@@ -484,7 +493,9 @@ def _sharing_a_sketch(
     return np.unique(np.concatenate(keys))
 
 
-def _all_of_small_groups(forms: Forms, text: IntArray, salt: IntArray, few: BoolArray) -> IntArray:
+def _all_of_small_groups(
+    forms: Forms, text: IntArray, salt: IntArray, few: BoolArray, index: TextIndex | None
+) -> IntArray:
     """Keys of those pairs of small groups that a measure might call near: each of them needs so
     many letters in order, or so many of the words or shingles, at least."""
     at = np.flatnonzero(few)
@@ -495,7 +506,7 @@ def _all_of_small_groups(forms: Forms, text: IntArray, salt: IntArray, few: Bool
     heads = [forms.folded[i][: 2 * MAX_LETTERS] for i in used.tolist()]
     sets = forms.shingles.some(used)
     words = TextIndex(sets.words())
-    index = TextIndex(sets)
+    own, mine = (TextIndex(sets), place) if index is None else (index, text[at])
     del sets
     letters = [_letters(h) for h in heads]
     leet = [_leet_letters(h, t) for h, t in zip(heads, letters, strict=True)]
@@ -507,7 +518,7 @@ def _all_of_small_groups(forms: Forms, text: IntArray, salt: IntArray, few: Bool
         in_both = same * (words.sizes[x] + words.sizes[y]) / (1.0 + same)
         may = same >= min(_LEAST_SAME, SAME_WORDS)
         may |= in_both >= _LEAST_PART * np.minimum(words.sizes[x], words.sizes[y])
-        may |= _share_of_smaller(index, x, y) >= PART
+        may |= _share_of_smaller(own, mine[one], mine[two]) >= PART
         rest = np.flatnonzero(~may)
         x, y = x[rest], y[rest]
         r = _agreement(letters, leet, x, y)

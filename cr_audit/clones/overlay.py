@@ -91,6 +91,16 @@ def overlaid(
     return OverlaidIndex(index, both.key, both.distance), _with(pairs, joined)
 
 
+def with_listed(
+    index: SetIndex, pairs: TextPairs, first: IntArray, second: IntArray, distance: FloatArray
+) -> tuple[SetIndex, TextPairs]:
+    """The index and its pairs with further ones, first < second, at most these distances."""
+    more = _Listed(pairs.n, first, second, distance)
+    if not more.key.size:
+        return index, pairs
+    return OverlaidIndex(index, more.key, more.distance), _with(pairs, more)
+
+
 class _Listed:
     """Pairs first < second, each once with its smallest distance, by (first, second)."""
 

@@ -63,6 +63,9 @@ def outside_balls(pairs: TextPairs) -> BoolArray:
 class AllPairs:
     """Every pair is searched for."""
 
+    keeps_sets = False
+    """Whether ``shingles`` are there afterwards; the search across prompts needs their index."""
+
     def asked(
         self, texts: list[str], text_of: IntArray, radius: float
     ) -> tuple[SetIndex, TextPairs]:
@@ -86,7 +89,10 @@ class AllPairs:
             index = within = TextIndex(self.shingles.within(units.text, units.group + 1))
             self.by_words = pairs = text_pairs(within, loose, ball_diameter=radius)
         engine.give_back()
-        self.noise = noise_pairs(forms, units.text, units.group, outside_balls(pairs))
+        free = outside_balls(pairs)
+        self.noise = noise_pairs(forms, units.text, units.group, free, self._texts)
+        if not self.keeps_sets:
+            del self.shingles, forms
         engine.give_back()
         return overlaid(index, pairs, self.noise, radius, units.letters(texts))
 

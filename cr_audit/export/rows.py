@@ -6,7 +6,8 @@ so 1 is an average response), ``cluster_chosen`` and ``cluster_rejected`` (the c
 ``cr-audit clones`` names it), ``kind_chosen`` and ``kind_rejected`` (the kind of answer, as
 ``cr-audit kinds`` names it; its words stand in the metadata), ``flags`` (rules by id). Chosen is
 the winner of the row's comparison, of a tie the side that stands first; rows of several pairs have
-null there.
+null there. Messages of a tree, whose ranked replies are rows of their own, have the weight of
+their set of replies, and stand as chosen themselves.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from cr_audit.export.annotate import (
     RowWeights,
     clusters_of,
     flags_of,
+    keys,
     kinds_of,
     row_weights,
     skipped_flags,
@@ -40,6 +42,7 @@ from cr_audit.export.source import (
     write_metadata,
 )
 from cr_audit.export.tables import OutRow, as_it_was, format_of, write_rows
+from cr_audit.readers.raw import RawRow
 
 if TYPE_CHECKING:
     from cr_audit.analysis.facts import NamedKinds
@@ -89,12 +92,12 @@ def written(run: Run, path: Path) -> Exported:
 
     def rows() -> Iterator[OutRow]:
         annotated = _annotations(run, table, weights, found, prefix, weight)
-        for row, at in placed(run, table):
+        for row, at in placed(run, table, messages=True):
             counts["read"] += 1
             if row.value is None:
                 left_out.setdefault("not_an_object", Reason()).add(place(run, row))
                 continue
-            yield as_it_was(row, place(run, row), annotated(row.file << 44 | row.line, at))
+            yield as_it_was(row, place(run, row), annotated(row, at))
 
     types = dict(types_of(run, suffix))
     if suffix == ".parquet":  # a column of nulls alone has a type too
@@ -128,16 +131,27 @@ def _annotations(
     prefix: str,
     weight: str,
 ) -> Any:
-    """(key, position in the table) -> the added columns of a row."""
+    """(row, position in the table) -> the added columns of a row."""
     cluster, flags = clusters_of(run.analysis), flags_of(run.analysis, table)
     kind = kinds_of(kinds, run.dataset.n_alternatives)
     skipped = skipped_flags(run.dataset)
     of_row = weights.weight.round(DIGITS).tolist()
     of_side = weights.of.round(DIGITS).tolist()
     winner, loser = table.winner.tolist(), table.loser.tolist()
+    replies: dict[str, tuple[int, int]] = {}
 
-    def columns(key: int, at: int) -> dict[str, Any]:
+    def columns(row: RawRow, at: int) -> dict[str, Any]:
         a, b = (winner[at], loser[at]) if at >= 0 else (-1, -1)
+        if row.message:
+            if not replies:
+                replies.update(_replies(run, table))
+            said = str((row.value or {}).get("message_id"))
+            (a, at), b = replies.get(f"{row.file} {said}", (-1, -1)), -1
+        if at >= 0:
+            told = list(flags[at])
+        else:
+            why = skipped.get(row.file << 44 | row.line)
+            told = [] if row.message and why is None else [why or "CR401"]
         return {
             weight: of_row[at] if at >= 0 else 0.0,
             f"{prefix}weight_chosen": of_side[a] if a >= 0 else None,
@@ -146,7 +160,18 @@ def _annotations(
             f"{prefix}cluster_rejected": cluster[b] if b >= 0 else None,
             f"{prefix}kind_chosen": kind[a] if a >= 0 else None,
             f"{prefix}kind_rejected": kind[b] if b >= 0 else None,
-            f"{prefix}flags": list(flags[at]) if at >= 0 else [skipped.get(key, "CR401")],
+            f"{prefix}flags": told,
         }
 
     return columns
+
+
+def _replies(run: Run, table: RowTable) -> dict[str, tuple[int, int]]:
+    """Of data in trees: "file message" -> the reply's alternative, and its set in the table."""
+    m = run.dataset.mentions
+    at = table.at(keys(m["file"], m["line"])).tolist()
+    names = run.dataset.alternatives["key"].to_list()
+    return {
+        f"{file} {names[who]}": (who, i)
+        for file, who, i in zip(m["file"].to_list(), m["alternative"].to_list(), at, strict=True)
+    }

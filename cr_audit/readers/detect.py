@@ -297,6 +297,11 @@ class _Names:
             return name
         if len(name) <= 2:
             return None
+        head, dot, rest = name.partition(".")
+        if dot and (first := self.find(head, inside=False)) not in (None, head):
+            path = f"{first}.{rest}"
+            if _has(path, self.known, self.sample):
+                return path
         lower, one = name.lower(), spelled(name)
         found = self._lower.get(lower) or self._spelled.get(one)
         if found is None and inside:
@@ -394,12 +399,17 @@ def _opened(value: Any) -> Any:
         return value
 
 
+_LESS_SURE = "conversation"
+"""The first of the names that hold less than a prompt, or more: one that asks goes before them."""
+
+
 def _prompt_names(role: str, names: _Names, taken: set[str]) -> list[str]:
     """Fields that may play a prompt's role by their names, best first; numbers are no prompt."""
     out: list[str] = []
     sample = names.sample
     kin = [f for f in fields_of(sample) if asks(f)] if role == "prompt" else []
-    for name in (*PROMPTS[role], *kin):
+    sure = PROMPTS[role].index(_LESS_SURE) if kin else 0
+    for name in (*PROMPTS[role][:sure], *kin, *PROMPTS[role][sure:]):
         field = names.find(name)
         if field is None or field in out or _held(field, taken) or _held(field, set(out)):
             continue

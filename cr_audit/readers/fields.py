@@ -174,6 +174,8 @@ def key_of(value: Any, field: str) -> str | None:
             return value.hex()
     if isinstance(value, dict) and len(value) == 1 and value.keys() <= _KEY_NAMES:
         return key_of(next(iter(value.values())), field)
+    if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], dict | list):
+        return key_of(value[0], field)
     if isinstance(value, dict | list):
         return media.as_json(value) if value else None
     return _scalar(value)
@@ -298,7 +300,7 @@ class Binding:
                 if has_key
                 else (lambda row, notes: nothing)
             )
-        if len(parts) == 1 and not columns and not has_key:
+        if len(parts) == 1 and parts[0][2] != "system" and not columns and not has_key:
             get, field, role = parts[0]
 
             def alone(row: Row, notes: Notes) -> Prompt:
@@ -365,7 +367,11 @@ def _prompt(
             and any(_stands_in(text, t) for t in texts[:i] + texts[i + 1 :])
         )
     ]
-    marks = [m for value, field in shown for m in media.marks(_kind(field, value), unpacked(value))]
+    marks: list[str] = []
+    for value, field in shown:
+        found = media.marks(_kind(field, value), unpacked(value))
+        if not set(found) <= set(marks):  # a second column of the same pictures
+            marks += found
     if not kept and not marks:
         return Prompt(None, key)
     text = "\n\n".join([*(texts[i] for i in kept), *marks])

@@ -78,7 +78,8 @@ def check_range(data: PreferenceDataset) -> None:
             where=data.report.files[0].path,
             next_step="leave --row-weights out",
         )
-    median = float(np.median(every))
+    # What is refused for its size would overflow the mean of the two in the middle.
+    median = float(np.median(np.minimum(every, LARGEST * MAX_RATIO)))
     far = (every > MAX_RATIO * median) | (every > LARGEST) | (every < SMALLEST)
     if not far.any():
         return

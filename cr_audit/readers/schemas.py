@@ -701,7 +701,7 @@ TABLE: tuple[Schema, ...] = (
     schema_of(
         "nemo_rl",
         "NeMo-RL preference format",
-        "one ranked choice set under the context",
+        "one ranked choice set under the context, and the rewards as ratings",
         lists.ranked_list,
         "prompt=context items=completions",
         "prompt items",

@@ -90,6 +90,8 @@ def distinct_items(
     return Distinct(kept, squared_norms(kept), cells)
 
 
-def each_block(n: int, work: Callable[[slice], Any], workers: int | None) -> list[Any]:
+def each_block(
+    n: int, work: Callable[[slice], Any], workers: int | None, rows: int = _ROWS
+) -> list[Any]:
     """``work`` over blocks of rows, results in the order of the rows."""
-    return list(engine.map(work, engine.spans(n, _ROWS), workers=workers, most=engine.ALL_CORES))
+    return list(engine.map(work, engine.spans(n, rows), workers=workers, most=engine.ALL_CORES))

@@ -377,3 +377,61 @@ def test_a_scan_of_a_resampled_set_shows_the_mass_that_was_promised(run: Run) ->
     assert len({c for is_copy, c in of if is_copy}) == 1
     shown = sum(is_copy for is_copy, _ in of) / n
     assert shown == pytest.approx(promised, abs=2 / n)
+
+
+def test_messages_of_trees_come_back_with_the_weight_of_their_replies(run: Run) -> None:
+    """OpenAssistant's flat export: a prompt, and replies with ranks, each a line of its own."""
+    rows: list[dict[str, Any]] = []
+    for q in range(8):
+        rows.append(
+            {"message_id": f"q{q}", "parent_id": None, "role": "prompter", "text": words(900 + q)}
+        )
+        rows += [
+            {"message_id": f"q{q}a{k}", "parent_id": f"q{q}", "role": "assistant",
+             "text": words(4 * q + k), "rank": k}
+            for k in range(3)
+        ]  # fmt: skip
+    rows[3]["text"] = edited(rows[2]["text"])
+    put("in.jsonl", rows)
+    done = run("export", "in.jsonl", "-o", "out.jsonl", "--weights", "cluster", *QUICK)
+    assert done.code == 0, done.err
+    after = Path("out.jsonl").read_bytes().splitlines()
+    for a, b in zip(Path("in.jsonl").read_bytes().splitlines(), after, strict=True):
+        assert b.startswith(a[:-1])
+    found = lines("out.jsonl")
+    for q in range(8):
+        asked, *replies = found[4 * q : 4 * q + 4]
+        assert (asked["cr_weight"], asked["cr_weight_chosen"], asked["cr_flags"]) == (0.0, None, [])
+        assert len({r["cr_weight"] for r in replies}) == 1
+    assert found[1]["cr_weight"] < found[5]["cr_weight"]
+    assert found[2]["cr_weight_chosen"] == found[3]["cr_weight_chosen"]
+    assert found[2]["cr_weight_chosen"] == pytest.approx(found[1]["cr_weight_chosen"] / 2)
+    assert found[2]["cr_cluster_chosen"] == found[3]["cr_cluster_chosen"] is not None
+    done = run("export", "in.jsonl", "--as", "clean", "-o", "c.jsonl", *QUICK)
+    assert done.code == 2
+    assert "--as rows" in done.err
+
+
+@pytest.mark.parametrize("exit_", ["clean", "resample", "trl"])
+def test_hostile_rows_leave_every_exit_as_they_came(run: Run, exit_: str) -> None:
+    """Of the rows that stand in it: byte for byte, or for a trainer's layout text for text; a lone
+    surrogate stays the escape that it was."""
+    rows = [pair(i, t + words(2 * i), words(2 * i + 1) + t) for i, t in enumerate(HOSTILE)]
+    put("in.jsonl", rows)
+    more = ("--size", "200") if exit_ == "resample" else ()
+    done = run("export", "in.jsonl", "--as", exit_, *more, "-o", "out.jsonl", *QUICK)
+    assert done.code == 0, done.err
+    before = Path("in.jsonl").read_bytes().splitlines()
+    after = Path("out.jsonl").read_bytes().splitlines()
+    if exit_ == "trl":
+        by_prompt = {r["prompt"]: r for r in map(json.loads, after)}
+        kept = [r for r in rows if "\ud800" not in r["chosen"] and r["prompt"] in by_prompt]
+        assert len(kept) > len(rows) - 3
+        for row in kept:
+            out = by_prompt[row["prompt"]]
+            assert (out["chosen"], out["rejected"]) == (row["chosen"], row["rejected"])
+        assert done.out.count("\x1b") == 0
+    else:
+        assert set(after) <= set(before)
+        assert len(set(after)) >= len(rows) - 2
+        assert any(b"\\ud800" in line for line in after)

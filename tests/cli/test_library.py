@@ -52,6 +52,8 @@ def test_the_command_line_and_the_library_give_the_same_json(
     done = cr.export("p.jsonl", "c.jsonl", **settings)
     assert Path("a.jsonl").read_bytes() == Path("c.jsonl").read_bytes()
     assert orjson.loads(out)["export"]["n_written"] == done.n_written == 150
+    seen = cr.dry_run("p.jsonl", "trl", **settings).to_json()
+    assert by_command("export", "p.jsonl", "--dry-run", "trl") == (0, seen)
     capsys.readouterr()
     cr.export("p.jsonl", "c.jsonl", **settings)
     assert capsys.readouterr() == ("", "")
@@ -211,6 +213,11 @@ def test_embeddings_may_be_an_array(rows: list[dict[str, Any]]) -> None:
     vectors = np.random.default_rng(0).normal(size=(n, 5))
     found = cr.audit(rows, embeddings=vectors, n_replicates=200)
     assert found.to_dict()["embedding"]["dimension"] == 5
+    np.save("v.npy", vectors)
+    filed = cr.audit("p.jsonl", embeddings="v.npy", n_replicates=200)
+    for name in ("weights", "clones", "win_rates"):
+        a, b = (getattr(f, name).to_frame().drop("file") for f in (found, filed))
+        assert a.equals(b), name
     with pytest.raises(cr.InputError, match="matrix"):
         cr.audit(rows, embeddings=[1.0, 2.0])
     with pytest.raises(cr.InputError):

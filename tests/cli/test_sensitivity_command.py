@@ -171,3 +171,11 @@ def test_the_penalty_and_the_leader_are_those_of_refit(run: Any) -> None:
     assert other.code == 0, other.err
     rewards = json.loads(other.out)["rewards"]
     assert part["penalty"] == rewards["penalty"]
+
+
+def test_very_many_items_have_a_penalty_without_a_search(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cr_audit.analysis.penalties.MAX_SEARCHED", 2)
+    part = document(run(*BASE, "-", "--unit", "model", "--format", "json", stdin=rows(CHAIN)))
+    assert part["penalty"] == pytest.approx(3 / (2 * 6))

@@ -7,10 +7,13 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from cr_audit.slim import slim_requirements
 
 yaml = pytest.importorskip("yaml", reason="PyYAML reads the files")
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -295,17 +298,26 @@ def test_hosts_install_a_torch_without_cuda() -> None:
     jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
     steps = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
     (install,) = [s for s in steps if "pip install" in s.get("run", "")]
-    for env in (*(job["env"] for job in jobs), install["env"]):
+    with_torch = [job for job in jobs if any("make" in s.get("run", "") for s in job["steps"])]
+    assert len(with_torch) == 3
+    for env in (*(job["env"] for job in with_torch), install["env"]):
         assert env["PIP_EXTRA_INDEX_URL"] == "https://download.pytorch.org/whl/cpu"
     assert '-c "$ACTION_PATH/constraints.txt"' in install["run"]
     assert "-c constraints.txt" in (ROOT / "Makefile").read_text()
 
 
+HASHED = [
+    "--require-hashes --no-deps -r /action/requirements/build.txt",
+    "--require-hashes --no-deps -r /action/requirements/slim.txt",
+    "--no-deps --no-build-isolation --no-index /action",
+]
+
+
 @pytest.mark.parametrize(
     ("how", "code", "wanted"),
     [
-        ("slim", 0, ["--no-deps /action", "cr_audit.slim", "-r "]),
-        ("full", 0, ["constraints.txt /action"]),
+        ("slim", 0, HASHED),
+        ("full", 0, [*HASHED, "constraints.txt /action[offline]"]),
         ("$(touch owned)", 2, []),
     ],
 )
@@ -332,8 +344,31 @@ def test_the_action_installs_slim_or_full(
     assert done.returncode == code, done.stderr
     lines = lines_of(calls)
     assert len(lines) == len(wanted)
+    # The checkout is not on Python's path: a pip.py in it would be run.
+    assert all(line.startswith("-I -m pip ") for line in lines)
     assert all(want in line for want, line in zip(wanted, lines, strict=True))
     assert not (tmp_path / "owned").exists()
+
+
+def test_every_pin_has_its_digests() -> None:
+    """requirements/ holds what the action installs: all that is declared, each file by a digest."""
+    for path in sorted((ROOT / "requirements").glob("*.txt")):
+        entries = re.sub(r"\\\n\s*", "", path.read_text()).splitlines()
+        entries = [e for e in entries if e and not e.startswith("#")]
+        assert entries
+        for entry in entries:
+            assert re.match(r"[a-z0-9-]+==[\w.]+ ", entry), entry
+            assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements/slim.txt").read_text(), re.M))
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    wanted = {re.split(r"[<>=~]", d)[0].lower() for d in slim_requirements(declared)}
+    assert wanted <= pinned
+
+
+def test_actions_are_pinned_by_commit() -> None:
+    for path in (ROOT / "action.yml", *(ROOT / ".github/workflows").glob("*.yml")):
+        for used in re.findall(r"uses: *(\S+)", path.read_text()):
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", used), (path.name, used)
 
 
 def test_make_gate_keeps_no_report_of_an_earlier_run() -> None:
