@@ -2,6 +2,8 @@
 # Pin the base by digest where builds must be the same: python:3.12-slim-bookworm@sha256:…
 FROM python:3.12-slim-bookworm AS build
 # hnswlib comes as source; the compiler stays behind in this stage.
+# Debian keeps no superseded version that could be named here.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends g++ \
     && rm -rf /var/lib/apt/lists/*

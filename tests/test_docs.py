@@ -29,7 +29,7 @@ PAGES = sorted(
     for path in ROOT.glob(pattern)
 )
 RULES_PAGE = ROOT / "docs" / "rules.md"
-BLOCK = re.compile(r"^(?:```|~~~)[^\n]*\n(.*?)^(?:```|~~~)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^ *(?:```|~~~)[^\n]*\n(.*?)^ *(?:```|~~~)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)(?:\s+\"[^\"]*\")?\)")
 INLINE = re.compile(r"(?<!`)`(cr-audit [^`\n]+)`")
 # Words in the documentation that stand for what the reader fills in.
@@ -159,13 +159,20 @@ def test_the_parser_of_commands_finds_mistakes() -> None:
     parses("cr-audit scan x.jsonl --unit model")
     with pytest.raises(AssertionError, match="scam"):
         parses("cr-audit scam x.jsonl")
-    for wrong in ("scan x.jsonl --untit model", "explain a b", "scan x.jsonl --seed many"):
-        with pytest.raises(Exception, match=r"(?i)no such option|unexpected|valid"):
+    for wrong in (
+        "scan x.jsonl --untit model",
+        "export x.jsonl --as weights",
+        "explain a b",
+        "scan x.jsonl --seed many",
+    ):
+        with pytest.raises(Exception, match=r"(?i)no such option|unexpected|valid|not one of"):
             parses(f"cr-audit {wrong}")
     text = (
         "```console\n$ cr-audit scan a.jsonl \\\n    --seed 1 | head  # c\n# no\nmake scan\n```\n"
     )
     assert commands_of(text) == ["cr-audit scan a.jsonl      --seed 1"]
+    listed = "1. Do:\n\n    ```console\n    $ cr-audit kinds a.jsonl\n    ```\n"
+    assert commands_of(listed) == ["cr-audit kinds a.jsonl"]
 
 
 def anchors(page: Path) -> set[str]:
@@ -203,3 +210,54 @@ def test_every_rule_and_exit_code_is_documented() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for code in ("0 pass", "2 usage", "3 input", "4 could not compute", "70 a bug"):
         assert code in readme
+
+
+def test_the_readme_and_the_tutorial_quote_what_a_scan_says() -> None:
+    import cr_audit
+    from cr_audit.blocks import Answer
+
+    made = cr_audit.audit(ROOT / "sample_data" / "clone_robust.jsonl").report
+    (answer,) = [b for b in made.blocks() if isinstance(b, Answer)]
+    for name in ("README.md", "docs/guide/tutorial.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for sentence in answer.sentences[:2]:
+            assert f"> {sentence}" in text, f"{name}: {sentence}"
+
+
+def test_the_placeholder_of_the_publisher_stands_where_it_is_known() -> None:
+    """OWNER is explained on the page of CI and in CONTRIBUTING.md; tools/dist.py --release refuses
+    it. Elsewhere it would be a false link."""
+    known = {"pyproject.toml", "docs/guide/ci.md", "docs/gate.md"}
+    searched = [ROOT / "pyproject.toml", ROOT / "action.yml", ROOT / "mkdocs.yml", *PAGES]
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in searched
+        if re.search(r"(?<!datasets/)OWNER/cr-audit", path.read_text(encoding="utf-8"))
+    }
+    assert found - {"CONTRIBUTING.md"} == known
+    assert "`OWNER` is whoever publishes" in (ROOT / "docs/guide/ci.md").read_text(encoding="utf-8")
+
+
+def test_the_recipes_of_ci_fit_the_schemas_of_their_hosts(tmp_path: Path) -> None:
+    """GitLab's and GitHub's own schemas, as check-jsonschema brings them."""
+    pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
+    text = (ROOT / "docs/guide/ci.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (gitlab,) = [b for b in blocks if "before_script:" in b]
+    (steps,) = [b for b in blocks if b.startswith("permissions:")]
+    indented = steps.replace("\n", "\n    ").rstrip()
+    job = f"on: pull_request\njobs:\n  gate:\n    runs-on: ubuntu-latest\n    {indented}\n"
+    written = {"gitlab-ci": gitlab, "github-workflows": job}
+    for kind, body in written.items():
+        (tmp_path / f"{kind}.yml").write_text(body, encoding="utf-8")
+    checked = [("github-actions", ROOT / "action.yml")]
+    checked += [(kind, tmp_path / f"{kind}.yml") for kind in written]
+    checked += [("github-workflows", p) for p in (ROOT / ".github/workflows").glob("*.yml")]
+    for kind, path in checked:
+        done = subprocess.run(
+            [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{kind}", path],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{path}: {done.stdout}"

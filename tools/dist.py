@@ -58,12 +58,15 @@ def main() -> int:
     parser.add_argument("--install", choices=("slim", "full"))
     parser.add_argument("--python", default=sys.executable, help="the Python of the environment")
     parser.add_argument("--out", type=Path, help="also write what was measured here")
+    parser.add_argument(
+        "--release", action="store_true", help="for publishing: no link may say OWNER any more"
+    )
     parser.add_argument("--no-build", action="store_true", help="take what dist/ holds")
     given = parser.parse_args()
     if not given.no_build:
         build()
     wheel, sdist = newest("*.whl"), newest("*.tar.gz")
-    measured = {"wheel": look_at_wheel(wheel), "sdist": look_at_sdist(sdist)}
+    measured = {"wheel": look_at_wheel(wheel, given.release), "sdist": look_at_sdist(sdist)}
     if given.install:
         measured["install"] = install_and_run(wheel, given.install, given.python)
     text = json.dumps(measured, indent=1)
@@ -86,7 +89,7 @@ def newest(pattern: str) -> Path:
     return found[0]
 
 
-def look_at_wheel(path: Path) -> dict[str, Any]:
+def look_at_wheel(path: Path, release: bool = False) -> dict[str, Any]:
     """Marker of types, licence, links, entry point and table; no tests, no stray files."""
     with zipfile.ZipFile(path) as wheel:
         names = wheel.namelist()
@@ -106,6 +109,8 @@ def look_at_wheel(path: Path) -> dict[str, Any]:
     urls = dict(u.split(", ", 1) for u in meta.get_all("Project-URL", []))
     for name in ("Documentation", "Changelog", "Source"):
         need(name in urls, f"there is no link named {name}")
+    false = [u for u in urls.values() if "/OWNER/" in u]
+    need(not (release and false), f"OWNER stands for whoever publishes: {false}")
     body = str(meta.get_payload())
     relative = [t for t in re.findall(r"\]\(([^)\s]+)\)", body) if not re.match(r"https?:|#", t)]
     return {

@@ -30,7 +30,8 @@ DISC = 0.014
 ROUNDS = 30
 DIGITS = 4
 NEIGHBOURS = 10
-"""Edges of a node of the neighbour graph, before it is made symmetric."""
+"""Edges of a node of the neighbour graph, before it is made symmetric; a third of the others where
+they are few, and no graph but the two directions where that is fewer than two."""
 STEPS, EARLY_STEPS, EARLY = 250, 100, 4.0
 """Steps of the layout, and how many of them begin with edges ``EARLY`` times as strong. Five times
 as many steps keep no more neighbours together (0.55 against 0.56 of 677 groups, 0.32 of 189)."""
@@ -91,7 +92,8 @@ def plane(vectors: Float32Array, groups: IntArray) -> Layout:
     means /= size[:, None]
     centred = means - means.mean(axis=0)
     with threadpool_limits(limits=1):
-        near = _nearest(means, NEIGHBOURS)
+        # Where everybody is everybody's neighbour, a graph says nothing.
+        near = _nearest(means, min(NEIGHBOURS, max((first.size - 1) // 3, 1)))
         drawn = _stretched(_pulled(centred @ _directions(centred), near))
         room = np.sqrt(min(1.0, CROWD / first.size))
         apart = _parted(drawn, room * (DISC + SEED * np.sqrt(size - 1.0)))
@@ -142,7 +144,7 @@ def _pulled(points: FloatArray, near: IntArray) -> FloatArray:
     half the time. Nodes in one place part by the turn of a sunflower.
     """
     g, k = near.shape
-    if g < 4 or k < 1:
+    if k < 2:
         return points
     begin = np.arange(0, g * k + 1, k)
     edges = csr_array((np.full(g * k, 0.5 / (g * k)), near.ravel(), begin), shape=(g, g))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 from cr_audit.slim import LEFT_OUT, slim_requirements
 
@@ -91,3 +95,15 @@ def test_what_the_image_copies_is_all_that_the_build_needs() -> None:
         assert name in copied
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert not {given["readme"], *given["license-files"], "cr_audit"} & set(ignored)
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    program = shutil.which(
+        "hadolint", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    )
+    if program is None:
+        pytest.skip("hadolint is not installed")
+    done = subprocess.run(
+        [program, "--no-color", ROOT / "Dockerfile"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout

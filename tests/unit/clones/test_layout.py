@@ -135,3 +135,11 @@ def test_items_are_drawn_where_nothing_has_a_copy() -> None:
     shown = spread(1000, np.full(1000, -1), most=40, of_one=6)
     assert len(shown) == 40
     assert np.diff(shown).max() == 25
+
+
+@pytest.mark.parametrize("n", [4, 9, 15])
+def test_a_few_items_fill_the_page(n: int) -> None:
+    """In a graph in which everybody is everybody's neighbour nothing would push."""
+    rng = np.random.default_rng(n)
+    points = plane(rng.normal(size=(n, 20)).astype(np.float32), np.full(n, -1)).points
+    assert (np.ptp(points, axis=0) > 0.6).all()

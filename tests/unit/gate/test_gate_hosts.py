@@ -41,7 +41,12 @@ HOSTILE = (
 
 def test_the_hook_runs_as_pre_commit_runs_it(tmp_path: Path) -> None:
     """entry, then the user's args, then the names of the changed files that ``files`` matches."""
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    hooks = {h["id"]: h for h in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
+    slim, hook = hooks["cr-audit-gate"], hooks["cr-audit-gate-full"]
+    assert {**slim, **dict.fromkeys(("id", "name", "entry", "language"))} == {
+        **hook,
+        **dict.fromkeys(("id", "name", "entry", "language")),
+    }
     assert {"id", "name", "entry", "language"} <= hook.keys()
     assert hook["require_serial"], "all changed batches are judged together"
     assert re.search(hook["files"], "data/batches/b.jsonl.gz")
@@ -95,7 +100,7 @@ def act(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
     (step,) = [s for s in action["runs"]["steps"] if s.get("id") == "gate"]
     assert "${{" not in step["run"], "inputs must not become part of the script"
     own = {"BASELINE", "BATCH", "CONFIG", "KNOWN", "SARIF", "POLICY_FROM", "BASE_SHA"}
-    assert set(step["env"]) == own
+    assert set(step["env"]) == own | {"CR_AUDIT_CACHE"}
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
         cwd=folder,
@@ -105,6 +110,62 @@ def act(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
         timeout=300,
         check=False,
     )
+
+
+GH = """#!/bin/bash
+printf '%s\\0' "$@" >> "$CALLS"
+printf '\\n' >> "$CALLS"
+case "$*" in
+  *--paginate*) printf '%s' "$OLD" ;;
+  *) for word in "$@"; do
+       case "$word" in body=@*) cp -- "${word#body=@}" "$POSTED" ;; esac
+     done
+     exit "${GH_CODE:-0}" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(("old", "verb"), [("", "POST"), ("77\n78\n", "PATCH")])
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_action_writes_one_comment_over(old: str, verb: str, code: int, tmp_path: Path) -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    (step,) = [s for s in action["runs"]["steps"] if s.get("id") == "comment"]
+    assert "${{" not in step["run"]
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin" / "gh"
+    command.write_text(GH)
+    command.chmod(0o755)
+    summary = tmp_path / "summary.md"
+    summary.write_text("**FAIL** “copies” $(touch owned) `touch owned`\n" + "é" * 40_000)
+    run = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+            "CALLS": str(tmp_path / "calls"),
+            "POSTED": str(tmp_path / "posted"),
+            "OLD": old,
+            "GH_CODE": str(code),
+            "REPOSITORY": "o/r",
+            "NUMBER": "5",
+            "SUMMARY": str(summary),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert ("::warning " in run.stdout) is (code == 1)
+    last = (tmp_path / "calls").read_text().splitlines()[-1].split("\0")
+    assert last[last.index("-X") + 1] == verb
+    where = "repos/o/r/issues/comments/77" if old else "repos/o/r/issues/5/comments"
+    assert where in last
+    posted = (tmp_path / "posted").read_text(encoding="utf-8")
+    assert posted.startswith("<!-- cr-audit gate -->\n**FAIL** “copies” $(touch owned)")
+    assert len(posted.encode()) < 65_000
+    assert not (tmp_path / "owned").exists()
 
 
 def lines_of(path: Path) -> list[str]:
@@ -127,7 +188,8 @@ def test_the_action_judges_a_batch(tmp_path: Path) -> None:
         assert (tmp_path / f"{name}.sarif").exists() is (code == 1)
         assert "::error " in run.stdout
         assert ("not judged (exit 3)" in run.stdout) is (code == 3)
-    assert lines_of(tmp_path / "output") == ["sarif=cloned.sarif"]
+    said = [line for line in lines_of(tmp_path / "output") if line.startswith("sarif=")]
+    assert said == ["sarif=cloned.sarif"]
     assert (tmp_path / "summary").read_text().count("**FAIL** ") == 1
 
 
@@ -237,7 +299,7 @@ def test_hosts_install_a_torch_without_cuda() -> None:
     steps = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
     (install,) = [s for s in steps if "pip install" in s.get("run", "")]
     with_torch = [job for job in jobs if any("make" in s.get("run", "") for s in job["steps"])]
-    assert len(with_torch) == 2
+    assert len(with_torch) == 3
     for env in (*(job["env"] for job in with_torch), install["env"]):
         assert env["PIP_EXTRA_INDEX_URL"] == "https://download.pytorch.org/whl/cpu"
     assert '-c "$ACTION_PATH/constraints.txt"' in install["run"]
@@ -255,7 +317,7 @@ HASHED = [
     ("how", "code", "wanted"),
     [
         ("slim", 0, HASHED),
-        ("full", 0, [*HASHED, "constraints.txt /action"]),
+        ("full", 0, [*HASHED, "constraints.txt /action[offline]"]),
         ("$(touch owned)", 2, []),
     ],
 )
