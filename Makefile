@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP  := $(VENV)/.installed
 
-.PHONY: scan test quick gate lint types check pages picture docs docs-check dist clean
+.PHONY: scan test quick gate trainers loaders lint types check pages picture docs docs-check dist clean
 
 ## scan: set up an environment and audit the sample data set
 scan: $(STAMP)
@@ -33,6 +33,17 @@ gate: $(STAMP)
 	    --report sarif=build/gate/$$name.sarif --report github=- || code=$$?; \
 	  test $$code = $${case#*:} || { echo "$$name: exit $$code, not $${case#*:}"; exit 1; }; \
 	done
+
+## trainers: weighted training in TRL itself, and the loaders that other trainers released
+trainers: $(STAMP) loaders
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trl]'
+	$(BIN)/python -m pytest -q tests/integrations
+
+## loaders: the released packages whose loaders the X-ray knows, without what else they need
+loaders: $(STAMP)
+	rm -rf build/loaders
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
+	  --target build/loaders llamafactory==0.9.5 ms-swift==4.5.2 axolotl==0.18.0 openrlhf==0.11.0
 
 lint: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -102,6 +102,11 @@ class Audit(Result):
         return View("clones", lambda: _clones(self.run))
 
     @property
+    def kinds(self) -> View:
+        """One row per response of a kind: kind, words, medoid, id, text, file, line."""
+        return View("kinds", lambda: _kinds(self.run))
+
+    @property
     def win_rates(self) -> View:
         """One row per item of the main unit: id, name, win rate unweighted and weighted, file and
         line of its first row."""
@@ -375,14 +380,12 @@ def _weights(run: Run) -> pl.DataFrame:
     )
 
 
-def _not_there(what: str, why: Any) -> Exception:
+def _not_there(
+    what: str, why: Any, next_step: str = "choose an encoder with model=, or give embeddings="
+) -> Exception:
     from cr_audit.errors import ComputeError
 
-    return ComputeError(
-        "not-applicable",
-        f"there are no {what}: {why.reason}",
-        next_step="choose an encoder with model=, or give embeddings=",
-    )
+    return ComputeError("not-applicable", f"there are no {what}: {why.reason}", next_step=next_step)
 
 
 def _clones(run: Run) -> pl.DataFrame:
@@ -428,6 +431,49 @@ def _clones(run: Run) -> pl.DataFrame:
         return whole
     kinds = {"cluster": pl.String, "scope": pl.String, "kind": pl.String, "medoid": pl.Boolean}
     return pl.DataFrame(schema=kinds | dict(tables["response"].schema))
+
+
+def _kinds(run: Run) -> pl.DataFrame:
+    import polars as pl
+
+    from cr_audit.arrays import NotApplicable
+
+    kinds = run.facts("kinds").kinds
+    if isinstance(kinds, NotApplicable):
+        more = "give more rows: kinds are looked for in 50 different texts or more"
+        if isinstance(run.analysis.embedding, NotApplicable):
+            raise _not_there("kinds", kinds)
+        raise _not_there("kinds", kinds, more)
+    responses = _responses(run).select("alternative", "id", "text", "file", "line")
+    found = kinds.found
+    names = pl.DataFrame(
+        {
+            "of": np.arange(kinds.n),
+            "kind": list(kinds.ids),
+            "words": [list(w) for w in kinds.words],
+            "alternative_of_medoid": [k.medoid for k in found.kinds],
+        },
+        schema_overrides={
+            "words": pl.List(pl.String),
+            "kind": pl.String,
+            "of": pl.Int64,
+            "alternative_of_medoid": pl.Int64,
+        },
+    )
+    return (
+        responses.with_columns(of=pl.Series(found.labels).cast(pl.Int64))
+        .join(names, on="of", how="inner", maintain_order="left")
+        .sort("of", maintain_order=True)
+        .select(
+            "kind",
+            "words",
+            (pl.col("alternative") == pl.col("alternative_of_medoid")).alias("medoid"),
+            "id",
+            "text",
+            "file",
+            "line",
+        )
+    )
 
 
 def _win_rates(run: Run) -> pl.DataFrame:

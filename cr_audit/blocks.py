@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, overload
 
 Tone = Literal[
     "plain", "dim", "strong", "name", "good", "bad", "error", "warning", "note", "command"
@@ -303,21 +303,33 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
+class Colouring:
+    """Which items of a map are alike: ``by`` what; groups : a position in ``names``, or -1, which
+    ``none`` names."""
+
+    by: str
+    groups: tuple[int, ...]
+    names: tuple[str, ...]
+    none: str
+
+
+@dataclass(frozen=True, slots=True)
 class Map:
     """Items in the plane, like ones near each other.
 
     points : x and y of those drawn, in [0, 1]; sizes : weight of each in units of the average one;
-    groups : a position in ``names``, or -1; labels : one line each; n : how many there are, drawn
-    or not. description : how places and sample came about, for who cannot see it as well.
+    colourings : what colours may stand for, the first at first; labels : one line each; items :
+    positions of those drawn among all; n : how many there are, drawn or not. description : how
+    places and sample came about, for who cannot see it as well.
     """
 
     title: str
     description: str
     points: tuple[tuple[float, float], ...]
     sizes: tuple[float, ...]
-    groups: tuple[int, ...]
-    names: tuple[str, ...]
+    colourings: tuple[Colouring, ...]
     labels: tuple[str, ...]
+    items: tuple[int, ...]
     n: int
 
 
@@ -340,12 +352,38 @@ class Matrix:
 @dataclass(frozen=True, slots=True)
 class Section:
     """A heading with a short note beside it, and what stands under it. folded : closed at first
-    where a reader can open it, and left out of a terminal without --details."""
+    where a reader can open it, and left out of a terminal without --details; ``Later`` blocks are
+    then never made."""
 
     title: str
     note: str = ""
-    blocks: tuple[Block, ...] = ()
+    blocks: Sequence[Block] = ()
     folded: bool = False
+
+
+class Later(Sequence["Block"]):
+    """Blocks that are made when somebody looks at them: for a folded section that costs much."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Sequence[Block]]) -> None:
+        self._make = make
+        self._made: Sequence[Block] | None = None
+
+    def _blocks(self) -> Sequence[Block]:
+        if self._made is None:
+            self._made = tuple(self._make())
+        return self._made
+
+    def __len__(self) -> int:
+        return len(self._blocks())
+
+    @overload
+    def __getitem__(self, index: int) -> Block: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Block]: ...
+    def __getitem__(self, index: int | slice) -> Block | Sequence[Block]:
+        return self._blocks()[index]
 
 
 Picture = SlopeChart | Chart | Cells

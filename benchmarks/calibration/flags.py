@@ -20,7 +20,6 @@ from cr_audit.models.rankings import bootstrap_win_rates
 from cr_audit.models.rankings.shifts import RankShift
 from cr_audit.models.rewards.bootstrap import WeightDraw, bootstrap_tabular, multinomial_weights
 from cr_audit.models.rewards.changes import Changes, ranking_changes
-from cr_audit.models.rewards.selection import subset
 from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.simulate.populations import preference_matrix
 
@@ -115,7 +114,7 @@ def halves(data: RealSet, rng: np.random.Generator) -> tuple[bool, bool]:
     side[rng.permutation(k)[: k // 2]] = True
     fits, drawn, effective = [], [], []
     for mask in (side[unit], ~side[unit]):
-        half = subset(rows, np.flatnonzero(mask))
+        half = rows.take(np.flatnonzero(mask))
         fit = fit_tabular(half.proportions(), np.full(m, 1.0 / m), penalty=PENALTY)
         clusters = None if data.clusters is None else data.clusters[mask]
         fits.append(fit)
@@ -134,7 +133,7 @@ def halves(data: RealSet, rng: np.random.Generator) -> tuple[bool, bool]:
 
 def noisy_uniform(data: RealSet, rng: np.random.Generator) -> bool:
     """Win rates of a random half with weights that are uniform but for 1,000 samples' noise."""
-    half = subset(data.rows, rng.permutation(data.rows.n)[: data.rows.n // 2])
+    half = data.rows.take(rng.permutation(data.rows.n)[: data.rows.n // 2])
     m = half.n_items
     weights = rng.multinomial(1_000, np.full(m, 1.0 / m)) / 1_000
     out = shifts_of(half, weights, multinomial_weights(weights, 1_000), None, rng)

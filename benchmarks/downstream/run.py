@@ -1,132 +1,54 @@
 """What weights, cleaning and resampling do to a reward model that is trained on the result.
 
-    python benchmarks/downstream/run.py DATA_FOLDER [--seeds 10] [--sets ukp,humour,wildbench]
+    python -m benchmarks.downstream.run DATA_FOLDER --out results.jsonl
+        [--seeds 8] [--sets ukp,humour,wildbench] [--models linear,mlp,lm]
+    python -m benchmarks.downstream.run --table results.jsonl
 
-Per data set and seed: debates, sessions or texts are split, 70 % for training, 30 % stay untouched.
+Per data set and seed: debates, texts or sessions are split, 70 % for training, 30 % stay untouched.
 One answer of the training pairs, drawn at random, is copied until its copies stand in a given share
 of the rows: every copy is the text with one or two letters swapped, and takes over one of the
-answer's judgements. The set goes through `cr-audit export` (lexical encoder): as it is, cleaned,
-weighted, resampled. A linear Bradley-Terry model on 512 hashed n-grams is trained on each (weighted
-by cr_weight where there is one; the penalty by the likelihood of a fifth of the training pairs,
-prompts or texts apart), and judged on the untouched pairs: the share that it orders right, and
-whether its best text among the untouched ones is that of the model trained on the set without
-copies. Printed: means over the seeds and 95 % intervals of the differences to "as it is", paired by
-seed (Student's t).
+answer's judgements. The set goes through ``cr-audit export`` (lexical encoder, default settings):
+as it is, cleaned, weighted, resampled. A reward model is trained on each (models.py), and judged on
+the untouched pairs: the share that it orders right, how often its best text among the untouched
+ones (the leader) won there, and whether that is the leader of the model trained on the set without
+copies. Results are added to ``--out`` as they come, one line each, and what
+stands there is not computed again. The table: means over seeds, and 95 % intervals of the
+differences to "as it is", paired by seed and set (Student's t).
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.stats import t as student
 
 import cr_audit.api as api
-from cr_audit.embed import open_backend
+from benchmarks.downstream.models import (
+    MLP_PENALTIES,
+    PENALTIES,
+    Features,
+    Head,
+    Score,
+    linear,
+    mlp,
+    on_features,
+)
+from benchmarks.downstream.sets import SETS, Row, split, with_copies
 from cr_audit.export import EXITS
+from cr_audit.export.rows import weights_of
+from cr_audit.export.source import table_of
 
-N_TRAIN, N_TEST = 600, 600
+SIZES = {"linear": (600, 600), "mlp": (600, 600), "lm": (300, 600)}
 SHARES = (0.0, 0.05, 0.20, 0.50)
 ARMS = ("as it is", "cleaned", "weighted", "resampled")
-PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
-Row = dict[str, Any]
-
-
-def lines(path: Path) -> Iterator[Row]:
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
-
-
-def ukp(folder: Path) -> list[Row]:
-    """Gold pairs of arguments; a group is a debate with its stance."""
-    out = []
-    for r in lines(folder / "ukp_convarg" / "pairs_gold.shared.jsonl.gz"):
-        if r.get("goldLabel") in ("a1", "a2"):
-            a, b = (r["a1"], r["a2"]) if r["goldLabel"] == "a1" else (r["a2"], r["a1"])
-            prompt = f"{r['title']}: {r['stance']}"
-            out.append({"prompt": prompt, "chosen": a, "rejected": b, "group": prompt})
-    return out
-
-
-def humour(folder: Path) -> list[Row]:
-    """Pairs of short texts; there is no prompt, and a group is a text."""
-    found = lines(folder / "humour_pairs" / "pairs.shared.jsonl.gz")
-    return [
-        {"prompt": "Which is funnier?", "chosen": r["winner"], "rejected": r["loser"], "group": ""}
-        for r in found
-        if r["winner"] != r["loser"]
-    ]
-
-
-def wildbench(folder: Path) -> list[Row]:
-    """Pairs of model answers by one judge; a group is a session."""
-    out = []
-    for r in lines(folder / "wildbench_scores" / "pairs_llama3_family_text.shared.jsonl.gz"):
-        a, b = r["output_1"], r["output_2"]
-        if r["winner"] == "tie" or not a or not b or a == b:
-            continue
-        if r["winner"] in (r["model_2"], "model_2", "model_b"):
-            a, b = b, a
-        group = r["session_id"]
-        out.append({"prompt": group, "chosen": a[:4000], "rejected": b[:4000], "group": group})
-    return out
-
-
-SETS: dict[str, Callable[[Path], list[Row]]] = {
-    "ukp": ukp,
-    "humour": humour,
-    "wildbench": wildbench,
-}
-
-
-def split(rows: list[Row], rng: np.random.Generator) -> tuple[list[Row], list[Row]]:
-    """Training and untouched pairs that share no group (no text, where there are no groups)."""
-    if rows[0]["group"]:
-        groups = sorted({r["group"] for r in rows})
-        held = set(rng.permutation(groups)[: round(0.3 * len(groups))].tolist())
-        train = [r for r in rows if r["group"] not in held]
-        test = [r for r in rows if r["group"] in held]
-    else:
-        texts = sorted({r[s] for r in rows for s in ("chosen", "rejected")})
-        held = set(rng.permutation(texts)[: round(0.3 * len(texts))].tolist())
-        train = [r for r in rows if r["chosen"] not in held and r["rejected"] not in held]
-        test = [r for r in rows if r["chosen"] in held and r["rejected"] in held]
-    return (
-        [train[i] for i in rng.permutation(len(train))[:N_TRAIN]],
-        [test[i] for i in rng.permutation(len(test))[:N_TEST]],
-    )
-
-
-def typed_again(text: str, rng: np.random.Generator) -> str:
-    """The text with one or two pairs of neighbouring letters swapped."""
-    out = list(text)
-    for _ in range(int(rng.integers(1, 3))):
-        i = int(rng.integers(0, len(out) - 1))
-        out[i], out[i + 1] = out[i + 1], out[i]
-    return "".join(out)
-
-
-def with_copies(rows: list[Row], share: float, rng: np.random.Generator) -> list[Row]:
-    """Rows with copies of one answer in ``share`` of them, shuffled."""
-    if not share:
-        return list(rows)
-    first = rows[int(rng.integers(len(rows)))]
-    text, prompt = first["chosen" if rng.random() < 0.5 else "rejected"], first["prompt"]
-    own = [r for r in rows if r["prompt"] == prompt and text in (r["chosen"], r["rejected"])]
-    out = list(rows)
-    for _ in range(round(len(rows) * share / (1 - share))):
-        row = own[int(rng.integers(len(own)))]
-        side = "chosen" if row["chosen"] == text else "rejected"
-        out.append(row | {side: typed_again(text, rng)})
-    return [out[i] for i in rng.permutation(len(out))]
+Key = tuple[str, int, float, str, str]
 
 
 def arms(rows: list[Row], folder: Path, seed: int) -> dict[str, tuple[list[Row], np.ndarray]]:
@@ -136,103 +58,155 @@ def arms(rows: list[Row], folder: Path, seed: int) -> dict[str, tuple[list[Row],
     settings = {"model": "lexical", "seed": seed, "schema": "chosen_rejected"}
     run = api._run(api._command("export"), str(source), None, False, settings)
     out = {"as it is": (rows, np.ones(len(rows)))}
-    for arm, name in (("cleaned", "clean"), ("weighted", "rows"), ("resampled", "resample")):
+    for arm, name in (("cleaned", "clean"), ("resampled", "resample")):
         path = folder / f"{name}.jsonl"
         EXITS[name].export(run, path)
         made = [json.loads(x) for x in path.read_text(encoding="utf-8").splitlines()]
-        out[arm] = (made, np.array([r.get("cr_weight", 1.0) for r in made]))
-    return out
+        out[arm] = (made, np.ones(len(made)))
+    table = table_of(run)
+    weight = np.zeros(len(rows))
+    weight[(table.key & ((1 << 44) - 1)) - 1] = weights_of(run, table).weight
+    return out | {"weighted": (rows, weight)}
 
 
-class Features:
-    """Vectors of texts, each made once."""
-
-    def __init__(self) -> None:
-        self._backend, self._held = open_backend("lexical"), {}
-
-    def of(self, texts: list[str]) -> np.ndarray:
-        new = [t for t in dict.fromkeys(texts) if t not in self._held]
-        if new:
-            self._held |= dict(zip(new, self._backend.encode(new), strict=True))
-        return np.stack([self._held[t] for t in texts]).astype(np.float64)
-
-    def differences(self, rows: list[Row]) -> np.ndarray:
-        return self.of([r["chosen"] for r in rows]) - self.of([r["rejected"] for r in rows])
-
-
-def fit(x: np.ndarray, w: np.ndarray, penalty: float) -> np.ndarray:
-    """argmin of the weighted mean of log(1 + exp(-x b)) + penalty |b|^2 / (2 n)."""
-    w = w / w.sum()
-
-    def loss(b: np.ndarray) -> tuple[float, np.ndarray]:
-        z = x @ b
-        value = w @ np.logaddexp(0.0, -z) + penalty / len(x) * (b @ b) / 2
-        return value, -(w * (1 / (1 + np.exp(z)))) @ x + penalty / len(x) * b
-
-    return minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x
-
-
-def trained(rows: list[Row], w: np.ndarray, features: Features, seed: int) -> np.ndarray:
-    """The model; its penalty by the weighted likelihood of a fifth of the groups or texts."""
-    x = features.differences(rows)
-    names = sorted({r["group"] or r["chosen"][:20] for r in rows})
-    rng = np.random.default_rng(seed)
-    held = set(rng.permutation(names)[: max(1, len(names) // 5)].tolist())
-    out = np.array([(r["group"] or r["chosen"][:20]) in held for r in rows])
-    best = min(
-        PENALTIES,
-        key=lambda p: w[out] @ np.logaddexp(0.0, -x[out] @ fit(x[~out], w[~out], p)),
-    )
-    return fit(x, w, best)
-
-
-def one(
-    rows: list[Row], seed: int, features: Features
-) -> dict[tuple[float, str], tuple[float, ...]]:
-    """Accuracy, whether the leader is the clean one, and rows that the weights leave, by share and
-    arm."""
-    rng = np.random.default_rng(seed)
-    train, test = split(rows, rng)
-    x = features.differences(test)
+def judged(score: Score, test: list[Row]) -> dict[str, float]:
+    """What a model is worth on untouched pairs."""
     texts = sorted({r[s] for r in test for s in ("chosen", "rejected")})
-    vectors = features.of(texts)
-    clean = trained(train, np.ones(len(train)), features, seed)
-    leader = int(np.argmax(vectors @ clean))
-    found = {}
-    for share in SHARES:
-        given = with_copies(train, share, np.random.default_rng([seed, round(share * 100)]))
-        with tempfile.TemporaryDirectory() as folder:
-            for arm, (made, w) in arms(given, Path(folder), seed).items():
-                b = trained(made, w, features, seed)
-                right = float(np.mean(x @ b > 0))
-                same = float(int(np.argmax(vectors @ b)) == leader)
-                found[share, arm] = right, same, float(w.sum() ** 2 / (w @ w))
-    return found
+    reward = dict(zip(texts, score(texts).tolist(), strict=True))
+    gap = np.array([reward[r["chosen"]] - reward[r["rejected"]] for r in test])
+    leader = max(texts, key=lambda t: (reward[t], t))
+    met = [r["chosen"] == leader for r in test if leader in (r["chosen"], r["rejected"])]
+    return {
+        "right": float(np.mean(np.where(gap == 0, 0.5, gap > 0))),
+        "leader_wins": float(np.mean(met)),
+        "leader": leader[:40],
+    }
+
+
+def computed(asked: Any, known: set[Key]) -> Iterable[dict[str, Any]]:
+    """Every result that is not known yet, seeds outermost, so that all sets grow alike."""
+    names = asked.models.split(",")
+    features = Features()
+    trains: dict[str, Any] = {
+        "linear": on_features(linear, features, PENALTIES),
+        "mlp": on_features(mlp, features, MLP_PENALTIES),
+    }
+    if "lm" in names:
+        trains["lm"] = Head()
+    data = {name: SETS[name](asked.data) for name in asked.sets.split(",")}
+    sizes = sorted({SIZES[m] for m in names})
+    for seed in range(asked.first, asked.seeds):
+        for name, rows in data.items():
+            for size in sizes:
+                models = [m for m in names if SIZES[m] == size]
+                train, test = split(rows, *size, np.random.default_rng(seed))
+                for share in SHARES:
+                    wanted = [
+                        (arm, m)
+                        for arm in ARMS
+                        for m in models
+                        if (name, seed, share, arm, m) not in known
+                    ]
+                    if not wanted:
+                        continue
+                    draw = np.random.default_rng([seed, round(share * 100)])
+                    with tempfile.TemporaryDirectory() as folder:
+                        sets = arms(with_copies(train, share, draw), Path(folder), seed)
+                    for arm, m in wanted:
+                        made, w = sets[arm]
+                        yield {
+                            "set": name,
+                            "seed": seed,
+                            "copies": share,
+                            "arm": arm,
+                            "model": m,
+                            "rows": len(made),
+                            "effective": float(w.sum() ** 2 / (w @ w)),
+                            **judged(trains[m](made, w, seed), test),
+                        }
+
+
+def key(r: dict[str, Any]) -> Key:
+    return r["set"], r["seed"], r["copies"], r["arm"], r["model"]
+
+
+def gap_of(found: dict[Key, dict[str, Any]], arm: str, chosen: list[Key], what: str) -> str:
+    """Mean difference to "as it is" over the runs, with its 95 % interval."""
+    gap = np.array([found[(*k[:3], arm, k[4])][what] - found[k][what] for k in chosen])
+    if len(gap) < 2:
+        return f"{gap.mean():+.3f}"
+    half = student.ppf(0.975, len(gap) - 1) * gap.std(ddof=1) / len(gap) ** 0.5
+    return f"{gap.mean():+.3f} ± {half:.3f}"
+
+
+def table(results: list[dict[str, Any]]) -> None:
+    """By model and share over all sets, then by set."""
+    found = {key(r): r for r in results}
+    base = [k for k in found if k[3] == ARMS[0] and all((*k[:3], a, k[4]) in found for a in ARMS)]
+    base = [k for k in base if (*k[:2], 0.0, ARMS[0], k[4]) in found]
+    groups: dict[tuple[str, str, float], list[Key]] = defaultdict(list)
+    for k in base:
+        groups[k[4], "all", k[2]].append(k)
+        groups[k[4], k[0], k[2]].append(k)
+    head = [
+        "model",
+        "set",
+        "copies",
+        "runs",
+        "effective rows",
+        "right",
+        *(f"{a}: right" for a in ARMS[1:]),
+    ]
+    head += ["leader wins", *(f"{a}: leader" for a in ARMS[1:]), "leader of the set without copies"]
+    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
+    order = list(SIZES)
+    for g in sorted(groups, key=lambda g: (order.index(g[0]), g[1] != "all", g[1], g[2])):
+        chosen = groups[g]
+        rows = [
+            f"{np.mean([found[(*k[:3], a, k[4])]['effective'] for k in chosen]):.0f}"
+            for a in ARMS[:3]
+        ]
+        cells = [g[0], g[1], f"{g[2]:.0%}", str(len(chosen)), " / ".join(rows)]
+        for what in ("right", "leader_wins"):
+            cells.append(f"{np.mean([found[k][what] for k in chosen]):.3f}")
+            cells += [gap_of(found, a, chosen, what) for a in ARMS[1:]]
+        same = [
+            np.mean(
+                [
+                    found[(*k[:3], a, k[4])]["leader"]
+                    == found[(*k[:2], 0.0, ARMS[0], k[4])]["leader"]
+                    for k in chosen
+                ]
+            )
+            for a in ARMS
+        ]
+        cells.append(" / ".join(f"{x:.2f}" for x in same))
+        print("| " + " | ".join(cells) + " |")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--table", type=Path)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--models", default="linear,mlp,lm")
     asked = parser.parse_args()
-    print("| set | copies | " + " | ".join(ARMS) + " | cleaned − as it is | weighted − as it is |"
-          " resampled − as it is | same leader | effective rows |")  # fmt: skip
-    print("|---|---|" + "---|" * (len(ARMS) + 5))
-    for name in asked.sets.split(","):
-        rows, features = SETS[name](asked.data), Features()
-        runs = [one(rows, seed, features) for seed in range(asked.seeds)]
-        for share in SHARES:
-            table = {a: np.array([r[share, a] for r in runs]) for a in ARMS}
-            cells = [f"{table[a][:, 0].mean():.3f}" for a in ARMS]
-            for a in ARMS[1:]:
-                gap = table[a][:, 0] - table[ARMS[0]][:, 0]
-                half = student.ppf(0.975, len(gap) - 1) * gap.std(ddof=1) / len(gap) ** 0.5
-                cells.append(f"{gap.mean():+.3f} ± {half:.3f}")
-            cells.append(" / ".join(f"{table[a][:, 1].mean():.1f}" for a in ARMS))
-            rows_left = [f"{table[a][:, 2].mean():.0f}" for a in ARMS[:3]]
-            cells.append(" / ".join(rows_left))
-            print(f"| {name} | {share:.0%} | " + " | ".join(cells) + " |", flush=True)
+    if asked.table is not None:
+        table([json.loads(x) for x in asked.table.read_text(encoding="utf-8").splitlines()])
+        return
+    if asked.data is None or asked.out is None:
+        parser.error("give DATA_FOLDER and --out, or --table")
+    known = set()
+    if asked.out.exists():
+        text = asked.out.read_text(encoding="utf-8")
+        known = {key(json.loads(x)) for x in text.splitlines()}
+    with asked.out.open("a", encoding="utf-8") as out:
+        for result in computed(asked, known):
+            out.write(json.dumps(result) + "\n")
+            out.flush()
 
 
 if __name__ == "__main__":

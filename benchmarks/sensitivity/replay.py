@@ -23,7 +23,13 @@ from real_sets import coded, load, sets
 
 from cr_audit.arrays import Comparisons, FloatArray, IntArray
 from cr_audit.models.rewards.bootstrap import rows_of_pairs
-from cr_audit.models.sensitivity.advice import Posterior, advise, order_errors, posterior
+from cr_audit.models.sensitivity.advice import (
+    Posterior,
+    advise,
+    order_errors,
+    posterior,
+    posterior_mean,
+)
 
 RULES = ("advice", "random", "A", "D")
 BATCH = 20
@@ -77,8 +83,7 @@ def replay(rows: Comparisons, rule: str, start: float, seed: int) -> int:
     rng, draws = np.random.default_rng(seed), np.random.default_rng(seed + 1)
     m = rows.n_items
     first, second, pair, _ = rows_of_pairs(rows)
-    everything = posterior(rows.proportions(), np.arange(m))
-    best = int(np.argmax(everything.mean))
+    best = int(np.argmax(posterior_mean(rows.proportions(), np.arange(m))))
     order = rng.permutation(rows.n)
     known = list(order[: max(m, int(start * rows.n))])
     drawer: dict[int, list[int]] = {}
@@ -86,15 +91,18 @@ def replay(rows: Comparisons, rule: str, start: float, seed: int) -> int:
         drawer.setdefault(int(pair[r]), []).append(int(r))
     settled, collected = -1, 0
     while True:
-        now = posterior(rows.take(np.array(known)).proportions(), np.arange(m))
-        if int(np.argmax(now.mean)) != best:
+        seen = rows.take(np.array(known)).proportions()
+        # A random choice needs no covariance.
+        now = None if rule == "random" else posterior(seen, np.arange(m))
+        mean = posterior_mean(seen, np.arange(m)) if now is None else now.mean
+        if int(np.argmax(mean)) != best:
             settled = -1
         elif settled < 0:
             settled = collected
         left = np.array([k for k, v in drawer.items() if v], dtype=np.int64)
         if not left.size or (settled >= 0 and collected - settled > SETTLED):
             break
-        if rule == "random":
+        if now is None:
             every = [(k, r) for k in left.tolist() for r in drawer[k]]
             taken = draws.choice(len(every), size=min(BATCH, len(every)), replace=False)
             chosen = [every[t][0] for t in taken.tolist()]

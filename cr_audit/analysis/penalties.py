@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cr_audit.analysis.compose import stream
+from cr_audit.analysis.facts import Analysis, UnitResult
+from cr_audit.analysis.fitting import fitting_of
+from cr_audit.analysis.units import choose_resampling
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.errors import ComputeError
 from cr_audit.models.penalty import (
     FACTOR,
     PenaltyChoice,
@@ -15,9 +20,15 @@ from cr_audit.models.penalty import (
     choose_penalty,
     path_of,
     penalty_path,
+    vanishing_penalty,
 )
+from cr_audit.models.rewards.kinds import REWARD_MODELS
 from cr_audit.models.rewards.model import Means, Problem, RewardModel
 
+PENALTY_STREAM = 20
+"""Of the folds: the same for every command that chooses a penalty."""
+MAX_SEARCHED = 20_000
+"""Items up to which a command that is not about the fit searches for its penalty."""
 N_FOLDS = 5
 """Folds of the choice: with ten the range that stays open is the same, at twice the time."""
 PER_DECADE, FROM_CONTEXTS = 4, 1
@@ -91,6 +102,43 @@ def paths(
         high=float(grid[-1]),
         standard=along(problem.uniform),
         weighted=weights if isinstance(weights, NotApplicable) else along(weights),
+    )
+
+
+def tabular_penalty(analysis: Analysis, unit: UnitResult) -> tuple[float, str]:
+    """The penalty of ``refit``'s tabular rewards of a unit, and why it is that one.
+
+    What was asked for; else the choice of the data, with the folds that ``refit`` draws, so that
+    two commands do not differ in it. The default where nothing can be held out. Above MAX_SEARCHED
+    items, where seventy fits would take longer than everything else, the rule without a search
+    (``vanishing_penalty``), unless "auto" asks for the search.
+    """
+    asked = analysis.settings.penalty
+    if asked is not None and not isinstance(asked, str):
+        return float(asked), "asked for with --penalty"
+    model = REWARD_MODELS.get("tabular")
+    problem = fitting_of(analysis, unit, model, None).problem
+    if asked is None and problem.n_items > MAX_SEARCHED:
+        rule = vanishing_penalty(problem.comparisons.n, problem.n_items)
+        return rule, f"items/(2 comparisons): above {MAX_SEARCHED:,} items only auto searches"
+    resampled, clusters = choose_resampling(
+        analysis.dataset, unit.items, problem.comparisons, analysis.settings
+    )
+    rng = stream(analysis.settings, PENALTY_STREAM)
+    try:
+        choice = chosen_penalty(model, problem, problem.uniform, clusters, rng)
+    except ComputeError as error:
+        if asked is not None:
+            raise
+        return model.default_penalty, f"default of tabular rewards: {error.message}"
+    return choice.best, chosen_in_words(choice, resampled.value)
+
+
+def chosen_in_words(choice: PenaltyChoice, held_out: str) -> str:
+    """Where a chosen penalty comes from. held_out : what stayed together in a fold, in plural."""
+    edge = ", the end of the range tried" if choice.best in choice.penalties[[0, -1]] else ""
+    return (
+        f"best of the standard fit in {choice.n_folds}-fold cross-validation over {held_out}{edge}"
     )
 
 

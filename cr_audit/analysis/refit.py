@@ -14,7 +14,13 @@ from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.fit_weights import other_weights
 from cr_audit.analysis.fitting import Fitting, choose_reward_model, fitting_of, how_weighed
 from cr_audit.analysis.held_out import decisions, held_out_decisions, win_counts
-from cr_audit.analysis.penalties import Paths, chosen_penalty, paths
+from cr_audit.analysis.penalties import (
+    PENALTY_STREAM,
+    Paths,
+    chosen_in_words,
+    chosen_penalty,
+    paths,
+)
 from cr_audit.analysis.replicates import in_words, standard_errors
 from cr_audit.analysis.reward_facts import (
     Cause,
@@ -132,7 +138,7 @@ class _Run:
         what, clusters = self.holding_out()
 
         def curve(weights: FloatArray) -> PenaltyChoice:
-            rng = stream(self.analysis.settings, 20)
+            rng = stream(self.analysis.settings, PENALTY_STREAM)
             return chosen_penalty(model, problem, weights, clusters, rng)
 
         try:
@@ -145,11 +151,7 @@ class _Run:
         other: PenaltyChoice | NotApplicable = NotApplicable("only --penalty auto tries many")
         if asked == "auto":
             other = self.weights if isinstance(self.weights, NotApplicable) else curve(self.weights)
-        edge = ", the end of the range tried" if best.best in best.penalties[[0, -1]] else ""
-        reason = (
-            f"best of the standard fit in {best.n_folds}-fold cross-validation over {what}{edge}"
-        )
-        return Choice(repr(best.best), reason), (best, other)
+        return Choice(repr(best.best), chosen_in_words(best, what)), (best, other)
 
     def paths(self, averages: Averages | NotApplicable, curves: Curves) -> Paths | NotApplicable:
         model = self.fitting.model
@@ -295,19 +297,21 @@ class _Run:
             top_k=min(MAX_TOP, -(-largest // TOP_SHARE)),
             n_units=n_units,
             holds=None if isinstance(along, NotApplicable) else along.holds,
+            around_truth=None
+            if replicates.around_truth is None
+            else replicates.around_truth[[0, -1]],
+            rng=stream(settings, 25),
         )
-        intervals = (changes.interval_standard, changes.interval_weighted)[: len(made)]
         errors = [
             standard_errors(
                 self.fitting,
                 fit,
                 drawn,
-                interval,
                 clusters,
                 n_units=n_units,
                 confidence_level=settings.confidence_level,
             )
-            for fit, drawn, interval in zip(made, replicates.rewards, intervals, strict=True)
+            for fit, drawn in zip(made, replicates.rewards, strict=True)
         ]
         none = next((e for e in errors if isinstance(e, NotApplicable)), None)
         kept = tuple(e for e in errors if not isinstance(e, NotApplicable))

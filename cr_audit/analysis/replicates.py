@@ -7,7 +7,11 @@ import numpy as np
 from cr_audit.analysis.fitting import Fitting
 from cr_audit.analysis.reward_facts import Errors
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
-from cr_audit.models.rewards.bootstrap import normal_interval
+from cr_audit.models.rewards.bootstrap import (
+    expanded_level,
+    normal_interval,
+    percentile_interval,
+)
 from cr_audit.models.rewards.model import Fitted, Replicates
 
 
@@ -21,7 +25,6 @@ def standard_errors(
     fitting: Fitting,
     fit: Fitted,
     replicates: FloatArray,
-    interval: FloatArray,
     clusters: IntArray | None,
     *,
     n_units: float,
@@ -29,8 +32,8 @@ def standard_errors(
 ) -> Errors | NotApplicable:
     """Bootstrap beside sandwich, where the model has one.
 
-    interval : float64 (n, 2), that of ``replicates``; n_units : the effective number of what was
-    resampled, by which it was widened.
+    n_units : the effective number of what was resampled, by which both intervals are widened. Both
+    are about the fit at its penalty, so that they can be held against each other.
     """
     covariance = fitting.model.covariance(fitting.problem, fit, clusters)
     if isinstance(covariance, NotApplicable):
@@ -41,6 +44,7 @@ def standard_errors(
     known = ~missing.all(axis=0)
     bootstrap = np.full(replicates.shape[1], np.nan)
     bootstrap[known] = np.nanstd(replicates[:, known], axis=0, ddof=1)
+    interval = percentile_interval(replicates, expanded_level(confidence_level, n_units))
     other = normal_interval(fit.rewards, sandwich, confidence_level, n_units)
     return Errors(
         bootstrap,

@@ -76,6 +76,7 @@ class _Recording(AllPairs):
     """All pairs, and what was found on the way."""
 
     across_pairs: TextPairs | None = None
+    keeps_sets = True
 
     def asked(
         self, texts: list[str], text_of: IntArray, radius: float

@@ -1,9 +1,15 @@
 """A place in the plane for each text, so that a person can look at them.
 
-The two directions are those in which the vectors differ most (principal components; Pearson 1901),
-taken over clone groups, each as one point, so that copies do not turn the picture towards
-themselves. The members of a group stand around its place like the seeds of a sunflower (Vogel
-1979): copies would otherwise hide each other, and how many there are is what one wants to see.
+The picture is a layout of the neighbour graph: each clone group is one node, joined to those whose
+vectors are nearest; joined nodes pull each other, all nodes push each other away, with the forces
+of t-SNE (van der Maaten and Hinton 2008) where every edge counts alike (Böhm, Berens and Kobak
+2022). It begins at the two directions in which the vectors differ most (principal components;
+Pearson 1901), so that nothing in it is random. Those directions alone would be cheaper, but keep
+few neighbours together, and so do springs (Fruchterman and Reingold 1991): of the 10 nearest of 677
+groups 15 % and 29 %, this layout 56 %. ``Layout.kept`` says how many a picture does keep.
+
+The members of a group stand around its place like the seeds of a sunflower (Vogel 1979): copies
+would otherwise hide each other, and how many there are is what one wants to see.
 """
 
 from __future__ import annotations
@@ -11,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import coo_array, csr_array
 from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
@@ -22,15 +29,24 @@ DISC = 0.014
 """Room around a single item; ``ROUNDS`` steps part those that overlap."""
 ROUNDS = 30
 DIGITS = 4
+NEIGHBOURS = 10
+"""Edges of a node of the neighbour graph, before it is made symmetric."""
+STEPS, EARLY_STEPS, EARLY = 250, 100, 4.0
+"""Steps of the layout, and how many of them begin with edges ``EARLY`` times as strong. Five times
+as many steps keep no more neighbours together (0.55 against 0.56 of 677 groups, 0.32 of 189)."""
+CROWD = 300
+"""Groups that have the room of ``DISC`` and ``SEED``; of more, each has less."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """points : float64 (n, 2) in [0, 1], rounded to four digits. explained : share of the variance
-    between groups that each of the two directions holds."""
+    """points : float64 (n, 2) in [0, 1], rounded to four digits. neighbours : edges of a node, k.
+    kept : of the k groups nearest to a group by their vectors, the share that is among the k
+    nearest to it in the picture, averaged; k / (groups - 1) would be chance. 1 for one group."""
 
     points: FloatArray
-    explained: tuple[float, float]
+    neighbours: int
+    kept: float
 
 
 def spread(n: int, groups: IntArray, *, most: int, of_one: int) -> IntArray:
@@ -41,7 +57,7 @@ def spread(n: int, groups: IntArray, *, most: int, of_one: int) -> IntArray:
     """
     if n <= most:
         return np.arange(n, dtype=np.int64)
-    sizes = np.bincount(groups[groups >= 0], minlength=int(groups.max(initial=-1)) + 1)
+    sizes = np.bincount(groups[groups >= 0], minlength=max(int(groups.max(initial=-1)) + 1, 1))
     taken: list[IntArray] = []
     left = most // 2
     for g in np.lexsort((np.arange(sizes.size), -sizes)).tolist():
@@ -61,8 +77,8 @@ def plane(vectors: Float32Array, groups: IntArray) -> Layout:
     """Where items stand. vectors : float32 (n, d); groups : int64 (n,), -1 = in none.
 
     Of two opposite directions the one whose largest entry is positive is taken. One thread, so that
-    equal variances (a symmetric set has them) do not turn with the number of cores.
-    O(n d² + d³ + n²).
+    neither equal variances (a symmetric set has them) nor the last digits of a sum turn with the
+    number of cores. O(n d² + d³) and, of g groups, O(g² d + g² steps); memory a few arrays of g².
     """
     n = vectors.shape[0]
     alone = groups < 0
@@ -74,29 +90,123 @@ def plane(vectors: Float32Array, groups: IntArray) -> Layout:
     np.add.at(means, place, vectors.astype(np.float64))
     means /= size[:, None]
     centred = means - means.mean(axis=0)
-    axes, explained = _directions(centred)
-    points = _parted(_stretched(centred @ axes), DISC + SEED * np.sqrt(size - 1.0))[place]
+    with threadpool_limits(limits=1):
+        near = _nearest(means, NEIGHBOURS)
+        drawn = _stretched(_pulled(centred @ _directions(centred), near))
+        room = np.sqrt(min(1.0, CROWD / first.size))
+        apart = _parted(drawn, room * (DISC + SEED * np.sqrt(size - 1.0)))
+        kept = _kept(apart, near)
+    points = apart[place]
     order = np.argsort(place, kind="stable")
     begin = np.concatenate([[0], np.cumsum(size)[:-1]])
     rank: FloatArray = np.empty(n)
     rank[order] = np.arange(n) - begin[place[order]]
     angle = rank * GOLDEN
-    seeds = SEED * np.sqrt(rank)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return Layout(np.round(np.clip(points + seeds, 0.0, 1.0), DIGITS), explained)
+    seeds = room * SEED * np.sqrt(rank)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return Layout(np.round(np.clip(points + seeds, 0.0, 1.0), DIGITS), near.shape[1], kept)
 
 
-def _directions(centred: FloatArray) -> tuple[FloatArray, tuple[float, float]]:
-    """float64 (d, 2), and the share of the variance along each."""
-    with threadpool_limits(limits=1):
-        values, vectors = np.linalg.eigh(centred.T @ centred)
+def _directions(centred: FloatArray) -> FloatArray:
+    """float64 (d, 2): where the variance is largest."""
+    _, vectors = np.linalg.eigh(centred.T @ centred)
     two: FloatArray = vectors[:, ::-1][:, :2]
     if two.shape[1] < 2:
         two = np.pad(two, ((0, 0), (0, 2 - two.shape[1])))
     largest = np.abs(two).argmax(axis=0)
-    two = two * np.where(two[largest, np.arange(2)] < 0, -1.0, 1.0)
-    total = float(np.maximum(values, 0.0).sum()) or 1.0
-    shares = np.pad(np.maximum(values[::-1][:2], 0.0), (0, 2))[:2] / total
-    return two, (float(shares[0]), float(shares[1]))
+    return two * np.where(two[largest, np.arange(2)] < 0, -1.0, 1.0)
+
+
+def _nearest(points: FloatArray, k: int) -> IntArray:
+    """int64 (g, min(k, g - 1)): the nearest others by distance, of equal ones the first."""
+    square = _squared(points)
+    np.fill_diagonal(square, np.inf)
+    # Rounded, so that the last digits do not decide between equal distances.
+    order: IntArray = np.argsort(np.round(square, 9), axis=1, kind="stable")
+    return order[:, : min(k, points.shape[0] - 1)]
+
+
+def _squared(points: FloatArray) -> FloatArray:
+    """float64 (g, g): squared distances."""
+    own = (points * points).sum(axis=1)
+    out: FloatArray = own[:, None] + own[None, :]
+    out -= 2.0 * (points @ points.T)
+    return np.maximum(out, 0.0, out=out)
+
+
+def _pulled(points: FloatArray, near: IntArray) -> FloatArray:
+    """Where the nodes come to rest: gradient steps of g / 12 with momentum and a gain for each
+    coordinate (Jacobs 1988), the edges ``EARLY`` times as strong at first, so that groups find each
+    other.
+
+    points : float64 (g, 2), where the nodes begin; near : int64 (g, k). Inside float32, which takes
+    half the time. Nodes in one place part by the turn of a sunflower.
+    """
+    g, k = near.shape
+    if g < 4 or k < 1:
+        return points
+    begin = np.arange(0, g * k + 1, k)
+    edges = csr_array((np.full(g * k, 0.5 / (g * k)), near.ravel(), begin), shape=(g, g))
+    both = coo_array(edges + edges.T)
+    here = _begun(points)
+    speed, gain = np.zeros_like(here), np.ones_like(here)
+    q = np.empty((g, g), np.float32)
+    for step in range(STEPS):
+        early = step < EARLY_STEPS
+        up = gradient(here, both, q, EARLY if early else 1.0)
+        gain = np.maximum(np.where(up * speed > 0, 0.8 * gain, gain + 0.2), 0.01)
+        speed = ((0.5 if early else 0.8) * speed - (g / 12.0) * gain * up).astype(np.float32)
+        here = here + speed
+        here -= here.mean(axis=0)
+    return here.astype(np.float64)
+
+
+def gradient(
+    here: Float32Array, edges: coo_array, q: Float32Array, strong: float = 1.0
+) -> Float32Array:
+    """Of KL(e || q / Z), with the edges ``strong`` times as strong; float32 (g, 2).
+
+    e_ij : the share of edge ij, of both directions, 1 in sum; q_ij = 1 / (1 + |y_i - y_j|²), 0 for
+    i = j; Z : the sum of q. At node i it is
+        4 [ sum_j e_ij q_ij (y_i - y_j) - sum_j q_ij² (y_i - y_j) / Z ],
+    the second sum as one product, y_i sum_j q_ij² - (q² y)_i. here : y; q : float32 (g, g), room
+    to write in.
+    """
+    own = (here * here).sum(axis=1)
+    np.matmul(here, (-2.0 * here).T, out=q)
+    q += own[:, None]
+    q += own[None, :] + 1.0
+    np.reciprocal(np.maximum(q, 1.0, out=q), out=q)
+    np.fill_diagonal(q, 0.0)
+    z = float(q.sum(dtype=np.float64))
+    np.square(q, out=q)
+    push = (here * q.sum(axis=1)[:, None] - q @ here) / z
+    along = here[edges.row] - here[edges.col]
+    pull = (strong * edges.data / (1.0 + (along * along).sum(axis=1)))[:, None] * along
+    n = here.shape[0]
+    up = np.stack([np.bincount(edges.row, pull[:, a], minlength=n) for a in (0, 1)], axis=1)
+    out: Float32Array = (4.0 * (up - push)).astype(np.float32)
+    return out
+
+
+def _begun(points: FloatArray) -> Float32Array:
+    """float32 (g, 2): small, so that at first every edge pulls; no two in one place."""
+    spread = float(points.std(axis=0).max()) or 1.0
+    angle = np.arange(points.shape[0]) * GOLDEN
+    turn = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    out: Float32Array = (1e-4 * (points - points.mean(axis=0)) / spread + 1e-6 * turn).astype(
+        np.float32
+    )
+    return out
+
+
+def _kept(points: FloatArray, near: IntArray) -> float:
+    """The share of neighbours that are neighbours in the picture, too."""
+    g, k = near.shape
+    if k < 1:
+        return 1.0
+    drawn = np.sort(_nearest(points, k) + g * np.arange(g)[:, None], axis=None)
+    wanted = (near + g * np.arange(g)[:, None]).ravel()
+    return float(np.isin(wanted, drawn).mean())
 
 
 def _stretched(points: FloatArray) -> FloatArray:

@@ -23,7 +23,8 @@ third one and share ``HUB_SHARE`` of its shingles, or most letters, are as near 
 them is to it (``overlay``): noise falls on every copy anew, so that copies are less like each other
 than like their original.
 
-Candidates. Every text has three sketches: the smallest hashes of its triples of initials (typos
+Candidates. In groups of at most ``ALL_PAIRS`` texts every pair is looked at. In larger ones every
+text has three sketches: the smallest hashes of its triples of initials (typos
 inside words leave them), of its pairs of words with sorted letters (swapped letters leave those)
 and of its runs of five letters (spaces and marks leave those). Pairs that
 share a sixth of a sketch are looked at, and pairs with the same words (prefix filter, exact). Where
@@ -45,6 +46,7 @@ from rapidfuzz.process import cpdist
 
 from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.clones.grouped import pairs_of_one_group
 from cr_audit.clones.pairs import ROUNDING, TextIndex, text_pairs
 from cr_audit.clones.rendered import rendered_with_hidden_share
 from cr_audit.clones.shingles import (
@@ -73,6 +75,9 @@ MIN_HIDDEN = 0.02
 MAX_WORK = 5e7
 NEAR, CLOSEST = 0.4, 0.1
 """Where the thresholds of all measures fall on the distance, and full agreement."""
+ALL_PAIRS = 12
+"""Units of a group up to which all its pairs are looked at: about as long as their sketches take,
+and none is missed."""
 _SKETCH, _MIN_SHARED = 64, 3
 _SHARED = (0.18, 0.18, 0.6, 0.18)
 _GRAM, _INITIALS = 5, 3
@@ -84,6 +89,7 @@ _LEET_CODES = np.array([ord(c) for c in "013457@$!|"], np.uint32)
 _LEET_TO = np.array([ord(c) for c in "oieastasil"], np.uint32)
 _MIN_LEET = 3
 _LETTER = re.compile(r"[^\W\d_]")
+_LEET_SIGN = re.compile(r"[013457@$!|]")
 _LEET_INSIDE = re.compile(r"[013457@$!|](?<=[^\W\d_].)(?=[^\W\d_])")
 _NUMBER = re.compile(r"[0-9](?<![^\W_].)[0-9]*(?![^\W_])")
 _ASCII_LETTERS = {c: None for c in range(128) if not chr(c).isalpha()}
@@ -124,8 +130,6 @@ class _Texts:
     """What the measures need of the texts, made for those that have a candidate."""
 
     def __init__(self, forms: Sequence[str], shingles: Shingles, rows: IntArray) -> None:
-        self.place = np.full(len(forms), -1, np.int64)
-        self.place[rows] = np.arange(rows.size)
         some = [forms[i] for i in rows.tolist()]
         self.index = TextIndex(shingles.some(rows))
         hashes, text = words_in_order(some, form=str)
@@ -134,10 +138,7 @@ class _Texts:
         self.n_words = np.array([len(s) for s in self.sequence])
         heads = [f[: 2 * MAX_LETTERS] for f in some]
         self.letters = [_letters(h) for h in heads]
-        self.leet = [
-            _letters(_read_as_letters(h)) if len(_LEET_INSIDE.findall(h)) >= _MIN_LEET else t
-            for h, t in zip(heads, self.letters, strict=True)
-        ]
+        self.leet = [_leet_letters(h, t) for h, t in zip(heads, self.letters, strict=True)]
         plain = [_NUMBER.sub(" ", h) for h in heads]
         hashes, text = words_in_order(plain, form=str)
         self.head_words = TextIndex(Shingles.of_hashes(hashes, text, rows.size))
@@ -156,6 +157,14 @@ def _letters(head: str) -> str:
 def _read_as_letters(head: str) -> str:
     """Digits and signs read as letters, in words that hold a letter as well."""
     return " ".join(w.translate(_LEET) if _LETTER.search(w) else w for w in head.split())
+
+
+def _leet_letters(head: str, letters: str) -> str:
+    """The letters with digits inside words read as some; ``letters`` where there are few."""
+    # The simple search spares most texts the one that looks around each sign.
+    if _LEET_SIGN.search(head) is None or len(_LEET_INSIDE.findall(head)) < _MIN_LEET:
+        return letters
+    return _letters(_read_as_letters(head))
 
 
 def _as_letters(hashes: UInt64Array, text: IntArray, n: int) -> list[str]:
@@ -177,7 +186,7 @@ def measured(
         return np.empty(0), np.empty(0, np.int64)
     rows = np.unique(np.concatenate([first, second]))
     made = _Texts(seen, shingles, rows)
-    a, b = made.place[first], made.place[second]
+    a, b = np.searchsorted(rows, first), np.searchsorted(rows, second)
     all_of = (_by_letters, _by_order, _by_sequence, _by_part)
     distances = np.full((len(all_of), a.size), np.inf)
     for lo in range(0, a.size, _VERIFIED_AT_ONCE):
@@ -221,12 +230,19 @@ def _ratio(
     return out
 
 
-def _by_letters(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArray:
-    r = _ratio(t.letters, t.letters, a, b, LETTERS_FLOOR)
-    with_leet = np.array([x != y for x, y in zip(t.letters, t.leet, strict=True)])
+def _agreement(letters: list[str], leet: list[str], a: IntArray, b: IntArray) -> FloatArray:
+    """The share of letters in one order, 0 below ``LETTERS_FLOOR``; digits dropped, or read as
+    letters: what agrees better."""
+    r = _ratio(letters, letters, a, b, LETTERS_FLOOR)
+    with_leet = np.array([x is not y and x != y for x, y in zip(letters, leet, strict=True)])
     at = np.flatnonzero(with_leet[a] | with_leet[b])
     if at.size:
-        r[at] = np.maximum(r[at], _ratio(t.leet, t.leet, a[at], b[at], LETTERS_FLOOR))
+        r[at] = np.maximum(r[at], _ratio(leet, leet, a[at], b[at], LETTERS_FLOOR))
+    return r
+
+
+def _by_letters(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArray:
+    r = _agreement(t.letters, t.leet, a, b)
     out = np.full(a.size, np.inf)
     at = np.flatnonzero((r >= LETTERS_FLOOR) & t.spelled[a] & t.spelled[b])
     a, b, r = a[at], b[at], r[at]
@@ -252,12 +268,18 @@ def _by_sequence(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> Float
     return out
 
 
-def _by_part(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArray:
-    size_a, size_b = t.index.sizes[a], t.index.sizes[b]
+def _share_of_smaller(index: TextIndex, a: IntArray, b: IntArray) -> FloatArray:
+    """|A n B| / min(|A|, |B|), 0 where the smaller is too small, or the larger too large."""
+    size_a, size_b = index.sizes[a], index.sizes[b]
     small, large = np.minimum(size_a, size_b), np.maximum(size_a, size_b)
-    j = 1.0 - t.index.distances(a, b)
-    share = j * (size_a + size_b) / (1.0 + j) / np.maximum(small, 1)
+    j = 1.0 - index.distances(a, b)
+    share: FloatArray = j * (size_a + size_b) / (1.0 + j) / np.maximum(small, 1)
     share[(small < MIN_PART) | (large > MAX_TIMES * small)] = 0.0
+    return share
+
+
+def _by_part(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatArray:
+    share = _share_of_smaller(t.index, a, b)
     short, long = np.minimum(t.n_words[a], t.n_words[b]), np.maximum(t.n_words[a], t.n_words[b])
     kinds_a, kinds_b = t.words.sizes[a], t.words.sizes[b]
     in_both = same * (kinds_a + kinds_b) / (1.0 + same)
@@ -417,32 +439,92 @@ class Forms:
         return cls(texts, forms, shingles or Shingles.of(forms, form=str), hidden)
 
 
-def noise_pairs(forms: Forms, text: IntArray, group: IntArray, active: BoolArray) -> NoisePairs:
+def noise_pairs(
+    forms: Forms,
+    text: IntArray,
+    group: IntArray,
+    active: BoolArray,
+    index: TextIndex | None = None,
+) -> NoisePairs:
     """Pairs of units of one group that one of the measures calls near.
 
     text, group : int64 (units,), of each unit (a distinct text in a group). active : bool (units,),
-    which are searched. Memory is linear in the sketches and in the candidates. Distances are at
-    most NEAR.
+    which are searched. index : of all texts, where there is one. Memory is linear in the sketches
+    and in the candidates. Distances are at most NEAR.
     """
-    several = np.append(np.bincount(group[active] + 1, minlength=1) > 1, False)
-    units = np.flatnonzero(active & several[np.minimum(group + 1, several.size - 1)])
-    used, place = np.unique(text[units], return_inverse=True)
-    seen = [forms.folded[i] for i in used.tolist()]
-    salt, n = group[units] + 1, units.size
-    keys: list[IntArray] = []
-    for sets, share in zip(sketches(seen), _SHARED, strict=True):
-        a, b = _sharing(sets.within(place, salt), share)
-        keys.append(a * n + b)
-    key = np.unique(np.concatenate(keys))
+    size = np.append(np.bincount(group[active] + 1, minlength=1), 0)
+    size = size[np.minimum(group + 1, size.size - 1)]
+    units = np.flatnonzero(active & (size > 1))
+    text, salt, n = text[units], group[units] + 1, units.size
+    few = size[units] <= ALL_PAIRS
+    keys = [
+        _all_of_small_groups(forms, text, salt, few, index),
+        _sharing_a_sketch(forms, text, salt, few),
+    ]
+    key = np.sort(np.concatenate(keys))  # a pair is in one group, so in one of them
     first, second = key // max(n, 1), key % max(n, 1)
-    distance, measure = measured(seen, forms.shingles.some(used), place[first], place[second])
-    written = [forms.texts[i] for i in used.tolist()]
-    a, b, d = _by_writing(written, forms.hidden[used] >= MIN_HIDDEN, place, salt)
+    used, place = np.unique(text[np.concatenate([first, second])], return_inverse=True)
+    seen = [forms.folded[i] for i in used.tolist()]
+    distance, measure = measured(
+        seen, forms.shingles.some(used), place[: first.size], place[first.size :]
+    )
+    a, b, d = _by_writing(forms, text, salt)
     first, second = np.concatenate([first, a]), np.concatenate([second, b])
     distance = np.concatenate([distance, d])
     measure = np.concatenate([measure, np.full(d.size, len(MEASURES) - 1)])
     near = distance <= NEAR + ROUNDING
     return _nearest(units, first[near], second[near], distance[near], measure[near])
+
+
+def _sharing_a_sketch(
+    forms: Forms, text: IntArray, salt: IntArray, left_out: BoolArray
+) -> IntArray:
+    """Keys first * n + second of the pairs of large groups that share enough of a sketch."""
+    at = np.flatnonzero(~left_out)
+    if not at.size:
+        return np.empty(0, np.int64)
+    used, place = np.unique(text[at], return_inverse=True)
+    keys: list[IntArray] = []
+    for sets, share in zip(
+        sketches([forms.folded[i] for i in used.tolist()]), _SHARED, strict=True
+    ):
+        a, b = _sharing(sets.within(place, salt[at]), share)
+        keys.append(at[a] * text.size + at[b])
+    return np.unique(np.concatenate(keys))
+
+
+def _all_of_small_groups(
+    forms: Forms, text: IntArray, salt: IntArray, few: BoolArray, index: TextIndex | None
+) -> IntArray:
+    """Keys of those pairs of small groups that a measure might call near: each of them needs so
+    many letters in order, or so many of the words or shingles, at least."""
+    at = np.flatnonzero(few)
+    a, b = pairs_of_one_group(salt[at])
+    if not a.size:
+        return np.empty(0, np.int64)
+    used, place = np.unique(text[at], return_inverse=True)
+    heads = [forms.folded[i][: 2 * MAX_LETTERS] for i in used.tolist()]
+    sets = forms.shingles.some(used)
+    words = TextIndex(sets.words())
+    own, mine = (TextIndex(sets), place) if index is None else (index, text[at])
+    del sets
+    letters = [_letters(h) for h in heads]
+    leet = [_leet_letters(h, t) for h, t in zip(heads, letters, strict=True)]
+    keys: list[IntArray] = []
+    for lo in range(0, a.size, _VERIFIED_AT_ONCE):
+        one, two = a[lo : lo + _VERIFIED_AT_ONCE], b[lo : lo + _VERIFIED_AT_ONCE]
+        x, y = place[one], place[two]
+        same = 1.0 - words.distances(x, y)
+        in_both = same * (words.sizes[x] + words.sizes[y]) / (1.0 + same)
+        may = same >= min(_LEAST_SAME, SAME_WORDS)
+        may |= in_both >= _LEAST_PART * np.minimum(words.sizes[x], words.sizes[y])
+        may |= _share_of_smaller(own, mine[one], mine[two]) >= PART
+        rest = np.flatnonzero(~may)
+        x, y = x[rest], y[rest]
+        r = _agreement(letters, leet, x, y)
+        may[rest] = r >= LETTERS_FLOOR
+        keys.append(at[one[may]] * text.size + at[two[may]])
+    return np.concatenate(keys)
 
 
 def _nearest(
@@ -458,17 +540,18 @@ def _nearest(
 
 
 def _by_writing(
-    texts: Sequence[str], hides: BoolArray, text: IntArray, group: IntArray
+    forms: Forms, text: IntArray, group: IntArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Pairs that are near as they are written, in groups where a text hides something."""
-    some = np.flatnonzero(np.isin(group, np.unique(group[hides[text]])))
+    hides = forms.hidden[text] >= MIN_HIDDEN
+    some = np.flatnonzero(np.isin(group, np.unique(group[hides])))
     if not some.size:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
     used, place = np.unique(text[some], return_inverse=True)
-    written = Shingles.of([texts[i] for i in used.tolist()], form=as_written)
+    written = Shingles.of([forms.texts[i] for i in used.tolist()], form=as_written)
     pairs = text_pairs(TextIndex(written.within(place, group[some])), NEAR)
     a, b = some[pairs.first], some[pairs.second]
-    keep = hides[text[a]] | hides[text[b]]
+    keep = hides[a] | hides[b]
     return a[keep], b[keep], np.maximum(pairs.distance[keep], CLOSEST)
 
 

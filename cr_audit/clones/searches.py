@@ -10,6 +10,7 @@ import numpy as np
 from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.clusters import SetIndex
+from cr_audit.clones.grouped import GroupedIndex, are_small, grouped_pairs
 from cr_audit.clones.noise import Forms, letters_agree, noise_pairs
 from cr_audit.clones.overlay import Agreement, overlaid
 from cr_audit.clones.pairs import TextIndex, TextPairs, text_pairs
@@ -62,6 +63,9 @@ def outside_balls(pairs: TextPairs) -> BoolArray:
 class AllPairs:
     """Every pair is searched for."""
 
+    keeps_sets = False
+    """Whether ``shingles`` are there afterwards; the search across prompts needs their index."""
+
     def asked(
         self, texts: list[str], text_of: IntArray, radius: float
     ) -> tuple[SetIndex, TextPairs]:
@@ -76,16 +80,23 @@ class AllPairs:
     ) -> tuple[SetIndex, TextPairs]:
         forms = Forms.of(texts)
         self.shingles = forms.shingles
-        index = TextIndex(self.shingles.within(units.text, units.group + 1))
-        self.by_words = pairs = text_pairs(index, loose, ball_diameter=radius)
+        self._texts = TextIndex(self.shingles)
+        index: SetIndex
+        if are_small(units.group):
+            index = grouped = GroupedIndex(self._texts, units.text, units.group)
+            self.by_words = pairs = grouped_pairs(grouped, units.group, loose)
+        else:
+            index = within = TextIndex(self.shingles.within(units.text, units.group + 1))
+            self.by_words = pairs = text_pairs(within, loose, ball_diameter=radius)
         engine.give_back()
-        self.noise = noise_pairs(forms, units.text, units.group, outside_balls(pairs))
+        free = outside_balls(pairs)
+        self.noise = noise_pairs(forms, units.text, units.group, free, self._texts)
+        if not self.keeps_sets:
+            del self.shingles, forms
         engine.give_back()
         return overlaid(index, pairs, self.noise, radius, units.letters(texts))
 
     def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
-        index = TextIndex(self.shingles)
+        pairs = text_pairs(self._texts, radius)
         engine.give_back()
-        pairs = text_pairs(index, radius)
-        engine.give_back()
-        return index, pairs
+        return self._texts, pairs

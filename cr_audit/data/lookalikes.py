@@ -2,9 +2,9 @@
 
 Two skeletons. *Without invisible characters*: zero-width and joining characters, soft hyphens,
 bidi marks, variation selectors, tags and other characters that show nothing by themselves are taken
-out. *Without look-alikes*: on top of that compatibility forms are folded (full-width letters,
-ligatures; NFKC) and letters of other scripts that look like a Latin one become that one. Vowel and
-other combining marks stay: they are seen.
+out, and blanks of every kind are one blank. *Without look-alikes*: on top of that compatibility
+forms are folded (full-width letters, ligatures; NFKC) and letters of other scripts that look like a
+Latin one become that one. Vowel and other combining marks stay: they are seen.
 
 Sources: the invisible ones are Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties,
 https://www.unicode.org/reports/tr44/) and the control characters; the look-alikes those of the
@@ -25,10 +25,12 @@ from cr_audit.data.dataset import Remark, RowIssue
 INVISIBLE = (
     r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
-    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    r"\u2800\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 """A regular expression for one character that shows nothing by itself."""
 _INVISIBLE = re.compile(INVISIBLE)
+SPACES = r"[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+"""A regular expression for one blank that is not the usual one; nobody sees which it is."""
 _EXAMPLES = 5
 
 
@@ -84,16 +86,22 @@ def differing_rows(
     text = pl.col("text")
     rows = alternatives.select("prompt", "text").with_row_index("at").filter(text.is_not_null())
     odd = rows.filter(text.str.len_bytes() != text.str.len_chars())
-    hidden = odd.filter(text.str.contains(_rust_pattern()))
+    hidden = pl.concat(
+        [
+            odd.filter(text.str.contains(f"{_rust(INVISIBLE)}|{_rust(SPACES)}")),
+            rows.filter(text.str.contains(_CONTROL)),
+        ]
+    )
     suspects = hidden.select("prompt").unique()
     out = []
     seen = pl.Series("at", [], dtype=pl.UInt32)
     if suspects.height:
         near = rows.join(suspects, on="prompt", how="semi")
-        near = near.with_columns(seen=text.str.replace_all(_rust_pattern(), "").str.strip_chars())
+        bare = text.str.replace_all(_rust(INVISIBLE), "").str.replace_all(_rust(SPACES), " ")
+        near = near.with_columns(seen=bare.str.strip_chars())
         seen = _twins(near)
         out.append(_remark("invisible_difference", seen, mentions, paths))
-    mixed = odd.filter(text.str.contains(_MIXED))
+    mixed = odd.filter(text.str.contains(_MIXED) | text.str.contains(_all_alike()))
     if mixed.height:
         near = rows.join(mixed.select("prompt").unique(), on="prompt", how="semi")
         looks = pl.Series("seen", [skeleton(t).strip() for t in near["text"]], dtype=pl.String)
@@ -111,17 +119,30 @@ _OWN = (
     r"\u{2190}-\u{2bff}\u{3000}-\u{30ff}\u{4e00}-\u{9fff}\u{ac00}-\u{d7af}"
     r"\u{fe00}-\u{fe0f}\u{1f000}-\u{1ffff}"
 )
-_MIXED = rf"[A-Za-z][^{_OWN}]|[^{_OWN}][A-Za-z]|[\u{{ff10}}-\u{{ff5a}}]"
-"""A letter of another script (or a full-width one) beside a Latin letter: a mixed word."""
+_CONTROL = r"[\x00-\x08\x0e-\x1f\x7f]"
+_STYLED = (
+    r"\u{ff10}-\u{ff5a}\u{1d400}-\u{1d7ff}\u{2160}-\u{2188}\u{2460}-\u{24ff}\u{fb00}-\u{fb06}"
+    r"\u{1d00}-\u{1d7f}\u{1f110}-\u{1f189}"
+)
+_MIXED = rf"[A-Za-z][^{_OWN}]|[^{_OWN}][A-Za-z]|[{_STYLED}]"
+"""A letter of another script beside a Latin letter (a mixed word), or a Latin letter in a form of
+its own: full-width, mathematical, circled."""
 
 
 @cache
-def _rust_pattern() -> str:
-    """``INVISIBLE`` in the spelling of the regular expressions of polars."""
+def _all_alike() -> str:
+    """A pattern for texts in which every letter is Latin or looks like a Latin one."""
+    odd = "".join(f"\\u{{{ord(c):x}}}" for c in lookalikes())
+    return rf"^[\x00-\x7f{odd}]+$"
+
+
+@cache
+def _rust(pattern: str) -> str:
+    """A pattern of Python's in the spelling of the regular expressions of polars."""
     return re.sub(
         r"\\u([0-9a-f]{4})|\\U([0-9a-f]{8})",
         lambda m: f"\\u{{{(m.group(1) or m.group(2)).lstrip('0')}}}",
-        INVISIBLE,
+        pattern,
     )
 
 
@@ -129,6 +150,26 @@ def _twins(near: pl.DataFrame) -> pl.Series:
     """Positions whose look another, different text of the prompt shares."""
     twins = near.filter(pl.col("text").n_unique().over("prompt", "seen") > 1)
     return twins["at"]
+
+
+def twin_prompts(
+    prompts: pl.DataFrame, alternatives: pl.DataFrame, mentions: pl.DataFrame, paths: Sequence[str]
+) -> list[Remark]:
+    """Rows whose prompt equals another one but for characters that cannot be seen, or that look
+    alike ("prompt_looks_alike"): they count as two."""
+    text = pl.col("text")
+    rows = prompts.select("text").with_row_index("at").filter(text.is_not_null())
+    odd = f"{_rust(INVISIBLE)}|{_rust(SPACES)}|{_MIXED}|{_all_alike()}"
+    strange = rows.filter((text.str.len_bytes() != text.str.len_chars()) & text.str.contains(odd))
+    if strange.is_empty():
+        return []
+    looks = [skeleton(t).strip() for t in strange["text"]]
+    seen = strange.with_columns(seen=pl.Series(looks, dtype=pl.String))
+    plain = rows.filter(text.is_in(looks)).with_columns(seen=text)
+    twins = _twins(pl.concat([seen, plain]).unique("at").with_columns(prompt=pl.lit(0)))
+    named = alternatives.select("prompt").with_row_index("at")
+    named = named.filter(pl.col("prompt").is_in(twins.implode()))
+    return [r for r in [_remark("prompt_looks_alike", named["at"], mentions, paths)] if r.n_rows]
 
 
 def _remark(
@@ -139,9 +180,10 @@ def _remark(
         .select("file", "line")
         .unique(maintain_order=True)
     )
-    found = "looks like another response to the prompt"
+    what = "prompt" if reason == "prompt_looks_alike" else "response"
+    found = "looks like another " + ("prompt" if what == "prompt" else "response to the prompt")
     first = [
-        RowIssue(reason, paths[file], line, "response", found)
+        RowIssue(reason, paths[file], line, what, found)
         for file, line in rows.head(_EXAMPLES).iter_rows()
     ]
     return Remark(reason, rows.height, first)

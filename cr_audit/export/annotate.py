@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from cr_audit.analysis.facts import Analysis
+from cr_audit.analysis.facts import Analysis, NamedKinds
 from cr_audit.analysis.fitting import how_weighed
 from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
@@ -172,6 +172,15 @@ def clusters_of(analysis: Analysis) -> list[str | None]:
             for i in members.tolist():
                 out[i] = name
     return out
+
+
+def kinds_of(kinds: NamedKinds | NotApplicable, n: int) -> list[str | None]:
+    """The kind of answer of each of n alternatives, as the report names it; None without one."""
+    if isinstance(kinds, NotApplicable):
+        return [None] * n
+    # The last place is asked for by -1: of no kind.
+    names: list[str | None] = [*kinds.ids, None]
+    return [names[k] for k in kinds.found.labels.tolist()]
 
 
 def flags_of(analysis: Analysis, table: RowTable) -> list[tuple[str, ...]]:

@@ -277,7 +277,8 @@ def _exact(value: Any, wanted: tuple[str, ...], depth: int = 4) -> dict[str, str
         inside, left = stack.pop()
         if isinstance(inside, str):
             for text in wanted:
-                if text not in found and text in inside and canonical(inside) == text:
+                maybe = text in inside or not inside.isascii()  # what is composed differs there
+                if maybe and text not in found and canonical(inside) == text:
                     found[text] = inside
         elif left and isinstance(inside, dict):
             stack += [(v, left - 1) for v in inside.values()]

@@ -67,6 +67,7 @@ FATES = {
     "read": "read",
     "reward_only": "read by the reward trainer; DPO drops it",
     "vision_only": "read with a vision model",
+    "only_one": "read if no other column means the same; of two none is",
     "with_option": "read where an option names it",
     "sorted": "sorted by rank; the last two are taken, the last one as chosen",
     "second_message": "its second message alone is read",
@@ -386,25 +387,43 @@ def _swift_messages(row: Row) -> Loaded:
     return Loaded(f"{system}\n\n{prompt}" if system else prompt, last, rejected)
 
 
-def _swift_columns(row: Row) -> Loaded:
-    response = next((row[n] for n in _RESPONSES if row.get(n) is not None), None)
-    if response is None:
-        raise Fails("no_response")
-    if row.get("rejected_response") is None:
+def _renamed(row: Row, own: str, others: tuple[str, ...]) -> Any:
+    """What the loader finds under ``own``: that column, or the only one of the others that is
+    there. Of several none is taken."""
+    if own in row:
+        return row[own]
+    there = [n for n in others if n in row]
+    return row[there[0]] if len(there) == 1 else None
+
+
+def _swift_pair(row: Row, asked: Any) -> Loaded:
+    """Without a response the turn before it is taken for one."""
+    rejected = row.get("rejected_response")
+    if rejected is None:
         raise Fails("no_rejected_response")
-    asked = next((row[n] for n in _QUERIES if row.get(n) is not None), "")
-    system = row.get("system", row.get("system_prompt"))
-    prompt = _text(asked)
-    return Loaded(
-        f"{system}\n\n{prompt}" if system else prompt,
-        _text(response),
-        _text(row["rejected_response"]),
+    system = _renamed(row, "system", ("system_prompt",))
+    response = _renamed(row, "response", _RESPONSES)
+    turns = [_text(t) for t in (system, asked, response) if t is not None]
+    if not turns:
+        raise Fails("no_response")
+    if rejected == turns[-1]:
+        raise Fails("identical_answers")
+    return Loaded("\n\n".join(t for t in turns[:-1] if t), turns[-1], _text(rejected))
+
+
+def _swift_columns(row: Row) -> Loaded:
+    return _swift_pair(row, _renamed(row, "query", _QUERIES))
+
+
+def _swift_alpaca(row: Row) -> Loaded:
+    return _swift_pair(
+        row, "\n".join(_text(row[n]) for n in ("instruction", "input") if row.get(n))
     )
 
 
-_QUERIES = ("query", "prompt", "input", "instruction", "question", "problem")
+_QUERIES = ("prompt", "input", "instruction", "question", "problem")
 _RESPONSES = (
-    "response", "answer", "output", "targets", "target", "answer_key", "answers", "solution",
+    "answer", "output", "targets", "target", "answer_key", "answers", "solution",
     "text", "completion", "content",
 )  # fmt: skip
 _CORE = "swift/dataset/preprocessor/core.py"
@@ -424,10 +443,26 @@ _SWIFT = Loader(
             for name in ("messages", "conversation", "conversations")
         ),
         Route(
+            "AlpacaPreprocessor",
+            _CORE,
+            ("instruction", "input"),
+            {
+                **dict.fromkeys(("instruction", "input", "response"), "read"),
+                **dict.fromkeys(_RESPONSES, "only_one"),
+                "history": "read",
+                **_KEPT,
+            },
+            _swift_alpaca,
+        ),
+        Route(
             "ResponsePreprocessor",
             _CORE,
             (),
-            {**dict.fromkeys((*_QUERIES, *_RESPONSES, "history"), "read"), **_KEPT},
+            {
+                **dict.fromkeys(("query", "response", *_QUERIES, *_RESPONSES), "only_one"),
+                "history": "read",
+                **_KEPT,
+            },
             _swift_columns,
         ),
     ),

@@ -40,7 +40,8 @@ class Weighting:
 @dataclass(frozen=True, slots=True)
 class Exported:
     """One export. files : all that was written, the main one first. rewritten : rows in which a
-    copy's text was replaced by that of the medoid. notes : what a reader of the files must know.
+    copy's text was replaced by that of the medoid. kinds : id -> words of each kind of answer that
+    a column names. notes : what a reader of the files must know.
     """
 
     exit: str
@@ -51,4 +52,5 @@ class Exported:
     n_rewritten: int = 0
     columns: tuple[str, ...] = ()
     weighting: Weighting | None = None
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -27,9 +27,10 @@ def table_of(run: Run) -> RowTable:
     return made
 
 
-def again(run: Run) -> Iterator[RawRow]:
-    """Every row of the run's files."""
-    return reread(run.files, [f.sha256 for f in run.dataset.report.files], held(run))
+def again(run: Run, *, messages: bool = False) -> Iterator[RawRow]:
+    """Every row of the run's files. messages : as ``reread``."""
+    digests = [f.sha256 for f in run.dataset.report.files]
+    return reread(run.files, digests, held(run), messages=messages)
 
 
 def held(run: Run) -> bytes | None:
@@ -37,10 +38,10 @@ def held(run: Run) -> bytes | None:
     return run.stdin.getvalue() if isinstance(run.stdin, io.BytesIO) else None
 
 
-def placed(run: Run, table: RowTable) -> Iterator[tuple[RawRow, int]]:
+def placed(run: Run, table: RowTable, *, messages: bool = False) -> Iterator[tuple[RawRow, int]]:
     """Every row with its position in the table, -1 where nothing was read in it."""
     key, at, n = table.key, 0, table.n
-    for row in again(run):
+    for row in again(run, messages=messages):
         wanted = row.file << 44 | row.line
         while at < n and key[at] < wanted:
             at += 1
@@ -57,7 +58,7 @@ def fields_of(run: Run, suffix: str) -> list[str]:
     if suffix != ".csv":
         return []
     seen: dict[str, None] = {}
-    for row in again(run):
+    for row in again(run, messages=True):
         if row.value is not None:
             seen.update(dict.fromkeys(row.value))
     return list(seen)
@@ -115,6 +116,7 @@ def write_metadata(run: Run, exported: Exported, path: Path) -> None:
         "exit": exported.exit,
         "columns": list(exported.columns),
         "weighting": None if exported.weighting is None else asdict(exported.weighting),
+        "kinds": {name: list(words) for name, words in exported.kinds.items()},
         "settings": settings,
         "inputs": [
             {"path": f.path, "sha256": f.sha256, "n_rows": f.n_rows}

@@ -51,7 +51,7 @@ class Export:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryField:
     """A field of the rows. role: as it is read here, "" for none; fate: read, reward_only,
-    vision_only, with_option, sorted, second_message, last_message or dropped."""
+    vision_only, with_option, only_one, sorted, second_message, last_message or dropped."""
 
     field: str
     n_rows: Count

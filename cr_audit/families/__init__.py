@@ -127,7 +127,7 @@ for _family in (
     Family(
         "kinds",
         f"{_HERE}.kinds",
-        ("compute", "rules", "show", "wire", "command"),
+        ("compute", "rules", "show", "page", "wire", "command"),
         in_scan=True,
         said=5,
     ),

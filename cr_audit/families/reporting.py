@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cr_audit.arrays import NotApplicable
@@ -10,6 +11,7 @@ from cr_audit.blocks import (
     Block,
     Cell,
     Column,
+    Map,
     Number,
     Numbers,
     Picture,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from cr_audit.run import Run
 
 MAX_NUMBERS = 3
+FEW = 0.1
+"""Share of the items of a map below which clusters are not what colours show at first."""
 MOST_RULES = 5
 """Of a terminal without --details."""
 
@@ -121,7 +125,7 @@ def page(
 
     own, how : numbers and blocks of a command that is no family.
     """
-    ordered = [*(f for f in families if not f.in_scan), *(f for f in families if f.in_scan)]
+    ordered = sorted(families, key=lambda f: (f.name != run.command, f.in_scan))
     numbers, out = list(own), []
     for family in ordered:
         part = family.part("page")
@@ -131,7 +135,28 @@ def page(
         if hasattr(part, "numbers"):
             numbers += part.numbers(facts)
         out += part.blocks(facts)
-    return [Numbers(tuple(numbers[:MAX_NUMBERS])), *out, *how, provenance(run, dataset)]
+    coloured = [_coloured(b, run, families) for b in out]
+    return [Numbers(tuple(numbers[:MAX_NUMBERS])), *coloured, *how, provenance(run, dataset)]
+
+
+def _coloured(block: Block, run: Run, families: Sequence[Family]) -> Block:
+    """Maps with what other families know of the same items. What colours more of them is first."""
+    if isinstance(block, Section):
+        return replace(block, blocks=tuple(_coloured(b, run, families) for b in block.blocks))
+    if not isinstance(block, Map):
+        return block
+    parts = [(f.part("page"), f.name) for f in families]
+    found = [
+        part.colouring(run.facts(name), block.items)
+        for part, name in parts
+        if part is not None and hasattr(part, "colouring")
+    ]
+    held = [*block.colourings, *(c for c in found if c is not None)]
+    # Clusters say most where they are; where they are few, kinds do.
+    held.sort(
+        key=lambda c: c.by == "cluster" and sum(g >= 0 for g in c.groups) < FEW * len(c.groups)
+    )
+    return replace(block, colourings=tuple(held))
 
 
 def run_document(

@@ -95,7 +95,7 @@ def choose_penalty(
         raise ComputeError(
             "selection-too-few",
             f"choosing a penalty needs two comparisons or clusters, there are {n_units}",
-            next_step="set --penalty to a number",
+            next_step="collect more data" + (", or use --resample comparisons" if n > 1 else ""),
         )
     n_folds = min(n_folds, n_units)
     fold = (rng.permutation(n_units) % n_folds)[unit]

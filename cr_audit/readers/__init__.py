@@ -14,6 +14,7 @@ from cr_audit.data.dataset import FileRead, PreferenceDataset, SchemaMatch
 from cr_audit.data.joining import join_texts
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers.advice import pairing_step, reading_mismatch, skipped_step
+from cr_audit.readers.batches import are_batches, rows_of
 from cr_audit.readers.bounds import MAX_FIELDS, MAX_LATE, SAMPLE_BYTES, UNBOUNDED, Bounds
 from cr_audit.readers.build import LEGITIMATE, Builder
 from cr_audit.readers.containers import CONTAINERS, Container, Row, Unparsed
@@ -32,7 +33,7 @@ from cr_audit.readers.fields import Notes
 from cr_audit.readers.masses import WeightCheck, check_range, unused_weights, with_row_weights
 from cr_audit.readers.parsing import quote
 from cr_audit.readers.records import BadRow
-from cr_audit.readers.schemas import SCHEMAS
+from cr_audit.readers.schemas import PROMPTS, SCHEMAS
 from cr_audit.readers.selection import Picked
 from cr_audit.readers.streams import STDIN, open_raw
 from cr_audit.readers.threads import gathered, is_flat_tree
@@ -261,6 +262,10 @@ def _begun(
         rows = (Row(line, row) for line, row in gathered(_messages(messages, builder)))
         head, _ = _head(container, rows)
         sample = [row.value for row in head if isinstance(row.value, dict)] or sample
+    elif are_batches(sample, PROMPTS["prompt"]):
+        rows = rows_of(chain(_emptied(head), rows))
+        head, complete = _head(container, rows)
+        sample = [row.value for row in head if isinstance(row.value, dict)]
     elif not complete:
         sample += container.more_rows(ELSEWHERE)
     return head, sample, complete, rows
@@ -429,7 +434,7 @@ def _no_objects(container: Container, head: Sequence[Row]) -> InputError:
         f"none of the first {len(head)} rows is an object with fields",
         where=container.path,
         details=tuple(issues),
-        next_step="give one JSON object per row"
+        next_step="write each row as one JSON object: json.dumps(row)"
         if container.container in ("jsonl", "json")
         else f"say which container it is: --container {'|'.join(CONTAINERS)}",
     )

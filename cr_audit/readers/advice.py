@@ -19,8 +19,23 @@ _STEPS = {
     "unreadable_list": "write lists of messages as JSON (json.dumps), not as Python prints them",
     "identical_pair": "take out the rows in which both responses are the same",
     "number_too_big": "write long numbers that are names as text, in quotes",
+    "not_a_number": "write scores and ranks as numbers with a decimal point, or take the rows "
+    "without one out",
+    "missing_response": "give both responses or their names, or take the rows without one out",
+    "not_a_list": "give a list in every row, or take the rows without one out",
+    "empty_list": "take out the rows whose list is empty",
+    "not_parallel": "make the lists of a row as long as its list of responses",
+    "not_two_scores": "give two scores in every row, one for each response",
+    "not_an_order": "name every response once in the order, by its place, text or model",
+    "unknown_order": "write the order of presentation as AB or BA",
     "ambiguous_label": "say what the words mean: --map label=FIELD,left_label=A,right_label=B",
 }
+
+
+def mending_step(reason: str) -> str | None:
+    """What mends rows that are unusable for a reason; None where the way they are read may be at
+    fault instead."""
+    return _STEPS.get(reason)
 
 
 def skipped_step(reasons: Mapping[str, int], share: float, limit_name: str) -> str:

@@ -23,7 +23,7 @@ from cr_audit.data.dataset import (
     Selection,
 )
 from cr_audit.data.identity import alternative_id, canonical, prompt_id
-from cr_audit.data.lookalikes import differing_rows, has_no_visible_character
+from cr_audit.data.lookalikes import differing_rows, has_no_visible_character, twin_prompts
 from cr_audit.errors import InputError
 from cr_audit.readers.bounds import MAX_ROWS, MAX_UNUSABLE, Bounds
 from cr_audit.readers.fields import Notes
@@ -32,6 +32,7 @@ from cr_audit.readers.parsing import quote
 from cr_audit.readers.records import BadRow, Judgement, Listing, Prompt, Rating, Record, Response
 
 _FLUSH = 1 << 16
+_NULLS = frozenset({"nan", "null", "none", "n/a", "<na>", "nat"})
 _EXAMPLES = 5
 LEGITIMATE = frozenset({"missing_label"})
 """Reasons that are data, not damage: a judgement that says itself that it was not made. Such rows
@@ -218,6 +219,8 @@ class Builder:
             not text or (len(text) < 100 and not text.isascii() and has_no_visible_character(text))
         ):
             notes.append(("empty_answer", response.model or "response", response.text))
+        if text is not None and len(text) <= 4 and text.lower() in _NULLS:
+            notes.append(("null_word", response.model or "response", text))
         # Named alternatives (candidates of ballots) come again and again: remembered, not digested.
         named = None if text is not None else (prompt[0], response.model, response.key)
         if named in self._named:
@@ -376,7 +379,11 @@ class Builder:
             self.noted[note.reason] = self.noted.get(note.reason, 0) + note.n_rows
             kept = self.examples.setdefault(note.reason, [])
             kept.extend(note.examples[: _EXAMPLES - len(kept)])
-        for note in differing_rows(alternatives, self._mentions.frame(), paths):
+        prompts, mentions = self._prompts.frame(), self._mentions.frame()
+        for note in (
+            *differing_rows(alternatives, mentions, paths),
+            *twin_prompts(prompts, alternatives, mentions, paths),
+        ):
             self.noted[note.reason] = note.n_rows
             self.examples[note.reason] = list(note.examples)
         if self.n_without_prompt:

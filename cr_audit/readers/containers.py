@@ -27,9 +27,11 @@ import zstandard
 
 from cr_audit.errors import InputError
 from cr_audit.readers.bounds import MAX_FIELDS, MAX_VALUES, BoundedRaw, Bounds
+from cr_audit.readers.names import spelled
 from cr_audit.readers.parquet import check_parquet, slices
 from cr_audit.readers.parsing import DEEP, DEEPEST, parse_json, quote, repaired, too_deep
 from cr_audit.readers.streams import HEAD, STDIN, HashingRaw, decompress, head_of
+from cr_audit.readers.transcripts import is_messages
 
 _BLOCK = 1 << 22
 _BOM = b"\xef\xbb\xbf"
@@ -306,7 +308,7 @@ class Container:
                 raise bounds.many_fields(self.path, line, len(value))
             elif raw.count(b"[") + raw.count(b"{") > DEEPEST and too_deep(value):
                 yield Row(line, Unparsed("nested_too_deeply", quote(raw)))
-            elif raw.count(b'":') > len(value) and (again := _repeated(raw, value)):
+            elif raw.count(b'":') != len(value) and (again := _repeated(raw, value)):
                 yield Row(line, value, remark=("duplicate_key", again, "the last value counts"))
             else:
                 yield Row(line, value)
@@ -357,6 +359,10 @@ class Container:
             line = data.count(b"\n", 0, error.start) + 1
             raise self._not_utf8(line, error) from None
         except ValueError as error:
+            several = _values_in(data) if "Extra data" in str(error) else None
+            if several is not None:
+                yield from self._values(several, data, fixed=False)
+                return
             at = error.lineno if isinstance(error, json.JSONDecodeError) else 0
             cut = isinstance(error, json.JSONDecodeError) and (
                 error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
@@ -368,8 +374,10 @@ class Container:
                 next_step="repair or download the file again; one object per line is safer",
             ) from None
         rows = _rows_of(value)
-        if rows is None:
-            rows = [value]
+        yield from self._values([value] if rows is None else rows, data, fixed)
+
+    def _values(self, rows: list[Any], data: bytes, fixed: bool) -> Iterator[Row]:
+        """The rows of a JSON document."""
         if not rows:
             raise self._fail("empty", "the list of rows is empty", next_step="give rows")
         if data.count(b"[") + data.count(b"{") > DEEPEST and any(
@@ -547,8 +555,6 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-_COUNTED = 1 << 26
-"""Bytes times names up to which counting each name is quicker than to parse again."""
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -603,12 +609,44 @@ def _objects_in(raw: bytes) -> tuple[list[dict[str, Any]], bytes]:
     return out, text[at:].encode("utf-8", "surrogateescape")
 
 
+def _values_in(data: bytes) -> list[Any] | None:
+    """The rows of several JSON documents, one behind the other: objects, and lists of objects.
+    None if they are anything else."""
+    decoder = json.JSONDecoder()
+    try:
+        text = data.removeprefix(_BOM).decode()
+    except UnicodeDecodeError:
+        return None
+    rows: list[Any] = []
+    at, end = 0, len(text)
+    while True:
+        while at < end and text[at] in " \t\r\n,\x1e":
+            at += 1
+        if at >= end:
+            return rows
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return None
+        if isinstance(value, dict):
+            rows.append(value)
+        elif _objects(value):
+            rows += value
+        else:
+            return None
+
+
+def _n_names(value: Any) -> int:
+    """How many names the objects in a value have together."""
+    if type(value) is dict:
+        return len(value) + sum(_n_names(v) for v in value.values() if type(v) in (dict, list))
+    return sum(_n_names(v) for v in value if type(v) in (dict, list))
+
+
 def _repeated(raw: bytes, value: dict[str, Any]) -> str:
-    """The names that an object gives twice, or an empty text. Nested objects may share names with
-    the row; only a name that is met twice is looked at again, slowly."""
-    if len(raw) * len(value) <= _COUNTED and not any(
-        raw.count(b'"%s":' % k.encode("utf-8", "surrogatepass")) > 1 for k in value
-    ):
+    """The names that an object gives twice, at any level, or an empty text. Where the marks behind
+    names are as many as the names that were read, none is; else the row is looked at slowly."""
+    if raw.count(b'":') == _n_names(value):
         return ""
     again: list[str] = []
 
@@ -638,6 +676,9 @@ def _rows_of(value: Any) -> list[Any] | None:
     table = _by_columns(value)
     if table is not None:
         return table
+    table = _by_splits(value)
+    if table is not None:
+        return table
     names = [k for k, v in value.items() if isinstance(v, list)]
     named = [k for k in names if k in _ROW_LISTS and _objects(value[k])]
     if isinstance(value.get("data"), dict):  # a task of an annotation tool, and what was said of it
@@ -664,6 +705,25 @@ def _unwrapped(rows: list[Any]) -> list[Any]:
     if rows and all(isinstance(r, dict) and isinstance(r.get("row"), dict) for r in rows):
         return [r["row"] for r in rows]
     return rows
+
+
+def _by_splits(value: dict[str, Any]) -> list[Any] | None:
+    """The rows of several splits (``{"train": […], "test": […]}``), or of rows that stand under
+    their ids; None if an object is neither."""
+    held = list(value.values())
+    if len(held) < 2:
+        return None
+    if {spelled(k).split("_")[0] for k in value} <= _SPLITS and all(map(_objects, held)):
+        return [row for rows in held for row in rows]
+    if value.keys() & _FIELDS_OF_ROWS or not all(isinstance(v, dict) and len(v) > 1 for v in held):
+        return None
+    names = held[0].keys()
+    if all(v.keys() == names for v in held) and names.isdisjoint(("role", "from", "text", "path")):
+        return held if names & _FIELDS_OF_ROWS else None
+    return None
+
+
+_SPLITS = frozenset(str.split("train training test testing validation valid val dev eval"))
 
 
 def _by_columns(value: dict[str, Any]) -> list[Any] | None:
@@ -695,7 +755,8 @@ def _by_columns(value: dict[str, Any]) -> list[Any] | None:
         if n and all(isinstance(e, dict) and ("role" in e or "from" in e) for e in v)
     ]
     scalars = [v for v in held if all(e is None or isinstance(e, str | int | float) for e in v)]
-    if n < 1 or messages or not scalars:
+    talks = [v for v in held if all(isinstance(e, list) and is_messages(e) for e in v)]
+    if n < 1 or messages or not (scalars or len(talks) > 1):
         return None
     return [{name: v[i] for name, v in value.items()} for i in range(n)]
 

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from cr_audit.data.dataset import RowIssue, SchemaMatch
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers import labels as words
 from cr_audit.readers import media
-from cr_audit.readers.fields import Binding, Labels, Notes, Row, getter, missing
+from cr_audit.readers.advice import mending_step
+from cr_audit.readers.fields import (
+    PROMPT_ROLES,
+    Binding,
+    Labels,
+    Notes,
+    Row,
+    getter,
+    missing,
+)
+from cr_audit.readers.names import asks, leaf, spelled, twins
 from cr_audit.readers.pairs import Parser
 from cr_audit.readers.parsing import quote, unpacked
-from cr_audit.readers.records import BadRow
+from cr_audit.readers.records import BadRow, Judgement
 from cr_audit.readers.schemas import PROMPTS, SCHEMAS, TABLE, Schema
 from cr_audit.readers.transcripts import is_messages
 
@@ -31,6 +42,8 @@ _CONTEXT_ROLES = frozenset(
         "prompt_key_2",
         "input",
         "context",
+        "tools",
+        "options",
         "system",
         "annotator",
         "annotator_2",
@@ -41,7 +54,12 @@ _CONTEXT_ROLES = frozenset(
 _LATE_ROLES = _CONTEXT_ROLES | {"chosen_model", "rejected_model", "chosen_key", "rejected_key"}
 _LATE_ROLES |= {"chosen_score", "rejected_score", "left_key", "right_key", "text_model", "text_key"}
 _ALIASES = {"model": "text_model", "key": "text_key", "weight": "mass"}
-_WORD_ROLES = {"left_label": 1.0, "right_label": 0.0, "tie_label": 0.5}
+_WORD_ROLES = {
+    "left_label": 1.0,
+    "right_label": 0.0,
+    "tie_label": 0.5,
+    "no_label": words.NO_LABEL,
+}
 ROLES = (
     frozenset(role for schema in TABLE for role in schema.roles) | set(_WORD_ROLES) | set(PROMPTS)
 )
@@ -84,9 +102,10 @@ class Found:
         self.known.update(map(str, new))
         self._texts |= _text_fields([row])
         self._head.append(row)
-        late = _bind(self.schema, self._head, self._given)
+        names = _Names(self._head)
+        late = _bind(self.schema, names, self._given)
         fields = {**late, **self._fields}
-        more = _more(self.schema, self._head, fields, self._given)
+        more = _more(self.schema, names, fields, self._given)
         for role, field in late.items():
             if self._fields.get(role, field) != field:
                 more[role] = (*more.get(role, ()), field)
@@ -104,12 +123,14 @@ class Found:
         used = self._used()
         self.unused = tuple(sorted(f for f in self.known if f not in used))
         self.unused_texts = tuple(f for f in self.unused if f in self._texts)
+        stand_ins = [f for f in self._more.get("prompt", ()) if f in self._texts]
         self.suspects = tuple(
             f
-            for f in self.unused_texts
+            for f in (*self.unused_texts, *stand_ins)
             if self.has_prompt and self._texts[f] and not _REMARKS.search(f.lower())
         )
-        """Unused fields of whole sentences, which might belong to the prompt."""
+        """Unused fields of whole sentences or of lists and objects, and those that only stand in
+        for a prompt: they might belong to it."""
 
     def _used(self) -> set[str]:
         options = self.schema.options
@@ -140,7 +161,7 @@ class Found:
             prompt_fields=tuple(
                 dict.fromkeys(
                     f
-                    for r in ("system", "context", "prompt", "input", "media", "tree")
+                    for r in (*PROMPT_ROLES, "media", "tree")
                     for f in (self._fields.get(r), *self._more.get(r, ()))
                     if f is not None
                 )
@@ -161,7 +182,8 @@ class Found:
 _KEPT = 40
 _REMARKS = re.compile(
     r"explan|rational|reason|comment|feedback|critique|justif|note|elabor|review|response|answer|"
-    r"completion|output|chosen|reject|judg|metadata|source|dataset|model|url|date|author|id$"
+    r"completion|output|chosen|reject|judg|meta|source|dataset|model|url|date|author|id$|tag|annot|"
+    r"label|rating|score|reward|generation|candidate|statistic|moderat|toxic|test|preference|info"
 )
 """Names of texts that speak about the answers, or are answers: no part of a prompt."""
 
@@ -174,17 +196,21 @@ class _Candidate(NamedTuple):
     labels: Labels | None
     confidence: float
     bad: tuple[tuple[int, BadRow], ...]
+    is_read: bool
+    """Whether any row is read, and not only without a label."""
 
     @property
     def first_bad(self) -> BadRow | None:
         return self.bad[0][1] if self.bad else None
 
     @property
-    def order(self) -> tuple[bool, bool, int, int]:
+    def order(self) -> tuple[bool, bool, bool, int, int]:
         schema = self.schema
-        needed = {self.fields[r] for r in schema.needs if r in self.fields}
+        wanted = (*schema.needs, *schema.options.get("explains", ()))
+        needed = {self.fields[r] for r in wanted if r in self.fields}
         explained = len(needed) + len(schema.also) + (schema.test is not None)
-        return self.confidence >= 0.5, not schema.generic, explained, len(self.fields)
+        fits = self.confidence >= 0.5
+        return fits, self.is_read, not schema.generic, explained, len(self.fields)
 
     def outcome_fields(self) -> set[str]:
         needed = [r for r in self.schema.needs if r not in _CONTEXT_ROLES]
@@ -204,11 +230,24 @@ def _text_fields(sample: Sequence[Row]) -> dict[str, bool]:
         for name, value in row.items():
             if isinstance(value, str) and value.strip() and not _numeric(value):
                 out[str(name)] = out.get(str(name), False) or " " in value.strip()
-            elif is_messages(value) and isinstance(value[-1], dict):
-                said = value[-1].get("role", value[-1].get("from"))
-                if said in ("user", "human", "prompter", "system"):
+            elif is_messages(value):
+                last = value[-1] if isinstance(value[-1], dict) else {}
+                if last.get("role", last.get("from")) in ("user", "human", "prompter", "system"):
                     out[str(name)] = True
+            elif isinstance(value, list | dict) and _holds_text(value):
+                out[str(name)] = True
     return out
+
+
+def _holds_text(value: Any) -> bool:
+    """Whether a list or an object holds a text at its first or second level."""
+    inner = value.values() if isinstance(value, dict) else value
+    return any(
+        (isinstance(v, str) and bool(v.strip()))
+        or (isinstance(v, list) and any(isinstance(w, str) for w in v))
+        or (isinstance(v, dict) and any(isinstance(w, str) for w in v.values()))
+        for v in inner
+    )
 
 
 def _has(field: str, known: set[str], sample: Sequence[Row]) -> bool:
@@ -231,26 +270,66 @@ _PAIRED = (
 _NESTED = frozenset(
     str.split(
         "prompt system context input chosen rejected left right label left_model "
-        "right_model chosen_model rejected_model annotator items text score"
+        "right_model chosen_model rejected_model annotator items text score tools options "
+        "left_score right_score turn tie_flag"
     )
 )
 
 
+class _Names:
+    """The names of the fields of some rows, and how they are found: as they stand, without regard
+    to case, in one spelling, as the end of a path, inside an object."""
+
+    def __init__(self, sample: Sequence[Row]) -> None:
+        self.sample = sample
+        self.known = set(fields_of(sample))
+        ordered = sorted(self.known, reverse=True)
+        self._lower = {k.lower(): k for k in ordered}
+        self._spelled = _unique((spelled(k), k) for k in ordered)
+        self._leaves = _unique((leaf(k), k) for k in ordered if leaf(k))
+        self.nested = _nested(sample)
+        self.all = self.known | self._spelled.keys()
+
+    def find(self, name: str, *, inside: bool = True) -> str | None:
+        """The field of a name. inside : also where it is the end of a path, or stands inside an
+        object. Short names mean different things in different cases ("ID", "id")."""
+        if _has(name, self.known, self.sample):
+            return name
+        if len(name) <= 2:
+            return None
+        head, dot, rest = name.partition(".")
+        if dot and (first := self.find(head, inside=False)) not in (None, head):
+            path = f"{first}.{rest}"
+            if _has(path, self.known, self.sample):
+                return path
+        lower, one = name.lower(), spelled(name)
+        found = self._lower.get(lower) or self._spelled.get(one)
+        if found is None and inside:
+            found = self._leaves.get(one) or self.nested.get(lower)
+        return found
+
+    def twins(self, about: str) -> tuple[str, str] | None:
+        """The only two fields whose names differ in nothing but the word for a side."""
+        found = twins(fields_of(self.sample), about)
+        return found[0] if len(found) == 1 else None
+
+
+def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Keys that one name has; those that several have are left out."""
+    held: dict[str, list[str]] = {}
+    for key, name in pairs:
+        held.setdefault(key, []).append(name)
+    return {key: found[0] for key, found in held.items() if len(found) == 1}
+
+
 def _bind(
-    schema: Schema, sample: Sequence[Row], given: Mapping[str, str], *, own: bool = False
+    schema: Schema, names: _Names, given: Mapping[str, str], *, own: bool = False
 ) -> dict[str, str]:
     """Roles to fields, the user's first; roles without a field are left out. own : only by the
     schema's own candidates, which decide whether rows are of this schema."""
-    known = set(fields_of(sample))
-    lower = {k.lower(): k for k in sorted(known, reverse=True)}
-    nested = _nested(sample)
 
     def found(name: str, role: str) -> str | None:
-        if _has(name, known, sample):
-            return name
-        if len(name) > 2 and name.lower() in lower:  # "ID" and "id" mean different things
-            return lower[name.lower()]
-        return nested.get(name.lower()) if role in _NESTED and len(name) > 2 else None
+        return names.find(name, inside=role in _NESTED)
 
     fields: dict[str, str] = {}
     for one, other in _PAIRED:  # response_1 is left of response_2, and right of response_0
@@ -262,6 +341,10 @@ def _bind(
             if a is not None and b is not None:
                 fields[one], fields[other] = a, b
                 break
+        else:
+            pair = names.twins(_TWINS[one]) if schema.generic and one in _TWINS else None
+            if pair is not None and pairs[0]:
+                fields[one], fields[other] = pair
     for role, candidates in schema.roles.items():
         if role in given:
             fields[role] = given[role]
@@ -275,36 +358,59 @@ def _bind(
     fields |= {r: f for r, f in given.items() if r not in _WORD_ROLES}
     if own or not schema.prompting:
         return fields
-    return _with_prompt(schema, sample, fields, given)
+    return _with_prompt(schema, names, fields, given)
+
+
+_TWINS = {"left": "text", "left_model": "model", "left_score": "score"}
 
 
 def _nested(sample: Sequence[Row]) -> dict[str, str]:
-    """Names inside objects of a row (one level deep) -> dotted path, where only one object has
-    the name and the row itself does not. Messages are no such objects."""
+    """Names inside objects of a row (up to three levels deep) -> dotted path, where only one object
+    has the name and the row itself does not. Messages are no such objects."""
     paths: dict[str, set[str]] = {}
+
+    def walk(value: Any, path: str, row: Row, depth: int) -> None:
+        if isinstance(value, str) and value[:1] == "{":
+            value = _opened(value)
+        if not isinstance(value, dict) or not value.keys().isdisjoint(("role", "from")):
+            return
+        for inner, held in value.items():
+            if isinstance(inner, str) and "." not in inner:
+                if inner not in row:
+                    paths.setdefault(inner.lower(), set()).add(f"{path}.{inner}")
+                if depth > 1 and isinstance(held, dict) and inner.lower() not in media.FIELDS:
+                    walk(held, f"{path}.{inner}", row, depth - 1)
+
     for row in [*sample[:20], *sample[20:][-5:]]:
         for name, value in row.items():
-            if isinstance(value, str) and value[:1] == "{":
-                value = unpacked(value)
-            if name.lower() in media.FIELDS:
-                continue
-            if isinstance(value, dict) and value.keys().isdisjoint(("role", "from")):
-                for inner in value:
-                    if isinstance(inner, str) and "." not in inner and inner not in row:
-                        paths.setdefault(inner.lower(), set()).add(f"{name}.{inner}")
-    return {leaf: next(iter(found)) for leaf, found in paths.items() if len(found) == 1}
+            if name.lower() not in media.FIELDS:
+                walk(value, name, row, _LEVELS)
+    return {name: next(iter(found)) for name, found in paths.items() if len(found) == 1}
 
 
-def _prompt_names(role: str, sample: Sequence[Row], taken: set[str]) -> list[str]:
+_LEVELS = 3
+
+
+def _opened(value: Any) -> Any:
+    """What a cell holds; a cell that cannot be read is what it is."""
+    try:
+        return unpacked(value)
+    except BadRow:
+        return value
+
+
+_LESS_SURE = "conversation"
+"""The first of the names that hold less than a prompt, or more: one that asks goes before them."""
+
+
+def _prompt_names(role: str, names: _Names, taken: set[str]) -> list[str]:
     """Fields that may play a prompt's role by their names, best first; numbers are no prompt."""
-    known = set(fields_of(sample))
-    lower = {k.lower(): k for k in sorted(known, reverse=True)}
-    nested = _nested(sample)
     out: list[str] = []
-    for name in PROMPTS[role]:
-        field = name if _has(name, known, sample) else lower.get(name) if len(name) > 2 else None
-        if field is None and len(name) > 2:
-            field = nested.get(name)
+    sample = names.sample
+    kin = [f for f in fields_of(sample) if asks(f)] if role == "prompt" else []
+    sure = PROMPTS[role].index(_LESS_SURE) if kin else 0
+    for name in (*PROMPTS[role][:sure], *kin, *PROMPTS[role][sure:]):
+        field = names.find(name)
         if field is None or field in out or _held(field, taken) or _held(field, set(out)):
             continue
         get = getter(field, sample)
@@ -321,20 +427,20 @@ def _held(field: str, taken: set[str]) -> bool:
 
 
 def _with_prompt(
-    schema: Schema, sample: Sequence[Row], fields: dict[str, str], given: Mapping[str, str]
+    schema: Schema, names: _Names, fields: dict[str, str], given: Mapping[str, str]
 ) -> dict[str, str]:
     """What the schema's own candidates leave open, by the names that people give to prompts."""
     fields = dict(fields)
     for role in PROMPT_ORDER:
         if role in fields or role in given or ("prompt" in given and role != "system"):
             continue
-        names = _prompt_names(role, sample, set(fields.values()) | set(_voted(schema)))
-        if names:
-            fields[role] = names[0]
+        found = _prompt_names(role, names, set(fields.values()) | set(_voted(schema)))
+        if found:
+            fields[role] = found[0]
     return fields
 
 
-PROMPT_ORDER = ("prompt", "system", "context", "input")
+PROMPT_ORDER = ("prompt", "system", "context", "tools", "options", "input")
 
 
 def _voted(schema: Schema) -> list[str]:
@@ -343,19 +449,19 @@ def _voted(schema: Schema) -> list[str]:
 
 
 def _more(
-    schema: Schema, sample: Sequence[Row], fields: Mapping[str, str], given: Mapping[str, str]
+    schema: Schema, names: _Names, fields: Mapping[str, str], given: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
     """Fields that stand in where the prompt's own field is missing, and the media."""
     if not schema.prompting:
         return {}
     out: dict[str, tuple[str, ...]] = {}
     taken = set(fields.values()) | set(_voted(schema))
+    sample, nested = names.sample, names.nested
     if "prompt" not in given:
-        names = _prompt_names("prompt", sample, taken)
-        names = [n for n in names if n not in _NO_STAND_IN]
-        if names:
-            out["prompt"] = tuple(names)
-    nested = _nested(sample)
+        found = _prompt_names("prompt", names, taken)
+        found = [n for n in found if n not in _NO_STAND_IN]
+        if found:
+            out["prompt"] = tuple(found)
     for role in PROMPT_ORDER:  # where a row lacks the field, the same name inside an object
         path = nested.get(fields.get(role, "").lower())
         if path is not None and path not in taken and role not in given:
@@ -370,7 +476,8 @@ def _more(
         for name, path in nested.items()
         if not _held(path, taken) and _is_medium(path, sample, name)
     ]
-    if shown:
+    sides = {f for pair in twins(shown, "medium") for f in pair}  # pictures of the two answers
+    if shown := [f for f in shown if f not in sides]:
         out["media"] = tuple(shown)
     return out
 
@@ -381,7 +488,11 @@ def _is_medium(field: str, sample: Sequence[Row], name: str | None = None) -> bo
     values = [v for r in sample if not missing(v := get(r))]
     if (name or field).lower() in media.FIELDS:
         return any(media.marks("image", v) for v in values)
-    return bool(values) and all(media.kind_by_value(v) for v in values)
+    if values and all(media.kind_by_value(v) for v in values):
+        return True
+    return media.names_medium(name or field) and any(
+        isinstance(v, str | int | list | dict) and not isinstance(v, bool) for v in values
+    )
 
 
 _NO_STAND_IN = frozenset({"messages", "conversation", "conversations", "title", "topic", "text"})
@@ -400,22 +511,24 @@ def _parser(
 
 
 def _try(
-    schema: Schema, fields: dict[str, str], sample: Sequence[Row], given: Mapping[str, str]
+    schema: Schema, fields: dict[str, str], names: _Names, given: Mapping[str, str]
 ) -> _Candidate:
     """Parse the sample: rows that are read, or whose label is explicitly missing, fit."""
-    more = _more(schema, sample, fields, given)
+    sample = names.sample
+    more = _more(schema, names, fields, given)
     parser, labels = _parser(schema, fields, more, sample)
-    fits, bad = _fits(parser, sample)
+    fits, n_read, bad = _fits(parser, sample)
     if labels is not None and labels.settle() and fits < len(sample):
         labels.forget()
-        fits, bad = _fits(parser, sample)
+        fits, n_read, bad = _fits(parser, sample)
     share = fits / max(len(sample), 1)
-    return _Candidate(schema, fields, more, parser, labels, share, bad)
+    return _Candidate(schema, fields, more, parser, labels, share, bad, n_read > 0)
 
 
-def _fits(parser: Parser, sample: Sequence[Row]) -> tuple[int, tuple[tuple[int, BadRow], ...]]:
-    """How many rows fit, and the first five that do not, by their place in the sample."""
-    fits = 0
+def _fits(parser: Parser, sample: Sequence[Row]) -> tuple[int, int, tuple[tuple[int, BadRow], ...]]:
+    """How many rows fit, how many of them are read, and the first five that do not fit, by their
+    place in the sample."""
+    fits = n_read = 0
     found: list[tuple[int, BadRow]] = []
     for at, row in enumerate(sample):
         notes: Notes = []
@@ -426,30 +539,32 @@ def _fits(parser: Parser, sample: Sequence[Row]) -> tuple[int, tuple[tuple[int, 
                 found.append((at, bad))
             if bad.reason != "missing_label":
                 continue
+        else:
+            n_read += 1
         fits += 1
-    return fits, tuple(found)
+    return fits, n_read, tuple(found)
 
 
 _SHOWN = 5
 
 
 def _candidates(sample: Sequence[Row], given: Mapping[str, str]) -> list[_Candidate]:
-    known = set(fields_of(sample))
+    names = _Names(sample)
     out = []
     for schema in SCHEMAS.values():
-        if known & set(schema.without) or not set(schema.also) <= known:
+        if names.all & set(schema.without) or not set(schema.also) <= names.known:
             continue
         # A weight stands beside any judgement, whatever the schema names.
         if not given.keys() <= schema.roles.keys() | PROMPTS.keys() | _WORD_ROLES.keys() | {"mass"}:
             continue
         if given.keys() & _WORD_ROLES.keys() and "label" not in schema.roles:
             continue
-        if not set(schema.needs) <= _bind(schema, sample, given, own=True).keys():
+        if not set(schema.needs) <= _bind(schema, names, given, own=True).keys():
             continue
-        fields = _bind(schema, sample, given)
+        fields = _bind(schema, names, given)
         if schema.test is not None and not schema.test(sample):
             continue
-        out.append(_try(_words(schema, given), fields, sample, given))
+        out.append(_try(_words(schema, given), fields, names, given))
     out.sort(key=lambda c: c.order, reverse=True)
     return out
 
@@ -485,9 +600,13 @@ def find_schema(
         raise _unrecognised(sample, where, found, lines)
     best, others = found[0], found[1:]
     for other in others:
-        rival = other.order[:2] == best.order[:2] and other.schema.judges and best.schema.judges
+        if not (other.schema.judges and best.schema.judges):
+            continue
+        rival = other.order[:3] == best.order[:3]
         apart = not other.outcome_fields() & set(best.fields.values())
         if rival and (apart or (other.order == best.order and _differ(best, other, sample))):
+            raise _ambiguous(best, other, where)
+        if apart and other.order[:2] == best.order[:2] and _at_odds(best, other, sample):
             raise _ambiguous(best, other, where)
     return Found(best.schema, "mapped" if given else "detected", given, best, others, sample)
 
@@ -502,6 +621,27 @@ def _differ(one: _Candidate, other: _Candidate, sample: Sequence[Row]) -> bool:
             return bad.reason
 
     return any(read(one, row) != read(other, row) for row in sample)
+
+
+def _at_odds(one: _Candidate, other: _Candidate, sample: Sequence[Row]) -> bool:
+    """Whether two schemas find another winner among the same two responses of a row."""
+
+    def won(candidate: _Candidate, row: Row) -> tuple[frozenset[str | None], str | None] | None:
+        try:
+            found = candidate.parser(row, [])
+        except BadRow:
+            return None
+        first = found[0]
+        if len(found) != 1 or not isinstance(first, Judgement) or first.share == 0.5:
+            return None
+        sides = first.left.text, first.right.text
+        return frozenset(sides), sides[0] if first.share == 1.0 else sides[1]
+
+    for row in sample[:_KEPT]:
+        a, b = won(one, row), won(other, row)
+        if a is not None and b is not None and a[0] == b[0] and a[1] != b[1]:
+            return True
+    return False
 
 
 def checked_mapping(mapping: Mapping[str, str]) -> dict[str, str]:
@@ -547,7 +687,8 @@ def _words(schema: Schema, given: Mapping[str, str]) -> Schema:
 
 
 def _named(sample: Sequence[Row], where: str, schema: Schema, given: Mapping[str, str]) -> Found:
-    fields = _bind(schema, sample, given)
+    names = _Names(sample)
+    fields = _bind(schema, names, given)
     lacking = [r for r in schema.needs if r not in fields and not _stands_in(r, fields)]
     if lacking:
         wanted = ", ".join(f"{r} ({' or '.join(schema.roles[r])})" for r in lacking)
@@ -559,7 +700,7 @@ def _named(sample: Sequence[Row], where: str, schema: Schema, given: Mapping[str
             next_step=f"add --map {lacking[0]}=FIELD, or leave --schema away to detect it",
         )
     schema = _words(schema, given)
-    return Found(schema, "named", given, _try(schema, fields, sample, given), (), sample)
+    return Found(schema, "named", given, _try(schema, fields, names, given), (), sample)
 
 
 def _mapped_base(given: Mapping[str, str]) -> Schema | None:
@@ -596,7 +737,8 @@ def _mapped(
     where: str,
     lines: Sequence[int],
 ) -> Found:
-    fields = _bind(base, sample, given)
+    names = _Names(sample)
+    fields = _bind(base, names, given)
     lacking = [r for r in base.needs if r not in fields and not _stands_in(r, fields)]
     if base.name == "rated_response" and lacking == ["score"]:
         lacking = []
@@ -613,7 +755,7 @@ def _mapped(
     # A field that the user gave a role plays no second one.
     used = {r: f for r, f in fields.items() if r in given or f not in given.values()}
     schema = _words(base, given)
-    chosen = _try(schema, used, sample, given)
+    chosen = _try(schema, used, names, given)
     if chosen.labels is not None and chosen.confidence < 0.5 and chosen.labels.unknown:
         raise unknown_labels(where, used, chosen.labels, _details(chosen, where, lines))
     return Found(schema, "mapped", given, chosen, (), sample)
@@ -681,12 +823,13 @@ def unknown_labels(
     met = list(dict.fromkeys([*sorted(labels.numbers), *labels.unsettled]))
     shown = ", ".join(quote(w, 40) for w in met[:12]) + (", …" if len(met) > 12 else "")
     field = fields.get("label", "label")
-    if len(met) > 40 or any(set(w) & set(",=|") or not w for w in met):
+    if len(met) > 40 or any(set(w) & set(",|'\n") or not w for w in met):
         step = (
             f"say which words mean which side: --map label={field},left_label=A|…,right_label=B|…"
         )
     else:
-        step = f"say what they mean: {words.advice(fields, met)}"
+        own = {r: f for r, f in fields.items() if r != "prompt"}  # is found again by itself
+        step = f"say what they mean: {words.advice(own, met)}"
     return InputError(
         "unknown_labels",
         f"the field {field} does not say which side won in words that mean the same everywhere",
@@ -707,8 +850,9 @@ def _unrecognised(
         if c.first_bad is not None and c.first_bad.reason == "ambiguous_ranking":
             return ambiguous_ranking(where, c.fields, c.first_bad)
     near: list[tuple[float, str]] = []
+    names = _Names(sample)
     for schema in SCHEMAS.values():
-        fields = _bind(schema, sample, {}, own=True)
+        fields = _bind(schema, names, {}, own=True)
         lacking = [r for r in schema.needs if r not in fields]
         share = 1 - len(lacking) / len(schema.needs)
         if share > 0:
@@ -730,8 +874,31 @@ def _unrecognised(
         where=where,
         found="fields " + _listed(known),
         details=tuple(details),
-        next_step=_advice(sample),
+        next_step=_damaged(found) or _advice(sample),
     )
+
+
+def _damaged(found: Sequence[_Candidate]) -> str | None:
+    """What mends the rows where the fields of a schema are all there and only their values are not
+    usable; None where it is the fields that do not fit."""
+    for c in found:
+        if c.first_bad is None or c.first_bad.reason not in _OF_VALUES:
+            continue
+        outcome = c.outcome_fields()
+        bad = c.first_bad
+        of_outcome = any(bad.field == f or bad.field.startswith(f"{f}.") for f in outcome)
+        if not of_outcome and bad.reason not in _OF_ROWS:
+            continue
+        if bad.reason == "not_a_text" and isinstance(bad.found, dict):
+            inner = sorted(k for k, v in bad.found.items() if isinstance(v, str))
+            pairs = [f"{r}={f}.{inner[0]}" for r, f in c.fields.items() if f in outcome and inner]
+            if len(pairs) > 1:
+                said = words.quoted(",".join(pairs))
+                return f"say which part of the objects is the text: --map {said}"
+        step = mending_step(bad.reason)
+        if step is not None:
+            return step
+    return None
 
 
 def ambiguous_ranking(where: str, fields: Mapping[str, str], bad: BadRow) -> InputError:
@@ -750,78 +917,145 @@ def ambiguous_ranking(where: str, fields: Mapping[str, str], bad: BadRow) -> Inp
     )
 
 
+_OF_VALUES = frozenset(
+    str.split(
+        "not_a_text not_a_number number_too_big not_a_message unreadable_list identical_pair "
+        "nested_too_deeply missing_text"
+    )
+)
+_OF_ROWS = frozenset(
+    {"identical_pair", "number_too_big", "not_a_message", "unreadable_list", "nested_too_deeply"}
+)
 _LABEL_NAMES = re.compile(
     r"label|winner|prefer|choice|chosen|vote|verdict|decision|judg|better|result|outcome|rank|"
-    r"select|annot|pick"
+    r"select|annot|pick|pref|wins?$|strength|margin"
 )
-_NO_ANSWERS = re.compile(r"(^|[_.])(id|ids|status|split|source|lang|language|date|url|model|hash)$")
+_NO_ANSWERS = re.compile(
+    r"(^|[_.])(id|ids|status|split|source|lang|language|date|url|model|hash|score|rating|label|"
+    r"winner|preference|category|subset|annotator|worker|judge)$"
+)
 
 
 def _advice(sample: Sequence[Row]) -> str:
     """The next step for rows of no known schema, with the file's own fields."""
-    labels = _label_fields(sample)
-    texts = [f for f in _answers(sample) if f not in labels]
+    known = fields_of(sample)
+    if _looks_headless(known):
+        return "if the first line is a row, put a line with the columns' names before it"
+    answers = _answers(sample)
+    every = _answers(sample, same=True)
+    twin = twins(every, "text") or [p for p in _pairs_of(every) if _twins(*p)]
+    answers += [f for pair in twin[:1] for f in pair if f not in answers]
+    labels = [f for f in _label_fields(sample) if not any(f in pair for pair in twin)]
+    texts = [f for f in answers if f not in labels]
     if len(texts) < 2:
-        labels, texts = [], _answers(sample)
+        labels, texts = [], answers
     numbers = [
         name
-        for name in fields_of(sample)
-        if name not in texts and any(_numeric(row.get(name)) for row in sample)
+        for name in known
+        if name not in texts
+        and any(_numeric(row.get(name)) for row in sample)
+        and not _NO_NUMBERS.search(name.lower())
     ]
     prompt, rest = _prompt_of(texts)
+    if twin:
+        rest = list(twin[0])
+        prompt = prompt if prompt not in rest else next((t for t in texts if t not in rest), None)
+    start = f"prompt={prompt}," if prompt else ""
     if len(rest) >= 2 and labels:
         fields = {"left": rest[0], "right": rest[1], "label": labels[0]}
+        if prompt:
+            fields = {"prompt": prompt, **fields}
         met = {
             words.word_of(v): 1
             for row in sample
-            if isinstance(v := _flat(row.get(labels[0])), str | int | float) and not missing(v)
+            if isinstance(v := words.unwrapped(row.get(labels[0])), str | int | float)
+            and not missing(v)
         }
-        line = words.advice(fields, met)
-        if prompt:
-            line = line.replace("--map ", f"--map prompt={prompt},")
-        return f"say which field is what, and what the labels mean: {line}"
-    if len(rest) >= 2 and _twins(*rest[:2]):
+        if met and len(met) <= 12 and not any(set(w) & set(",|'\n") for w in met):
+            line = words.advice(fields, list(met))
+            return f"say which field is what, and what the labels mean: {line}"
+    scores = twins(numbers, "score")
+    if len(rest) >= 2 and len(scores) == 1:
+        said = f"{start}left={rest[0]},right={rest[1]},left_score={scores[0][0]},"
         return (
-            f"say which field tells who won: --map left={rest[0]},right={rest[1]},label=FIELD; or"
-            " name a --schema"
+            f"say which field is what: --map {words.quoted(said + f'right_score={scores[0][1]}')}"
         )
-    lists_ = [
-        f
-        for f in fields_of(sample)
-        if any(
-            isinstance(v := row.get(f), list) and len(v) > 1 and all(isinstance(t, str) for t in v)
-            for row in sample
+    if len(rest) >= 2 and (twin or _twins(*rest[:2])):
+        return (
+            f"say which field tells who won: --map {words.quoted(f'{start}left={rest[0]},')}"
+            f"{words.quoted(f'right={rest[1]}')},label=FIELD; or name a --schema"
         )
-    ]
-    if lists_ and len(rest) < 2:
-        return f"if the list stands best first: --map ordered={lists_[0]}"
+    step = _list_step(sample, start)
+    if step is not None and len(rest) < 2:
+        return step
     if len(rest) >= 2:
         # The longer the likelier an answer; which of two is preferred, the names do not say.
-        start = f"prompt={prompt}," if prompt else ""
+        said = words.quoted(f"{start}chosen={rest[0]},rejected={rest[1]}")
         return (
-            f"say which field is what: --map {start}chosen={rest[0]},rejected={rest[1]} if "
+            f"say which field is what: --map {said} if "
             f"{rest[0]} is the preferred response, or the other way round; or name a --schema"
         )
     if texts and numbers:
-        step = f"--map text={texts[0]},score={numbers[-1]}"
+        step = f"--map {words.quoted(f'text={texts[0]},score={numbers[-1]}')}"
         return f"say which field is what: {step}; or name a --schema"
     return "say which field is what: --map prompt=FIELD,chosen=FIELD,rejected=FIELD"
 
 
-def _flat(value: Any) -> Any:
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+_NO_NUMBERS = re.compile(r"(^|[_.])(id|ids|idx|index|turn|date|time|tstamp|timestamp|year|length)$")
 
 
-def _answers(sample: Sequence[Row]) -> list[str]:
-    """Fields of texts that may be a prompt or responses, the longest first."""
+def _looks_headless(known: Sequence[str]) -> bool:
+    """Whether the names of columns look like a row: a whole sentence is among them."""
+    return any(len(f.split()) > 2 and f.rstrip()[-1:] in ".?!" for f in known)
+
+
+def _list_step(sample: Sequence[Row], start: str) -> str | None:
+    """The next step for rows with a list of responses: the list beside it that ranks or scores
+    them, else that it may stand best first."""
+    names = fields_of(sample)
+    held = {n: [v for r in sample if isinstance(v := _opened(r.get(n)), list)] for n in names}
+    lists_ = [
+        n
+        for n, found in held.items()
+        if any(len(v) > 1 and all(isinstance(t, str) for t in v) for v in found)
+    ]
+    if not lists_:
+        return None
+    sizes = [len(v) for v in held[lists_[0]]]
+    beside = [
+        n
+        for n, found in held.items()
+        if n != lists_[0]
+        and [len(v) for v in found] == sizes
+        and all(_numeric(e) for v in found for e in v)
+    ]
+    if beside:
+        said = f"{start}items={lists_[0]},"
+        return (
+            f"say what the numbers are: --map {words.quoted(f'{said}item_scores={beside[0]}')} if"
+            f" higher is better; --map {words.quoted(f'{said}item_ranks={beside[0]}')} if they are"
+            f" ranks; --map {words.quoted(f'{said}item_order={beside[0]}')} if they name the"
+            " responses best first"
+        )
+    return f"if the list stands best first: --map {words.quoted(f'{start}ordered={lists_[0]}')}"
+
+
+def _pairs_of(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Every two of some names, in the order of the alphabet."""
+    return list(combinations(sorted(names), 2))
+
+
+def _answers(sample: Sequence[Row], *, same: bool = False) -> list[str]:
+    """Fields of texts that may be a prompt or responses, the longest first. same : those too that
+    say the same in every row."""
     sizes: dict[str, float] = {}
     for name in fields_of(sample):
         if _NO_ANSWERS.search(name.lower()):
             continue
         values: list[Any] = [row.get(name) for row in sample]
         texts = [v for v in values if isinstance(v, str)]
-        same = len(texts) > 1 and len(set(texts)) == 1
-        if texts and not same and not all(_numeric(t) for t in texts):
+        alike = len(texts) > 1 and len(set(texts)) == 1
+        if texts and (same or not alike) and not all(_numeric(t) for t in texts):
             sizes[name] = sum(map(len, texts)) / len(texts)
     return sorted(sizes, key=lambda n: -sizes[n])
 
@@ -830,10 +1064,11 @@ def _label_fields(sample: Sequence[Row]) -> list[str]:
     """Fields with few, short values that are named like labels, in the order of the row."""
     out = []
     for name in fields_of(sample):
-        values = [_flat(row.get(name)) for row in sample]
+        values = [words.unwrapped(row.get(name)) for row in sample]
         held = {v for v in values if isinstance(v, str | int | float) and not missing(v)}
         short = all(len(str(v)) <= 40 for v in held)
-        if 0 < len(held) <= 12 and short and _LABEL_NAMES.search(name.lower()):
+        again = len(held) < len(values) or len(values) < 4  # a label comes again and again
+        if 0 < len(held) <= 12 and short and again and _LABEL_NAMES.search(name.lower()):
             out.append(name)
     return out
 

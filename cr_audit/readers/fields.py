@@ -22,7 +22,7 @@ from cr_audit.readers.transcripts import (
     render_prompt,
     turns_of,
 )
-from cr_audit.readers.turns import content_of
+from cr_audit.readers.turns import calls, content_of, is_call
 
 __all__ = ["Binding", "Labels", "unpacked", "word_of"]
 
@@ -89,9 +89,11 @@ def text_of(value: Any, field: str, notes: Notes) -> str:
     if isinstance(value, bytes):
         return _from_bytes(value, field, notes)
     if isinstance(value, dict):
-        return _from_object(value, field, notes)
+        return calls(value) if is_call(value) else _from_object(value, field, notes)
     if is_messages(value):
         return _rendered(value, field)
+    if isinstance(value, list) and value and all(map(is_call, value)):
+        return calls(value)
     if isinstance(value, list) and value:
         if len(value) == 1 and isinstance(value[0], str):
             return value[0]
@@ -172,6 +174,8 @@ def key_of(value: Any, field: str) -> str | None:
             return value.hex()
     if isinstance(value, dict) and len(value) == 1 and value.keys() <= _KEY_NAMES:
         return key_of(next(iter(value.values())), field)
+    if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], dict | list):
+        return key_of(value[0], field)
     if isinstance(value, dict | list):
         return media.as_json(value) if value else None
     return _scalar(value)
@@ -270,7 +274,7 @@ class Binding:
             value = None
             for get in getters:
                 value = get(row)
-                if not missing(value):
+                if not no_value(value):
                     return value
             return value
 
@@ -296,22 +300,21 @@ class Binding:
                 if has_key
                 else (lambda row, notes: nothing)
             )
-        if len(parts) == 1 and not columns and not has_key:
+        if len(parts) == 1 and parts[0][2] != "system" and not columns and not has_key:
             get, field, role = parts[0]
 
             def alone(row: Row, notes: Notes) -> Prompt:
                 value = get(row)
-                if type(value) is str and value[:1] not in ("[", "{"):
-                    text = render_prompt(value) if value.strip() else None
-                    return Prompt(text)
-                if missing(value):
+                if no_value(value):
                     return Prompt()
+                if type(value) is str and value[:1] not in ("[", "{"):
+                    return Prompt(render_prompt(value))
                 return _prompt([(value, field, role)], [], None, notes)
 
             return alone
 
         def prompt(row: Row, notes: Notes) -> Prompt:
-            said = [(v, field, role) for get, field, role in parts if not missing(v := get(row))]
+            said = [(v, field, role) for get, field, role in parts if not no_value(v := get(row))]
             shown = [(value, field) for get, field in columns if (value := get(row)) is not None]
             found = _prompt(said, shown, key(row) if has_key else None, notes)
             if asks and found != nothing and not any(role == "prompt" for _, _, role in said):
@@ -340,7 +343,7 @@ class Binding:
         return response
 
 
-PROMPT_ROLES = ("system", "context", "prompt", "input")
+PROMPT_ROLES = ("system", "context", "tools", "prompt", "options", "input")
 
 
 def _prompt(
@@ -350,17 +353,25 @@ def _prompt(
     notes: Notes,
 ) -> Prompt:
     """One prompt of what the fields say and the media that they show."""
-    parts = [turns_of_prompt(value, field, notes) for value, field, _ in said]
+    parts = [
+        turns_of_prompt(value, field, [] if role in ("tools", "options") else notes)
+        for value, field, role in said
+    ]
     texts = [render(turns) for turns in parts]
     kept = [
         i
         for i, (text, (_, _, role)) in enumerate(zip(texts, said, strict=True))
         if text.strip()
         and not (
-            role in ("system", "context") and any(text in t for t in texts[:i] + texts[i + 1 :])
+            role in ("system", "context")
+            and any(_stands_in(text, t) for t in texts[:i] + texts[i + 1 :])
         )
     ]
-    marks = [m for value, field in shown for m in media.marks(_kind(field, value), unpacked(value))]
+    marks: list[str] = []
+    for value, field in shown:
+        found = media.marks(_kind(field, value), unpacked(value))
+        if not set(found) <= set(marks):  # a second column of the same pictures
+            marks += found
     if not kept and not marks:
         return Prompt(None, key)
     text = "\n\n".join([*(texts[i] for i in kept), *marks])
@@ -372,9 +383,14 @@ def _prompt(
     return Prompt(text, key, None if turns == [Turn("user", text)] else tuple(turns))
 
 
+def _stands_in(part: str, whole: str) -> bool:
+    """Whether a text says another one: as a line of it, or, if it has three words, anywhere."""
+    return part in whole and (len(part.split()) >= 3 or part.strip() in whole.splitlines())
+
+
 def _kind(field: str, value: Any) -> str:
     name = field.rpartition(".")[2].lower()
-    return media.FIELDS.get(name) or media.kind_by_value(value) or "image"
+    return media.FIELDS.get(name) or media.kind_by_value(value) or media.kind_by_name(name)
 
 
 def turns_of_prompt(value: Any, field: str, notes: Notes) -> list[Turn]:
@@ -392,6 +408,10 @@ def turns_of_prompt(value: Any, field: str, notes: Notes) -> list[Turn]:
     if isinstance(value, list) and value:
         if all(isinstance(v, str) for v in value):
             return [Turn("user", "\n\n".join(value))]
+        if all(isinstance(v, dict) and v.keys() == {"input", "output"} for v in value):
+            value = [[v["input"], v["output"]] for v in value]
+        if all(isinstance(v, dict) and v.keys() == {"text"} for v in value):
+            value = [{"type": "text", **v} for v in value]
         if all(isinstance(v, list) and len(v) == 2 for v in value):
             turns = [
                 Turn(role, v)

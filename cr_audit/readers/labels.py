@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from cr_audit.data.lookalikes import visible
 from cr_audit.readers.records import BadRow
 
 _NO_BRACKETS = str.maketrans(
@@ -21,6 +22,7 @@ _NO_BRACKETS = str.maketrans(
 )
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)$")
 _GAPS = re.compile(r"[\s_\-/]+")
+_STRENGTH = re.compile(r"([ab12])\s*\++$")
 
 
 def _plain_number(text: str) -> str:
@@ -33,14 +35,17 @@ def word_of(value: Any) -> str:
     true and "TRUE", "-1" and -1. Signs of comparison stay: "A > B" is "a>b"."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = unicodedata.normalize("NFKC", str(value)).strip().casefold()
+    text = visible(unicodedata.normalize("NFKC", str(value))).strip().casefold()
     number = text.strip("[]()\"' ").replace("−", "-")
     if _NUMBER.match(number):
         return _plain_number(number)
-    text = text.translate(_NO_BRACKETS).strip()
-    if any(sign in text for sign in "<>=≈"):
-        return "".join(text.split())
-    return _GAPS.sub("_", text).strip("_")
+    bare = text.translate(_NO_BRACKETS).strip()
+    if any(sign in bare for sign in "<>=≈"):
+        return "".join(bare.split())
+    strength = _STRENGTH.match(bare)  # "A++"
+    if strength:
+        return strength[1]
+    return _GAPS.sub("_", bare).strip("_") or text
 
 
 _SIDES = (
@@ -69,6 +74,9 @@ _SIDES = (
     ("b<a", "a<b"),
     ("b<<a", "a<<b"),
     ("1>2", "2>1"),
+    ("1>>2", "2>>1"),
+    ("2<1", "1<2"),
+    ("2<<1", "1<<2"),
     (">", "<"),
     (">>", "<<"),
     ("1", "2"),
@@ -98,7 +106,11 @@ TIE = (
     "b=a",
     "a==b",
     "a≈b",
+    "1=2",
+    "2=1",
+    "1==2",
     "=",
+    "==",
     "0.5",
     "1.5",
 )
@@ -109,8 +121,11 @@ WORDS: dict[str, float] = {
 }
 """Label words that mean the same everywhere. A bare 0 is not among them: it is a tie in some data
 and the right or left response in other data, so only a schema or ``--map`` may say."""
+NO_LABEL = -1.0
+"""What a word stands for that says that nobody judged (``--map no_label=skip``)."""
 _NUMERIC = frozenset(word for word in WORDS if _NUMBER.match(word))
 
+_OVER = re.compile(r"(.*(?:better|preferred|stronger|wins|won|win|prefer))_(?:than|over|to)_(.+)$")
 _ABOUT = frozenset(
     str.split(
         "much slightly significantly strongly clearly somewhat far way marginally "
@@ -136,6 +151,10 @@ def _phrase(word: str) -> float | None:
     """1.0, 0.0 or 0.5 if a word names one side, or a tie, and nothing else that matters."""
     if word in _NO_DIFFERENCE:
         return 0.5
+    better = _OVER.match(word)
+    if better is not None:  # "response a is better than response b"
+        first, second = _phrase(better[1]), _phrase(better[2])
+        return first if {first, second} == {0.0, 1.0} and "not" not in word.split("_") else None
     said = word.split("_")
     named = [t for t in said if t not in _ABOUT]
     if len(named) == 1:
@@ -143,6 +162,11 @@ def _phrase(word: str) -> float | None:
             return 1.0
         if named[0] in _RIGHT_NAMES:
             return 0.0
+    both = [t for t in named if t not in ("and", "vs", "or")]
+    if len(both) == 3 and both[-1] in _TIE_NAMES:  # "a and b are equal"
+        sides = [(t in _LEFT_NAMES) - (t in _RIGHT_NAMES) for t in both[:2]]
+        if sorted(sides) == [-1, 1]:
+            return 0.5
     if any(t in _TIE_NAMES for t in said) and all(
         t in _TIE_NAMES or t in _ABOUT_TIES or t in _ABOUT for t in said
     ):
@@ -182,8 +206,7 @@ class Labels:
     ) -> float:
         """What ``left`` won. Raises BadRow("missing_label"), ("unknown_label"), or
         ("ambiguous_label") for a word of one side that is the name of the other."""
-        if isinstance(value, list) and len(value) == 1:  # an export that wraps its answers
-            value = value[0]
+        value = unwrapped(value)
         if not isinstance(value, str | int | float | Decimal):
             if value is None:
                 raise BadRow("missing_label", field, value)
@@ -197,6 +220,8 @@ class Labels:
             self._ambiguous.setdefault(word)
             raise BadRow("ambiguous_label", field, value)
         if share is not None:
+            if share == NO_LABEL:
+                raise BadRow("missing_label", field, value)
             self._n_unnamed += share != 0.5
             if word in self._numbers:
                 self.numbers.add(word)
@@ -246,6 +271,21 @@ class Labels:
         return bool(other and sides) and not (sides == {"1", "2"} and other == {"0"})
 
 
+def unwrapped(value: Any) -> Any:
+    """A label out of what an export wraps it in: a list of one, an object of one value."""
+    for _ in range(3):
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        elif isinstance(value, dict) and len(value) == 1 and value.keys() <= _WRAPS:
+            value = next(iter(value.values()))
+        else:
+            break
+    return value
+
+
+_WRAPS = frozenset({"value", "choices", "choice", "label", "selected", "name", "id", "answer"})
+
+
 def _missing(value: Any) -> bool:
     if value is None or (isinstance(value, float) and value != value):
         return True
@@ -275,7 +315,7 @@ def advice(fields: Mapping[str, str], words: Mapping[str, int] | Sequence[str]) 
     lower, ties, upper = split_words(list(words))
     names = [
         (role, fields[role])
-        for role in ("left", "right", "left_model", "right_model", "label")
+        for role in ("prompt", "left", "right", "left_model", "right_model", "label")
         if role in fields and not ("left" in fields and role.endswith("_model"))
     ]
     start = ",".join(f"{role}={name}" for role, name in names)
@@ -284,17 +324,28 @@ def advice(fields: Mapping[str, str], words: Mapping[str, int] | Sequence[str]) 
     def line(a: Sequence[str], b: Sequence[str]) -> str:
         halves = (("left_label", a), ("right_label", b))
         said = "".join(f",{role}={'|'.join(w)}" for role, w in halves if w)
-        return f"--map {_quoted(start + said + end)}"
+        return f"--map {quoted(start + said + end)}"
 
     side = fields.get("left", fields.get("left_model", "the left side"))
-    first = lower[0] if lower else upper[0] if upper else "?"
+    first = lower[0] if lower else upper[0] if upper else ties[0] if ties else "?"
+    if not (lower and upper):  # beside words that are known: it may be no side at all
+        odd = "|".join([*lower, *upper, *ties])
+        means = (f"that {side} won", "that it lost", "a tie", "that nobody judged")
+        return "; ".join(
+            f"--map {quoted(f'{start},{role}={odd}')} if {first} means {what}"
+            for role, what in zip(_ODD, means, strict=True)
+        )
     return (
         f"{line(lower, upper)} if {first} means that {side} won; "
         f"{line(upper, lower)} if it means that it lost"
     )
 
 
-def _quoted(text: str) -> str:
+_ODD = ("left_label", "right_label", "tie_label", "no_label")
+
+
+def quoted(text: str) -> str:
+    """A ``--map`` as one word of a shell."""
     return text if re.fullmatch(r"[\w@%+=:,./-]+", text) else "'" + text.replace("'", "") + "'"
 
 

@@ -291,7 +291,7 @@ def parallel(b: Binding) -> Parser:
                     continue
                 out += [Rating(p, m, s, name, who) for m, s in zip(members, scores, strict=True)]
             else:
-                ranks = reasons[role](told, members, name)
+                ranks = reasons[role](told, members, name, _ids(values, o))
                 out.append(Listing(p, tuple(members), ranks, who, mass(row)))
         if not out:
             raise BadRow("missing_label", next(iter(sides.values()))[1], None)
@@ -313,16 +313,25 @@ def _parallel(get: Any, row: Row, field: str, n: int) -> list[Any] | None:
     return value
 
 
+Ids = Sequence[str | None]
+
+
+def _ids(values: Sequence[Any], options: Any) -> list[str | None]:
+    """What the entries of a list call themselves; by that an order may name them."""
+    names = options.get("item_id", ())
+    return [key_of(_first(v, names)[0], "id") if isinstance(v, dict) else None for v in values]
+
+
 def _by_rank(
-    told: Sequence[Any], members: Sequence[Response], field: str
+    told: Sequence[Any], members: Sequence[Response], field: str, ids: Ids
 ) -> tuple[int | None, ...]:
     return dense_ranks([number_of(v, field) for v in told])
 
 
 def _by_order(
-    told: Sequence[Any], members: Sequence[Response], field: str
+    told: Sequence[Any], members: Sequence[Response], field: str, ids: Ids
 ) -> tuple[int | None, ...]:
-    places = _places(told, members)
+    places = _places(told, members, ids)
     if places is None:
         raise BadRow("not_an_order", field, told)
     ranks: list[int | None] = [None] * len(members)
@@ -331,8 +340,11 @@ def _by_order(
     return tuple(ranks)
 
 
-def _places(told: Sequence[Any], members: Sequence[Response]) -> list[int] | None:
+def _places(told: Sequence[Any], members: Sequence[Response], ids: Ids) -> list[int] | None:
     """Which member stands at each place of an order; None if the list is no order of them."""
+    said = [key_of(v, "order") for v in told]
+    if None not in ids and len(set(ids)) == len(ids) and set(said) == set(ids):
+        return [ids.index(v) for v in said]
     texts = [m.text for m in members]
     names = [m.model for m in members]
     for known in (texts, names):
@@ -349,14 +361,18 @@ def _places(told: Sequence[Any], members: Sequence[Response]) -> list[int] | Non
 
 
 def _by_either(
-    told: Sequence[Any], members: Sequence[Response], field: str
+    told: Sequence[Any], members: Sequence[Response], field: str, ids: Ids
 ) -> tuple[int | None, ...]:
-    places = _places(told, members)
+    places = _places(told, members, ids)
     if places is None:
-        return _by_rank(told, members, field)
+        return _by_rank(told, members, field, ids)
+    by_order = _by_order(told, members, field, ids)
     if all(isinstance(v, str) and not v.strip().isdigit() for v in told):
-        return _by_order(told, members, field)
-    by_order, by_rank = _by_order(told, members, field), tuple(places)
+        return by_order
+    try:
+        by_rank = _by_rank(told, members, field, ids)
+    except BadRow:  # names of the entries
+        return by_order
     if by_order != by_rank:
         raise BadRow("ambiguous_ranking", field, told)
     return by_order

@@ -15,6 +15,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from cr_audit.readers.names import tokens
+
 KINDS = ("image", "audio", "video", "file")
 FIELDS: dict[str, str] = {
     **dict.fromkeys(
@@ -70,9 +72,40 @@ _REFERENCES = (
     "name",
 )
 _SUFFIX = re.compile(
-    r"\.(?:(png|jpe?g|gif|webp|bmp|tiff?|svg)|(wav|mp3|flac|ogg|m4a)|(mp4|webm|mov|avi))(?:[?#].*)?$",
+    r"\.(?:(png|jpe?g|gif|webp|bmp|tiff?|svg)|(wav|mp3|flac|ogg|m4a)|(mp4|webm|mov|avi)"
+    r"|(pdf|docx?|pptx?|xlsx?|epub))(?:[?#].*)?$",
     re.IGNORECASE,
 )
+_BASE64 = {
+    "image": ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "Qk0", "PHN2Zy"),
+    "file": ("JVBERi0",),
+}
+"""How the base64 of pictures (PNG, JPEG, GIF, WebP, BMP, SVG) and of PDF files begins."""
+_ENCODED = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
+_KINDS_BY_WORD = {
+    **dict.fromkeys(("image", "images", "img", "imgs", "picture", "photo", "screenshot"), "image"),
+    **dict.fromkeys(("audio", "speech", "sound"), "audio"),
+    "video": "video",
+    **dict.fromkeys(("pdf", "attachment"), "file"),
+}
+_REFERS = frozenset(
+    str.split("name names file path paths filename url urls uri id b64 base64 bytes ref src hash")
+)
+
+
+def kind_by_name(field: str) -> str:
+    """The kind of medium that a field's name speaks of; a picture where it does not say."""
+    return next((k for t in tokens(field) if (k := _KINDS_BY_WORD.get(t))), "image")
+
+
+def names_medium(field: str) -> bool:
+    """Whether a name says that a field holds a medium or where it lies: ``image_name``."""
+    said = [t for t in tokens(field) if not t.isdigit()]
+    return (
+        bool(said)
+        and not _KINDS_BY_WORD.keys().isdisjoint(said)
+        and (said[-1] in _REFERS or (len(said) == 1 and said[0] in _KINDS_BY_WORD))
+    )
 
 
 def plain(value: Any) -> Any:
@@ -125,6 +158,10 @@ def kind_by_value(value: Any) -> str | None:
     if value.startswith("data:"):
         kind = value[5:].partition("/")[0]
         return kind if kind in KINDS else None
+    if len(value) >= 40:
+        for kind, starts in _BASE64.items():
+            if value.startswith(starts) and _ENCODED.fullmatch(value[:4000]):
+                return kind
     found = None if len(value) > 500 or " " in value.strip() else _SUFFIX.search(value.strip())
     return None if found is None else KINDS[(found.lastindex or 1) - 1]
 

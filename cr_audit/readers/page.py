@@ -28,10 +28,11 @@ field behind each role, the fields without a role, and the runners-up. `--schema
 ## How a schema is recognised
 
 1. Every role that it *needs* must find a field: the first of its candidate names that some row has
-   (case is ignored where no field has that very name; `a.b` is field `b` inside field `a`, and a
-   name
-   inside one object of the row is found there). Sides are bound in pairs: `response_1` is left of
-   `response_2` and right of `response_0`.
+   (where no field has that very name, case, blanks, hyphens and CamelCase do not matter; `a.b` is
+   field `b` inside field `a`, and a name inside one object of the row, or at the end of a path, is
+   found there). Sides are bound in pairs: `response_1` is left of `response_2` and right of
+   `response_0`. Two fields whose names differ in nothing but the word for a side
+   (`orig_response_A`, `orig_response_B`) are the sides of a generic schema that finds no others.
 2. Fields it needs besides must be there, fields it rules out must not. Some entries also look at
    the
    values: message lists, lists of texts, transcripts, two scores in one field.
@@ -65,8 +66,9 @@ Candidate fields are separated by `/`, the first that exists is taken. "needs" l
 _CONTAINERS = f"""
 ## Containers
 
-JSONL, JSON (an array, an object that holds one array of rows, or a table by columns), CSV, TSV and
-Parquet, each plain, gzip or zstd, several files at once, `-` for standard input. The suffix decides
+JSONL, JSON (an array, an object that holds one array of rows, splits or rows under their ids, a
+table by columns, or several such documents one behind the other), CSV, TSV and Parquet, each
+plain, gzip or zstd, several files at once, `-` for standard input. The suffix decides
 unless the content refutes it; without a suffix the content decides; `--container` \
 ({", ".join(f"`{c}`" for c in CONTAINERS)}) overrides both. Columns may be separated by comma,
 semicolon,
@@ -82,7 +84,8 @@ valid JSON is a skipped row; a file that is empty, binary, not UTF-8, damaged or
 the read
 (exit 3). Messages of flat trees (`message_id`, `parent_id`, `text`, `role`) are gathered into one
 row per
-set of sibling replies.
+set of sibling replies. Rows of nothing but lists of one length, prompts among them, are batches:
+one row per entry.
 """
 
 _IDENTITY = f"""
@@ -90,9 +93,9 @@ _IDENTITY = f"""
 
 Beside a schema's own candidates the prompt is looked for under the names below, best first; where
 the
-first is missing in a row, the next stands in. All of system, context and input that are found
-belong to
-the prompt, joined by blank lines. A row without any has the remark `no_prompt`.
+first is missing in a row, the next stands in. A name that ends in prompt, question, query or
+instruction is one of them too. All of system, context, tools, options and input that are found
+belong to the prompt, joined by blank lines. A row without any has the remark `no_prompt`.
 
 PROMPTS
 
@@ -105,7 +108,8 @@ or address where there are no bytes.
 Whole conversations in both sides are cut at their last common turn: what both begin with follows
 the
 row's own prompt, each turn once. Written-out conversations are read by their templates
-({", ".join(NAMES)}), and markers are no content. Bare texts that begin alike in at least
+({", ".join(NAMES)}), and markers are no content, nor is the token that ends an answer. Bare texts
+that begin alike in at least
 {SHARING:.0%} of the sampled pairs (with {MIN_SHARED} words or more) are cut where that beginning's
 last
 line or sentence ends. One user turn is rendered as its text alone, longer conversations as `role:
@@ -124,8 +128,8 @@ marks), refusals and tool results are part of a turn's text.
   In data without text a response is its prompt's key and its model, or its place in the pair.
 - Invisible and look-alike characters are kept: two answers that differ in nothing else are two
   alternatives, with a remark.
-- Ids-only rows and rows with text of the same responses are therefore *not* the same alternatives:
-  the content is not known to be equal.
+- A response that is named by its model alone is the one with text of that model under the same
+  prompt, or prompt's key, where there is just one (`text_joined`); with two it is neither.
 - Keys are taken as they are. Files whose keys mean different things (`case` 1 here and `case` 1
   there) should be read apart.
 
@@ -141,9 +145,10 @@ A bare `0` is not known: in some data it is a tie, in other data a side; and a `
 other
 numbers is then not known either. The read stops, whatever `--max-skipped` allows, with the values
 that
-were met in two `--map` lines: which of them is right is not in the data. Say what a value is with
-`left_label`, `right_label` and `tie_label` (several: `tie_label=0|none`), in any spelling; a
-number that
+were met in `--map` lines, one for each meaning they may have: which of them is right is not in
+the data. Say what a value is with
+`left_label`, `right_label` and `tie_label` (several: `tie_label=0|none`), in any spelling, and
+which say that nobody judged with `no_label`; a number that
 is left out of them is unknown, never a side. Anything else is `unknown_label`, never a tie.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cr_audit.data.identity import canonical
 from cr_audit.readers import templates
 from cr_audit.readers.fields import (
     Binding,
@@ -16,6 +17,7 @@ from cr_audit.readers.fields import (
     number_of,
     text_of,
     unpacked,
+    word_of,
 )
 from cr_audit.readers.parsing import messages_in
 from cr_audit.readers.records import (
@@ -39,6 +41,7 @@ from cr_audit.readers.transcripts import (
     shared_prefix,
     turns_of,
 )
+from cr_audit.readers.turns import is_call
 
 Parser = Callable[[Row, Notes], list[Record]]
 _HUMAN = ("\n\nHuman:", "Human:")
@@ -145,14 +148,24 @@ def _cut_marked(left: str, right: str, prompt: Prompt) -> tuple[Prompt, str, str
     """Two responses in a chat template beside a prompt of the row's own: an answer alone loses its
     markers, a whole conversation its common turns."""
     a, b = _begins_marked(left), _begins_marked(right)
-    if a is None or b is None:
+    if a is None or b is None:  # one side: its own turn has markers, or a marker slipped out
         return (
             prompt,
-            render(a) if a is not None else left,
-            render(b) if b is not None else right,
+            render(a) if a is not None and a[0].role == "assistant" else left,
+            render(b) if b is not None and b[0].role == "assistant" else right,
         )
     shared, a, b = cut_turns(a, b)
     return _under(prompt, shared), render(a), render(b)
+
+
+def _without_answer(prompt: Prompt, won: str, lost: str) -> Prompt:
+    """A prompt that is a whole conversation and ends with one of the two answers, without it."""
+    turns = prompt.turns
+    if not turns or len(turns) < 2 or turns[-1].role != "assistant":
+        return prompt
+    if canonical(turns[-1].text) not in (canonical(won), canonical(lost)):
+        return prompt
+    return Prompt(render(turns[:-1]), prompt.key, tuple(turns[:-1]))
 
 
 def chosen_rejected(b: Binding) -> Parser:
@@ -167,6 +180,7 @@ def chosen_rejected(b: Binding) -> Parser:
     scores = tuple(
         (get, b.name(r)) for r in ("chosen_score", "rejected_score") if (get := b.get(r))
     )
+    margin = b.get("margin")
     tied = _tie_flag(b)
     plain = len(b.fields.keys() & {"chosen_model", "rejected_model", "chosen_key", "rejected_key"})
     who = b.fields.keys() & {"annotator", "annotator_2"}
@@ -192,7 +206,11 @@ def chosen_rejected(b: Binding) -> Parser:
         elif "<" in won or "<" in lost or "[/INST]" in won or won[:8].lstrip()[:6] == "Human:":
             if asked is not None and _opens(asked(row)):
                 won, lost = templates.closed(won), templates.closed(lost)
+            else:
+                won, lost = templates.ended(won), templates.ended(lost)
             p, won, lost = cut_conversations(won, lost, names, p, notes)
+        if p.turns:
+            p = _without_answer(p, won, lost)
         if plain:
             left = Response(won, models[0](row), keys[0](row))
             right = Response(lost, models[1](row), keys[1](row))
@@ -208,12 +226,24 @@ def chosen_rejected(b: Binding) -> Parser:
                     records.append(Rating(p, response, score, "score", by))
             if len(found) == 2 and None not in found and found[0] < found[1]:  # type: ignore[operator]
                 notes.append(("rating_contradicts", scores[0][1], found))
+        if margin is not None:
+            ahead = _number(margin(row))
+            if ahead is not None and ahead < 0:
+                notes.append(("rating_contradicts", b.name("margin"), ahead))
         return records
 
     return parse
 
 
-_OPENS = frozenset("[{ \n")
+def _number(value: Any) -> float | None:
+    """A number, None for anything else."""
+    try:
+        return number_of(value, "")
+    except BadRow:
+        return None
+
+
+_OPENS = frozenset('[{( \n"')
 
 
 def _opens(prompt: Any) -> bool:
@@ -221,7 +251,8 @@ def _opens(prompt: Any) -> bool:
     return isinstance(prompt, str) and templates.may_hold_tokens(prompt)
 
 
-_TRUE = frozenset({True, "true", "True", "TRUE", "1", "yes"})
+_TRUE = frozenset({"true", "1", "yes", "y", "tie"})
+_FALSE = frozenset({"false", "0", "no", "n"})
 
 
 def _tie_flag(b: Binding) -> Callable[[Row], bool] | None:
@@ -232,7 +263,7 @@ def _tie_flag(b: Binding) -> Callable[[Row], bool] | None:
 
     def tied(row: Row) -> bool:
         value = get(row)
-        return isinstance(value, bool | int | float | str) and value in _TRUE
+        return isinstance(value, bool | int | float | str) and word_of(value) in _TRUE
 
     return tied
 
@@ -242,7 +273,7 @@ def _texts(value: Any) -> bool:
         isinstance(value, list)
         and bool(value)
         and not is_messages(value)
-        and not (all(isinstance(v, dict) and "type" in v for v in value))
+        and not all(isinstance(v, dict) and ("type" in v or is_call(v)) for v in value)
     )
 
 
@@ -274,13 +305,15 @@ def _sides(b: Binding) -> Callable[[Row, Notes], tuple[Prompt, Response, Respons
     if a is None or z is None:
         return lambda row, notes: (prompt(row, notes), left(row, notes), right(row, notes))
     whole = bool(b.options.get("conversations"))
+    may_be_whole = templates.may_be_whole
     asked = b.get("prompt")
     turn = b.get("turn") if whole else None
 
     def sides(row: Row, notes: Notes) -> tuple[Prompt, Response, Response]:
         x, y = messages_in(a(row)), messages_in(z(row))
         texts = type(x) is str and type(y) is str and not whole
-        if texts and x[:1] not in ("[", "<") and y[:1] not in ("[", "<"):
+        plain = texts and x[:1] not in ("[", "<") and y[:1] not in ("[", "<")
+        if plain and not (may_be_whole(x) and may_be_whole(y)):
             return prompt(row, notes), left(row, notes), right(row, notes)
         rounds = None if asked is None else _rounds(asked(row), x, y)
         if rounds is not None:
@@ -290,7 +323,13 @@ def _sides(b: Binding) -> Callable[[Row, Notes], tuple[Prompt, Response, Respons
             p = prompt(row, notes)
         if turn is not None and is_messages(x) and is_messages(y):
             x, y = _until(x, y, turn(row), notes)
-        if not whole and not is_messages(x) and not is_messages(y) and p.text is None:
+        bare = not is_messages(x) and not is_messages(y)
+        if (
+            not whole
+            and bare
+            and p.text is None
+            and not (has_marker(str(x)) and has_marker(str(y)))
+        ):
             return p, left(row, notes), right(row, notes)
         p, said, other = cut_conversations(x, y, names, p, notes)
         return (
@@ -325,8 +364,11 @@ def _rounds(asked: Any, left: Any, right: Any) -> tuple[list[Row], list[Row]] | 
 
 def _until(left: Any, right: Any, turn: Any, notes: Notes) -> tuple[Any, Any]:
     """Both conversations up to the end of the judged turn, counted in user turns from 1."""
-    number = turn if isinstance(turn, int) and not isinstance(turn, bool) else 0
-    if number < 1:
+    try:
+        number = 0 if isinstance(turn, bool) else number_of(turn, "turn") or 0
+    except BadRow:
+        number = 0
+    if number < 1 or number != int(number):
         return left, right
     out = []
     for messages in (left, right):
@@ -387,6 +429,7 @@ def labelled_pair(b: Binding) -> Parser:
     tied = _tie_flag(b)
     remarks = _arena_remarks(b)
     label = b.get("label")
+    scores = [get for role in ("left_score", "right_score") if (get := b.get(role)) is not None]
     if votes:
         return _several_votes(b, sides, read, votes)
     assert label is not None
@@ -404,7 +447,16 @@ def labelled_pair(b: Binding) -> Parser:
         left_first = first(row)
         if relative and left_first is False:
             share = 1.0 - share
-        return [Judgement(p, left, right, share, annotator(row), left_first, mass(row))]
+        who = annotator(row)
+        records: list[Record] = [Judgement(p, left, right, share, who, left_first, mass(row))]
+        if len(scores) == 2:
+            found = [_number(get(row)) for get in scores]
+            for side, score in zip((left, right), found, strict=True):
+                if score is not None:
+                    records.append(Rating(p, side, score, "score", who))
+            if None not in found and share != 0.5 and (found[0] - found[1]) * (share - 0.5) < 0:  # type: ignore[operator]
+                notes.append(("rating_contradicts", b.name("left_score"), found))
+        return records
 
     return parse
 
@@ -417,7 +469,8 @@ def _arena_remarks(b: Binding) -> Callable[[Row, Notes], None] | None:
         return None
 
     def remarks(row: Row, notes: Notes) -> None:
-        if anony is not None and anony(row) is False:
+        seen = None if anony is None else anony(row)
+        if isinstance(seen, bool | int | float | str) and word_of(seen) in _FALSE:
             notes.append(("names_shown", b.name("anony"), False))
         tag = unpacked(dedup(row)) if dedup is not None else None
         if isinstance(tag, dict) and tag.get("high_freq") and tag.get("sampled") is False:
@@ -433,13 +486,14 @@ def _word_reader(b: Binding) -> LabelReader:
     """A side by its field, its model, its key, its text, or a word that is known."""
     labels = labels_of(b)
     fields = (b.fields.get("left"), b.fields.get("right"))
+    ends = tuple((f or "").rpartition(".")[2] for f in fields)
 
     def by_word(value: Any, field: str, left: Response, right: Response, notes: Notes) -> float:
         return labels.share(
             value,
             field,
-            (fields[0], left.model, left.key, left.text),
-            (fields[1], right.model, right.key, right.text),
+            (fields[0], ends[0], left.model, left.key, left.text),
+            (fields[1], ends[1], right.model, right.key, right.text),
         )
 
     return by_word
@@ -496,6 +550,7 @@ def submitted_responses(b: Binding) -> Parser:
     label, users, status = b.get("label"), b.get("annotator"), b.get("status")
     assert label is not None
     field, read = b.name("label"), _word_reader(b)
+    left_field = b.name("left").rpartition(".")[2]
 
     def parse(row: Row, notes: Notes) -> list[Record]:
         values = unpacked(label(row))
@@ -509,8 +564,15 @@ def submitted_responses(b: Binding) -> Parser:
                 notes.append(("missing_label", field, state))
                 continue
             if isinstance(value, dict):
+                state = value.get("status", state)
+                by = value.get("user_id", by)
                 value = value.get("value")
-            share = read(value, field, left, right, notes)
+                if state not in (None, "submitted"):
+                    notes.append(("missing_label", field, state))
+                    continue
+            share = _by_rank(value, left_field, field)
+            if share is None:
+                share = read(value, field, left, right, notes)
             by = key_of(by, b.name("annotator"))
             records.append(Judgement(p, left, right, share, by, None, mass(row)))
         if not records:
@@ -518,6 +580,21 @@ def submitted_responses(b: Binding) -> Parser:
         return records
 
     return parse
+
+
+def _by_rank(value: Any, left: str, field: str) -> float | None:
+    """What the response ``left`` won in a ranking of two (``[{"rank": 1, "value": …}, …]``); None
+    if a label is no such ranking."""
+    if not isinstance(value, list) or len(value) != 2:
+        return None
+    if not all(isinstance(v, dict) and "value" in v and "rank" in v for v in value):
+        return None
+    ranks = {str(v["value"]): number_of(v["rank"], field) for v in value}
+    own = ranks.pop(left, None)
+    other = next(iter(ranks.values()), None)
+    if own is None or other is None:
+        return None
+    return 0.5 if own == other else float(own < other)
 
 
 def annotated_tasks(b: Binding) -> Parser:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
+import tokenize
 import warnings
 from typing import Any
 
@@ -83,8 +85,17 @@ def parse_json(raw: bytes) -> tuple[Any, bool]:
 _ARRAY = re.compile(r"array\(|,\s*dtype=object\)|\)(?=\s*[,\]}]|\s*$)")
 _GAP = re.compile(r"(?<=[}\]'\"])\s+(?=[{\['\"])")
 _MESSAGE = re.compile(
-    r"""^\s*(?:array\()?\s*\[?\s*\{\s*['"](?:role|from|content|value|speaker)['"]\s*:"""
+    r"""^[\s"]*(?:array\()?\s*[\[(]?\s*\{\s*\\?['"](?:role|from|content|value|speaker|parts)\\?['"]\s*:"""
 )
+_LATER = re.compile(
+    r"""^[\s"]*(?:array\()?\s*[\[(]\s*\{[^{}\[\]]{0,500}?\\?['"](?:role|from)\\?['"]\s*:\s*\\?['"]"""
+    r"""(?:user|human|assistant|gpt|system|bot|model|prompter|tool|developer|chatbot|ai)\\?['"]"""
+)
+"""A list of messages whose first one begins with another name (``id``)."""
+
+
+def _begins_messages(text: str) -> bool:
+    return bool(_MESSAGE.match(text) or _LATER.match(text))
 
 
 def unpacked(value: Any) -> Any:
@@ -93,31 +104,60 @@ def unpacked(value: Any) -> Any:
     Anything else as it is. Raises BadRow("unreadable_list") for text that begins like a list of
     messages and is none: it must not pass as an answer.
     """
-    if type(value) is not str or value.lstrip()[:1] not in ("[", "{", "a"):
+    if type(value) is not str:
         return value
-    if value.lstrip()[:1] == "a" and not value.lstrip().startswith("array(["):
+    start = value.lstrip()[:7]
+    if start[:1] not in ("[", "{", "a", "(", '"') or (start[:1] == "a" and start != "array(["):
         return value
     try:
         parsed = orjson.loads(value)
+        if isinstance(parsed, str):  # JSON in JSON
+            parsed = orjson.loads(parsed) if parsed[:1] in ("[", "{") else value
     except orjson.JSONDecodeError:
-        if "'" not in value and not _MESSAGE.match(value):
+        if _NUMBERS.fullmatch(value.strip()):  # as numpy prints them
+            return [
+                float(n) if "." in n or "n" in n else int(n) for n in value.strip()[1:-1].split()
+            ]
+        if "'" not in value and not _begins_messages(value):
             return value
         parsed = _python(value)
-        if parsed is None and _MESSAGE.match(value):
+        if parsed is None and _begins_messages(value):
             raise BadRow("unreadable_list", "row", value) from None
+    if isinstance(parsed, tuple):
+        parsed = list(parsed)
     if not isinstance(parsed, list | dict):
         return value
+    if isinstance(parsed, dict):
+        parsed = by_fields(parsed)
     if too_deep(parsed):
         raise BadRow("nested_too_deeply", "row", value)
     return parsed
 
 
+_NUMBERS = re.compile(r"\[\s*-?[\d.][\d.e+-]*(?:\s+-?(?:[\d.][\d.e+-]*|nan))+\s*\]")
+
+
+def by_fields(value: dict[str, Any]) -> Any:
+    """A list of messages that is kept field by field (``{"role": [...], "content": [...]}``) as one
+    list; anything else as it is."""
+    for who in ("role", "from"):
+        roles = value.get(who)
+        if not isinstance(roles, list) or not roles or not all(isinstance(r, str) for r in roles):
+            continue
+        if all(isinstance(v, list) and len(v) == len(roles) for v in value.values()):
+            return [{k: v[i] for k, v in value.items()} for i in range(len(roles))]
+    return value
+
+
 def messages_in(value: Any) -> Any:
     """A list of messages that a cell holds as text; any other text as it is: an answer may well
     be JSON."""
-    if type(value) is not str or value[:1] not in "[{a \n" or not _MESSAGE.match(value):
+    if type(value) is dict:
+        return by_fields(value) if "role" in value or "from" in value else value
+    if type(value) is not str or value[:1] not in '[{a( \n"' or not _begins_messages(value):
         return value
-    return unpacked(value)
+    found = unpacked(value)
+    return value if isinstance(found, dict) and found.keys().isdisjoint(("role", "from")) else found
 
 
 _MAX_LITERAL = 1_000_000
@@ -128,7 +168,10 @@ def _python(text: str) -> Any:
     """What ``repr`` of a list, an object or a numpy array of them says; None if it is none."""
     if sum(map(text.count, ",[{(")) > _MAX_LITERAL:
         return None
-    for form in (text, _GAP.sub(", ", _ARRAY.sub("", text))):
+    forms = (text, _GAP.sub(", ", _ARRAY.sub("", text)))
+    if _ADJACENT.search(text):  # Python would join two texts that stand side by side
+        forms = (_separated(text), *forms[1:])
+    for form in forms:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # escapes in the data's strings
@@ -136,6 +179,26 @@ def _python(text: str) -> Any:
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
     return None
+
+
+_ADJACENT = re.compile(r"""['"]\s+['"]""")
+
+
+def _separated(text: str) -> str:
+    """The text with commas between texts that stand side by side, as numpy prints them."""
+    out: list[tuple[int, str]] = []
+    before = None
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type in (tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT):
+                continue
+            if token.type == before == tokenize.STRING:
+                out.append((tokenize.OP, ","))
+            out.append((token.type, token.string))
+            before = token.type
+    except (tokenize.TokenError, IndentationError):
+        return text
+    return " ".join(string for _, string in out)
 
 
 def quote(value: object, limit: int = 80) -> str:

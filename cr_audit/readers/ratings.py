@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from cr_audit.readers import templates
 from cr_audit.readers.fields import Binding, Notes, Row, missing, number_of, unpacked, word_of
 from cr_audit.readers.pairs import Parser
 from cr_audit.readers.records import BadRow, Prompt, Rating, Record, Response
@@ -20,13 +23,37 @@ _NO = frozenset(
 )
 
 
+Read = Callable[[Row, Notes], Response]
+
+
+def _asked(response: Read) -> Callable[[Row, Prompt, Notes], tuple[Prompt, Response]]:
+    """A row's prompt and response; where there is no prompt and the response is a conversation in a
+    template, the turns before its last one are the prompt."""
+
+    def split(row: Row, prompt: Prompt, notes: Notes) -> tuple[Prompt, Response]:
+        member = response(row, notes)
+        text = member.text
+        if prompt.text is not None or text is None or not templates.may_be_whole(text):
+            return prompt, member
+        turns = templates.parse(text) or []
+        if len(turns) < 2 or turns[-1].role != "assistant" or not turns[-1].text:
+            return prompt, member
+        before = turns[:-1]
+        return (
+            Prompt(render(before), prompt.key, tuple(before)),
+            member._replace(text=turns[-1].text),
+        )
+
+    return split
+
+
 def rated_response(b: Binding) -> Parser:
     """Role ``text`` (with text_model, text_key) and ``score``, a number or {judge: number}.
 
     Options: aspects (further fields, each an aspect of its own), negate (a penalty: lower is
     better, stored with its sign changed and "negated" in the aspect's name).
     """
-    prompt, response, annotator = b.prompt(), b.response("text"), b.annotator()
+    prompt, response, annotator = b.prompt(), _asked(b.response("text")), b.annotator()
     sign = -1.0 if b.options.get("negate") else 1.0
     aspects = [(get, b.name("score")) for get in [b.get("score")] if get is not None]
     aspects += [
@@ -37,7 +64,8 @@ def rated_response(b: Binding) -> Parser:
     ending = " (negated)" if sign < 0 else ""
 
     def parse(row: Row, notes: Notes) -> list[Record]:
-        p, member, who = prompt(row, notes), response(row, notes), annotator(row)
+        p, member = response(row, prompt(row, notes), notes)
+        who = annotator(row)
         out: list[Record] = []
         for get, field in aspects:
             value = unpacked(get(row))
@@ -61,7 +89,7 @@ def rated_response(b: Binding) -> Parser:
 
 def thumbs(b: Binding) -> Parser:
     """Role ``text`` and a yes/no ``label``: a rating of 1 or 0 with the aspect "label"."""
-    prompt, response, annotator = b.prompt(), b.response("text"), b.annotator()
+    prompt, response, annotator = b.prompt(), _asked(b.response("text")), b.annotator()
     label, field = b.get("label"), b.name("label")
     assert label is not None
 
@@ -72,7 +100,7 @@ def thumbs(b: Binding) -> Parser:
         word = word_of(value)
         if word not in _YES and word not in _NO:
             raise BadRow("unknown_label", field, value)
-        p, member = prompt(row, notes), response(row, notes)
+        p, member = response(row, prompt(row, notes), notes)
         return [Rating(p, member, float(word in _YES), "label", annotator(row))]
 
     return parse

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, BinaryIO, NamedTuple
 
 import polars as pl
@@ -26,13 +27,15 @@ _SAMPLE = 200
 class RawRow(NamedTuple):
     """One row. file : which one, from 0. value : the object; None where the line holds none.
     raw : its JSON on one line, None where it came from a table. repaired : it holds lone
-    surrogates, which ``value`` has replaced."""
+    surrogates, which ``value`` has replaced. message : it is one of a tree's messages, whose
+    judgement was read from all replies together."""
 
     file: int
     line: int
     value: dict[str, Any] | None
     raw: bytes | None
     repaired: bool
+    message: bool = False
 
 
 class _Raw(Container):
@@ -88,20 +91,25 @@ def _elements(data: bytes) -> list[bytes]:
 
 
 def reread(
-    paths: Sequence[str], digests: Sequence[str], held: bytes | None = None
+    paths: Sequence[str],
+    digests: Sequence[str],
+    held: bytes | None = None,
+    *,
+    messages: bool = False,
 ) -> Iterator[RawRow]:
     """Every row of the files, in order.
 
-    digests : SHA-256 of each when it was read first. held : what "-" stands for. Raises UsageError
-    for standard input, which can be read once only, and for messages of a tree, which are no rows
-    of their own; InputError where a file has changed since.
+    digests : SHA-256 of each when it was read first. held : what "-" stands for. messages : whether
+    messages of a tree, which are no rows of their own, are taken. Raises UsageError where they are
+    not, and for standard input, which can be read once only; InputError where a file has changed
+    since.
     """
     for number, path in enumerate(paths):
         refuse_stdin(path, held)
         raw, _ = open_raw(path, None if held is None else io.BytesIO(held))
         container = _Raw(path, raw, bounds=UNBOUNDED)
         try:
-            yield from _of(number, container)
+            yield from _of(number, container, messages)
         finally:
             container.close()
         if container.hashing.sha256 != digests[number]:
@@ -123,23 +131,26 @@ def refuse_stdin(path: str, held: bytes | None = None) -> None:
         )
 
 
-def _of(number: int, container: _Raw) -> Iterator[RawRow]:
-    first: list[dict[str, Any]] = []
-    for row in container.rows():
-        raw, container.raw = container.raw, None
-        if isinstance(row.value, Unparsed):
-            yield RawRow(number, row.line, None, raw, row.repaired)
-            continue
-        if len(first) < _SAMPLE:
-            first.append(row.value)
-            if is_flat_tree(first):
-                raise UsageError(
-                    "export-of-messages",
-                    "the rows are messages of trees: a judgement is spread over several of them",
-                    found=container.path,
-                    next_step="gather each conversation into one row of chosen and rejected first",
-                )
-        yield RawRow(number, row.line, row.value, raw, row.repaired)
+def _of(number: int, container: _Raw, messages: bool) -> Iterator[RawRow]:
+    def rows() -> Iterator[RawRow]:
+        for row in container.rows():
+            raw, container.raw = container.raw, None
+            value = None if isinstance(row.value, Unparsed) else row.value
+            yield RawRow(number, row.line, value, raw, row.repaired)
+
+    every = rows()
+    head = list(islice(every, _SAMPLE))
+    tree = bool(head) and is_flat_tree([r.value for r in head if r.value is not None])
+    if tree and not messages:
+        raise UsageError(
+            "export-of-messages",
+            "the rows are messages of trees: a judgement is spread over several of them",
+            found=container.path,
+            next_step="write them with weights (--as rows), or gather each conversation into one"
+            " row of chosen and rejected first",
+        )
+    for row in chain(head, every):
+        yield row._replace(message=True) if tree else row
 
 
 def read_table(path: str) -> pl.DataFrame | None:

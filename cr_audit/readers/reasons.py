@@ -54,6 +54,10 @@ NOTED: dict[str, str] = {
     "invisible_difference": "two responses to one prompt differ only in characters that cannot be "
     "seen",
     "lookalike_difference": "two responses to one prompt differ only in characters that look alike",
+    "prompt_looks_alike": "the prompt differs from another one only in characters that cannot be "
+    "seen, or that look alike: they count as two",
+    "null_word": "a response is nothing but a word by which tables write that nothing is there "
+    "(`nan`, `null`, `None`, `N/A`): it is kept",
     "missing_label": "one of several labels in the row is missing",
     "unknown_label": "one of several labels in the row is not understood",
     "soft_label": "a preference between two values was rounded to the nearer side",

@@ -128,6 +128,27 @@ def _ranked_responses(rows: Sequence[Row]) -> bool:
     )
 
 
+def _submitted(rows: Sequence[Row]) -> bool:
+    """Whether a field holds what annotators submitted: beside their names, or as objects with a
+    value and who gave it."""
+
+    def answers(value: Any) -> bool:
+        value = _list_in(value)
+        return bool(value) and all(
+            isinstance(v, dict) and "value" in v and not v.keys().isdisjoint(("user_id", "status"))
+            for v in value or ()
+        )
+
+    def fits(row: Row) -> bool:
+        if any(isinstance(k, str) and k.endswith(".responses") for k in row):
+            return True
+        inner = row.get("responses")
+        held = [*row.values(), *(inner.values() if isinstance(inner, dict) else ())]
+        return any(map(answers, held))
+
+    return _any(rows, fits)
+
+
 def _never(rows: Sequence[Row]) -> bool:
     """Only by ``--schema`` or ``--map``."""
     return False
@@ -156,15 +177,18 @@ PROMPTS: dict[str, tuple[str, ...]] = _roles(
     "history|context|input|inputs|input.messages|problem_statement|question_text|query_text|"
     "instruction_text|instructions|questions|query_string|search_query|ask|human|user|q|stem|goal|"
     "scenario|situation|utterance|statement|caption|source_text|passage|article|document|"
-    "paragraph|post_text|selftext|body|topic|title|text "
+    "paragraph|post_text|selftext|body|contents|conv|user_msg|user_text|user_turn|puzzle|riddle|"
+    "exercise|topic|title|text "
     "system=system|system_prompt|system_message|system_instruction "
     "context=context|contexts|passage|article|document|background|premise|paragraph|history|"
     "chat_history|dialogue_history|dialog_history|conversation_history|previous_turns|"
-    "reference_text|knowledge|evidence "
+    "reference_text|knowledge|evidence|passages|documents "
+    "tools=tools|functions|available_tools|tool_definitions|function_definitions "
+    "options=options|answer_choices|answer_options|choices "
     "input=input|inputs|user_input|input_text"
 )
 """Where a prompt may stand, best first: what is looked for beside a schema's own candidates. All
-of system, context and input that are found are part of the prompt."""
+of system, context, tools, options and input that are found are part of the prompt."""
 _HELPSTEER = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
 _MAYBE = "prompt_key=prompt_id|question_id annotator=annotator|annotator_id|worker|judge|user_id"
 _PAIR = (
@@ -172,18 +196,18 @@ _PAIR = (
     "system=system|system_prompt prompt_key=prompt_id|question_id|conversation_id|session_id "
     "annotator=annotator|annotator_id|annotator_index|worker|worker_id|judge|rater|rater_id|"
     "reviewer|labeler|labeller|evaluator|user_id "
-    "mass=weight|sample_weight|mass tie_flag=is_tie anony=anony dedup_tag=dedup_tag "
+    "mass=weight|sample_weight|mass tie_flag=is_tie|tie anony=anony dedup_tag=dedup_tag "
 )
 _SIDES = (
     "left=response_a|response_1|response1|answer_a|answer_1|answer1|output_1|output_a|output1|"
     "completion_a|completion_1|completion1|text_a|text1|left_text|left_response|response_left|"
     "summary_a|summary_1|generation_a|generation_1|candidate_a|candidate_1|reply_a|reply_1|"
-    "assistant_a|conversation_a|conversation_1|messages_a|option_a|translation_a|image_a|"
+    "assistant_a|conversation_a|conversation_1|messages_a|messages_1|option_a|translation_a|image_a|"
     "response_0|answer_0|completion_0|output_0|image_0|jpg_0|a|left "
     "right=response_b|response_2|response2|answer_b|answer_2|answer2|output_2|output_b|output2|"
     "completion_b|completion_2|completion2|text_b|text2|right_text|right_response|response_right|"
     "summary_b|summary_2|generation_b|generation_2|candidate_b|candidate_2|reply_b|reply_2|"
-    "assistant_b|conversation_b|conversation_2|messages_b|option_b|translation_b|image_b|"
+    "assistant_b|conversation_b|conversation_2|messages_b|messages_2|option_b|translation_b|image_b|"
     "response_1|answer_1|completion_1|output_1|image_1|jpg_1|b|right "
     "left_model=model_a|model_1|left_model|model1|response_a_model|response_1_model "
     "right_model=model_b|model_2|right_model|model2|response_b_model|response_2_model "
@@ -191,8 +215,28 @@ _SIDES = (
 _LABEL = (
     "label=winner|label|preference|preferred|choice|vote|verdict|decision|preferred_response|"
     "preference_label|human_preference|overall_preference|better|judgment|judgement|annotation|"
-    "rating_label|result|outcome|selected|gold_label "
+    "rating_label|result|outcome|selected|gold_label|pairwise|which_is_better|which_better|"
+    "better_response|better_answer|preferred_answer|preferred_output|preferred_side|"
+    "preferred_model|winning_response|winning_side|winning_model|selected_response|human_label|"
+    "human_choice|human_vote|human_winner|user_choice|user_vote|user_preference|annotator_choice|"
+    "annotator_label|judge_verdict|final_verdict|final_decision|final_choice|final_label|"
+    "majority_vote|majority_label|orig_preference|pref|winner_label "
 )
+_PAIR_SCORES = (
+    "left_score=score_a|score_1|score_0|rating_a|rating_1|label_0 "
+    "right_score=score_b|score_2|score_1|rating_b|rating_2|label_1 "
+)
+_SIDE_TEXTS = " ".join(
+    dict.fromkeys(
+        name
+        for part in _SIDES.split()
+        for role, _, names in [part.partition("=")]
+        if role in ("left", "right")
+        for name in names.split("|")
+        if len(name) > 2 and name not in ("left", "right")
+    )
+)
+"""Names of two responses' texts: where they stand, rows are more than names of models."""
 
 
 def schema_of(
@@ -221,9 +265,17 @@ _NO_PROMPTS = " ".join(
 _CR = "chosen=chosen rejected=rejected "
 _TAGS = (
     "chosen_model=chosen_model|chosen_model_name rejected_model=rejected_model|rejected_model_name "
-    "chosen_score=score_chosen|chosen_score|chosen_rating "
-    "rejected_score=score_rejected|rejected_score|rejected_rating "
+    "chosen_score=score_chosen|chosen_score|chosen_rating|rating_chosen|chosen_reward|"
+    "reward_chosen|chosen_rm_score|chosen_scores "
+    "rejected_score=score_rejected|rejected_score|rejected_rating|rating_rejected|rejected_reward|"
+    "reward_rejected|rejected_rm_score|rejected_scores "
+    "margin=margin|score_margin|reward_margin "
 )
+_ITEMS = {
+    "item_text": ("text", "answer", "response", "completion", "content", "output", "generation"),
+    "item_model": ("model", "model_name", "system", "generator"),
+    "item_id": ("id", "response_id", "key", "name", "label"),
+}
 _SQUALITY = {
     "item_text": ("response",),
     "item_model": ("system",),
@@ -405,6 +457,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt_key=message_id left_model=model_1 right_model=model_2 label=winner "
         "annotator=reviewer",
         "prompt_key left_model right_model label annotator",
+        without=_SIDE_TEXTS,
         options={"left_first": True},
     ),
     schema_of(
@@ -500,9 +553,9 @@ TABLE: tuple[Schema, ...] = (
         "LMArena, Chatbot Arena, MT-bench human judgments",
         "one comparison; the prompt is the common turns; model A was shown first",
         pairs.labelled_pair,
-        "prompt_key=question_id left=conversation_a right=conversation_b left_model=model_a "
-        "right_model=model_b label=winner annotator=judge|annotator|user_id turn=turn "
-        "tie_flag=is_tie anony=anony dedup_tag=dedup_tag",
+        "prompt_key=question_id left=conversation_a|messages_a right=conversation_b|messages_b "
+        "left_model=model_a right_model=model_b label=winner annotator=judge|annotator|user_id "
+        "turn=turn tie_flag=is_tie anony=anony dedup_tag=dedup_tag",
         "left right left_model right_model label",
         options={"conversations": True, "left_first": True},
     ),
@@ -514,7 +567,7 @@ TABLE: tuple[Schema, ...] = (
         "prompt_key=question_id left_model=model_a right_model=model_b label=winner "
         "annotator=judge|annotator|user_id tie_flag=is_tie anony=anony dedup_tag=dedup_tag",
         "left_model right_model label",
-        without="conversation_a response_a prompt answer_a output_a",
+        without=f"prompt {_SIDE_TEXTS}",
         options={"left_first": True},
     ),
     schema_of(
@@ -566,15 +619,21 @@ TABLE: tuple[Schema, ...] = (
     ),
     schema_of(
         "argilla_responses",
-        "Argilla 2 exports of a label question",
+        "Argilla exports of a label or ranking question, flat or as records",
         "one comparison per submitted response, each by its annotator",
         pairs.submitted_responses,
-        "prompt=instruction|prompt|question left=response1|response_1|response_a|response-1 "
-        "right=response2|response_2|response_b|response-2 "
-        "label=preference.responses|label.responses|choice.responses "
-        "annotator=preference.responses.users|label.responses.users|choice.responses.users "
-        "status=preference.responses.status|label.responses.status|choice.responses.status",
+        "prompt=instruction|prompt|question|query|input|context "
+        "left=response1|response_1|response_a|response-1|answer_a|answer_1|completion_a|output_1 "
+        "right=response2|response_2|response_b|response-2|answer_b|answer_2|completion_b|output_2 "
+        "label=preference.responses|label.responses|choice.responses|ranking.responses|"
+        "responses.preference|responses.label|responses.choice|responses.ranking|"
+        "preference|ranking|choice|label|better "
+        "annotator=preference.responses.users|label.responses.users|choice.responses.users|"
+        "ranking.responses.users "
+        "status=preference.responses.status|label.responses.status|choice.responses.status|"
+        "ranking.responses.status",
         "prompt left right label",
+        test=_submitted,
     ),
     schema_of(
         "label_studio",
@@ -642,7 +701,7 @@ TABLE: tuple[Schema, ...] = (
     schema_of(
         "nemo_rl",
         "NeMo-RL preference format",
-        "one ranked choice set under the context",
+        "one ranked choice set under the context, and the rewards as ratings",
         lists.ranked_list,
         "prompt=context items=completions",
         "prompt items",
@@ -664,6 +723,8 @@ TABLE: tuple[Schema, ...] = (
         "prompt=instruction|prompt items=generations|responses models=generation_models|models "
         "item_scores=ratings|scores|generation_scores",
         "prompt items item_scores",
+        without="chosen rejected",
+        options=_ITEMS,
         test=_parallel_lists,
     ),
     schema_of(
@@ -674,6 +735,7 @@ TABLE: tuple[Schema, ...] = (
         _PAIR + "items=responses|generations|completions|answers|outputs|candidates "
         "models=models|generation_models item_ranks=ranks|rank ranking=ranking|rankings",
         "items",
+        options=_ITEMS,
         test=_ranked_responses,
     ),
     schema_of(
@@ -754,8 +816,8 @@ TABLE: tuple[Schema, ...] = (
         "TRL unpaired preference, LLaMA-Factory KTO",
         "one rating of 1 or 0, aspect label",
         ratings.thumbs,
-        "prompt=prompt|conversations|messages|instruction text=completion|response|output "
-        "label=label|kto_tag",
+        "prompt=prompt|conversations|messages|instruction|question|query|conversation|context|input|"
+        "problem|user_prompt text=completion|response|output|answer label=label|kto_tag",
         "prompt text label",
     ),
     schema_of(
@@ -783,15 +845,16 @@ TABLE: tuple[Schema, ...] = (
         "left_model=left right_model=right label=winner annotator=annotator|worker mass=weight "
         "tie_flag=is_tie",
         "left_model right_model label",
-        without="prompt text result_x question instruction query",
+        without=f"prompt text result_x question instruction query {_SIDE_TEXTS}",
     ),
     schema_of(
         "labelled_pair",
         "any two responses and a label",
-        "one comparison; label words as in the common list",
+        "one comparison; label words as in the common list; two scores beside it are ratings",
         pairs.labelled_pair,
-        _PAIR + _SIDES + _LABEL,
+        _PAIR + _SIDES + _PAIR_SCORES + _LABEL,
         "left right label",
+        options={"explains": ("left_score", "right_score")},
         generic=True,
     ),
     schema_of(
@@ -799,8 +862,7 @@ TABLE: tuple[Schema, ...] = (
         "any two responses with two scores",
         "one comparison by the higher score, equal scores are a tie",
         pairs.scored_pair,
-        _PAIR + _SIDES + "left_score=score_a|score_1|score_0|rating_a|rating_1|label_0 "
-        "right_score=score_b|score_2|score_1|rating_b|rating_2|label_1 scores=scores",
+        _PAIR + _SIDES + _PAIR_SCORES + "scores=scores",
         "left right left_score right_score",
         generic=True,
     ),
@@ -811,10 +873,10 @@ TABLE: tuple[Schema, ...] = (
         pairs.chosen_rejected,
         _PAIR + "chosen=chosen|chosen_response|chosen_text|preferred|preferred_response|better|"
         "better_response|accepted|positive|pos|response_w|winner_text|response_chosen|winning|"
-        "good|best "
+        "good|best|response_j "
         "rejected=rejected|rejected_response|rejected_text|dispreferred|dispreferred_response|"
         "worse|worse_response|refused|negative|neg|response_l|loser_text|response_rejected|losing|"
-        "bad|worst " + _TAGS,
+        "bad|worst|response_k " + _TAGS,
         "chosen rejected",
         generic=True,
     ),
@@ -842,6 +904,7 @@ TABLE: tuple[Schema, ...] = (
         "models=models|generation_models item_scores=ratings|scores|rewards "
         "item_ranks=ranks item_order=order",
         "items",
+        options=_ITEMS,
         test=_never,
         generic=True,
     ),

@@ -10,6 +10,8 @@ from cr_audit.readers.media import KINDS, as_json, mark, marks
 _ROLES = {
     "human": "user",
     "prompter": "user",
+    "customer": "user",
+    "client": "user",
     "gpt": "assistant",
     "bot": "assistant",
     "model": "assistant",
@@ -19,7 +21,7 @@ _ROLES = {
     "assistant": "assistant",
     "system": "system",
 }
-_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thoughts")
+_THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking", "thoughts")
 _CALL_NOISE = frozenset({"id", "index", "type"})
 
 
@@ -49,8 +51,26 @@ def calls(value: Any) -> str:
     An OpenAI wrapper (``{"type": "function", "function": {…}}``) and arguments given as JSON text
     are the same call as the bare one.
     """
+    if isinstance(value, str):  # as a table holds them
+        text: str = value
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return text
     entries = value if isinstance(value, list) else [value]
     return as_json([_call(entry) for entry in entries])
+
+
+def is_call(value: Any) -> bool:
+    """Whether an object is a tool call: a name beside arguments, or the wrapper of one."""
+    if not isinstance(value, dict):
+        return False
+    if isinstance(value.get("function"), dict):
+        return isinstance(value["function"].get("name"), str)
+    return isinstance(value.get("name"), str) and not _ARGUMENTS.isdisjoint(value)
+
+
+_ARGUMENTS = frozenset({"arguments", "args", "parameters"})
 
 
 def _call(entry: Any) -> Any:
@@ -76,6 +96,14 @@ def _part(part: Any) -> str | None:
         return None if part is None else as_json(part)
     kind = part.get("type")
     kind = kind if isinstance(kind, str) else ""
+    if part.get("thought") is True and isinstance(part.get("text"), str):
+        return _thought(part["text"])
+    for name in ("functionCall", "function_call"):
+        if isinstance(part.get(name), dict):
+            return calls(part[name])
+    for name in ("functionResponse", "function_response"):
+        if isinstance(part.get(name), dict):
+            return as_json(part[name])
     text = part.get("text")
     if isinstance(text, dict) and isinstance(text.get("value"), str):
         text = text["value"]
@@ -140,7 +168,7 @@ def turn_of(message: Any) -> Turn:
     if not isinstance(role, str):
         raise NotATurn(message)
     text = None
-    for name in ("content", "value", "text", "message"):
+    for name in ("content", "value", "text", "message", "parts"):
         text = content_of(message.get(name))
         if text is not None:
             break
@@ -148,7 +176,13 @@ def turn_of(message: Any) -> Turn:
         text = _with_deeds(message, text)
     if text is None:
         raise NotATurn(message)
-    return Turn(role_name(role), text)
+    role = role_name(role)
+    if role in _RESULTS and isinstance(message.get("name"), str):
+        role = f"{role} {message['name']}"  # which tool said it
+    return Turn(role, text)
+
+
+_RESULTS = frozenset({"tool", "function", "observation", "ipython"})
 
 
 def _with_deeds(message: dict[str, Any], text: str | None) -> str | None:

@@ -13,12 +13,11 @@ import numpy as np
 from cr_audit.analysis.choice import Unit
 from cr_audit.analysis.compose import stream
 from cr_audit.analysis.facts import Analysis
-from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.analysis.penalties import tabular_penalty
+from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError, UsageError
 from cr_audit.models.graph import components_of
 from cr_audit.models.rewards.kinds.tabular import TABULAR
-from cr_audit.models.rewards.selection import cross_validate_penalty
-from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.simulate.clone_weights import (
     STANDARD,
     Copies,
@@ -266,7 +265,7 @@ def _contest(
     comparisons, _ = every.relabel(labels, kept.size)
     won, lost = labels[every.winner], labels[every.loser]
     lines = np.flatnonzero((won != lost) & (won >= 0) & (lost >= 0))
-    penalty, reason = _penalty(analysis, comparisons)
+    penalty, reason = tabular_penalty(analysis, unit)
     contest = Contest(
         comparisons, comparisons.proportions(), penalty, analysis.settings.count_weighted
     )
@@ -305,24 +304,3 @@ def _geometry(
         n_items=kept.size,
         encode=encode,
     )
-
-
-def _penalty(analysis: Analysis, comparisons: Comparisons) -> tuple[float, str]:
-    """The penalty of ``refit``'s tabular fits; chosen on this ranking where "auto"."""
-    asked = analysis.settings.penalty
-    if asked is None:
-        return TABULAR.default_penalty, "the default of tabular rewards"
-    if not isinstance(asked, str):
-        return float(asked), "asked for with --penalty"
-    m = comparisons.n_items
-
-    def fit(
-        rows: Comparisons, penalty: float, warm: FloatArray | None
-    ) -> tuple[FloatArray, FloatArray]:
-        found = fit_tabular(
-            rows.proportions(), np.full(m, 1.0 / m), penalty=penalty, warm_start=warm
-        )
-        return found.rewards, found.rewards
-
-    curve = cross_validate_penalty(comparisons, fit, rng=stream(analysis.settings, 32))
-    return curve.best, f"best of {curve.n_folds}-fold cross-validation of the standard fit"

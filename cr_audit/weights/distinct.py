@@ -62,16 +62,18 @@ class Distinct:
         parts = [b.rows[rows] if b.of is None else b.rows[b.of[rows]] for b in self.blocks]
         return np.hstack(parts).astype(np.float32, copy=False)
 
-    def distances_to(self, rows: IntArray, others: Distinct) -> Float32Array:
-        """Distances from some items to all of another set: float32 (len(rows), others.n). Where
-        an item is in both, its distance to itself is rounding, not 0."""
-        product = self.joined(rows) @ others.joined(np.arange(others.n)).T
-        product *= np.float32(-2.0)
-        product += self.norms[rows].astype(np.float32)[:, None]
-        product += others.norms.astype(np.float32)[None, :]
-        np.maximum(product, np.float32(0.0), out=product)
-        out: Float32Array = np.sqrt(product, out=product)
-        return out
+
+def distances_between(
+    x: Float32Array, x_norms: FloatArray, y: Float32Array, y_norms: FloatArray
+) -> Float32Array:
+    """Distances of every x from every y, float32 (len(x), len(y)), from their squared lengths."""
+    product = x @ y.T
+    product *= np.float32(-2.0)
+    product += x_norms.astype(np.float32)[:, None]
+    product += y_norms.astype(np.float32)[None, :]
+    np.maximum(product, np.float32(0.0), out=product)
+    out: Float32Array = np.sqrt(product, out=product)
+    return out
 
 
 def distinct_items(
@@ -88,6 +90,8 @@ def distinct_items(
     return Distinct(kept, squared_norms(kept), cells)
 
 
-def each_block(n: int, work: Callable[[slice], Any], workers: int | None) -> list[Any]:
+def each_block(
+    n: int, work: Callable[[slice], Any], workers: int | None, rows: int = _ROWS
+) -> list[Any]:
     """``work`` over blocks of rows, results in the order of the rows."""
-    return list(engine.map(work, engine.spans(n, _ROWS), workers=workers, most=engine.ALL_CORES))
+    return list(engine.map(work, engine.spans(n, rows), workers=workers, most=engine.ALL_CORES))

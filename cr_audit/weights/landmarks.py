@@ -22,11 +22,12 @@ import numpy as np
 
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
-from cr_audit.weights.distinct import Distinct, each_block
+from cr_audit.weights.distinct import Distinct, distances_between, each_block
 
-FIRST, TOLERANCE = 4096, 0.02
+FIRST, TOLERANCE = 1024, 0.02
 _ENOUGH = 100  # landmarks within the width, for a regression
 _CHUNK = 8192  # items whose outer products are summed at once
+_CELLS, _FEW = 1 << 19, 32  # distances held at once by a worker; rows of them at least
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,13 +35,13 @@ class Moments:
     """What the means of d^2 and d^4 from one item to all need.
 
     norms : |y|^2 summed, and its square; first, second :
-    float64 (d,), sums of y and of |y|^2 y; outer : float64 (d, d), sum of y y'.
+    float64 (d,), sums of y and of |y|^2 y; outer : float32 (d, d), sum of y y'.
     """
 
     norms: tuple[float, float]
     first: FloatArray
     second: FloatArray
-    outer: FloatArray
+    outer: Float32Array
 
     @classmethod
     def of(cls, items: Distinct) -> Moments:
@@ -53,7 +54,7 @@ class Moments:
             total = part if total is None else [a + b for a, b in zip(total, part, strict=True)]
         first, second, outer = total
         norms = float(items.norms.sum()), float(np.square(items.norms).sum())
-        return cls(norms, first, second, outer)
+        return cls(norms, first, second, outer.astype(np.float32))
 
     def means(self, x: Float32Array, norm: FloatArray, u: int) -> tuple[FloatArray, FloatArray]:
         """Of d^2 and of (d^2 - its mean)^2, over the u - 1 other items: float64 (n,) each.
@@ -62,7 +63,8 @@ class Moments:
         """
         exact = x.astype(np.float64)
         along, weighted = exact @ self.first, exact @ self.second
-        square = np.einsum("ij,ij->i", exact @ self.outer, exact)
+        # The product in float32 is right to 1e-6 of d^4, and twice as fast.
+        square = np.einsum("ij,ij->i", x @ self.outer, exact)
         n1, n2 = self.norms
         mean = (u * norm + n1 - 2.0 * along) / (u - 1)
         fourth = u * norm**2 + 2.0 * norm * n1 + n2 - 4.0 * (norm * along + weighted) + 4.0 * square
@@ -96,25 +98,40 @@ def landmark_densities(
     moments = Moments.of(items)
     density, error = np.empty(items.n), np.empty(items.n)
     todo, n = np.arange(items.n), min(first, items.n)
+    inverse = np.float32(1.0 / width)
     while todo.size:
+        if n == items.n:
+            parts = each_block(todo.size, partial(_summed, items, inverse, todo), workers, _FEW)
+            density[todo], error[todo] = np.concatenate(parts), 0.0
+            break
         landmarks = np.sort(order[:n])
         some = items.some(landmarks)
+        vectors = some.joined(np.arange(n))
         place = np.full(items.n, -1, np.int64)
         place[landmarks] = np.arange(n)
-        work = partial(_estimated, items, some, place, moments, np.float32(1.0 / width), todo)
-        parts = each_block(todo.size, work, workers)
-        density[todo] = np.concatenate([p[0] for p in parts])
-        error[todo] = np.concatenate([p[1] for p in parts])
-        if n == items.n:
-            break
+        work = partial(_estimated, items, some, vectors, place, moments, inverse, todo)
+        found = each_block(todo.size, work, workers, max(_FEW, _CELLS // n))
+        density[todo] = np.concatenate([p[0] for p in found])
+        error[todo] = np.concatenate([p[1] for p in found])
         todo = todo[error[todo] > tolerance]
         n = 4 * n if 8 * n < items.n else items.n
     return density, error
 
 
+def _summed(items: Distinct, inverse: np.float32, todo: IntArray, part: slice) -> FloatArray:
+    """Every distance looked at."""
+    kernel = items.distances(todo[part])
+    kernel *= -inverse
+    kernel += np.float32(1.0)
+    np.maximum(kernel, np.float32(0.0), out=kernel)
+    out: FloatArray = kernel.sum(axis=1, dtype=np.float64)
+    return out
+
+
 def _estimated(
     items: Distinct,
     some: Distinct,
+    vectors: Float32Array,
     place: IntArray,
     moments: Moments,
     inverse: np.float32,
@@ -124,7 +141,7 @@ def _estimated(
     block = todo[part]
     x, norm = items.joined(block), items.norms[block]
     mean, variance = moments.means(x, norm, items.n)
-    d = items.distances_to(block, some)
+    d = distances_between(x, norm, vectors, some.norms)
     own = place[block]
     mine = np.flatnonzero(own >= 0)
     d[mine, own[mine]] = 0.0

@@ -4,6 +4,9 @@ Two responses per prompt weighed prompt by prompt have 1/2 and 1/2: weighted equ
 the audit is empty; so the scope is the data set unless prompts have many alternatives. With many,
 opponents always share the prompt, only the weights within a prompt enter a win rate, and weighing
 there is far more precise: sqrt(m_q / N) instead of sqrt(m / N).
+
+What a prompt weighs beside other prompts is the number of different items that it has: clones under
+one prompt share one vote there, and the vote that they do not have falls to nobody.
 """
 
 from __future__ import annotations
@@ -21,9 +24,11 @@ MANY_ALTERNATIVES = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightsByPrompt(Weights):
-    """Weights estimated within each prompt, every prompt's items together weighing m_q / m.
+    """Weights estimated within each prompt, every prompt's items together weighing u_q / sum u.
 
-    The method and the space are those of the parts.
+    u_q is the number of different items of prompt q (``n_cells`` of its part: a cluster of clones
+    is one where the scheme knows clones, equal items always are). By the number of all items a copy
+    would raise every other answer to its prompt. The method and the space are those of the parts.
     members : the items of each prompt; parts : their own weights, in the same order. The error
     fields describe the worst prompt; n_samples is the number per prompt of the largest one.
     """
@@ -34,9 +39,15 @@ class WeightsByPrompt(Weights):
     def resample(self, n: int, rng: np.random.Generator) -> FloatArray:
         """As ``Weights.resample``, each prompt drawn on its own."""
         out = np.empty((n, self.m))
-        for items, part in zip(self.members, self.parts, strict=True):
-            out[:, items] = part.resample(n, rng) * (items.size / self.m)
+        for items, part, share in zip(self.members, self.parts, _shares(self.parts), strict=True):
+            out[:, items] = part.resample(n, rng) * share
         return out
+
+
+def _shares(parts: tuple[Weights, ...]) -> list[float]:
+    """What each prompt weighs; sum 1."""
+    total = sum(p.n_cells for p in parts)
+    return [p.n_cells / total for p in parts]
 
 
 def median_compared_per_prompt(prompt_of: IntArray, compared: IntArray) -> float:
@@ -60,8 +71,8 @@ def assembled(members: tuple[IntArray, ...], parts: tuple[Weights, ...], m: int)
     weights, error = np.zeros(m), np.zeros(m)
     cells = np.zeros(m, np.int64)
     offset = 0
-    for items, part in zip(members, parts, strict=True):
-        share = items.size / m
+    shares = _shares(parts)
+    for items, part, share in zip(members, parts, shares, strict=True):
         weights[items], error[items] = part.weights * share, part.standard_error * share
         cells[items] = part.cells + offset
         offset += part.n_cells
@@ -70,8 +81,7 @@ def assembled(members: tuple[IntArray, ...], parts: tuple[Weights, ...], m: int)
     if several and not all("equals-uniform" in p.cautions for p in several):
         cautions.discard("equals-uniform")
     corrected = 1.0 / sum(
-        (i.size / m) ** 2 / p.effective_number_corrected
-        for i, p in zip(members, parts, strict=True)
+        share**2 / p.effective_number_corrected for p, share in zip(parts, shares, strict=True)
     )
     cautions.discard("collapsed")
     if corrected < COLLAPSED_BELOW * m:
@@ -92,7 +102,7 @@ def assembled(members: tuple[IntArray, ...], parts: tuple[Weights, ...], m: int)
         effective_number_corrected=corrected,
         zero_share=float(np.mean(weights == 0)),
         zero_upper_bound=max(
-            p.zero_upper_bound * i.size / m for i, p in zip(members, parts, strict=True)
+            p.zero_upper_bound * share for p, share in zip(parts, shares, strict=True)
         ),
         n_cells=offset,
         n_merged=m - offset,

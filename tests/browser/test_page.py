@@ -18,6 +18,7 @@ from cr_audit.blocks import (
     Block,
     Cell,
     Chart,
+    Colouring,
     Column,
     Diff,
     DiffRun,
@@ -76,7 +77,7 @@ RULE = Rule("CR999", "a-rule", Severity.WARNING, "Finds.", "Means.", "Computed."
 NAMES = ("alpha", "beta", "gamma", "delta")
 
 
-def report(texts: tuple[str, ...] = NAMES, n_rows: int = 30) -> Report:
+def report(texts: tuple[str, ...] = NAMES, n_rows: int = 40) -> Report:
     """A report with every kind of block; ``texts`` stand wherever a text may."""
 
     def t(k: int) -> str:
@@ -118,9 +119,11 @@ def report(texts: tuple[str, ...] = NAMES, n_rows: int = 30) -> Report:
 
     def more() -> list[Block]:
         points = tuple((k / 4, 1 - k / 4) for k in range(4))
-        map_ = Map(
-            "Map", t(1), points, (1.0, 2.0, 0.1, 0.5), (0, 0, -1, 1), (t(0), t(1)), labels, 9
+        by = (
+            Colouring("cluster", (0, 0, -1, 1), (t(0), t(1)), t(2)),
+            Colouring("kind", (1, -1, 0, 0), (t(2), t(3)), t(0)),
         )
+        map_ = Map("Map", t(1), points, (1.0, 2.0, 0.1, 0.5), by, labels, (0, 2, 5, 8), 9)
         values = tuple(tuple(None if i == j else 0.25 for j in range(4)) for i in range(4))
         words = tuple(labels for _ in range(4))
         matrix = Matrix("Matrix", t(0), labels, values, words, t(1), t(2))
@@ -133,7 +136,7 @@ def report(texts: tuple[str, ...] = NAMES, n_rows: int = 30) -> Report:
 
     found = [
         Finding("CR999", Severity.WARNING, t(k), t(k), (f"{t(k)}:3",), {"x": t(k)}, t(k))
-        for k in range(3)
+        for k in range(7)
     ]
     outcome = outcome_of(found, [RULE], "warning", "a.jsonl")
     return Report("scan", blocks, lambda full: {}, outcome, more=more)
@@ -202,10 +205,13 @@ def test_search_finds_rows_and_findings(opened: Opened) -> None:
     assert page.locator("main tbody tr:visible").count() == 0
     page.get_by_label("Find in this report").fill("ALPHA")
     shown = page.locator(".finding:visible")
-    assert shown.count() == 1
+    assert shown.count() == 2
     assert "alpha" in shown.first.text_content()
     page.get_by_label("Find in this report").fill("")
     assert page.locator(".finding:visible").count() == 3
+    page.get_by_text("4 more of CR999").click()
+    assert page.locator(".finding:visible").count() == 7
+    page.get_by_text("4 more of CR999").click()
 
 
 def test_a_long_table_can_be_filtered_and_sorted(opened: Opened) -> None:
@@ -226,6 +232,21 @@ def test_a_long_table_can_be_filtered_and_sorted(opened: Opened) -> None:
     assert head.get_attribute("aria-sort") == "descending"
 
 
+def test_of_a_long_list_the_first_rows_are_shown_until_all_are_wanted(opened: Opened) -> None:
+    page = opened.page
+    table = page.locator("table", has=page.locator("th", has_text="where")).first
+    shown = table.locator("tbody tr:visible")
+    assert shown.count() == 25
+    assert page.get_by_text("The first 25 of these 40 rows.").first.is_visible()
+    page.get_by_label("Filter rows").first.fill("alpha")
+    assert shown.count() == 20
+    page.get_by_label("Filter rows").first.fill("")
+    page.get_by_role("button", name="Show all 40").first.press("Enter")
+    assert shown.count() == 40
+    page.get_by_role("button", name="Show the first 25").first.press("Enter")
+    assert shown.count() == 25
+
+
 def test_points_of_the_map_say_what_they_are(opened: Opened) -> None:
     page = opened.page
     page.get_by_label("Find on the map").fill("beta")
@@ -241,9 +262,27 @@ def test_points_of_the_map_say_what_they_are(opened: Opened) -> None:
     assert page.locator(".tip:visible").count() == 0
 
 
+def colours(figure: Any) -> list[str]:
+    """The colour of each point as drawn; ``now`` marks where the keyboard stands."""
+    kinds = [c.get_attribute("class").split() for c in figure.locator(".plot circle").all()]
+    return [next(k for k in kind if re.match(r"m\d|m-none", k)) for kind in kinds]
+
+
+def test_a_map_can_be_coloured_by_something_else(opened: Opened) -> None:
+    figure = opened.page.locator("figure.map")
+    at_first = colours(figure)
+    figure.get_by_role("radio", name="kind").check()
+    # Drawn from the heaviest on: items 1, 0, 3, 2.
+    assert colours(figure) == ["m-none", "m1", "m0", "m0"]
+    assert figure.locator(".legend:visible").count() == 1
+    assert "gamma" in figure.locator(".legend:visible").text_content()
+    figure.get_by_role("radio", name="cluster").check()
+    assert colours(figure) == at_first
+
+
 def test_a_page_without_scripts_says_the_same(browser: Any, tmp_path: Path) -> None:
     made = Opened(browser, tmp_path / "a.html", written(report()), java_script_enabled=False)
-    assert made.page.locator(".finding").count() == 3
+    assert made.page.locator(".finding").count() == 7
     assert made.page.locator("svg circle title").count() > 4
     made.page.locator("figure summary").first.click()
     assert made.page.locator("figure").first.locator("tbody tr").first.is_visible()

@@ -68,7 +68,7 @@ def test_rows_of_which_a_loader_makes_nothing() -> None:
     mixed = {"prompt": "Why is it so?", "chosen": [ASK, GOOD], "rejected": [ASK, BAD]}
     assert seen([mixed], "trl")[1] == {"prompt_and_answers_differ_in_kind": 1}
     assert seen([mixed], "llama-factory")[1] == {"answers_are_no_texts": 1}
-    assert seen([mixed], "ms-swift")[1] == {"no_response": 1}
+    assert seen([mixed], "ms-swift")[1] == {"no_rejected_response": 1}
     assert seen([mixed], "axolotl")[1] == {"same": 1}
     longer = {**mixed, "chosen": [ASK, BAD, ASK, GOOD], "rejected": [ASK, BAD, ASK, BAD]}
     assert seen([longer], "axolotl")[1] == {"other_pair": 1}

@@ -305,3 +305,133 @@ def test_a_resampled_set_is_seeded_and_within_one_of_what_it_promised(run: Run) 
     assert len(drawn) == 200
     for line, w in zip(Path("in.jsonl").read_bytes().splitlines(), weight, strict=True):
         assert abs(drawn.count(line) - 200 * w / weight.sum()) < 1
+
+
+def big(n: int, n_repeats: int) -> list[dict[str, Any]]:
+    """n pairs of which n_repeats repeat others, and of whose responses a third are near copies."""
+    draw = np.random.default_rng(7)
+    own = [pair(i, words(2 * i), words(2 * i + 1)) for i in range(n - n_repeats)]
+    sides = draw.permutation(2 * len(own))[: 2 * len(own) // 3]
+    for k in sides.tolist():
+        # A copy of the response of that side of another row, under its prompt.
+        row, side = own[k // 2], ("chosen", "rejected")[k % 2]
+        other = own[int(draw.integers(len(own)))]
+        row["prompt"] = other["prompt"]
+        row[side] = edited(other[side]) if " zother" not in other[side] else other[side]
+    rows = own + [own[int(i)] for i in draw.integers(0, len(own), n_repeats)]
+    return [rows[i] for i in draw.permutation(n)]
+
+
+@pytest.mark.slow
+def test_five_thousand_pairs_come_out_clean_in_one_line(run: Run) -> None:
+    """1,648 repeats and a third of the responses copies."""
+    rows = big(5_000, 1_648)
+    put("in.jsonl", rows)
+    args = ("--dropped", "gone.jsonl", "--format", "json", *QUICK)
+    part = json.loads(run("export", "in.jsonl", "--dedupe", "-o", "out.jsonl", *args).out)["export"]
+    gone = {r["reason"]: r["n_rows"] for r in part["left_out"]}
+    # A repeat of a row that names a copy goes with the copies.
+    assert gone["repeat"] + gone["copy"] == 1_648
+    assert set(gone) <= {"repeat", "copy", "copies_compared", "contradiction"}
+    kept, dropped = lines("out.jsonl"), lines("gone.jsonl")
+    assert len(kept) == part["n_written"] == 5_000 - sum(gone.values())
+    for row in dropped:
+        before = rows[row["cr_line"] - 1]
+        assert {k: row[k] for k in before} == before
+        assert (row["cr_file"], row["cr_reason"] in gone) == ("in.jsonl", True)
+    bare = ("--model", "none", "--weights", "cluster", "--format", "json", "-q")
+
+    def found(path: str) -> set[str]:
+        return {f["rule"] for f in json.loads(run("scan", path, *bare).out)["findings"]}
+
+    assert {"CR101", "CR403"} <= found("in.jsonl")
+    assert not found("out.jsonl") & {"CR101", "CR102", "CR402", "CR403"}
+    again = run("export", "out.jsonl", "--dedupe", "-o", "b.jsonl", "--format", "json", *QUICK)
+    assert json.loads(again.out)["export"]["left_out"] == []
+    assert Path("b.jsonl").read_bytes() == Path("out.jsonl").read_bytes()
+
+
+def test_a_scan_of_a_resampled_set_shows_the_mass_that_was_promised(run: Run) -> None:
+    """The share of rows in which a copy stands: that of the weights, to within systematic
+    resampling's own error, one row per run of copies in the file."""
+    rows = [pair(i, words(2 * i), words(2 * i + 1)) for i in range(60)]
+    copies = [words(0) + f" z{k}" for k in range(20)]
+    rows += [pair(0, copies[k], words(900 + k)) for k in range(20)]
+    put("in.jsonl", rows)
+    weigh = ("--weights", "cluster")
+    run("export", "in.jsonl", "-o", "w.jsonl", *weigh, *QUICK)
+    weighed = lines("w.jsonl")
+    copied = [r["cr_cluster_chosen"] is not None for r in weighed]
+    assert sum(copied) == 21
+    total = sum(r["cr_weight"] for r in weighed)
+    promised = sum(r["cr_weight"] for r, c in zip(weighed, copied, strict=True) if c) / total
+    assert promised < 21 / 80 / 5
+    n = 400
+    run("export", "in.jsonl", "--as", "resample", "--size", str(n), "-o", "r.jsonl", *weigh, *QUICK)
+    args = ("--weights", "uniform", "--format", "json", *QUICK)
+    run("export", "r.jsonl", "-o", "s.jsonl", *args)
+    texts = {words(0), *copies}
+    of = [(r["chosen"] in texts, r["cr_cluster_chosen"] is not None) for r in lines("s.jsonl")]
+    # What a scan calls copies are those that were drawn (none where only one of them was).
+    assert {c for is_copy, c in of if not is_copy} == {False}
+    assert len({c for is_copy, c in of if is_copy}) == 1
+    shown = sum(is_copy for is_copy, _ in of) / n
+    assert shown == pytest.approx(promised, abs=2 / n)
+
+
+def test_messages_of_trees_come_back_with_the_weight_of_their_replies(run: Run) -> None:
+    """OpenAssistant's flat export: a prompt, and replies with ranks, each a line of its own."""
+    rows: list[dict[str, Any]] = []
+    for q in range(8):
+        rows.append(
+            {"message_id": f"q{q}", "parent_id": None, "role": "prompter", "text": words(900 + q)}
+        )
+        rows += [
+            {"message_id": f"q{q}a{k}", "parent_id": f"q{q}", "role": "assistant",
+             "text": words(4 * q + k), "rank": k}
+            for k in range(3)
+        ]  # fmt: skip
+    rows[3]["text"] = edited(rows[2]["text"])
+    put("in.jsonl", rows)
+    done = run("export", "in.jsonl", "-o", "out.jsonl", "--weights", "cluster", *QUICK)
+    assert done.code == 0, done.err
+    after = Path("out.jsonl").read_bytes().splitlines()
+    for a, b in zip(Path("in.jsonl").read_bytes().splitlines(), after, strict=True):
+        assert b.startswith(a[:-1])
+    found = lines("out.jsonl")
+    for q in range(8):
+        asked, *replies = found[4 * q : 4 * q + 4]
+        assert (asked["cr_weight"], asked["cr_weight_chosen"], asked["cr_flags"]) == (0.0, None, [])
+        assert len({r["cr_weight"] for r in replies}) == 1
+    assert found[1]["cr_weight"] < found[5]["cr_weight"]
+    assert found[2]["cr_weight_chosen"] == found[3]["cr_weight_chosen"]
+    assert found[2]["cr_weight_chosen"] == pytest.approx(found[1]["cr_weight_chosen"] / 2)
+    assert found[2]["cr_cluster_chosen"] == found[3]["cr_cluster_chosen"] is not None
+    done = run("export", "in.jsonl", "--as", "clean", "-o", "c.jsonl", *QUICK)
+    assert done.code == 2
+    assert "--as rows" in done.err
+
+
+@pytest.mark.parametrize("exit_", ["clean", "resample", "trl"])
+def test_hostile_rows_leave_every_exit_as_they_came(run: Run, exit_: str) -> None:
+    """Of the rows that stand in it: byte for byte, or for a trainer's layout text for text; a lone
+    surrogate stays the escape that it was."""
+    rows = [pair(i, t + words(2 * i), words(2 * i + 1) + t) for i, t in enumerate(HOSTILE)]
+    put("in.jsonl", rows)
+    more = ("--size", "200") if exit_ == "resample" else ()
+    done = run("export", "in.jsonl", "--as", exit_, *more, "-o", "out.jsonl", *QUICK)
+    assert done.code == 0, done.err
+    before = Path("in.jsonl").read_bytes().splitlines()
+    after = Path("out.jsonl").read_bytes().splitlines()
+    if exit_ == "trl":
+        by_prompt = {r["prompt"]: r for r in map(json.loads, after)}
+        kept = [r for r in rows if "\ud800" not in r["chosen"] and r["prompt"] in by_prompt]
+        assert len(kept) > len(rows) - 3
+        for row in kept:
+            out = by_prompt[row["prompt"]]
+            assert (out["chosen"], out["rejected"]) == (row["chosen"], row["rejected"])
+        assert done.out.count("\x1b") == 0
+    else:
+        assert set(after) <= set(before)
+        assert len(set(after)) >= len(rows) - 2
+        assert any(b"\\ud800" in line for line in after)

@@ -52,6 +52,8 @@ def test_the_command_line_and_the_library_give_the_same_json(
     done = cr.export("p.jsonl", "c.jsonl", **settings)
     assert Path("a.jsonl").read_bytes() == Path("c.jsonl").read_bytes()
     assert orjson.loads(out)["export"]["n_written"] == done.n_written == 150
+    seen = cr.dry_run("p.jsonl", "trl", **settings).to_json()
+    assert by_command("export", "p.jsonl", "--dry-run", "trl") == (0, seen)
     capsys.readouterr()
     cr.export("p.jsonl", "c.jsonl", **settings)
     assert capsys.readouterr() == ("", "")
@@ -87,17 +89,62 @@ def test_every_court_gives_the_same_json(
     told = orjson.loads(done.out)["findings"]
     assert frame["rule"].to_list() == [f["rule"] for f in told]
     held = getattr(cr, name)(LISTS if name == "choices" else rows, model="lexical", seed=3)
-    assert held.to_dict().keys() == found.to_dict().keys()
+    assert placeless(held.to_dict()) == placeless(found.to_dict())
 
 
-@pytest.mark.parametrize("kind", ["list", "polars", "pandas", "datasets"])
-def test_rows_in_memory_are_read_as_those_of_a_file(rows: list[dict[str, Any]], kind: str) -> None:
-    source: Any = {
+PLACE = re.compile(r"^(?:p\.jsonl|batch\.jsonl|lists\.jsonl|-)(?=:\d+$|$)")
+
+
+def placeless(value: Any) -> Any:
+    """A report without what says where rows stood: the name of the file, its bytes, its digest."""
+    if isinstance(value, dict):
+        return {
+            k: placeless(v) for k, v in value.items() if k not in ("sha256", "n_bytes", "container")
+        }
+    if isinstance(value, list):
+        return [placeless(v) for v in value]
+    return PLACE.sub("rows", value) if isinstance(value, str) else value
+
+
+SOURCES = ("list", "polars", "pandas", "datasets")
+
+
+def in_memory(kind: str, rows: list[dict[str, Any]]) -> Any:
+    """The rows as one of the things that ``source`` may be."""
+    return {
         "list": lambda: rows,
         "polars": lambda: pl.DataFrame(rows),
         "pandas": lambda: pd.DataFrame(rows),
         "datasets": lambda: pytest.importorskip("datasets").Dataset.from_list(rows),
     }[kind]()
+
+
+MORE: dict[str, Any] = {"model": "lexical", "seed": 3, "n_replicates": 20}
+
+
+def reports(source: Any, batch: Any) -> dict[str, Any]:
+    """The report of every function that reads pairs, without the places of rows."""
+    made = {n: getattr(cr, n)(source, **MORE) for n in ("audit", "refit", "leaderboard")}
+    made["sensitivity"] = cr.sensitivity(source, **MORE, unit="model")
+    made["gate"] = cr.gate("p.jsonl", batch, **MORE)
+    return {name: placeless(m.to_dict()) for name, m in made.items()}
+
+
+@pytest.mark.slow
+def test_every_function_gives_the_numbers_of_the_file(rows: list[dict[str, Any]]) -> None:
+    """The whole report of each, from a path and from the same rows in every kind of memory."""
+    some = rows[:60]
+    Path("p.jsonl").write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in some))
+    Path("batch.jsonl").write_bytes(Path("p.jsonl").read_bytes())
+    wanted = reports("p.jsonl", "batch.jsonl")
+    for kind in SOURCES:
+        source = in_memory(kind, some)
+        assert reports(source, source) == wanted, kind
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_rows_in_memory_are_read_as_those_of_a_file(rows: list[dict[str, Any]], kind: str) -> None:
+    source = in_memory(kind, rows)
     one = cr.audit("p.jsonl", model="lexical", n_replicates=200)
     two = cr.audit(source, model="lexical", n_replicates=200)
     for name in ("weights", "clones", "win_rates"):
@@ -122,11 +169,55 @@ def test_file_and_line_lead_to_the_row(rows: list[dict[str, Any]]) -> None:
     assert found["weight"].sum() == pytest.approx(1.0)
 
 
+def test_kinds_are_those_of_the_report_and_lead_to_rows(tmp_path: Path) -> None:
+    """Also in the columns of an export, whose metadata say the words."""
+    words = {"a": "flour oven bake sugar dough whisk", "b": "loop array compile python string"}
+    draw = np.random.default_rng(0)
+
+    def text(kind: str) -> str:
+        own, other = draw.choice(words[kind].split(), 8), draw.integers(0, 300, 5)
+        return " ".join([*own, *(f"x{i}" for i in other)])
+
+    given = [{"prompt": f"q{i}", "chosen": text("a"), "rejected": text("b")} for i in range(80)]
+    Path("k.jsonl").write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in given))
+    found = cr.audit("k.jsonl", model="lexical", unit="kind", n_replicates=50)
+    frame, told = found.kinds.to_frame(), found.to_dict()["kinds"]["values"]
+    assert len(told) == 2
+    for kind in told:
+        own = frame.filter(pl.col("kind") == kind["id"])
+        assert sorted(own["id"]) == sorted(kind["members"])
+        assert own.filter("medoid")["id"].to_list() == [kind["medoid"]]
+        assert own["words"].to_list() == [kind["words"]] * own.height
+    assert set(frame["file"]) == {"k.jsonl"}
+    for text_, line in frame.select("text", "line").iter_rows():
+        assert text_ in (given[line - 1]["chosen"], given[line - 1]["rejected"])
+    done = cr.export("k.jsonl", "w.jsonl", model="lexical")
+    of = dict(frame.select("text", "kind").iter_rows())
+    for line_ in Path("w.jsonl").read_bytes().splitlines():
+        row = orjson.loads(line_)
+        assert row["cr_kind_chosen"] == of.get(row["chosen"])
+        assert row["cr_kind_rejected"] == of.get(row["rejected"])
+    assert {"cr_kind_chosen", "cr_kind_rejected"} < set(done.columns)
+    meta = orjson.loads(Path("w.jsonl.meta.json").read_bytes())
+    assert meta["kinds"] == {kind["id"]: kind["words"] for kind in told}
+    cr.export("k.jsonl", "n.parquet", model="none", weights="uniform")
+    bare = pl.read_parquet("n.parquet")
+    assert bare.schema["cr_kind_chosen"] == pl.String
+    assert bare["cr_kind_chosen"].null_count() == 80
+    with pytest.raises(cr.ComputeError, match="no kinds"):
+        _ = cr.audit(given[:10], model="lexical", n_replicates=50).kinds.to_frame()
+
+
 def test_embeddings_may_be_an_array(rows: list[dict[str, Any]]) -> None:
     n = cr.audit(rows, model="none", weights="uniform").weights.to_frame().height
     vectors = np.random.default_rng(0).normal(size=(n, 5))
     found = cr.audit(rows, embeddings=vectors, n_replicates=200)
     assert found.to_dict()["embedding"]["dimension"] == 5
+    np.save("v.npy", vectors)
+    filed = cr.audit("p.jsonl", embeddings="v.npy", n_replicates=200)
+    for name in ("weights", "clones", "win_rates"):
+        a, b = (getattr(f, name).to_frame().drop("file") for f in (found, filed))
+        assert a.equals(b), name
     with pytest.raises(cr.InputError, match="matrix"):
         cr.audit(rows, embeddings=[1.0, 2.0])
     with pytest.raises(cr.InputError):

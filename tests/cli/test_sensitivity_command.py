@@ -161,3 +161,21 @@ def test_decisions_say_why_they_are_not_looked_at(run: Any) -> None:
     assert "vectors" in json.dumps(part["decisions"])
     part = document(run(*BASE, ROBUST, "--format", "json"))
     assert "--flip" in json.dumps(part["decisions"])
+
+
+def test_the_penalty_and_the_leader_are_those_of_refit(run: Any) -> None:
+    """Two commands on one file that name different leaders would both be wrong."""
+    more = ("--unit", "model", "--reward", "tabular", "--format", "json")
+    part = document(run(*BASE, ROBUST, *more[:2], *more[4:]))
+    other = run("refit", "--standard", *BASE[1:], ROBUST, *more)
+    assert other.code == 0, other.err
+    rewards = json.loads(other.out)["rewards"]
+    assert part["penalty"] == rewards["penalty"]
+
+
+def test_very_many_items_have_a_penalty_without_a_search(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cr_audit.analysis.penalties.MAX_SEARCHED", 2)
+    part = document(run(*BASE, "-", "--unit", "model", "--format", "json", stdin=rows(CHAIN)))
+    assert part["penalty"] == pytest.approx(3 / (2 * 6))

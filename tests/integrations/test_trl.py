@@ -3,7 +3,9 @@ weight 1 no weight, in the loss and in every gradient of a real optimizer step o
 
 from __future__ import annotations
 
+import ast
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from transformers import (  # noqa: E402
 )
 from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer  # noqa: E402
 
+from cr_audit.integrations import trl as ours  # noqa: E402
 from cr_audit.integrations.trl import WeightedDPOTrainer, WeightedRewardTrainer  # noqa: E402
 
 WORDS = [f"w{i}" for i in range(40)]
@@ -366,6 +369,18 @@ def test_what_is_no_weight_is_refused(bad: Any, tokenizer: Any, tmp_path: Path) 
     nothing = [r | {"cr_weight": 0.0} for r in some_rows(3)]
     with pytest.raises(ValueError, match="are 0"):
         trainer_of("reward", nothing, True, tokenizer, tmp_path, batch=2)
+
+
+def test_the_file_stands_alone() -> None:
+    """It can be copied to where cr-audit is not installed."""
+    tree = ast.parse(Path(ours.__file__ or "").read_text(encoding="utf-8"))
+    named = {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    named |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    assert {n.split(".")[0] for n in named} - set(sys.stdlib_module_names) == {
+        "torch",
+        "datasets",
+        "trl",
+    }
 
 
 def test_trl_itself_drops_the_column(tokenizer: Any, tmp_path: Path) -> None:

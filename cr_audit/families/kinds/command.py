@@ -21,13 +21,15 @@ def report(run: Run) -> Report:
     from cr_audit.heads import header
 
     def blocks(findings: tuple[Finding, ...]) -> list[Block]:
+        from cr_audit.arrays import NotApplicable
         from cr_audit.blocks import Answer
 
         facts = run.facts("kinds")
         out: list[Block] = [header(run.dataset, run.command)]
         said = answer(facts)
-        if said:
-            out.append(Answer(tuple(said)))
+        if isinstance(facts.kinds, NotApplicable):
+            said = [f"No kinds of answer were looked for: {facts.kinds.reason}."]
+        out.append(Answer(tuple(said)))
         out += section(facts, limit=run.options["top"])
         return [*out, finding_section([f for f in findings if f.rule.startswith("CR9")])]
 

@@ -56,12 +56,18 @@ def answer(facts: LeaderboardFacts) -> list[str]:
         p = float(board.leading.probability[may[0]])
         out.append(f"{_name(facts, may[0])} leads (probability {_probability(p)}).")
     else:
-        first = may[0]
-        p = float(board.leading.probability[first])
+        first, chance = may[0], board.leading.probability
+        likeliest = int(np.argmax(chance))
+        more = (
+            ""
+            if likeliest == first
+            else f", {_name(facts, likeliest)} the highest probability"
+            f" ({_probability(float(chance[likeliest]))}), being known better"
+        )
         out.append(
             f"The first place is undecided between {_list(facts, may)};"
-            f" {_name(facts, first)} has the highest estimate (probability {_probability(p)} of"
-            " being the best)."
+            f" {_name(facts, first)} has the highest estimate (probability"
+            f" {_probability(float(chance[first]))} of being the best){more}."
         )
     if not facts.path.decided:
         out.append(f"It depends on the prior: {_list(facts, facts.path.undecided)}.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cr_audit.analysis.reward_facts import MOVED, HeldOut, RewardFit, Rewards, Subjects
-from cr_audit.arrays import FloatArray, IntArray, NotApplicable
+from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import (
     Answer,
     Block,
@@ -38,6 +38,8 @@ MAX_EFFECTS = 3
 MAX_LEADERS, MAX_TURNS = 3, 4
 ONE_STEP = 3.2
 """The next penalty of the grid of two per decade."""
+SOME = 5
+"""Rows of a table of pairs, which say nothing beyond their votes."""
 MAX_SLOPES, SLOPE_NAME = 16, 38
 MAX_DRAWN, DRAWN_NAME = 60, 34
 """Lines of the slope chart in a report, and in a picture of its own; characters of their names."""
@@ -109,14 +111,14 @@ def _leaders(r: Rewards, c: Changes, s: Subjects) -> list[str]:
         n = new_leaders(r, c).size
         changed = "no leader changes" if n == 0 else f"the leader changes in {n:,}"
         return [f"Of {s.n_components:,} separate rankings, {changed} beyond the noise."]
-    one = _lead(r, s, c.rank_standard, c.probability_first_standard, "standard")
+    one = _lead(r, s, c, "standard")
     if not both:
         alone = one.whole if one.does else one.whole.replace("undecided", "Undecided", 1)
         return [f"{alone}.", *_depends(r, s, "standard")]
-    two = _lead(r, s, c.rank_weighted, c.probability_first_weighted, "weighted")
+    two = _lead(r, s, c, "weighted")
     if one.who == two.who and one.single and two.single:
         return [
-            f"Both fits put {one.who} first ({one.sure:.2f} and {two.sure:.2f} of resamples).",
+            f"Both fits put {one.who} first ({_sure(c, f'{one.sure:.2f} and {two.sure:.2f}')}).",
             *_depends(r, s, "weighted"),
         ]
     if one.single and two.single:
@@ -135,13 +137,14 @@ def _leaders(r: Rewards, c: Changes, s: Subjects) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class _Lead:
     """The first place in words. single : one leads, at every penalty that the data leave open;
-    sure : its share of resamples."""
+    sure : its chance or its share of resamples, in words how_sure."""
 
     who: str
     does: str
     single: bool
     leader: int
     sure: float
+    words: str
 
     @property
     def whole(self) -> str:
@@ -149,19 +152,28 @@ class _Lead:
 
     @property
     def how_sure(self) -> str:
-        return f" ({self.sure:.2f} of resamples)" if self.single else ""
+        return f" ({self.words})" if self.single else ""
 
 
-def _lead(r: Rewards, s: Subjects, rank: IntArray, first: FloatArray, fit: str) -> _Lead:
+def _sure(c: Changes, number: str) -> str:
+    """A chance, or a share, of the first place in words."""
+    return f"chance {number}" if c.first_is_chance else f"{number} of resamples"
+
+
+def _lead(r: Rewards, s: Subjects, c: Changes, fit: str) -> _Lead:
+    one = fit == "standard"
+    rank = c.rank_standard if one else c.rank_weighted
+    first = c.probability_first_standard if one else c.probability_first_weighted
     tied = np.flatnonzero(rank == 1)
     leader = int(tied[0])
     if not r.decided(fit):
         who = f"undecided between {_list(s, r.leaders(fit))}"
-        return _Lead(who, "", False, leader, float("nan"))
+        return _Lead(who, "", False, leader, float("nan"), "")
     if tied.size > 1:
         who = _list(s, tuple(tied.tolist()))
-        return _Lead(who, "tie for the first place", False, leader, float("nan"))
-    return _Lead(_named(s, leader), "leads", True, leader, float(first[leader]))
+        return _Lead(who, "tie for the first place", False, leader, float("nan"), "")
+    sure = float(first[leader])
+    return _Lead(_named(s, leader), "leads", True, leader, sure, _sure(c, f"{sure:.2f}"))
 
 
 def _list(s: Subjects, items: tuple[int, ...]) -> str:
@@ -259,17 +271,30 @@ def ranking(r: Rewards, *, limit: int = MAX_ITEMS) -> Section:
     both = not isinstance(r.weighted, NotApplicable)
     order = _shown_order(r, c, s)
     columns, cells = _columns(c, s) if both else _columns_of_one(c, s)
+    apart = _pairs_alone(s)
     table = Table(
         columns,
         len(order),
         lambda k: cells(order[k]),
         name="rewards",
-        limit=limit,
+        limit=min(limit, SOME) if apart else limit,
         order="surest changes" if both and s.n_components > 1 else "best",
         legend=_legend(r, c, s, both),
         main=True,
     )
-    return Section(f"Rewards by {s.unit}", note, (table,))
+    said = (Prose((apart,)),) if apart else ()
+    return Section(f"Rewards by {s.unit}", note, (*said, table))
+
+
+def _pairs_alone(s: Subjects) -> str:
+    """What to say where no ranking has three items: the order of a pair is that of its votes."""
+    size = np.bincount(s.components[s.components >= 0], minlength=1)
+    if s.n_components < 2 or size.max(initial=0) > 2:
+        return ""
+    return (
+        f"No {s.unit} was compared with more than one other: each of the {s.n_components:,}"
+        " rankings is a pair, and its order is what its own votes say."
+    )
 
 
 def _shown_order(r: Rewards, c: Changes, s: Subjects) -> list[int]:

@@ -232,8 +232,11 @@ class RewardChange:
     where it changes sides with nobody: of the items with at least this value, at most the rest is
     expected to be chance. flagged: it is at least the confidence level. changes_sides_with: the
     item with which that is surest. shift: reward_weighted - reward_standard, less the mean of that
-    over the component, which is a centring; interval: of the shift. probability_first_*: share of
-    resamples in which it leads, a tied lead counting in equal parts."""
+    over the component, which is a centring; probability_first_*: chance
+    that it truly leads, for tabular rewards of one ranking of at most 1,000 items; else the share
+    of resamples in which it leads, a tied lead counting in equal parts. interval_standard,
+    interval_weighted, interval: of the true rewards and shift where rewards are tabular, else of
+    what infinitely many votes would give at this penalty."""
 
     id: ItemId
     label: str

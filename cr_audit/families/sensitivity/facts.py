@@ -23,8 +23,10 @@ class FragilePair:
     with half a vote on each side; p_chain : what they imply for p(start ≻ end). sensitivity : M.
     head_error, chain_error : standard errors of p_head and p_chain. harm : M times head_error.
     n_head, n_head_annotators, n_head_prompts : what stands behind p_head, 0 where unknown.
-    fitted, influence, fitted_error : p̂(start ≻ end) of the standard fit, ∂p̂/∂p_head, its standard
-    error. fitted_weighted, influence_weighted : of the weighted fit.
+    fitted : p̂(start ≻ end) of the standard fit. influence : ∂p̂/∂p_head at the fit to shares with
+    half a vote on each side. fitted_error : standard error of p̂, √Σ (∂p̂/∂p_e · error of p_e)² over
+    all preferences e: M of the fit times the error, by which pairs are ranked. fitted_weighted,
+    influence_weighted : of the weighted fit.
     n_copies : size of the larger clone cluster among start and middle (1: no clones).
     """
 

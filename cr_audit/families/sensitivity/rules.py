@@ -173,9 +173,9 @@ RULES: tuple[Rule, ...] = (
         ),
         computed=(
             "M = ∂p(i≻j)/∂p(i≻k) along each chain i, k, j, for pairs compared at most once, at the"
-            " data's shares with half a vote added to each side; reported above --threshold, by M"
-            " times the standard error of p(i≻k). The influence in the penalised fit, over all"
-            " paths, and the error of the prediction stand beside it."
+            " data's shares with half a vote added to each side; reported above --threshold. Ranked"
+            " by the error of the prediction in the penalised fit: M of the fit (its derivative,"
+            " over all paths) times the standard error of each preference, in quadrature."
         ),
         advice="Collect a comparison of the pair itself (cr-audit sensitivity --next 50).",
         source=f"{_SP}, Lemma 1, Definition 3, Equations 4 and 5",

@@ -16,7 +16,7 @@ from cr_audit.blocks import (
     Value,
     Words,
 )
-from cr_audit.families.sensitivity.facts import Flip, SensitivityFacts
+from cr_audit.families.sensitivity.facts import Flip, NextVotes, SensitivityFacts
 from cr_audit.families.sensitivity.rules import few, leader_flips, name_of
 from cr_audit.findings import Finding
 from cr_audit.heads import short
@@ -254,7 +254,7 @@ def pair_section(facts: SensitivityFacts, top: int) -> Section:
         name="fragile-pairs",
         limit=top,
         more="more pairs",
-        order="largest M times the error of the strong preference",
+        order="largest ± in the fit: M of the fit times the error of each preference, together",
         legend="M: how much faster the prediction moves than the strong preference, by the chain;"
         " influence: the same in the penalised fit, over all paths; ±: one standard error of the"
         " prediction, by the chain and in the fit; votes: those behind the strong preference",
@@ -346,22 +346,38 @@ def next_section(facts: SensitivityFacts) -> Section:
         (
             Column("compare", "line", ("first",), share=1),
             Column("with", "line", ("second",), share=1),
+            Column("votes", "count", ("votes",)),
             Column("fall", "number", ("fall",)),
         ),
         [
             (
-                Cell(name_of(facts, int(i), 120), (facts.ids[int(i)],)),
-                Cell(name_of(facts, int(j), 120), (facts.ids[int(j)],)),
-                Cell(f"{fall:.2g}", (float(fall),)),
+                Cell(name_of(facts, i, 120), (facts.ids[i],)),
+                Cell(name_of(facts, j, 120), (facts.ids[j],)),
+                Cell(f"{len(falls):,}", (len(falls),)),
+                Cell(f"{falls[0]:.2g}", (falls[0],)),
             )
-            for i, j, fall in zip(votes.first, votes.second, votes.fall, strict=True)
+            for (i, j), falls in _in_a_row(votes)
         ],
         name="next",
         limit=20,
         more="more comparisons",
-        legend="fall: of the expected number of others that are truly better, by this vote",
+        legend="fall: of the expected number of others that are truly better, by the first of these"
+        " votes",
     )
     return Section(title, "", (Prose((line, gap)), table))
+
+
+def _in_a_row(votes: NextVotes) -> list[tuple[tuple[int, int], list[float]]]:
+    """Pairs in the order of choice, with the falls of the votes that are advised one after
+    another."""
+    out: list[tuple[tuple[int, int], list[float]]] = []
+    for i, j, fall in zip(
+        votes.first.tolist(), votes.second.tolist(), votes.fall.tolist(), strict=True
+    ):
+        if not out or out[-1][0] != (i, j):
+            out.append(((i, j), []))
+        out[-1][1].append(fall)
+    return out
 
 
 def pictures(facts: SensitivityFacts) -> list[Chart] | NotApplicable:

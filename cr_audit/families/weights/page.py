@@ -6,7 +6,7 @@ import numpy as np
 
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import IntArray, NotApplicable
-from cr_audit.blocks import Block, Chart, Map, Number, Section, Series
+from cr_audit.blocks import Block, Chart, Colouring, Map, Number, Section, Series
 from cr_audit.clones.layout import plane, spread
 from cr_audit.families.weights.facts import WeightFacts
 from cr_audit.heads import short
@@ -60,21 +60,21 @@ def _map(analysis: Analysis) -> Map | None:
     if shown.size < 3:
         return None
     layout = plane(e.response_vectors[shown], groups[shown])
-    first, second = (percent(share) for share in layout.explained)
     names, position = _largest(analysis, groups, shown)
     w = analysis.weights
     times = np.ones(n) if isinstance(w, NotApplicable) else w.weights * w.m
     how = "all of them" if shown.size == n else "clusters first, the others at even distances"
     return Map(
         "Map of the responses",
-        f"Places by the two directions in which the vectors differ most ({first} and {second} of"
-        f" the variance between clusters); copies stand around each other. Size is the weight,"
-        f" colour the cluster. Drawn: {how}.",
+        f"A layout of the neighbour graph: responses with near vectors are drawn to each other. Of"
+        f" the {layout.neighbours} nearest to a response by their vectors {percent(layout.kept)}"
+        f" are among its {layout.neighbours} nearest here. Copies stand around each other. Size is"
+        f" the weight, colour the cluster or the kind of answer. Drawn: {how}.",
         tuple((float(x), float(y)) for x, y in layout.points),
         tuple(round(float(times[i]), 3) for i in shown),
-        tuple(position[shown].tolist()),
-        names,
+        (Colouring("cluster", tuple(position[shown].tolist()), names, "no copy of it"),),
         tuple(_label(analysis, int(i), float(times[i])) for i in shown),
+        tuple(shown.tolist()),
         n,
     )
 

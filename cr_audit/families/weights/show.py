@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
-from cr_audit.blocks import Block, Cell, Column, Prose, Section, Table
+from cr_audit.blocks import Block, Cell, Column, Later, Prose, Section, Table
 from cr_audit.families.weights.facts import WeightFacts
 from cr_audit.weights.compare import SchemeTable
 from cr_audit.weights.estimates import Weights
@@ -14,6 +14,7 @@ from cr_audit.weights.schemes import SCHEMES
 from cr_audit.wording import percent, plural
 
 MAX_MASSES, MAX_CELLS = 8, 5
+VORONOI = "Voronoi weights"
 
 
 def brief(facts: WeightFacts) -> list[Block]:
@@ -23,7 +24,7 @@ def brief(facts: WeightFacts) -> list[Block]:
         return [made]
     folded = [replace(made, folded=True)]
     if SCHEMES.get(facts.analysis.weights.method).corrects and not facts.voronoi_is_used:
-        folded.append(replace(voronoi(facts), folded=True))
+        folded.append(Section(VORONOI, "", Later(lambda: _voronoi(facts)), folded=True))
     return list(folded)
 
 
@@ -64,21 +65,25 @@ def _estimate(weights: Weights) -> list[str]:
 
 def voronoi(facts: WeightFacts) -> Section:
     """The paper's weights beside those that are used: of clone groups, and its largest cells."""
-    title = "Voronoi weights"
+    return Section(VORONOI, "", tuple(_voronoi(facts)))
+
+
+def _voronoi(facts: WeightFacts) -> list[Block]:
     weights, used = facts.voronoi, facts.analysis.weights
     if isinstance(weights, NotApplicable) or isinstance(used, NotApplicable):
         reason = weights.reason if isinstance(weights, NotApplicable) else "there are no weights"
-        return Section(title, f"not computed: {reason}")
+        return [Prose((f"not computed: {reason}",), indent=2)]
+    where = f", on the {weights.space}" if weights.space else ""
     lines = [
-        "an alternative's share of the space of embeddings, as in [CR]; no table outside this"
-        " section uses them (--weights voronoi does)",
+        f"an alternative's share of the space of embeddings, as in [CR]{where}; no table outside"
+        " this section uses them (--weights voronoi does)",
         *_estimate(weights),
     ]
     blocks: list[Block] = [Prose(tuple(lines), indent=2)]
     if facts.masses:
         blocks.append(_masses(facts, used.method))
     blocks.append(_largest_cells(facts, used, weights))
-    return Section(title, f"on the {weights.space}" if weights.space else "", tuple(blocks))
+    return blocks
 
 
 def _masses(facts: WeightFacts, used: str) -> Table:

@@ -120,10 +120,12 @@ def find_kinds(
     whole, parts = _cut(graph, halves)
     rows = centred[seen][graph.rows]
     candidates, size, stability, tightness = _candidates(whole, parts, rows)
-    cloud = _cloud(rows, null_rng)
-    null_graph = nearest_graph(cloud, _LONG_LIST, rng=null_rng)
-    _, *null = _candidates(*_cut(null_graph, halves), cloud[null_graph.rows])
-    is_kind = (stability >= STABLE) & _beyond(size, stability, tightness, *null)
+    is_kind = stability >= STABLE
+    if is_kind.any():  # else no cloud is needed to say that there are none
+        cloud = _cloud(rows, null_rng)
+        null_graph = nearest_graph(cloud, _LONG_LIST, rng=null_rng)
+        _, *null = _candidates(*_cut(null_graph, halves), cloud[null_graph.rows])
+        is_kind &= _beyond(size, stability, tightness, *null)
     chosen, places = _chosen(whole, candidates, stability, is_kind, most, graph.n)
     agreement = _agreement(places, parts)
     of_seen = places[place]

@@ -36,6 +36,8 @@ def distinguishing_words(
     texts: Sequence[str], labels: IntArray, n_kinds: int, *, n_words: int = 6
 ) -> tuple[tuple[str, ...], ...]:
     """Of each kind the words with the largest z, at most ``n_words``. labels : int64, -1 = none."""
+    if n_kinds == 0:
+        return ()
     counted = [Counter[str]() for _ in range(n_kinds + 1)]
     for text, label in zip(texts, labels.tolist(), strict=True):
         found = {w.lower().replace("’", "'") for w in _WORD.findall(text[:_MOST_CHARACTERS])}

@@ -122,12 +122,15 @@ class Means:
 class Replicates:
     """rewards : float64 (fits, replicates, n_subjects). weights_drawn : whether they hold the
     Monte-Carlo error of the weights. also : what else they vary, in words (", …" or "").
+    around_truth : the same with what the penalty takes away and votes that agree do not show
+    (``shrinkage``), for intervals of the true rewards; None where that is not known.
     """
 
     rewards: FloatArray
     weights_drawn: bool
     also: str
     n_not_converged: int
+    around_truth: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

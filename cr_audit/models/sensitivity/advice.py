@@ -34,8 +34,10 @@ MAX_ITEMS = 2000
 # Orders of an answer that count: those of the highest probability of error.
 MAX_ORDERS = 20
 NODES = 10
-# How many votes on one pair are thought of at once.
+# How many votes on one pair are thought of at once; further on by eights, until they would tell
+# ENOUGH times what is known of the least certain order.
 AHEAD = (1.0, 4.0, 16.0, 64.0)
+FURTHER, ENOUGH = 8.0, 4.0
 N_DRAWS = 4000
 # The prior's standard deviation, in log-odds: wide beside what votes say, never infinite.
 PRIOR_DEVIATION = 3.0
@@ -76,24 +78,8 @@ def posterior(
     m = items.shape[0]
     if m > MAX_ITEMS:
         raise ValueError(f"a posterior of {m} items needs more than {MAX_ITEMS}² numbers")
-    place = np.full(pairs.n_items, -1, np.int64)
-    place[items] = np.arange(m)
-    a, b = place[pairs.first], place[pairs.second]
-    keep = (a >= 0) & (b >= 0)
-    a, b, p, n = a[keep], b[keep], pairs.p[keep], pairs.mass[keep]
-    swap = a > b
-    a, b, p = np.where(swap, b, a), np.where(swap, a, b), np.where(swap, 1.0 - p, p)
-    order = np.lexsort((b, a))
-    local = Proportions(m, a[order], b[order], p[order], n[order])
-    mean = np.zeros(m)
-    if n.size:
-        uniform = np.full(m, 1.0 / m)
-        # The count-weighted fit is the likelihood with a prior of variance 1/(κ λ m) on rewards.
-        kappa = 2.0 * float(n.sum()) / m**2 / (1.0 - 1.0 / m)
-        fitted = fit_tabular(
-            local, uniform, penalty=1.0 / (deviation**2 * kappa * m), count_weighted=True
-        )
-        mean = np.nan_to_num(fitted.rewards)
+    local = _among(pairs, items)
+    mean = _likeliest(local, deviation)
     q = expit(mean[local.first] - mean[local.second])
     information = local.mass * q * (1.0 - q)
     precision = np.zeros((m, m))
@@ -103,6 +89,38 @@ def posterior(
     with one_blas_thread():
         covariance = cho_solve(cho_factor(precision), np.eye(m))
     return Posterior(items, mean, 0.5 * (covariance + covariance.T))
+
+
+def posterior_mean(
+    pairs: Proportions, items: IntArray, *, deviation: float = PRIOR_DEVIATION
+) -> FloatArray:
+    """``posterior(...).mean`` alone, for any number of items."""
+    return _likeliest(_among(pairs, items), deviation)
+
+
+def _among(pairs: Proportions, items: IntArray) -> Proportions:
+    """The pairs of two of ``items``, by their positions."""
+    place = np.full(pairs.n_items, -1, np.int64)
+    place[items] = np.arange(items.shape[0])
+    a, b = place[pairs.first], place[pairs.second]
+    keep = (a >= 0) & (b >= 0)
+    a, b, p, n = a[keep], b[keep], pairs.p[keep], pairs.mass[keep]
+    swap = a > b
+    a, b, p = np.where(swap, b, a), np.where(swap, a, b), np.where(swap, 1.0 - p, p)
+    order = np.lexsort((b, a))
+    return Proportions(items.shape[0], a[order], b[order], p[order], n[order])
+
+
+def _likeliest(local: Proportions, deviation: float) -> FloatArray:
+    """Mode of the posterior; float64 (m,)."""
+    m = local.n_items
+    if not local.mass.size:
+        return np.zeros(m)
+    # The count-weighted fit is the likelihood with a prior of variance 1/(κ λ m) on rewards.
+    kappa = 2.0 * float(local.mass.sum()) / m**2 / (1.0 - 1.0 / m)
+    penalty = 1.0 / (deviation**2 * kappa * m)
+    fitted = fit_tabular(local, np.full(m, 1.0 / m), penalty=penalty, count_weighted=True)
+    return np.nan_to_num(fitted.rewards)
 
 
 def order_errors(
@@ -228,7 +246,10 @@ def _falls(
     own = _variance(cov, x, y)
     now = float(ndtr(-np.abs(gap) / np.sqrt(v)).sum())
     best = np.zeros(x.shape[0])
-    for ahead in AHEAD:
+    steps = list(AHEAD)
+    while steps[-1] * float(slope.max(initial=0.0)) * float(v.min(initial=1.0)) < ENOUGH:
+        steps.append(steps[-1] * FURTHER)
+    for ahead in steps:
         gain = ahead * slope * along**2 / (1.0 + ahead * slope * own)
         # Votes cannot tell more than there is to know of an order.
         gain = np.minimum(gain, v[:, None] * (1.0 - 1e-9))
@@ -250,20 +271,20 @@ def _answer_errors(
 ) -> tuple[float, float]:
     """Probability that the first k by the mean are not the first k, now and after the moves.
 
-    After: the mean will be mean + Σ move h and the truth that plus N(0, after); the share of joint
-    draws in which the two disagree.
+    After: the mean will be mean + Σ move h and the truth that plus N(0, after). The same joint
+    draws serve both: the truth of a draw is that of now as well, so that the two probabilities
+    differ by what the moves do and not by the draws.
     """
     m = mean.shape[0]
     jitter = 1e-12 * float(np.trace(before)) / m * np.eye(m)
     with one_blas_thread():
-        now = mean + rng.standard_normal((N_DRAWS, m)) @ np.linalg.cholesky(before + jitter).T
         future = np.tile(mean, (N_DRAWS, 1))
         if moves:
             future = future + rng.standard_normal((N_DRAWS, len(moves))) @ np.stack(moves)
-        then = future + rng.standard_normal((N_DRAWS, m)) @ np.linalg.cholesky(after + jitter).T
-    first = _first(mean[None, :], k)
-    wrong_now = float(np.any(_first(now, k) != first, axis=1).mean())
-    wrong_then = float(np.any(_first(then, k) != _first(future, k), axis=1).mean())
+        truth = future + rng.standard_normal((N_DRAWS, m)) @ np.linalg.cholesky(after + jitter).T
+    true = _first(truth, k)
+    wrong_now = float(np.any(true != _first(mean[None, :], k), axis=1).mean())
+    wrong_then = float(np.any(true != _first(future, k), axis=1).mean())
     return wrong_now, wrong_then
 
 

@@ -8,7 +8,7 @@ added to each side, so that 3 of 3 votes are 0.875 and not certainty.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,11 @@ from cr_audit.models.sensitivity.pairwise import (
 # Chains looked at in one go, and in all; more are counted, not looked at.
 BLOCK = 1_000_000
 MAX_CHAINS = 20_000_000
+# Pairs that are ranked by an error from outside, those of most harm along a chain.
+MAX_RANKED = 1_000_000
+
+# errors(i, j) of predictions p(i ≻ j), float64 (f,), for any pairs.
+Errors = Callable[[IntArray, IntArray], FloatArray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +46,7 @@ class Support:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chains:
-    """One entry per pair (start, end), the chain of most harm; arrays of one length.
+    """One entry per pair (start, end), by the chain of most harm; arrays of one length.
 
     start, middle, end : items. head, tail : the observed pairs start-middle and middle-end.
     p_head, p_tail, p : p(start ≻ middle), p(middle ≻ end), and what follows for p(start ≻ end).
@@ -102,12 +107,18 @@ def _top(pair: IntArray, label: IntArray, n_pairs: int) -> IntArray:
 
 
 def fragile_chains(
-    pairs: Proportions, *, threshold: float = 2.0, thin: float = 1.0, limit: int = 1000
+    pairs: Proportions,
+    *,
+    threshold: float = 2.0,
+    thin: float = 1.0,
+    limit: int = 1000,
+    errors: Errors | None = None,
 ) -> Chains:
-    """The ``limit`` pairs of most harm among those compared at most ``thin`` times.
+    """The ``limit`` M-sensitive pairs of largest ``errors`` among those compared at most ``thin``
+    times; without ``errors`` those of most harm along their chain.
 
     pairs : sorted by (first, second), mass the number of comparisons. Time and memory are bounded
-    by MAX_CHAINS and BLOCK.
+    by MAX_CHAINS, MAX_RANKED and BLOCK.
     """
     m = check_threshold(threshold)
     edge = _directed(pairs)
@@ -130,7 +141,7 @@ def fragile_chains(
             )
             tail = tails[np.repeat(begin[a:b], count[a:b]) + inside]
             found.append(_sensitive(pairs, edge, head, tail, m, thin))
-    return _ranked(pairs, edge, found, limit, n_all - n_seen)
+    return _ranked(pairs, edge, found, limit, n_all - n_seen, errors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,7 +221,12 @@ def _direct(pairs: Proportions, i: IntArray, j: IntArray) -> FloatArray:
 
 
 def _ranked(
-    pairs: Proportions, edge: _Edges, parts: list[_Part], limit: int, n_skipped: int
+    pairs: Proportions,
+    edge: _Edges,
+    parts: list[_Part],
+    limit: int,
+    n_skipped: int,
+    errors: Errors | None,
 ) -> Chains:
     nothing = np.zeros(0, np.int64)
     head = np.concatenate([p.head for p in parts]) if parts else nothing
@@ -224,6 +240,10 @@ def _ranked(
     _, best = np.unique(key, return_index=True)
     kept = order[np.sort(best)]
     top = kept[:limit]
+    if errors is not None and kept.size > limit:
+        some_kept = kept[:MAX_RANKED]
+        size = errors(i[some_kept], j[some_kept])
+        top = some_kept[np.sort(np.argsort(-size, kind="stable")[:limit])]
     h, t = head[top], tail[top]
     p, q = edge.p[h], edge.p[t]
     some = h.size > 0

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from cr_audit.weights.distinct import Distinct, each_block
+from cr_audit.weights.distinct import Distinct, distances_between, each_block
 
 _SEEN = 1500  # items whose neighbourhoods the search for a width looks at
 _REGIONS = (2, 3, 5, 10, 30)  # coarse to fine: into how many regions the data is cut
@@ -174,11 +174,12 @@ def _estimated_sums(
     """``_kernel_sums`` from a simple random sample ``some`` of the items: an item's own share as it
     is, the sum over the others from those in the sample, scaled up; unbiased."""
     others = items.some(some)
+    vectors = others.joined(np.arange(others.n))
     chosen, own = columns[some].astype(np.float32), columns[seen].astype(np.float32)
 
     def work(rows: slice) -> Float32Array:
         block = seen[rows]
-        d = items.distances_to(block, others)
+        d = distances_between(items.joined(block), items.norms[block], vectors, others.norms)
         same = block[:, None] == some[None, :]
         scale = (items.n - 1) / (some.size - same.sum(axis=1, keepdims=True))
         out = np.empty((widths.size, d.shape[0], chosen.shape[1]), dtype=np.float32)

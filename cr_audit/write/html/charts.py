@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
-from cr_audit.blocks import Cells, Chart, Map, Matrix, Series, Slope, SlopeChart
+from cr_audit.blocks import Cells, Chart, Colouring, Map, Matrix, Series, Slope, SlopeChart
 from cr_audit.write.chart_svg import round_ticks
 from cr_audit.write.escape import shorten, visible
 from cr_audit.write.html.text import text
@@ -122,9 +122,11 @@ def _plane(block: Chart) -> tuple[list[str], float]:
     parts += [_label(x(v), bottom + 20, shorten(visible(t), fits), kind="dim") for v, t in x_ticks]
     parts.append(_label((left + right) / 2, bottom + 42, block.x_title, kind="dim"))
     parts.append(_label(8, 18, block.y_title, "start", "dim"))
+    bars = [k for k, s in enumerate(block.series) if block.kind == "bars" and not s.dashed]
     for k, series in enumerate(block.series):
+        side = (bars.index(k), len(bars)) if k in bars else (0, 1)
         parts += _drawn(
-            block, series, _colour(k, series), lambda v: x(to_x(v)), lambda v: y(to_y(v))
+            block, series, _colour(k, series), lambda v: x(to_x(v)), lambda v: y(to_y(v)), side
         )
     parts += _legend([(s.label, _colour(k, s)) for k, s in enumerate(block.series)], right, 18)
     return parts, 390
@@ -162,29 +164,33 @@ def _drawn(
     colour: str,
     x: Callable[[float], float],
     y: Callable[[float], float],
+    side: tuple[int, int] = (0, 1),
 ) -> list[str]:
-    """One series."""
+    """One series. side : which of how many bars that stand side by side over one x."""
     shown = [
         k
         for k, (a, b) in enumerate(zip(series.x, series.y, strict=True))
         if math.isfinite(a) and math.isfinite(b)
     ]
     parts: list[str] = []
+    offset = 0.0
     if block.kind == "line" or series.dashed:
         joined = " ".join(f"{_p(x(series.x[k]))},{_p(y(series.y[k]))}" for k in shown)
         dashed = " dashed" if series.dashed else ""
         parts.append(f'<polyline class="line {colour}{dashed}" points="{joined}"/>')
     if block.kind == "bars" and not series.dashed:
-        width = max(1.0, min(30.0, 0.7 * _gap([x(series.x[k]) for k in shown])))
+        whole = min(30.0 * side[1], 0.8 * _gap([x(series.x[k]) for k in shown]))
+        width = max(1.0, whole / side[1])
+        offset = (side[0] - (side[1] - 1) / 2) * width
         for k in shown:
             top, zero = y(series.y[k]), y(0.0)
-            at = f'x="{_p(x(series.x[k]) - width / 2)}" y="{_p(min(top, zero))}"'
+            at = f'x="{_p(x(series.x[k]) + offset - width / 2)}" y="{_p(min(top, zero))}"'
             size = f'width="{_p(width)}" height="{_p(max(abs(top - zero), 0.5))}"'
             hover = text(_hover(block, series, k), 300)
             parts.append(f'<rect class="fill {colour}" {at} {size}><title>{hover}</title></rect>')
     for k in shown:
         if k < len(series.low) and math.isfinite(series.low[k]) and math.isfinite(series.high[k]):
-            at_x = x(series.x[k])
+            at_x = x(series.x[k]) + offset
             kind = "whisker" if block.kind == "bars" else f"line {colour}"
             parts.append(_line(at_x, y(series.low[k]), at_x, y(series.high[k]), kind))
     dots = block.kind == "scatter" or series.dots
@@ -305,18 +311,22 @@ def _one_slope(
 # --- map ---
 
 MAP_HEIGHT = 480
+CROWD = 300
+"""Points of a map that are drawn in full size; more of them are smaller."""
 
 
 def map_(block: Map, key: str) -> str:
     """Large points first, so that none hides a smaller one."""
     order = sorted(range(len(block.points)), key=lambda k: (-block.sizes[k], k))
+    crowd = math.sqrt(min(1.0, CROWD / max(len(order), 1)))
     parts = []
+    first = block.colourings[0].groups
     for k in order:
         x, y = block.points[k]
-        group = block.groups[k]
-        kind = f"m m{group}" if group >= 0 else "m m-none"
+        kind = f"m {map_class(first[k])}"
         at = (14 + x * (WIDTH - 28), MAP_HEIGHT - 14 - y * (MAP_HEIGHT - 28))
-        parts.append(_dot(*at, kind, block.labels[k], _radius(block.sizes[k])))
+        radius = _radius(block.sizes[k]) * crowd
+        parts.append(_dot(*at, kind, block.labels[k], radius))
     return _svg(parts, MAP_HEIGHT, block.title, block.description, key)
 
 
@@ -325,17 +335,35 @@ def _radius(size: float) -> float:
     return 2.5 + 3.5 * math.sqrt(min(max(size, 0.0), 6.0))
 
 
-def map_legend(block: Map) -> str:
-    """What the colours are, the largest cluster first."""
-    entries = [(f"m{k}", name) for k, name in enumerate(block.names)]
-    if any(g < 0 for g in block.groups):
-        entries.append(("m-none", "no copy of it"))
+def map_class(group: int) -> str:
+    """The colour of a group."""
+    return f"m{group}" if group >= 0 else "m-none"
+
+
+def map_legends(block: Map) -> str:
+    """What the colours are, the largest group first. All but the first wait for the script, which
+    offers to colour by them; in which order the points were drawn is said for it."""
+    order = sorted(range(len(block.points)), key=lambda k: (-block.sizes[k], k))
+    out = []
+    for n, colouring in enumerate(block.colourings):
+        groups = (
+            "" if len(block.colourings) < 2 else " ".join(str(colouring.groups[k]) for k in order)
+        )
+        out.append(_legend_of(colouring, groups, hidden=n > 0))
+    return "".join(out)
+
+
+def _legend_of(colouring: Colouring, groups: str, *, hidden: bool) -> str:
+    entries = [(map_class(k), name) for k, name in enumerate(colouring.names)]
+    if any(g < 0 for g in colouring.groups):
+        entries.append((map_class(-1), colouring.none))
     items = "".join(
         f'<li><svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">'
         f'<circle class="m {kind}" cx="6" cy="6" r="5"/></svg> {text(name, 60)}</li>'
         for kind, name in entries
     )
-    return f'<ul class="legend">{items}</ul>'
+    data = f' data-by="{text(colouring.by, 40)}" data-groups="{groups}"' if groups else ""
+    return f'<ul class="legend"{data}{" hidden" if hidden else ""}>{items}</ul>'
 
 
 # --- matrix, cells ---

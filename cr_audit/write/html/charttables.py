@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cr_audit.blocks import Cell, Cells, Chart, Column, Map, Matrix, SlopeChart, Table
+from cr_audit.blocks import Cell, Cells, Chart, Colouring, Column, Map, Matrix, SlopeChart, Table
 
 
 def table_of(block: SlopeChart | Chart | Cells | Map | Matrix) -> Table:
@@ -51,19 +51,18 @@ def _slope(block: SlopeChart) -> Table:
 
 
 def _map(block: Map) -> Table:
-    """Cluster and weight of each item drawn; places in the plane say nothing by themselves."""
+    """Groups and weight of each item drawn; places in the plane say nothing by themselves."""
+
+    def group(colouring: Colouring, k: int) -> Cell:
+        at = colouring.groups[k]
+        return Cell(colouring.names[at]) if at >= 0 else Cell("none", tone="dim")
 
     def row(k: int) -> tuple[Cell, ...]:
-        group = block.groups[k]
-        return (
-            Cell(block.labels[k]),
-            Cell(
-                block.names[group] if group >= 0 else "none", tone="plain" if group >= 0 else "dim"
-            ),
-            Cell(f"{block.sizes[k]:.2f}", (block.sizes[k],)),
-        )
+        groups = (group(c, k) for c in block.colourings)
+        return (Cell(block.labels[k]), *groups, Cell(f"{block.sizes[k]:.2f}", (block.sizes[k],)))
 
-    columns = (Column("item"), Column("cluster"), Column("weight, times 1/m", "number"))
+    by = (Column(c.by) for c in block.colourings)
+    columns = (Column("item"), *by, Column("weight, times 1/m", "number"))
     return Table(columns, len(block.labels), row, caption=f"{block.title}: numbers")
 
 

@@ -22,12 +22,15 @@ from cr_audit.blocks import (
     tables_of,
 )
 from cr_audit.findings import SEVERITIES, Outcome, Told
+from cr_audit.wording import plural
 from cr_audit.write.html.findings import findings_card
 from cr_audit.write.html.parts import Page
 from cr_audit.write.html.policy import policy, script, style
 from cr_audit.write.html.text import commented, text
 
-MAX_ADVICE = 3
+MAX_ADVICE, N_NUMBERS = 3, 3
+MAP_FIRST = ("scan", "clones", "weights", "kinds")
+"""Commands whose answer the map shows; the others begin with what they were asked for."""
 _SETTLED = ("waived", "baselined")
 _WORD: dict[Tone, tuple[str, str]] = {
     "good": ("✓", "nothing to warn about"),
@@ -99,6 +102,8 @@ def _first_screen(
     numbers = next((b for b in more if isinstance(b, Numbers) and b.numbers), None)
     if numbers is None:
         numbers = _counts(outcome)
+    elif len(numbers.numbers) < N_NUMBERS:
+        numbers = replace(numbers, numbers=(*numbers.numbers, *_found(outcome)))
     loose = [b for b in blocks if isinstance(b, Prose | Steps | Numbers)]
     parts = [said, page.block(numbers, 2) if numbers else "", *(page.block(b, 2) for b in loose)]
     parts.append(_what_to_do(page, blocks, outcome))
@@ -120,6 +125,7 @@ def _said(block: Verdict | Answer, outcome: Outcome) -> str:
     else:
         tone = _worst(block.tone, outcome)
         sign, word = _WORD.get(tone, ("i", "report"))
+        word = _how_many(outcome) or word
         lead, *rest = block.sentences or ("",)
         inside = f'<p class="lead">{text(lead)}</p>' + "".join(f"<p>{text(s)}</p>" for s in rest)
     badge = f'<p class="badge b-{tone}"><span aria-hidden="true">{sign}</span> {word}</p>'
@@ -131,6 +137,24 @@ def _worst(tone: Tone, outcome: Outcome) -> Tone:
     told = [t.finding.severity.value for t in outcome.told if t.bin not in _SETTLED]
     order: tuple[Tone, ...] = ("error", "warning")
     return next((s for s in order if s == tone or s in told), tone)
+
+
+def _how_many(outcome: Outcome) -> str:
+    """ "1 error, 4 warnings": what was found; a bare "error" reads as if the program had failed."""
+    told = [t.finding.severity for t in outcome.told if t.bin not in _SETTLED]
+    counts = [(sum(s == t for t in told), s.value) for s in reversed(SEVERITIES)]
+    worse = [(n, name) for n, name in counts if n and name != "note"]
+    return ", ".join(plural(n, name) for n, name in worse)
+
+
+def _found(outcome: Outcome) -> tuple[Number, ...]:
+    """How many findings there are, as one number; none where nothing looked."""
+    if not outcome.rules:
+        return ()
+    n = sum(t.bin not in _SETTLED for t in outcome.told)
+    note = _how_many(outcome) or ("notes only" if n else "")
+    tone: Tone = "warning" if _how_many(outcome) else "plain"
+    return (Number(f"{n:,}", f"findings of {plural(len(outcome.rules), 'rule')}", note, tone),)
 
 
 def _counts(outcome: Outcome) -> Numbers | None:
@@ -184,7 +208,7 @@ def _is_next(section: Section) -> bool:
 
 
 def _sections(blocks: Sequence[Block], more: Sequence[Block]) -> list[tuple[str, Section]]:
-    """(title, section): the map first, the report's own, then what is shown beyond it."""
+    """(title, section): the report's own, then what is shown beyond it; the map before or after."""
     own: list[Section] = []
     following_seen = False
     for block in blocks:
@@ -204,7 +228,9 @@ def _sections(blocks: Sequence[Block], more: Sequence[Block]) -> list[tuple[str,
     maps = [s for s in beyond if any(isinstance(b, Map) for b in s.blocks)]
     rest = [s for s in beyond if not any(isinstance(b, Map) for b in s.blocks)]
     out: list[tuple[str, Section]] = []
-    for section in (*maps, *own, *rest):
+    command = next((b.command for b in blocks if isinstance(b, Header)), "")
+    ordered = (*maps, *own, *rest) if command in MAP_FIRST else (*own, *rest, *maps)
+    for section in ordered:
         title, n = section.title, 1
         while any(name == title for name, _ in out):
             n += 1

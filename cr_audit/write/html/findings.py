@@ -9,6 +9,8 @@ from cr_audit.write.html.parts import Page, paste
 from cr_audit.write.html.text import TEXT, commented, text
 
 MAX_FINDINGS, MAX_ROWS = 200, 5
+FEW = 3
+"""Findings of one rule that are shown at once."""
 _BINS = {"failing": "fails", "baselined": "known", "waived": "waived", "below_threshold": ""}
 _SIGN = {"error": "✕", "warning": "!", "note": "i"}
 
@@ -18,16 +20,18 @@ def findings_card(page: Page, outcome: Outcome) -> str:
     if not outcome.rules:
         return ""
     told, rules = outcome.told, {r.id: r for r in outcome.rules}
-    made = []
+    made: dict[tuple[str, str, str], list[str]] = {}
+    n_made = 0
     for t in told[:MAX_FINDINGS]:
         card = _finding(page, t, rules.get(t.finding.rule), outcome.waivers_in)
         if not page.fits(card):
             break
-        made.append(card)
+        n_made += 1
+        made.setdefault((t.finding.rule, t.finding.severity.value, t.bin), []).append(card)
     note = f"{len(told):,} from {len(rules):,} rules" if told else f"none; {len(rules):,} rules"
-    left = len(told) - len(made)
+    left = len(told) - n_made
     more = (
-        f'<p class="note">{len(made):,} of {len(told):,} shown; the JSON report has them all.</p>'
+        f'<p class="note">{n_made:,} of {len(told):,} shown; the JSON report has them all.</p>'
         if left
         else ""
     )
@@ -39,7 +43,27 @@ def findings_card(page: Page, outcome: Outcome) -> str:
         f'<ul class="rules">{looked}</ul></details>'
     )
     # A word of its own per finding keeps them apart in a search.
-    return page.wrapped("Findings", note, ["\n".join(made), more, not_judged, rules_list])
+    return page.wrapped(
+        "Findings",
+        note,
+        [
+            "\n".join(_alike(rule, cards) for (rule, *_), cards in made.items()),
+            more,
+            not_judged,
+            rules_list,
+        ],
+    )
+
+
+def _alike(rule: str, cards: list[str]) -> str:
+    """Findings of one rule: the first few, and the others to be unfolded, so that a rule that
+    found much does not hide what the next one found."""
+    if len(cards) <= FEW + 1:
+        return "\n".join(cards)
+    rest = "\n".join(cards[FEW:])
+    head = f"{len(cards) - FEW:,} more of <code>{text(rule)}</code>"
+    shown = "\n".join(cards[:FEW])
+    return f'{shown}\n<details class="more"><summary>{head}</summary>{rest}</details>'
 
 
 def _finding(page: Page, told: Told, rule: Rule | None, waivers_in: tuple[str, str] | None) -> str:

@@ -45,17 +45,39 @@
   const main = document.getElementById("report");
   const found = all("tbody tr, .finding", main);
   if (found.length > 8) {
-    const box = field("Find in this report", (w) => filter(found, "page", w, "rows and findings"));
+    const box = field("Find in this report", (w) => {
+      main.classList.toggle("looking", Boolean(w));
+      for (const more of all("details.more", main)) more.open = Boolean(w);
+      return filter(found, "page", w, "rows and findings");
+    });
     const first = main.querySelector(".card");
     if (first) main.insertBefore(box, first);
   }
 
+  // Of long lists the first few, until all are asked for or something is looked for.
+  function shorten(list, before, n, first, noun) {
+    const box = make("p", "note"), button = make("button", "small"), words = make("span");
+    button.type = "button";
+    const set = (short) => {
+      list.classList.toggle("short", short);
+      words.textContent = short ? "The first " + first + " of these " + n + " " + noun + ". " : "";
+      button.textContent = short ? "Show all " + n : "Show the first " + first;
+    };
+    button.addEventListener("click", () => set(!list.classList.contains("short")));
+    set(true);
+    box.append(words, button);
+    before.after(box);
+  }
   for (const table of all("table", main)) {
     const rows = all("tbody tr", table);
     if (rows.length > 15) {
-      const box = field("Filter rows", (w) => filter(rows, "own", w, "rows"));
+      const box = field("Filter rows", (w) => {
+        table.classList.toggle("looking", Boolean(w));
+        return filter(rows, "own", w, "rows");
+      });
       table.parentElement.before(box);
     }
+    if (rows.length > 30) shorten(table, table.parentElement, rows.length, 25, "rows");
     if (rows.length < 3) continue;
     all("thead tr > *", table).forEach((head, column) => {
       if (head.tagName !== "TH" || !head.textContent.trim()) return;
@@ -166,6 +188,28 @@
       return w ? n + " of " + points.length + " points" : "";
     });
     figure.querySelector(".plot").before(box);
+
+    // Colour by something else that is known of the points.
+    const legends = all(".legend[data-groups]", figure);
+    if (legends.length < 2) continue;
+    const choice = make("fieldset", "find");
+    choice.append(make("legend", "hidden", "What colours stand for"), make("span", "", "Colour by"));
+    legends.forEach((legend, n) => {
+      const label = make("label"), radio = make("input");
+      radio.type = "radio";
+      radio.name = "colour" + fields;
+      radio.checked = n === 0;
+      label.append(radio, " " + legend.dataset.by);
+      radio.addEventListener("change", () => {
+        legends.forEach((other) => { other.hidden = other !== legend; });
+        legend.dataset.groups.split(" ").forEach((group, k) => {
+          const old = Array.from(points[k].classList).find((c) => /^m(\d|-)/.test(c));
+          points[k].classList.replace(old, group < 0 ? "m-none" : "m" + group);
+        });
+      });
+      choice.append(label);
+    });
+    box.after(choice);
   }
 
   addEventListener("beforeprint", () => all("details").forEach((d) => { d.open = true; }));

@@ -181,7 +181,7 @@ class Page:
 
     def _map(self, block: Map) -> str:
         return self._figure(
-            block.title, block.description, charts.map_, block, charts.map_legend(block)
+            block.title, block.description, charts.map_, block, charts.map_legends(block)
         )
 
     def _figure(
@@ -245,8 +245,11 @@ def _head(column: Column, widest: int) -> str:
     """The head of a column; one of long lines asks for room."""
     if not column.title.strip():
         return "<td></td>"
-    roomy = column.kind in ("text", "line") and widest > 60
-    kind = ' class="roomy"' if roomy else _class(column)
+    kind = _class(column)
+    if column.kind in ("text", "line") and widest > 12:
+        kind = f' class="{"roomy" if widest > 60 else "room"}"'
+    if column.kind == "place" and widest > 18:
+        kind = ' class="place room"'
     return f'<th scope="col"{kind}>{text(column.title, 80)}</th>'
 
 

@@ -74,8 +74,8 @@ def test_the_sample_flips_its_leader_surely(sample: RewardFacts) -> None:
     assert (r.subjects.names[before], r.subjects.names[after]) == ("boreal-7b", "atlas-2")
     assert c.flagged[after]
     assert c.flagged[before]
-    assert c.probability_first_standard[before] > 0.95
-    assert c.probability_first_weighted[after] > 0.95
+    assert c.probability_first_standard[before] > 0.9
+    assert c.probability_first_weighted[after] > 0.9
     assert rules_that_fire(sample) >= {"CR203", "CR204"}
 
 

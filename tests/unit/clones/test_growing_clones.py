@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cr_audit.clones.added as module
+import cr_audit.clones.grouped as grouped_module
 import cr_audit.clones.pairs as pairs_module
 from cr_audit.arrays import IntArray
 from cr_audit.clones.find import CloneReport, find_clones
@@ -102,9 +103,9 @@ def test_dense_texts_are_searched_for_all_together(
     old = np.array(sorted(drawn.draw(st.sets(st.integers(0, n - 1), min_size=1))), np.int64)
     with pytest.MonkeyPatch.context() as patch:
         if limit == "HEAVY":
-            for m in (module, pairs_module):
+            for m in (module, pairs_module, grouped_module):
                 patch.setattr(m, "HEAVY", 3)
-                patch.setattr(m, "MIN_BALL", 3)
+                patch.setattr(m, "MIN_BALL", 3, raising=False)
         else:
             patch.setattr(module, "MAX_CANDIDATES", 0)
         grown, full = both(given_, old, Memory())

@@ -88,18 +88,18 @@ QUESTIONS = ["Capital of Peru?", "Longest river?"]
 NAMES = str.split(
     "prompt instruction question query problem task post request user_prompt user_query "
     "user_input prompt_text input_text full_prompt context history turns input conversation "
-    "messages dialogue instructions problem_statement Question PROMPT UserPrompt"
+    "messages dialogue instructions problem_statement Question PROMPT UserPrompt zorp"
 )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_prompt_is_found_under_the_names_that_people_use(name: str) -> None:
-    if name == "UserPrompt":  # not known: then it is said, by name
+    if name == "zorp":  # not known: then it is said, by name
         data = load(two(name))
         assert data.report.noted == {"no_prompt": 2}
         (issue, _) = data.report.examples
         assert (issue.reason, issue.field) == ("no_prompt", "prompt")
-        assert "UserPrompt" in issue.found
+        assert "zorp" in issue.found
         return
     data = load(two(name))
     assert prompts(data) == QUESTIONS

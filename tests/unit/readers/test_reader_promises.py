@@ -142,6 +142,8 @@ NOTES: dict[str, Given] = {
     ),
     "rating_contradicts": Given([{**P, "score_chosen": 1, "score_rejected": 2}]),
     "invisible_difference": Given([{**P, "chosen": "the word", "rejected": "the wo\u200brd"}]),
+    "prompt_looks_alike": Given([{**P, "prompt": "Why is it"}, {**P, "prompt": "Why\u200b is it"}]),
+    "null_word": Given([{**P, "chosen": "nan"}]),
     "lookalike_difference": Given([{**P, "chosen": "the word", "rejected": "the wоrd"}]),
     "missing_label": Given([{**PANDA, "annotator2": None}]),
     "unknown_label": Given([{**PANDA, "annotator2": "who"}], {"max_skipped": 1.0}),
@@ -273,8 +275,9 @@ def test_reading_on_is_never_advised_for_labels() -> None:
     error = refused(rows)
     assert error.slug == "unknown_labels"
     assert "max-skipped" not in (error.next_step or "")
-    (first, _) = maps_in(error.next_step or "")
-    assert load(rows, mapping=first).report.rows_skipped == 0
+    found = [load(rows, mapping=m).report for m in maps_in(error.next_step or "")]
+    assert [r.rows_skipped for r in found] == [0, 0, 0, 1]  # a side, the other, a tie, nothing
+    assert found[3].skipped_by_reason == {"missing_label": 1}
 
 
 def test_a_name_that_is_near_is_offered_and_works() -> None:

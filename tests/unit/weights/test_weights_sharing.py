@@ -157,12 +157,13 @@ def test_within_prompts_one_width_serves_all() -> None:
     width = float(w.settings["width"])
     assert width > 0
     assert w.settings["scope"] == "prompt"
-    assert np.bincount(prompt, weights=w.weights) == pytest.approx(0.25)
+    share = np.array([29, 30, 30, 30]) / 119  # by different responses
+    assert np.bincount(prompt, weights=w.weights) == pytest.approx(share)
     assert w.weights[0] == w.weights[4]
     for p in range(4):
         items = np.flatnonzero(prompt == p)
         alone = sharing_weights(x[items].astype(np.float32), width=width, clusters=clusters[items])
-        assert w.weights[items] == pytest.approx(alone.weights / 4)
+        assert w.weights[items] == pytest.approx(alone.weights * share[p])
 
 
 def test_prompts_without_a_neighbourhood_share_among_clones_alone() -> None:
@@ -173,8 +174,8 @@ def test_prompts_without_a_neighbourhood_share_among_clones_alone() -> None:
     clusters[1] = 0
     w = sharing_weights_by_prompt(x, prompt, duplicates=None, clusters=clusters, rng=rng())
     assert w.settings["width"] == 0.0 < w.settings["width_searched"]
-    assert w.weights[:3] == pytest.approx(np.array([1 / 58, 1 / 58, 1 / 29]) / 10)
-    assert w.weights[30:] == pytest.approx(1 / 300)
+    assert w.weights[:3] == pytest.approx(np.array([0.5, 0.5, 1.0]) / 299)
+    assert w.weights[30:] == pytest.approx(1 / 299)
 
 
 def test_few_items_show_no_neighbourhood() -> None:
@@ -247,3 +248,31 @@ def test_what_says_nothing_weighs_no_more_than_the_average_by_hand() -> None:
     np.testing.assert_allclose(kept.weights, plain.weights)  # it is below the average as it is
     everybody = sharing_weights(np.eye(4), width=0.0, empty=np.ones(4, np.bool_))
     np.testing.assert_allclose(everybody.weights, 0.25)
+
+
+def test_copies_under_one_prompt_raise_nobody_else() -> None:
+    """Weighed prompt by prompt: what a cluster's copies give up falls to no other answer."""
+    vectors = rng(4).standard_normal((18, 9)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    prompt = np.repeat([0, 1, 2], 6)
+    alone = np.full(18, -1, np.int64)
+    n = 40
+    more = np.vstack([vectors, np.repeat(vectors[3:4], n, axis=0)])
+    labels = np.concatenate([alone, np.full(n, 3)])
+    labels[3] = 3
+
+    def weights(v: np.ndarray, of: np.ndarray, clusters: np.ndarray, width: float) -> np.ndarray:
+        found = sharing_weights_by_prompt(
+            v, of, width=width, duplicates=None, clusters=clusters, rng=rng()
+        )
+        assert found.weights.sum() == pytest.approx(1.0)
+        drawn = found.resample(2, rng())
+        np.testing.assert_allclose(drawn, np.tile(found.weights, (2, 1)), rtol=1e-12)
+        return found.weights
+
+    for width in (0.0, 1.2):
+        before = weights(vectors, prompt, alone, width)
+        after = weights(more, np.concatenate([prompt, np.zeros(n, np.int64)]), labels, width)
+        others = np.delete(np.arange(18), 3)
+        np.testing.assert_allclose(after[others], before[others], rtol=1e-5)
+        assert after[3] + after[18:].sum() == pytest.approx(before[3], rel=1e-5)

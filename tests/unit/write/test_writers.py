@@ -17,6 +17,7 @@ from cr_audit.blocks import (
     Cell,
     Cells,
     Chart,
+    Colouring,
     Column,
     Diff,
     DiffRun,
@@ -106,9 +107,12 @@ def blocks_with(text: str) -> list[Block]:
                     text,
                     ((0.1, 0.2), (0.3, 0.4)),
                     (1.0, 2.0),
-                    (0, -1),
-                    (text,),
+                    (
+                        Colouring(text, (0, -1), (text,), text),
+                        Colouring(text, (-1, 0), (text,), text),
+                    ),
                     (text,) * 2,
+                    (0, 5),
                     9,
                 ),
                 Matrix(

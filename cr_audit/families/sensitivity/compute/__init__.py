@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit
 
 from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.fitting import scheme_of
+from cr_audit.analysis.penalties import tabular_penalty
 from cr_audit.analysis.units import nothing_compared
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable, Proportions
 from cr_audit.errors import ComputeError, UsageError
@@ -26,8 +28,7 @@ from cr_audit.families.sensitivity.facts import (
 from cr_audit.models.graph import components
 from cr_audit.models.rewards.bootstrap import rows_of_pairs
 from cr_audit.models.rewards.kinds.tabular import TABULAR
-from cr_audit.models.rewards.objective import PairTerms, pair_terms
-from cr_audit.models.rewards.selection import cross_validate_penalty
+from cr_audit.models.rewards.objective import pair_terms
 from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.models.sensitivity.advice import (
     advise,
@@ -62,12 +63,13 @@ WIDTH = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Fitted:
-    """One fit of the unit's comparisons."""
+    """One fit of the unit's comparisons. influence : at the fit to shares with half a vote on each
+    side, as along a chain: three of three votes are no certainty, and the derivative of the fit
+    itself would take them for one."""
 
     name: FitName
     weights: FloatArray
     rewards: FloatArray
-    terms: PairTerms
     influence: FittedInfluence
 
 
@@ -92,12 +94,17 @@ def compute(run: Run) -> SensitivityFacts:
         raise nothing_compared(unit.unit, run.dataset, "nothing can hang on a vote")
     threshold = float(run.options.get("threshold", THRESHOLD))
     votes = _votes(analysis, unit)
-    penalty, reason = _penalty(run, votes.rows)
     run.progress("fits", 0, 0)
+    penalty, reason = tabular_penalty(analysis, unit)
     standard = _fit(run, "standard", votes, np.full(unit.items.n, 1.0 / unit.items.n), penalty)
     weighted, scheme = _weighted(run, analysis, votes, penalty)
     run.progress("fragile pairs", 0, 0)
-    chains = fragile_chains(_counted(votes), threshold=threshold, limit=MAX_LISTED)
+    variance = _variance(votes)
+
+    def errors(i: IntArray, j: IntArray) -> FloatArray:
+        return standard.influence.rough_errors(variance, run.stream("fragile pairs"))(i, j)
+
+    chains = fragile_chains(_counted(votes), threshold=threshold, limit=MAX_LISTED, errors=errors)
     label, sizes = components(votes.pairs)
     strong, n_dominant, n_thin = _strong(run, votes, chains, threshold)
     flips = _flips(run, votes, standard, weighted, penalty, label, sizes)
@@ -113,7 +120,7 @@ def compute(run: Run) -> SensitivityFacts:
         rewards=standard.rewards,
         weighted=scheme,
         threshold=threshold,
-        fragile=_fragile(run, votes, chains, standard, weighted),
+        fragile=_fragile(run, votes, chains, variance, standard, weighted),
         n_sensitive=chains.n_sensitive,
         n_skipped=chains.n_skipped,
         strong=strong,
@@ -168,9 +175,20 @@ def _counted(votes: _Votes) -> Proportions:
 def _fit(run: Run, name: FitName, votes: _Votes, weights: FloatArray, penalty: float) -> _Fitted:
     counted = run.settings.count_weighted
     fit = fit_tabular(votes.pairs, weights, penalty=penalty, count_weighted=counted)
-    terms = pair_terms(votes.pairs, weights, count_weighted=counted)
-    influence = FittedInfluence(terms, weights, penalty, fit.rewards)
-    return _Fitted(name, weights, fit.rewards, terms, influence)
+    likely = _with_half_votes(votes)
+    terms = pair_terms(likely, weights, count_weighted=counted)
+    near = fit_tabular(
+        likely, weights, penalty=penalty, count_weighted=counted, warm_start=fit.rewards
+    )
+    influence = FittedInfluence(terms, weights, penalty, near.rewards)
+    return _Fitted(name, weights, fit.rewards, influence)
+
+
+def _with_half_votes(votes: _Votes) -> Proportions:
+    """The pairs, half a vote on each side of every share."""
+    p, n = votes.pairs, votes.support.n_rows.astype(np.float64)
+    share = from_counts(np.clip(p.p * n, 0.0, n), n)
+    return Proportions(p.n_items, p.first, p.second, share, p.mass)
 
 
 def _weighted(
@@ -187,60 +205,48 @@ def _weighted(
         return NotApplicable(error.message), NotApplicable(error.message)
 
 
-def _penalty(run: Run, rows: Comparisons) -> tuple[float, str]:
-    """The penalty of tabular rewards; chosen on these comparisons where "auto"."""
-    asked = run.settings.penalty
-    if asked is None:
-        return DEFAULT_PENALTY, "the default of tabular rewards"
-    if not isinstance(asked, str):
-        return float(asked), "asked for with --penalty"
-    m = rows.n_items
-    counted = run.settings.count_weighted
-
-    def fit(
-        some: Comparisons, penalty: float, warm: FloatArray | None
-    ) -> tuple[FloatArray, FloatArray]:
-        found = fit_tabular(
-            some.proportions(),
-            np.full(m, 1.0 / m),
-            penalty=penalty,
-            warm_start=warm,
-            count_weighted=counted,
-        )
-        return found.rewards, found.rewards
-
-    curve = cross_validate_penalty(rows, fit, rng=run.stream("penalty of sensitivity"))
-    return curve.best, f"best of {curve.n_folds}-fold cross-validation of the standard fit"
-
-
 # Fragile pairs ----------------------------------------------------------------------------------
+
+
+def _predicted(fitted: _Fitted, i: IntArray, j: IntArray) -> FloatArray:
+    """p̂(i ≻ j) of the fit itself."""
+    r = np.nan_to_num(fitted.rewards)
+    out: FloatArray = expit(r[i] - r[j])
+    return out
+
+
+def _variance(votes: _Votes) -> FloatArray:
+    """Of each pair's share, float64 (k,)."""
+    n = votes.support.n_rows.astype(np.float64)
+    return share_variance(np.clip(votes.pairs.p * n, 0.0, n), n)
 
 
 def _fragile(
     run: Run,
     votes: _Votes,
     chains: Chains,
+    variance: FloatArray,
     standard: _Fitted,
     weighted: _Fitted | NotApplicable,
 ) -> tuple[FragilePair, ...]:
+    """Those of the largest error in the fit, which is M of the fit times that of each preference
+    in quadrature, first."""
     if chains.n == 0:
         return ()
     i, j, head = chains.start, chains.end, chains.head
     pairs, support = votes.pairs, votes.support
-    n = support.n_rows.astype(np.float64)
-    variance = share_variance(np.clip(pairs.p * n, 0.0, n), n)
     span = np.arange(chains.n)
     # ∂p̂_ij/∂p(first ≻ second) of the head, turned to ∂/∂p(start ≻ middle).
     sign = np.where(pairs.first[head] == chains.start, 1.0, -1.0)
     influence = standard.influence.of(i, j)[span, head] * sign
     error = standard.influence.errors(i, j, variance)
-    fitted = standard.influence.predicted(i, j)
+    fitted = _predicted(standard, i, j)
     nothing: list[float | NotApplicable]
     if isinstance(weighted, NotApplicable):
         nothing = [weighted] * chains.n
         other, other_influence = nothing, nothing
     else:
-        other = weighted.influence.predicted(i, j).tolist()
+        other = _predicted(weighted, i, j).tolist()
         other_influence = (weighted.influence.of(i, j)[span, head] * sign).tolist()
     places = _places_of_pairs(run, votes, head)
     return tuple(
@@ -267,7 +273,7 @@ def _fragile(
             n_copies=int(max(votes.copies[i[c]], votes.copies[chains.middle[c]])),
             head_rows=places[int(head[c])],
         )
-        for c in range(chains.n)
+        for c in np.argsort(-error, kind="stable").tolist()
     )
 
 

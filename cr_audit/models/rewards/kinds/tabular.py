@@ -33,6 +33,7 @@ from cr_audit.models.rewards.objective import (
     residual_certificate,
     shift_certificate,
 )
+from cr_audit.models.rewards.shrinkage import around_truth
 from cr_audit.models.rewards.tabular import Fit, fit_tabular
 
 
@@ -104,10 +105,21 @@ class Tabular:
             workers=problem.workers,
             rng=rng,
         )
-        rewards = drawn.rewards
+        wide = around_truth(
+            problem.comparisons,
+            cast(Sequence[Fit], fits),
+            drawn.rewards,
+            penalty=problem.penalty,
+            count_weighted=problem.count_weighted,
+            rng=rng,
+        )
+        rewards, truth = drawn.rewards, None if isinstance(wide, NotApplicable) else wide
         if means.matrix is not None:
             rewards = np.stack([means.of(r) for r in rewards])
-        return Replicates(rewards, drawn.weights_drawn[-1], "", sum(drawn.n_not_converged))
+            truth = None if truth is None else np.stack([means.of(r) for r in truth])
+        not_converged = sum(drawn.n_not_converged)
+        also = "" if truth is None else ", and what the penalty takes away"
+        return Replicates(rewards, drawn.weights_drawn[-1], also, not_converged, truth)
 
     def drawn_differences(
         self,

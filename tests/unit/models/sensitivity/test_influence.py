@@ -259,3 +259,53 @@ def test_holders_are_those_whose_rows_hold_a_component_together() -> None:
             assert found == ()
         else:
             assert {h.annotator: h.n_cut_off for h in found} == expected
+
+
+def test_rough_errors_rank_pairs_as_exact_ones_do() -> None:
+    """Probes estimate √Σ (M se)²: 4,096 of them to 1 %, and the ranking of fragile pairs by them
+    is that of the exact numbers."""
+    pairs, _ = random_pairs(3)
+    m = pairs.n_items
+    w = np.full(m, 1 / m)
+    fit = fit_tabular(pairs, w, penalty=0.01)
+    fitted = FittedInfluence(pair_terms(pairs, w), w, 0.01, fit.rewards)
+    variance = share_variance(pairs.p * pairs.mass, pairs.mass)
+    i, j = np.triu_indices(m, 1)
+    exact = fitted.errors(i, j, variance)
+    rough = fitted.rough_errors(variance, np.random.default_rng(0), n_probes=4096)(i, j)
+    np.testing.assert_allclose(rough, exact, rtol=0.06)
+
+
+def test_fragile_pairs_are_listed_by_the_error_that_is_handed_in() -> None:
+    rng = np.random.default_rng(4)
+    m = 14
+    first, second = np.triu_indices(m, 1)
+    keep = rng.random(first.size) < 0.4
+    mass = rng.integers(2, 9, int(keep.sum())).astype(float)
+    won = np.where(rng.random(mass.size) < 0.5, mass, 0.0)
+    pairs = Proportions(m, first[keep], second[keep], won / mass, mass)
+    everyone = fragile_chains(pairs, threshold=1.5)
+
+    def errors(i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        return np.minimum(i, j) * 100.0 + np.maximum(i, j)
+
+    some = fragile_chains(pairs, threshold=1.5, limit=5, errors=errors)
+    of_all = np.sort(errors(everyone.start, everyone.end))[::-1]
+    assert everyone.n > 5
+    assert some.n_sensitive == everyone.n_sensitive
+    np.testing.assert_array_equal(np.sort(errors(some.start, some.end))[::-1], of_all[:5])
+
+
+def test_advice_on_many_votes_is_about_the_two_that_are_close() -> None:
+    """20,000 votes a pair: one more tells next to nothing, and yet it is asked of the right pair;
+    what is expected afterwards is no more than what is known now."""
+    truth = np.array([1.0, 0.98, 0.2, -0.5, -1.0])
+    first, second = np.triu_indices(5, 1)
+    mass = np.full(first.size, 20_000.0)
+    p = 1 / (1 + np.exp(truth[second] - truth[first]))
+    known = posterior(Proportions(5, first, second, p, mass), np.arange(5))
+    above, below = np.zeros(4, np.int64), np.arange(1, 5)
+    found = advise(known, above, below, 5, rng=np.random.default_rng(0))
+    assert set(zip(found.first.tolist(), found.second.tolist(), strict=True)) == {(0, 1)}
+    assert np.all(found.fall > 0)
+    assert 0 < found.error_after <= found.error + 1e-3

@@ -1,0 +1,163 @@
+"""What a replicate does not show: how far the penalty pulls rewards, and votes that all agree.
+
+A penalised fit r̂ misses the true rewards r* by noise and by what the penalty takes away. To first
+order, with J the Jacobian of the moment system (λ I plus the data's part),
+
+    r̂ - r* = J⁻¹ noise - λ J⁻¹ r*
+
+and a bootstrap of the comparisons shows the first term alone: its intervals cover what infinitely
+many votes would give *at this penalty*. The second term is not known but has a size: with true
+rewards spread as N(0, τ²), r̂ = A r* + noise for A = I - λ J⁻¹, so that
+
+    τ² = max(0, (Σ r̂² - Σ Var r̂) / ‖A‖²)
+
+and draws of -λ J⁻¹ ρ, ρ ~ N(0, τ² I), added to the replicates, widen their intervals so that they
+cover the truth on average over items (as Bayesian intervals of smoothing splines do: Wahba 1983,
+Nychka 1988). J is taken at the rewards with the pull undone once, r̂ + λ J⁻¹ r̂, where slopes are
+flatter: at r̂ itself what strong preferences lose is understated.
+
+The noise has a gap of its own: a bootstrap's variance of a share of n votes is p(1 - p)/n, in
+expectation (1 - 1/n) of q(1 - q)/n; three votes that agree never disagree when they are drawn
+again. The missing q(1 - q)/n² is added at the fitted q. A pair with one vote is left to the
+bootstrap, which has it or does not.
+
+τ is one number, from the standard fit; both fits have the same draws of the truth and of the votes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from scipy.special import expit
+
+from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.models.rewards.objective import PairTerms, pair_terms
+from cr_audit.models.sensitivity.solves import Adjoints, Method
+
+# Draws; replicates take them in turn. Above so many items the solves would cost more than the fit.
+N_DRAWS, MAX_ITEMS = 200, 4000
+# Items up to which J is factorised; accuracy of the iteration beyond, of draws that are random.
+MAX_DENSE, ACCURACY = 1500, 1e-6
+# In place of a weight of 0, whose row stays but on whom nothing rests.
+TINY = 1e-12
+
+
+class Fit(Protocol):
+    """A tabular fit."""
+
+    @property
+    def rewards(self) -> FloatArray: ...
+    @property
+    def weights(self) -> FloatArray: ...
+    @property
+    def components(self) -> IntArray: ...
+
+
+def around_truth(
+    comparisons: Comparisons,
+    fits: Sequence[Fit],
+    replicates: FloatArray,
+    *,
+    penalty: float,
+    count_weighted: bool,
+    rng: np.random.Generator,
+) -> FloatArray | NotApplicable:
+    """``replicates`` with what they do not show added: their spread is then that of r̂ - r*.
+
+    replicates : float64 (fits, b, m), the standard fit first, NaN without data. Not applicable
+    above MAX_ITEMS items. Memory: a dense matrix of the items, and 3 arrays of N_DRAWS x m.
+    """
+    m = comparisons.n_items
+    if m > MAX_ITEMS:
+        return NotApplicable(f"what the penalty takes from more than {MAX_ITEMS:,} items")
+    pairs = comparisons.proportions()
+    votes = np.bincount(
+        _pair_of(comparisons, pairs.first, pairs.second), minlength=pairs.first.shape[0]
+    )
+    truth = rng.standard_normal((N_DRAWS, m))
+    votes_drawn = rng.standard_normal((N_DRAWS, pairs.first.shape[0]))
+    out = np.empty_like(replicates)
+    spread: float | None = None
+    turn = np.arange(replicates.shape[1]) % N_DRAWS
+    for k, fit in enumerate(fits):
+        known = fit.components >= 0
+        r = np.where(known, fit.rewards, 0.0)
+        w = np.maximum(fit.weights, TINY)
+        terms = pair_terms(pairs, fit.weights, count_weighted=count_weighted)
+        pull = _Moves(terms, w, penalty, r, "iterative").of(r[None, :])[0]
+        moves = _Moves(terms, w, penalty, r + penalty * pull)
+        q, undone = moves.shares, moves.of(truth)
+        gap = np.where(votes > 1, q * (1.0 - q) / np.maximum(votes, 1) ** 2, 0.0)
+        excess = _excess(terms, w, votes_drawn * np.sqrt(gap))
+        noise = moves.of(excess)
+        if spread is None:
+            kept = truth - penalty * undone
+            size = float((kept[:, known] ** 2).sum() / N_DRAWS)
+            own = float(np.nanvar(replicates[k][:, known], axis=0).sum())
+            spread = np.sqrt(max(0.0, float((r[known] ** 2).sum()) - own) / max(size, TINY))
+        moved = noise - penalty * spread * undone
+        out[k] = replicates[k] + _centred(moved, fit.weights, fit.components)[turn]
+    return out
+
+
+def _pair_of(rows: Comparisons, first: IntArray, second: IntArray) -> IntArray:
+    """The pair of each row among sorted pairs."""
+    width = np.int64(rows.n_items)
+    low, high = np.minimum(rows.winner, rows.loser), np.maximum(rows.winner, rows.loser)
+    return np.searchsorted(first * width + second, low * width + high).astype(np.int64)
+
+
+class _Moves:
+    """J⁻¹ with J at some rewards. shares : σ of the pairs' gaps there."""
+
+    def __init__(
+        self,
+        terms: PairTerms,
+        weights: FloatArray,
+        penalty: float,
+        rewards: FloatArray,
+        method: Method | None = None,
+    ) -> None:
+        self.shares: FloatArray = expit(rewards[terms.first] - rewards[terms.second])
+        self._weights = weights
+        if method is None and terms.n_items > MAX_DENSE:
+            method = "iterative"
+        self._adjoints = Adjoints(
+            terms.n_items,
+            terms.first,
+            terms.second,
+            terms.strength * self.shares * (1.0 - self.shares),
+            weights,
+            penalty,
+            method=method,
+            accuracy=ACCURACY,
+        )
+
+    def of(self, excess: FloatArray) -> FloatArray:
+        """J⁻¹ of each row, float64 (n, m): diag(w) J is symmetric, so that J⁻¹ =
+        diag(w)⁻¹ J⁻ᵀ diag(w)."""
+        out: FloatArray = self._adjoints.of(excess * self._weights) / self._weights
+        return out
+
+
+def _excess(terms: PairTerms, weights: FloatArray, shares: FloatArray) -> FloatArray:
+    """What errors of the shares, (n, k), add to the moment equations, (n, m)."""
+    out = np.zeros((shares.shape[0], terms.n_items))
+    for row, error in zip(out, shares * terms.strength, strict=True):
+        row += np.bincount(terms.first, error * weights[terms.second], minlength=row.shape[0])
+        row -= np.bincount(terms.second, error * weights[terms.first], minlength=row.shape[0])
+    return out
+
+
+def _centred(moved: FloatArray, weights: FloatArray, components: IntArray) -> FloatArray:
+    """Σ w x = 0 in each component, as of every fit; 0 elsewhere."""
+    out = np.zeros_like(moved)
+    for c in range(int(components.max(initial=-1)) + 1):
+        member: BoolArray = components == c
+        w = weights[member]
+        total = w.sum()
+        mean = moved[:, member] @ w / total if total > 0 else moved[:, member].mean(axis=1)
+        out[:, member] = moved[:, member] - mean[:, None]
+    return out
