@@ -237,7 +237,7 @@ def test_hosts_install_a_torch_without_cuda() -> None:
     steps = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
     (install,) = [s for s in steps if "pip install" in s.get("run", "")]
     with_torch = [job for job in jobs if any("make" in s.get("run", "") for s in job["steps"])]
-    assert len(with_torch) == 2
+    assert len(with_torch) >= 2
     for env in (*(job["env"] for job in with_torch), install["env"]):
         assert env["PIP_EXTRA_INDEX_URL"] == "https://download.pytorch.org/whl/cpu"
     assert '-c "$ACTION_PATH/constraints.txt"' in install["run"]
