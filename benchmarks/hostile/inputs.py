@@ -401,7 +401,7 @@ CASES: tuple[Case, ...] = (
         )
     ),
     Case("cache", "cache: disk full", cache("none"), (0,), False, "disk full: cache"),
-    Case("cache", "cache: files of at most 600 bytes", cache("none"), (0,), False, "RLIMIT_FSIZE"),
+    Case("cache", "cache and report: 600 bytes", cache("none"), (4,), False, "RLIMIT_FSIZE"),
     Case("output", "report on its input", output_on("input"), (2,), True),
     Case("output", "report on a link to its input", output_on("link"), (2,)),
     Case("output", "report on a hard link to its input", output_on("hard link"), (2,)),
