@@ -198,11 +198,11 @@ def export(
 
     command = _command("export")
     run = _run(command, source, embeddings, cache, settings | {"exit": to})
-    dropped = run.options["dropped"]
+    files = {n: run.options[n] for n in ("dropped", "trainer_file")}
     run.options = {
         **run.options,
         "output": Path(path),
-        "dropped": None if dropped is None else Path(dropped),
+        **{n: None if given is None else Path(given) for n, given in files.items()},
     }
     return done_by(run)
 

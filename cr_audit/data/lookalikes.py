@@ -160,7 +160,8 @@ def twin_prompts(
     text = pl.col("text")
     rows = prompts.select("text").with_row_index("at").filter(text.is_not_null())
     odd = f"{_rust(INVISIBLE)}|{_rust(SPACES)}|{_MIXED}|{_all_alike()}"
-    strange = rows.filter((text.str.len_bytes() != text.str.len_chars()) & text.str.contains(odd))
+    strange = rows.filter(text.str.len_bytes() != text.str.len_chars())
+    strange = strange.filter(text.str.contains(odd))
     if strange.is_empty():
         return []
     looks = [skeleton(t).strip() for t in strange["text"]]

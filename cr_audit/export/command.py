@@ -33,6 +33,13 @@ def done_by(run: Run) -> Exported:
             found=f"--as {run.options['exit']}",
             next_step="clean first, then export the result with --as",
         )
+    if run.options["trainer_file"] is not None and run.options["exit"] != "trl":
+        raise UsageError(
+            "no-trainer-file",
+            "there is a trainer that reads weights for TRL alone",
+            found=f"--trainer-file with --as {run.options['exit']}",
+            next_step="use --as trl, or --as resample for trainers that take rows only",
+        )
     name = "clean" if run.options["dedupe"] else run.options["exit"]
     done: Exported = run.once("export", lambda: EXITS[name].export(run, target))
     return done
@@ -125,6 +132,15 @@ COMMANDS = (
                 "Write what was dropped, with the reason (clean).",
                 GROUP,
                 metavar="FILE",
+            ),
+            Option(
+                "trainer_file",
+                "path",
+                None,
+                "Also write the weighted trainers as a Python file that needs no cr-audit (trl).",
+                GROUP,
+                metavar="FILE",
+                first=False,
             ),
             Option(
                 "size",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -251,7 +252,8 @@ def export(run: Run, path: Path) -> Exported:
             found=str(beside),
             next_step="write into an empty folder, and copy the entry over by hand",
         )
-    check_target(run, path, metadata_path(path), beside)
+    own: Path | None = run.options["trainer_file"]
+    check_target(run, path, metadata_path(path), beside, own)
     table = table_of(run)
     weights = weights_of(run, table)
     column = run.options["weight_column"] or f"{run.options['prefix']}weight"
@@ -283,14 +285,17 @@ def export(run: Run, path: Path) -> Exported:
             f"no row holds a pair that {name} can read ({reasons})",
             next_step="lists and ratings become pairs with --expand-choices, --ratings-to-pairs",
         )
-    files = [str(path), str(metadata_path(path))]
+    written = [str(path), str(metadata_path(path))]
     if beside is not None:
         write_whole(_dataset_info(path, shape), beside, option="-o")
-        files.append(str(beside))
+        written.append(str(beside))
+    if own is not None:
+        write_whole(trainers_of(column), own, option="--trainer-file")
+        written.append(str(own))
     w = weights.weighting
     done = Exported(
         exit=name,
-        files=tuple(files),
+        files=tuple(written),
         n_read=seen.n_rows,
         n_written=n,
         left_out=left_out,
@@ -321,6 +326,14 @@ def _survey(run: Run, name: str) -> tuple[Shape, list[str]]:
         if field not in reads
     ]
     return Shape(plain, several, frozenset(counts)), lost
+
+
+def trainers_of(column: str) -> bytes:
+    """The weighted trainers of TRL as a file that needs no cr-audit, for rows whose weights stand
+    in ``column``."""
+    text = files("cr_audit").joinpath("integrations/trl.py").read_text(encoding="utf-8")
+    named = f"WEIGHT = {json.dumps(column)}\n"
+    return text.replace('WEIGHT = "cr_weight"\n', named, 1).encode("utf-8")
 
 
 def _dataset_info(path: Path, shape: Shape) -> bytes:

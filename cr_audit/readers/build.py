@@ -121,7 +121,7 @@ class Builder:
         self._mentions = _Table(_MENTIONS)
         self._prompt_index: dict[str, int] = {}
         self._index: dict[str, int] = {}
-        self._named: dict[tuple[int, str | None, str | None] | None, int] = {}
+        self._named: dict[tuple[int, str | None, str | None], int] = {}
         # A second, independent fingerprint per identifier: two contents with one id are refused.
         self._prompt_check, self._check = array("q"), array("q")
         self._last_prompt: tuple[Prompt | None, tuple[int, str]] = (None, (-1, ""))
@@ -211,32 +211,41 @@ class Builder:
         self, prompt: tuple[int, str], response: Response, text: str | None, notes: Notes
     ) -> int:
         """The index of a response whose canonical text is ``text``."""
-        if text is not None and len(text) > self._longest:
-            raise self._bounds.long_text(self._path, self._line, len(text))
-        if response.model is not None and len(response.model) > self._longest:
-            raise self._bounds.long_text(self._path, self._line, len(response.model))
-        if text is not None and (
-            not text or (len(text) < 100 and not text.isascii() and has_no_visible_character(text))
-        ):
-            notes.append(("empty_answer", response.model or "response", response.text))
-        if text is not None and len(text) <= 4 and text.lower() in _NULLS:
-            notes.append(("null_word", response.model or "response", text))
-        # Named alternatives (candidates of ballots) come again and again: remembered, not digested.
-        named = None if text is not None else (prompt[0], response.model, response.key)
-        if named in self._named:
-            return self._named[named]
-        identifier = alternative_id(prompt[1], text, response.model, response.key)
-        check = hash((prompt[0], text, response.model, response.key))
+        _, model, key = response
+        if model is not None and len(model) > self._longest:
+            raise self._bounds.long_text(self._path, self._line, len(model))
+        named = None
+        if text is None:
+            # Named ones (candidates of ballots) come again and again: remembered, not digested.
+            named = (prompt[0], model, key)
+            if named in self._named:
+                return self._named[named]
+        elif len(text) >= 100:
+            if len(text) > self._longest:
+                raise self._bounds.long_text(self._path, self._line, len(text))
+        else:
+            self._look_at(text, response, notes)
+        identifier = alternative_id(prompt[1], text, model, key)
+        check = hash((prompt[0], text, model, key))
         index = self._index.get(identifier)
         if index is None:
             index = self._index[identifier] = len(self._index)
             self._check.append(check)
-            self._alternatives.add(identifier, prompt[0], response.model, response.key, text)
+            self._alternatives.add(identifier, prompt[0], model, key, text)
         elif self._check[index] != check:
             raise _collision(identifier)
         if named is not None:
             self._named[named] = index
         return index
+
+    def _look_at(self, text: str, response: Response, notes: Notes) -> None:
+        """Remarks on a short text: nothing of it can be seen, or it is a word for nothing."""
+        if len(text) > self._longest:
+            raise self._bounds.long_text(self._path, self._line, len(text))
+        if not text or (not text.isascii() and has_no_visible_character(text)):
+            notes.append(("empty_answer", response.model or "response", response.text))
+        elif len(text) <= 4 and text.lower() in _NULLS:
+            notes.append(("null_word", response.model or "response", text))
 
     def _annotator(self, name: str | None) -> int:
         if name is None:

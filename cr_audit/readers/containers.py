@@ -137,8 +137,9 @@ class Container:
             )
             for row in self._rows(io.BufferedReader(self._bounded, 1 << 20)):
                 self.n_rows += 1
-                if isinstance(row.value, dict) and len(row.value) > MAX_FIELDS:
-                    raise self.bounds.many_fields(self.path, row.line, len(row.value))
+                value = row[1]
+                if type(value) is dict and len(value) > MAX_FIELDS:
+                    raise self.bounds.many_fields(self.path, row.line, len(value))
                 yield row
             self.hashing.drain()
         except EOFError:
@@ -304,9 +305,11 @@ class Container:
                 continue
             if type(value) is not dict:
                 yield _as_row(line, value, False)
-            elif len(value) > MAX_FIELDS:
-                raise bounds.many_fields(self.path, line, len(value))
-            elif raw.count(b"[") + raw.count(b"{") > DEEPEST and too_deep(value):
+            elif (
+                len(raw) > 2 * DEEPEST
+                and raw.count(b"[") + raw.count(b"{") > DEEPEST
+                and too_deep(value)
+            ):
                 yield Row(line, Unparsed("nested_too_deeply", quote(raw)))
             elif raw.count(b'":') != len(value) and (again := _repeated(raw, value)):
                 yield Row(line, value, remark=("duplicate_key", again, "the last value counts"))
@@ -636,11 +639,20 @@ def _values_in(data: bytes) -> list[Any] | None:
             return None
 
 
-def _n_names(value: Any) -> int:
-    """How many names the objects in a value have together."""
-    if type(value) is dict:
-        return len(value) + sum(_n_names(v) for v in value.values() if type(v) in (dict, list))
-    return sum(_n_names(v) for v in value if type(v) in (dict, list))
+def _n_names(value: dict[str, Any]) -> int:
+    """How many names the objects in an object have together, its own among them."""
+    n, held = 0, [value]
+    for found in held:  # grows
+        if type(found) is dict:
+            n += len(found)
+            inner: Any = found.values()
+        else:
+            inner = found
+        for v in inner:
+            kind = type(v)
+            if kind is list or kind is dict:
+                held.append(v)
+    return n
 
 
 def _repeated(raw: bytes, value: dict[str, Any]) -> str:

@@ -253,7 +253,8 @@ def _holds_text(value: Any) -> bool:
 def _has(field: str, known: set[str], sample: Sequence[Row]) -> bool:
     if field in known:
         return True
-    if "." not in field:
+    head = field.partition(".")[0]
+    if head == field or head not in known:
         return False
     get = getter(field, sample)
     return any(get(row) is not None for row in sample)

@@ -50,7 +50,7 @@ def at_path(value: Any, path: Sequence[str]) -> Any:
     return value
 
 
-_NULLS = frozenset({"nan", "null", "n/a", "na", "<na>", "nat"})
+_NO_WORDS = frozenset({"", "nan", "null", "n/a", "na", "<na>", "nat"})
 
 
 def missing(value: Any) -> bool:
@@ -65,7 +65,11 @@ def missing(value: Any) -> bool:
 def no_value(value: Any) -> bool:
     """Missing, or a word by which tables write that (``NaN``, ``null``, ``N/A``). For labels and
     numbers only: an answer may well be the word "null"."""
-    return missing(value) or (isinstance(value, str) and value.strip().lower() in _NULLS)
+    if isinstance(value, str):
+        if len(value) > 12:  # longer than any of the words, with blanks around it
+            return value.isspace()
+        return value.strip().lower() in _NO_WORDS
+    return missing(value)
 
 
 def text_of(value: Any, field: str, notes: Notes) -> str:
@@ -305,6 +309,10 @@ class Binding:
 
             def alone(row: Row, notes: Notes) -> Prompt:
                 value = get(row)
+                if type(value) is list and len(value) == 1:  # nearly all lists of messages
+                    said = _one_question(value[0])
+                    if said is not None:
+                        return Prompt(said)
                 if no_value(value):
                     return Prompt()
                 if type(value) is str and value[:1] not in ("[", "{"):
@@ -381,6 +389,14 @@ def _prompt(
         notes.append(("no_prompt", "prompt", f"only {said[kept[0]][1]}"))
     turns = parts[kept[0]] if len(kept) == 1 and not marks else [Turn("user", text)]
     return Prompt(text, key, None if turns == [Turn("user", text)] else tuple(turns))
+
+
+def _one_question(message: Any) -> str | None:
+    """What a message of a user says, if it has words and is nothing but role and content."""
+    if type(message) is not dict or len(message) != 2 or message.get("role") != "user":
+        return None
+    text = message.get("content")
+    return text if type(text) is str and text.strip() else None
 
 
 def _stands_in(part: str, whole: str) -> bool:

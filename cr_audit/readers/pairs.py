@@ -65,6 +65,10 @@ def _under(prompt: Prompt, shared: list[Turn]) -> Prompt:
     """The row's own prompt, followed by what both responses begin with."""
     if not shared:
         return prompt
+    first = shared[0]
+    once = len(shared) == 1 and prompt.turns is None and first.text == prompt.text
+    if once and first.role == "user":  # nearly all: the question, said once more
+        return prompt
     turns = joined(_own(prompt), shared) if prompt.text is not None else shared
     return Prompt(render(turns), prompt.key, tuple(turns))
 
@@ -193,7 +197,8 @@ def chosen_rejected(b: Binding) -> Parser:
         won, lost = chosen(row), rejected(row)
         bare_texts = type(won) is str and type(lost) is str
         if not bare_texts or won[:1] in _OPENS or lost[:1] in _OPENS or won.startswith("array(["):
-            won, lost = messages_in(won), messages_in(lost)
+            won = won if type(won) is list else messages_in(won)
+            lost = lost if type(lost) is list else messages_in(lost)
             bare_texts = type(won) is str and type(lost) is str
         if bare_texts and p.text is None and not bare and not whole(won) and not whole(lost):
             pass  # nothing to cut

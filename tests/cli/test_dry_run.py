@@ -74,7 +74,7 @@ def test_rows_of_which_a_loader_makes_nothing() -> None:
     assert seen([longer], "axolotl")[1] == {"other_pair": 1}
     arena = {"prompt": "Why?", "response_a": "x y", "response_b": "z w", "winner": "model_a"}
     for trainer in TRAINERS:
-        assert set(seen([arena], trainer)[1]) <= {"column_missing", "no_response"}
+        assert set(seen([arena], trainer)[1]) <= {"column_missing", "no_rejected_response"}
 
 
 def test_a_tie_that_is_trained_on_as_a_preference() -> None:

@@ -4,6 +4,8 @@ weight 1 no weight, in the loss and in every gradient of a real optimizer step o
 from __future__ import annotations
 
 import ast
+import importlib.util
+import json
 import random
 import sys
 from pathlib import Path
@@ -27,6 +29,7 @@ from transformers import (  # noqa: E402
 )
 from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer  # noqa: E402
 
+import cr_audit as cr  # noqa: E402
 from cr_audit.integrations import trl as ours  # noqa: E402
 from cr_audit.integrations.trl import WeightedDPOTrainer, WeightedRewardTrainer  # noqa: E402
 
@@ -381,6 +384,36 @@ def test_the_file_stands_alone() -> None:
         "datasets",
         "trl",
     }
+
+
+def test_the_trainers_of_an_export_train_on_it(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file beside an export reads the column that the export has, by its own name."""
+    monkeypatch.chdir(tmp_path)
+    rows = some_rows(6)
+    Path("in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    more: Any = {"to": "trl", "weight_column": "w", "model": "none", "weights": "uniform"}
+    done = cr.export("in.jsonl", "out.jsonl", trainer_file="own.py", cache=False, **more)
+    assert "own.py" in done.files
+    spec = importlib.util.spec_from_file_location("own_trainers", tmp_path / "own.py")
+    assert spec is not None
+    assert spec.loader is not None
+    own = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(own)
+    assert own.WEIGHT == "w"
+    made = own.WeightedRewardTrainer(
+        model=model_of("reward"),
+        args=config_of("reward", tmp_path / "x", 6, 1),
+        train_dataset=Dataset.from_json("out.jsonl", keep_in_memory=True),
+        processing_class=tokenizer,
+    )
+    same(
+        one_step(made),
+        one_step(trainer_of("reward", rows, False, tokenizer, tmp_path / "y", batch=6)),
+    )
+    with pytest.raises(cr.UsageError, match="TRL alone"):
+        cr.export("in.jsonl", "b.jsonl", to="openrlhf", trainer_file="own.py", model="none")
 
 
 def test_trl_itself_drops_the_column(tokenizer: Any, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ registers: what differs between models is a method or a field of the model, nowh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -37,7 +37,8 @@ class Problem:
     weights : float64 (n_items,) of the weighted fit, or why there are none. draw : redraws them
     with their Monte-Carlo error. contexts : (n_items, d), None for rewards that are not a function
     of them. seed : of whatever a fit draws (the start of a network), the same for both fits.
-    tolerance : None is the model's own.
+    tolerance : None is the model's own. shared : what a model keeps between fits of one problem, at
+    whatever penalty.
     """
 
     n_items: int
@@ -50,6 +51,7 @@ class Problem:
     workers: int | None
     seed: np.random.SeedSequence | int
     tolerance: float | None = None
+    shared: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def uniform(self) -> FloatArray:

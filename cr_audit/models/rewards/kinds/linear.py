@@ -17,7 +17,7 @@ from cr_audit.arrays import (
 )
 from cr_audit.engine import one_blas_thread
 from cr_audit.models.rewards.bootstrap import pair_scores
-from cr_audit.models.rewards.linear import LinearFit, fit_linear
+from cr_audit.models.rewards.linear import LinearFit, SharedContexts, fit_linear
 from cr_audit.models.rewards.linear_bootstrap import bootstrap_linear
 from cr_audit.models.rewards.model import (
     Certificate,
@@ -38,6 +38,16 @@ def _contexts(problem: Problem) -> FloatArray:
     if problem.contexts is None:
         raise ValueError("linear rewards need contexts")
     return cast(FloatArray, problem.contexts)
+
+
+def _shared(problem: Problem) -> SharedContexts:
+    """One copy for all fits of a problem, whatever their pairs, weights and penalty."""
+    contexts = _contexts(problem)
+    known = problem.shared.get("contexts")
+    if known is None or known[0] is not contexts:
+        known = problem.shared["contexts"] = contexts, SharedContexts(contexts)
+    made: SharedContexts = known[1]
+    return made
 
 
 class Linear:
@@ -77,7 +87,7 @@ class Linear:
     ) -> LinearFit:
         return fit_linear(
             pairs,
-            _contexts(problem),
+            _shared(problem),
             weights,
             penalty=penalty,
             tolerance=problem.tolerance or TOLERANCE,
@@ -109,7 +119,7 @@ class Linear:
         rng: np.random.Generator,
         tick: Tick,
     ) -> Replicates:
-        contexts = _contexts(problem).astype(np.float64)
+        contexts = _shared(problem).values
         drawn = bootstrap_linear(
             problem.comparisons,
             contexts,
@@ -134,7 +144,7 @@ class Linear:
         n_replicates: int,
         rng: np.random.Generator,
     ) -> list[FloatArray] | NotApplicable:
-        contexts = _contexts(problem).astype(np.float64)
+        contexts = _shared(problem).values
         theta = bootstrap_linear(
             problem.comparisons,
             contexts,

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from cr_audit.arrays import Comparisons
-from cr_audit.models.rewards.linear import fit_linear
+from cr_audit.models.rewards.linear import Rows, SharedContexts, fit_linear, linear_hessian
 from cr_audit.models.rewards.moments import FitStatus
-from cr_audit.models.rewards.objective import objective, pair_terms
+from cr_audit.models.rewards.objective import hessian, objective, pair_terms
 from cr_audit.models.rewards.tabular import fit_tabular
 
 
@@ -122,3 +122,28 @@ def test_broken_contexts_are_refused(bad: np.ndarray) -> None:
     rows, _, w, _ = problem(7, 30, 2, 50)
     with pytest.raises(ValueError, match="contexts"):
         fit_linear(rows.proportions(), bad, w, penalty=0.1)
+
+
+@pytest.mark.parametrize("n", [40, 900])  # fewer pairs than items, and more
+def test_the_curvature_is_that_of_the_objective_in_the_rewards(n: int) -> None:
+    """C'HC with the objective's own Hessian, from differences of pairs and from a Laplacian."""
+    rows, contexts, w, _ = problem(4, 60, 6, n)
+    contexts[:, :2] = contexts[0, :2]  # coordinates in which no two differ
+    pairs = rows.proportions()
+    fit = fit_linear(pairs, contexts, w, penalty=0.1)
+    centred = contexts - fit.centre
+    inner = hessian(pair_terms(pairs, w), w, fit.rewards, 0.1)
+    expected = centred.T @ (inner @ centred)
+    assert linear_hessian(Rows(centred), pairs, fit) == pytest.approx(expected, abs=1e-12)
+
+
+def test_fits_that_share_contexts_are_those_that_do_not() -> None:
+    rows, contexts, w, rng = problem(5, 70, 5, 300)
+    shared = SharedContexts(contexts)
+    for weights in (w, np.full(70, 1 / 70), *rng.dirichlet(np.ones(70), 5), w):
+        for penalty in (0.03, 1.0):
+            one = fit_linear(rows.proportions(), shared, weights, penalty=penalty)
+            two = fit_linear(rows.proportions(), contexts, weights, penalty=penalty)
+            assert one.theta.tobytes() == two.theta.tobytes()
+            assert one.rewards.tobytes() == two.rewards.tobytes()
+            assert float(weights @ one.rewards) == pytest.approx(0.0, abs=1e-12)
