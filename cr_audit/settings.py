@@ -314,6 +314,7 @@ SETTINGS: dict[str, Setting] = {
             RANKS,
             "analysis",
             low=10,
+            high=100_000,
             flag="--replicates",
         ),
         Setting(

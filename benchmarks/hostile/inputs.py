@@ -193,6 +193,9 @@ def copies(n: int, prompts: int) -> Make:
     return make
 
 
+LONG = " ".join(f"word{k}" for k in range(60))
+
+
 def names(n: int, command: str, answer: str) -> Make:
     def make(folder: Path) -> list[str]:
         with (folder / "names.jsonl").open("w") as out:
@@ -368,7 +371,7 @@ CASES: tuple[Case, ...] = (
     Case("input", "a pipe that nobody writes into", pipe, (3,)),
     Case("input", "/dev/zero", lambda folder: ["scan", "/dev/zero"], (3,)),
     Case("quadratic", "20,000 near-identical rows, 7 prompts", copies(20_000, 7), (0, 3)),
-    Case("quadratic", "10,000 answers of 10,000 models", names(10_000, "scan", "one two"), (0, 3)),
+    Case("quadratic", "10,000 answers of 10,000 models", names(10_000, "scan", LONG), (0, 3)),
     Case("quadratic", "40,000 model names", names(40_000, "winrates", ""), (0, 3, 4)),
     Case("quadratic", "leaderboard of 40,000", names(40_000, "leaderboard", ""), (3, 4)),
     *(
@@ -398,7 +401,7 @@ CASES: tuple[Case, ...] = (
         )
     ),
     Case("cache", "cache: disk full", cache("none"), (0,), False, "disk full: cache"),
-    Case("cache", "cache: files of at most 600 bytes", cache("none"), (0,), False, "RLIMIT_FSIZE"),
+    Case("cache", "cache and report: 600 bytes", cache("none"), (4,), False, "RLIMIT_FSIZE"),
     Case("output", "report on its input", output_on("input"), (2,), True),
     Case("output", "report on a link to its input", output_on("link"), (2,)),
     Case("output", "report on a hard link to its input", output_on("hard link"), (2,)),

@@ -314,11 +314,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", default="", help="a part of a name")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument(
+        "--out", type=Path, help="lines of JSON; what stands there is not run again"
+    )
     given = parser.parse_args()
-    found = []
+    found: list[Outcome] = []
+    if given.out and given.out.exists():
+        found = [Outcome(**json.loads(line)) for line in given.out.read_text().splitlines()]
+    done = {o.name for o in found}
     for trick in TRICKS:
         if given.only in trick.name:
+            if trick.name in done:
+                continue
             found.append(tried(trick))
             print(found[-1].name, found[-1].exit_code, found[-1].problem or "held", flush=True)
             if given.out:

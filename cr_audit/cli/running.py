@@ -57,7 +57,11 @@ def execute(command: Command, **given: Any) -> None:
         except BaseException:
             outputs.remove()
             raise
-    outputs.write(report)
+    try:
+        outputs.write(report)
+    except BaseException:  # a signal, a full disk: none of an earlier run, and none beside an error
+        outputs.remove()
+        raise
     if report.said:
         run.say(report.said)
     raise typer.Exit(report.exit_code)

@@ -46,7 +46,7 @@ _MAY_HIDE = re.compile(
     r"|(?<=&)(?:#|[A-Za-z])"  # an entity
     r"|(?<=\])[(\[:]"  # a link, its target elsewhere, a definition
     r"|(?<=[^\W_][*~`\\])[*~`\\]*[^\W_]"  # marks inside a word
-    r"|(?<=[`~])(?:``|~~)[^\n]*\S[ \t]+\S"  # words after a fence
+    r"|(?<=[`~])(?<![`~][`~])(?:``|~~)[^\n]{0,300}?\S[ \t]{1,9}\S"  # words after a fence
     r")"
 )
 """One set of characters comes first: what does not start there is skipped at a glance."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cr_audit.cli.config import read_config
+from cr_audit.cli.config import config_of, read_config
 from cr_audit.cli.protected import read_protected
 from cr_audit.embed.opening import refuse_own_model
 from cr_audit.errors import InputError
@@ -117,3 +117,21 @@ def test_a_settings_file_cannot_name_a_model_of_the_checkout(tmp_path: Path, nam
     assert caught.value.slug == "own-model"
     refuse_own_model(str(outside), root, "cr-audit.toml")
     refuse_own_model("all-MiniLM-L6-v2", root, "cr-audit.toml")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ".".join(["a"] * 50_000) + " = 1",
+        "[" + ".".join(["a"] * 50_000) + "]",
+        " . ".join(['"a"'] * 50_000) + " = 1",
+        "seed = {" + ".".join(["a"] * 5_000) + " = 1}",
+        "seed = " + "[" * 5_000 + "]" * 5_000,
+        "seed = " + "9" * 5_000,
+    ],
+)
+def test_a_settings_file_that_is_made_to_hurt(content: str) -> None:
+    """Keys of many parts took memory by the square of them: 8 GB for 100 kB."""
+    with pytest.raises(InputError, match="not valid TOML") as caught:
+        config_of(content.encode(), Path("cr-audit.toml"), "x", "x")
+    assert caught.value.exit_code == 3
