@@ -100,9 +100,13 @@ def test_one_annotator_that_turns_the_leader_is_named_and_escaped(run: Any) -> N
 
 def test_a_pair_can_be_asked_for_and_a_wrong_one_says_what_to_do(run: Any) -> None:
     votes = rows([("x", "y", "a"), ("y", "z", "a"), ("x", "z", "a")] * 3)
-    asked = ("-", "--unit", "model", "--flip", "--pair", "x")
+    asked = ("-", "--unit", "model", "--pair", "x")
     part = document(run(*BASE, *asked, "--pair", "z", "--format", "json", stdin=votes))
-    assert any(f["question"] == "pair" for f in part["flips"])
+    assert {f["question"] for f in part["flips"]} == {"leader", "pair"}
+    more = document(run(*BASE, *asked, "--pair", "z", "--flip", "--format", "json", stdin=votes))
+    pairs, all_pairs = ([f for f in p["flips"] if f["question"] == "pair"] for p in (part, more))
+    assert pairs == all_pairs
+    assert len(pairs) == 2
     done = run(*BASE, *asked, "--pair", "nobody", stdin=votes)
     assert done.code == 2
     assert "nobody" in done.err

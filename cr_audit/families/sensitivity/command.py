@@ -74,7 +74,7 @@ COMMANDS = (
         " proved, its upper end is a set of rows that was refitted.",
         examples=(
             "cr-audit sensitivity prefs.jsonl --unit model",
-            "cr-audit sensitivity prefs.jsonl --flip --pair gpt-4 --pair llama-2",
+            "cr-audit sensitivity prefs.jsonl --pair gpt-4 --pair llama-2",
             "cr-audit sensitivity prefs.jsonl --next 50 --next-file tasks.jsonl",
         ),
         options=(
@@ -89,7 +89,7 @@ COMMANDS = (
                 "pair",
                 "texts",
                 None,
-                "With --flip, the order of two items; give it twice.",
+                "Also the order of two items; give it twice.",
                 GROUP,
                 metavar="ITEM",
             ),

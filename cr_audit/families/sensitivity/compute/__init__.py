@@ -361,7 +361,10 @@ def _flips(
             audit = rows_alone.by(units)
             alone = unit == "comparison" and fitted.name == "standard"
             counts = np.bincount(label[votes.rows.winner], minlength=sizes.shape[0])
-            questions = _questions(run, audit, label, counts, more=everything and alone)
+            named = (run.options.get("pair") or ()) if alone else ()
+            questions = _questions(
+                run, audit, label, counts, tops=everything and alone, named=tuple(named)
+            )
             for question in questions:
                 for change in Change:
                     run.progress("flips", len(out), 0)
@@ -390,7 +393,13 @@ def _units(run: Run, votes: _Votes, everything: bool) -> dict[ChangedUnit, IntAr
 
 
 def _questions(
-    run: Run, audit: FlipAudit, label: IntArray, counts: IntArray, *, more: bool
+    run: Run,
+    audit: FlipAudit,
+    label: IntArray,
+    counts: IntArray,
+    *,
+    tops: bool,
+    named: tuple[str, ...],
 ) -> list[_Question]:
     out = []
     for component in range(min(counts.shape[0], MAX_RANKINGS)):
@@ -401,18 +410,15 @@ def _questions(
         leader = audit.leader(best)
         if not isinstance(leader, NotApplicable):
             out.append(_Question("leader", 1, (best,), component, int(counts[component]), leader))
-    if not more:
-        return out
     best = int(np.argmax(np.where(label == 0, audit.rewards, -np.inf)))
-    for k in TOPS:
+    for k in TOPS if tops else ():
         top = audit.top(k, best)
         if not isinstance(top, NotApplicable):
             out.append(
                 _Question("top", k, tuple(np.unique(top.above).tolist()), 0, int(counts[0]), top)
             )
-    named = run.options.get("pair") or ()
     if named:
-        a, b = _named_pair(run, tuple(named))
+        a, b = _named_pair(run, named)
         pair = audit.pair(a, b)
         if isinstance(pair, NotApplicable):
             raise ComputeError(
