@@ -5,8 +5,8 @@ vectors are nearest; joined nodes pull each other, all nodes push each other awa
 of t-SNE (van der Maaten and Hinton 2008) where every edge counts alike (Böhm, Berens and Kobak
 2022). It begins at the two directions in which the vectors differ most (principal components;
 Pearson 1901), so that nothing in it is random. Those directions alone would be cheaper, but keep
-few neighbours together: of the 10 nearest of 677 groups 15 %, this layout 47 % with copies parted. ``Layout.kept`` says how many a picture
-does keep.
+few neighbours together: of the 10 nearest of 677 groups 15 %, this layout 47 % with copies parted.
+``Layout.kept`` says how many a picture does keep.
 
 The members of a group stand around its place like the seeds of a sunflower (Vogel 1979): copies
 would otherwise hide each other, and how many there are is what one wants to see.
