@@ -2,8 +2,9 @@
 
     python -m benchmarks.clones.run [--other PYTHON] [--cache FOLDER]
 
-``--other`` is the interpreter of an environment with semhash and text-dedup; without it only the
-tests that this project can run itself are compared. Prints Markdown.
+``--other`` is the interpreter of an environment with semhash, text-dedup, datasketch and
+cleanlab[datalab]; without it only the tests that this project can run itself are compared. Prints
+Markdown.
 """
 
 from __future__ import annotations
@@ -79,6 +80,16 @@ def main() -> None:
             np.array(other["minhash_score"]),
             np.array(other["minhash_flag"]),
             "5-grams, threshold 0.7",
+        )
+        methods["datasketch MinHash"] = (
+            np.array(other["datasketch_score"]),
+            np.array(other["datasketch_flag"]),
+            "words, threshold 0.9",
+        )
+        methods["cleanlab Datalab"] = (
+            cosine,
+            np.array(other["cleanlab_flag"]),
+            "near_duplicate, 0.13 of the median distance",
         )
     n = {p: (int((label & (part == p)).sum()), int((~label & (part == p)).sum())) for p in PARTS}
     grey = sum(r.kind == "grey" for r in everything)

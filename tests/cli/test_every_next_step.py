@@ -258,6 +258,10 @@ STEPS: dict[str, Step] = {
         ("export", "p.jsonl", *QUICK, "--dedupe", "--as", "trl", "-o", "w.jsonl"), "clean first",
         ("export", "p.jsonl", *QUICK, "--dedupe", "-o", "w.jsonl"),
     ),
+    "a trainer's file for rows": Step(
+        ("export", "p.jsonl", *QUICK, "--trainer-file", "t.py", "-o", "w.jsonl"), "use --as trl",
+        ("export", "p.jsonl", *QUICK, "--as", "trl", "--trainer-file", "t.py", "-o", "w.jsonl"),
+    ),
     "an export onto its input": Step(
         ("export", "p.jsonl", *QUICK, "-o", "p.jsonl"), "name another file",
         ("export", "p.jsonl", *QUICK, "-o", "w.jsonl"),
