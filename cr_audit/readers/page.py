@@ -167,7 +167,8 @@ def _needs(schema: Schema) -> str:
         parts.append("also " + ", ".join(f"`{f}`" for f in schema.also))
     if schema.without:
         shown = schema.without if len(schema.without) <= 12 else ()
-        names = ", ".join(f"`{f}`" for f in shown) or "any field that may be a prompt"
+        kind = "a prompt" if "prompt" in schema.without else "an answer"
+        names = ", ".join(f"`{f}`" for f in shown) or f"any field that may be {kind}"
         parts.append(f"not {names}")
     return "; ".join(parts)
 

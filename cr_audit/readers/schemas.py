@@ -562,12 +562,12 @@ TABLE: tuple[Schema, ...] = (
     schema_of(
         "arena_votes",
         "LMArena votes without text",
-        "one comparison of two models under the prompt's key, or under one global prompt",
+        "one comparison of two models under the prompt or its key, or under one global prompt",
         pairs.labelled_pair,
         "prompt_key=question_id left_model=model_a right_model=model_b label=winner "
         "annotator=judge|annotator|user_id tie_flag=is_tie anony=anony dedup_tag=dedup_tag",
         "left_model right_model label",
-        without=f"prompt {_SIDE_TEXTS}",
+        without=_SIDE_TEXTS,
         options={"left_first": True},
     ),
     schema_of(

@@ -145,7 +145,7 @@ def sentences() -> list[str]:
 
 
 @cache
-def tests() -> frozenset[str]:
+def names_of_tests() -> frozenset[str]:
     """The names of all tests of readers and data."""
     found: set[str] = set()
     for folder in (HERE, HERE.parent / "data"):
@@ -160,7 +160,7 @@ def test_every_sentence_has_a_test() -> None:
         held = [start for start in PROMISES if sentence.startswith(start)]
         assert len(held) == 1, sentence
         for name in PROMISES[held[0]].split():
-            assert name in tests(), f"{sentence}: {name}"
+            assert name in names_of_tests(), f"{sentence}: {name}"
 
 
 def test_no_promise_is_left_of_a_sentence_that_is_gone() -> None:

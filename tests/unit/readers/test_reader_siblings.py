@@ -191,6 +191,21 @@ def test_pictures_that_are_the_answers_are_no_prompt() -> None:
     check(Layout(rows, ("a cat",), ("aa0", "aa1")))
 
 
+def test_votes_under_a_prompt_without_answers_are_votes_of_models_under_it() -> None:
+    """A board that keeps the question and who won, by name, but not what was said."""
+    rows = [
+        {"prompt": Q[0], "model_a": "kiwi", "model_b": "plum", "winner": "kiwi"},
+        {"prompt": Q[1], "model_a": "plum", "model_b": "kiwi", "winner": "kiwi"},
+        {"prompt": Q[1], "model_a": "plum", "model_b": "fig", "winner": "tie"},
+    ]
+    data = load(rows)
+    assert data.report.schemas[0].name == "arena_votes"
+    assert data.prompts["text"].to_list() == list(Q)
+    models = data.alternatives["model"].to_list()
+    won = data.comparisons.select("winner", "outcome").iter_rows()
+    assert ["tie" if o == 0.5 else models[w] for w, o in won] == ["kiwi", "kiwi", "tie"]
+
+
 def test_which_tool_answered_is_part_of_the_prompt() -> None:
     rows = [
         {
