@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,10 @@ def test_every_schema_comes_back_as_rows(schema: str) -> None:
                     assert held[name] == wanted, name
                 else:
                     assert json.loads(held[name]) == wanted, name
-        assert len(pd.read_parquet("out.parquet")) == len(pd.read_csv("out.csv")) == 1
-        assert pl.read_csv("out.csv").height == 1
+        assert len(pd.read_csv("out.csv")) == 1
+        assert pl.read_csv("out.csv").height == pl.read_parquet("out.parquet").height == 1
+        if find_spec("pyarrow") is not None:  # by which pandas reads Parquet
+            assert len(pd.read_parquet("out.parquet")) == 1
 
 
 @pytest.mark.slow
