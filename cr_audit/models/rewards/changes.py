@@ -18,6 +18,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.engine import one_blas_thread
 from cr_audit.models.marks import TIE, Holds, Marks, ReplicateGaps, mark_changes
 from cr_audit.models.places import leading
 from cr_audit.models.ranks import ranks
@@ -214,7 +215,8 @@ def _chances(
         if mine.shape[0] < 2:
             return None
         covariance = np.zeros((r.shape[0], r.shape[0]))
-        covariance[np.ix_(member, member)] = np.cov(mine.T)
+        with one_blas_thread():
+            covariance[np.ix_(member, member)] = np.cov(mine.T)
         # Penalised rewards are shrunk already, and their covariance holds what that takes away.
         found = leading(r, covariance, components, spread=np.inf, rng=np.random.default_rng(seed))
         chance = found.probability.copy()

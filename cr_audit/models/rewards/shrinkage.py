@@ -33,6 +33,7 @@ import numpy as np
 from scipy.special import expit
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.engine import one_blas_thread
 from cr_audit.models.rewards.objective import PairTerms, pair_terms
 from cr_audit.models.sensitivity.solves import Adjoints, Method
 
@@ -154,10 +155,11 @@ def _excess(terms: PairTerms, weights: FloatArray, shares: FloatArray) -> FloatA
 def _centred(moved: FloatArray, weights: FloatArray, components: IntArray) -> FloatArray:
     """Σ w x = 0 in each component, as of every fit; 0 elsewhere."""
     out = np.zeros_like(moved)
-    for c in range(int(components.max(initial=-1)) + 1):
-        member: BoolArray = components == c
-        w = weights[member]
-        total = w.sum()
-        mean = moved[:, member] @ w / total if total > 0 else moved[:, member].mean(axis=1)
-        out[:, member] = moved[:, member] - mean[:, None]
+    with one_blas_thread():
+        for c in range(int(components.max(initial=-1)) + 1):
+            member: BoolArray = components == c
+            w = weights[member]
+            total = w.sum()
+            mean = moved[:, member] @ w / total if total > 0 else moved[:, member].mean(axis=1)
+            out[:, member] = moved[:, member] - mean[:, None]
     return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from cr_audit.arrays import Comparisons, FloatArray, NotApplicable, Proportions
 from cr_audit.models.rewards import shrinkage
@@ -141,3 +142,26 @@ def test_too_many_items_keep_the_bootstrap(monkeypatch: pytest.MonkeyPatch) -> N
         rng=np.random.default_rng(0),
     )
     assert isinstance(found, NotApplicable)
+
+
+def test_the_chance_of_the_first_place_has_the_same_bytes_on_any_number_of_blas_threads() -> None:
+    m = 300
+    rng = np.random.default_rng(3)
+    rewards = rng.standard_normal(m)
+    drawn = rewards + rng.standard_normal((2, 1000, m))
+    component = np.zeros(m, np.int64)
+
+    def chances(threads: int) -> list[bytes]:
+        with threadpool_limits(threads, user_api="blas"):
+            made = ranking_changes(
+                rewards,
+                rewards,
+                component,
+                drawn,
+                confidence_level=0.9,
+                around_truth=drawn,
+                rng=np.random.default_rng(0),
+            )
+        return [made.probability_first_standard.tobytes(), made.interval_shift.tobytes()]
+
+    assert chances(1) == chances(2)
