@@ -87,12 +87,11 @@ def around_truth(
         r = np.where(known, fit.rewards, 0.0)
         w = np.maximum(fit.weights, TINY)
         terms = pair_terms(pairs, fit.weights, count_weighted=count_weighted)
-        pull = _Moves(terms, w, penalty, r, "iterative").of(r[None, :])[0]
-        moves = _Moves(terms, w, penalty, r + penalty * pull)
-        q, undone = moves.shares, moves.of(truth)
+        pull = _at(terms, w, penalty, r, "iterative")[1].moves(r[None, :])[0]
+        q, system = _at(terms, w, penalty, r + penalty * pull)
+        undone = system.moves(truth)
         gap = np.where(votes > 1, q * (1.0 - q) / np.maximum(votes, 1) ** 2, 0.0)
-        excess = _excess(terms, w, votes_drawn * np.sqrt(gap))
-        noise = moves.of(excess)
+        noise = system.moves(system.pull(votes_drawn * np.sqrt(gap) * terms.strength))
         if spread is None:
             kept = truth - penalty * undone
             size = float((kept[:, known] ** 2).sum() / N_DRAWS)
@@ -110,46 +109,18 @@ def _pair_of(rows: Comparisons, first: IntArray, second: IntArray) -> IntArray:
     return np.searchsorted(first * width + second, low * width + high).astype(np.int64)
 
 
-class _Moves:
-    """J⁻¹ with J at some rewards. shares : σ of the pairs' gaps there."""
-
-    def __init__(
-        self,
-        terms: PairTerms,
-        weights: FloatArray,
-        penalty: float,
-        rewards: FloatArray,
-        method: Method | None = None,
-    ) -> None:
-        self.shares: FloatArray = expit(rewards[terms.first] - rewards[terms.second])
-        self._weights = weights
-        if method is None and terms.n_items > MAX_DENSE:
-            method = "iterative"
-        self._adjoints = Adjoints(
-            terms.n_items,
-            terms.first,
-            terms.second,
-            terms.strength * self.shares * (1.0 - self.shares),
-            weights,
-            penalty,
-            method=method,
-            accuracy=ACCURACY,
-        )
-
-    def of(self, excess: FloatArray) -> FloatArray:
-        """J⁻¹ of each row, float64 (n, m): diag(w) J is symmetric, so that J⁻¹ =
-        diag(w)⁻¹ J⁻ᵀ diag(w)."""
-        out: FloatArray = self._adjoints.of(excess * self._weights) / self._weights
-        return out
-
-
-def _excess(terms: PairTerms, weights: FloatArray, shares: FloatArray) -> FloatArray:
-    """What errors of the shares, (n, k), add to the moment equations, (n, m)."""
-    out = np.zeros((shares.shape[0], terms.n_items))
-    for row, error in zip(out, shares * terms.strength, strict=True):
-        row += np.bincount(terms.first, error * weights[terms.second], minlength=row.shape[0])
-        row -= np.bincount(terms.second, error * weights[terms.first], minlength=row.shape[0])
-    return out
+def _at(
+    terms: PairTerms,
+    weights: FloatArray,
+    penalty: float,
+    rewards: FloatArray,
+    method: Method | None = None,
+) -> tuple[FloatArray, Adjoints]:
+    """σ of the pairs' gaps at these rewards, and J prepared there."""
+    shares: FloatArray = expit(rewards[terms.first] - rewards[terms.second])
+    if method is None and terms.n_items > MAX_DENSE:
+        method = "iterative"
+    return shares, Adjoints.at(terms, shares, weights, penalty, method=method, accuracy=ACCURACY)
 
 
 def _centred(moved: FloatArray, weights: FloatArray, components: IntArray) -> FloatArray:

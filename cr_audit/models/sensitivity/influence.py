@@ -47,16 +47,7 @@ class FittedInfluence:
         self.terms = terms
         self.rewards = np.nan_to_num(rewards)
         q = expit(self.rewards[terms.first] - self.rewards[terms.second])
-        self._adjoints = Adjoints(
-            terms.n_items,
-            terms.first,
-            terms.second,
-            terms.strength * q * (1.0 - q),
-            weights,
-            penalty,
-            method=method,
-            accuracy=ACCURACY,
-        )
+        self._adjoints = Adjoints.at(terms, q, weights, penalty, method=method, accuracy=ACCURACY)
 
     def predicted(self, i: IntArray, j: IntArray) -> FloatArray:
         """p̂(i ≻ j) = σ(r_i - r_j)."""
@@ -92,16 +83,11 @@ class FittedInfluence:
 
         variance : as in ``errors``. Weights must be positive.
         """
-        t, w = self.terms, self._adjoints.weights
-        if not np.all(w > 0):
+        t = self.terms
+        if not np.all(self._adjoints.weights > 0):
             raise ValueError("rough errors need positive weights")
         drawn = rng.standard_normal((n_probes, t.first.shape[0])) * (t.strength * np.sqrt(variance))
-        excess = np.zeros((n_probes, t.n_items))
-        for k in range(n_probes):
-            excess[k] += np.bincount(t.first, drawn[k] * w[t.second], minlength=t.n_items)
-            excess[k] -= np.bincount(t.second, drawn[k] * w[t.first], minlength=t.n_items)
-        # J dr = excess, and diag(w) J is symmetric, so that dr = J⁻ᵀ(w excess)/w.
-        moves = np.ascontiguousarray((self._adjoints.of(excess * w) / w).T)
+        moves = np.ascontiguousarray(self._adjoints.moves(self._adjoints.pull(drawn)).T)
 
         def errors(i: IntArray, j: IntArray) -> FloatArray:
             out = np.empty(i.shape[0])

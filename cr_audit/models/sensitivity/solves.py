@@ -19,6 +19,7 @@ from scipy.sparse.linalg import splu
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.engine.blas import one_blas_thread
 from cr_audit.models.rewards.moments import FILL_LIMIT, TREE_LIKE
+from cr_audit.models.rewards.objective import PairTerms
 
 # Items up to which J is kept as a dense matrix (72 MB, about a second to factorise).
 DENSE_LIMIT = 3000
@@ -96,6 +97,30 @@ class Adjoints:
         else:
             self._solve = self._iterate
 
+    @classmethod
+    def at(
+        cls,
+        terms: PairTerms,
+        shares: FloatArray,
+        weights: FloatArray,
+        penalty: float,
+        *,
+        method: Method | None = None,
+        accuracy: float = ACCURACY,
+    ) -> Adjoints:
+        """At rewards whose gaps have these shares q = σ(δ): s_c = strength_c q_c (1 - q_c)."""
+        slope = terms.strength * shares * (1.0 - shares)
+        return cls(
+            terms.n_items,
+            terms.first,
+            terms.second,
+            slope,
+            weights,
+            penalty,
+            method=method,
+            accuracy=accuracy,
+        )
+
     def of(self, functionals: FloatArray) -> FloatArray:
         """Rows z for the rows e of ``functionals``; float64 (f, m)."""
         with one_blas_thread():
@@ -112,6 +137,22 @@ class Adjoints:
         """w_j z_i - w_i z_j per pair, float64 (f, k)."""
         out: FloatArray = self.weights[self.second] * z[:, self.first]
         out -= self.weights[self.first] * z[:, self.second]
+        return out
+
+    def pull(self, moved: FloatArray) -> FloatArray:
+        """What moves Δ(u p/κ) of the pairs, (n, k), add to the moment system, float64 (n, m): the
+        transpose of ``push``."""
+        w = self.weights
+        out = np.zeros((moved.shape[0], w.shape[0]))
+        for row, one in zip(out, moved, strict=True):
+            row += np.bincount(self.first, one * w[self.second], minlength=w.shape[0])
+            row -= np.bincount(self.second, one * w[self.first], minlength=w.shape[0])
+        return out
+
+    def moves(self, excess: FloatArray) -> FloatArray:
+        """J⁻¹ of each row of ``excess``, float64 (n, m); weights must be positive. diag(w) J is
+        symmetric, so that J⁻¹ = diag(w)⁻¹ J⁻ᵀ diag(w)."""
+        out: FloatArray = self.of(excess * self.weights) / self.weights
         return out
 
     def _iterate(self, rhs: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ from cr_audit.models.rewards import shrinkage
 from cr_audit.models.rewards.bootstrap import bootstrap_tabular, percentile_interval
 from cr_audit.models.rewards.changes import ranking_changes
 from cr_audit.models.rewards.objective import pair_terms
-from cr_audit.models.rewards.shrinkage import _Moves, around_truth
+from cr_audit.models.rewards.shrinkage import _at, around_truth
 from cr_audit.models.rewards.tabular import Fit, fit_tabular
 
 
@@ -54,11 +54,11 @@ def test_the_pull_is_what_a_fit_to_exact_shares_misses(method: str) -> None:
     p = expit(truth[first] - truth[second])
     pairs = Proportions(m, first, second, p, np.ones(p.size))
     fit = fit_tabular(pairs, w, penalty=lam, tolerance=1e-14)
-    moves = _Moves(pair_terms(pairs, w), w, lam, truth, method)  # type: ignore[arg-type]
+    shares, system = _at(pair_terms(pairs, w), w, lam, truth, method)  # type: ignore[arg-type]
     np.testing.assert_allclose(
-        lam * moves.of(truth[None])[0], truth - fit.rewards, rtol=2e-3, atol=1e-9
+        lam * system.moves(truth[None])[0], truth - fit.rewards, rtol=2e-3, atol=1e-9
     )
-    np.testing.assert_allclose(moves.shares, p)
+    np.testing.assert_allclose(shares, p)
 
 
 def test_both_fits_have_the_same_draws_and_stay_centred() -> None:
