@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApp
 from cr_audit.errors import ComputeError
 from cr_audit.models.penalty import (
     FACTOR,
+    FitAtPenalty,
     PenaltyChoice,
     PenaltyPath,
     choose_penalty,
@@ -142,12 +142,9 @@ def chosen_in_words(choice: PenaltyChoice, held_out: str) -> str:
     )
 
 
-Fit = Callable[[Comparisons, float, FloatArray | None], tuple[FloatArray, FloatArray]]
-
-
 def _at(
     model: RewardModel, problem: Problem, weights: FloatArray, means: Means | None = None
-) -> Fit:
+) -> FitAtPenalty:
     """The model's fits with some weights, of its items or of the subjects."""
 
     def fit(

@@ -74,9 +74,7 @@ def around_truth(
     if m > MAX_ITEMS:
         return NotApplicable(f"what the penalty takes from more than {MAX_ITEMS:,} items")
     pairs = comparisons.proportions()
-    votes = np.bincount(
-        _pair_of(comparisons, pairs.first, pairs.second), minlength=pairs.first.shape[0]
-    )
+    votes = comparisons.proportions(np.ones(comparisons.n)).mass
     truth = rng.standard_normal((N_DRAWS, m))
     votes_drawn = rng.standard_normal((N_DRAWS, pairs.first.shape[0]))
     out = np.empty_like(replicates)
@@ -100,13 +98,6 @@ def around_truth(
         moved = noise - penalty * spread * undone
         out[k] = replicates[k] + _centred(moved, fit.weights, fit.components)[turn]
     return out
-
-
-def _pair_of(rows: Comparisons, first: IntArray, second: IntArray) -> IntArray:
-    """The pair of each row among sorted pairs."""
-    width = np.int64(rows.n_items)
-    low, high = np.minimum(rows.winner, rows.loser), np.maximum(rows.winner, rows.loser)
-    return np.searchsorted(first * width + second, low * width + high).astype(np.int64)
 
 
 def _at(
