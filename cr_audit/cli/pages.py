@@ -93,22 +93,24 @@ class Page(TyperCommand):
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Write the summary and the examples; on the full page also what stands between them."""
         whole = self.help or ""
-        if not self._shows_all(ctx):
+        if self._shown(ctx) is not None:
             summary, *others = whole.split("\n\n")
             self.help = "\n\n".join((summary, *(p for p in others if p.startswith("\b"))))
         super().format_help_text(ctx, formatter)
         self.help = whole
 
-    def _shows_all(self, ctx: Any) -> bool:
-        return self.first is None or _EVERYTHING in ctx.meta
+    def _shown(self, ctx: Any) -> frozenset[str] | None:
+        """``first``, or None where the page shows all."""
+        return None if _EVERYTHING in ctx.meta else self.first
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options into the page."""
         parameters = self.get_params(ctx)
-        if self.first is None or self._shows_all(ctx):
+        names = self._shown(ctx)
+        if names is None:
             _write_groups(_grouped(parameters, ctx), formatter)
             return
-        shown = [p for p in parameters if p.name in self.first]
+        shown = [p for p in parameters if p.name in names]
         groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for parameter in shown:
             for title, rows in _grouped([parameter], ctx).items():

@@ -154,9 +154,9 @@ def advise(
     errors = order_errors(mean, cov, above, below)
     chosen = np.argsort(-errors, kind="stable")[:MAX_ORDERS]
     above, below = above[chosen], below[chosen]
-    x, y = _candidates(np.unique(np.concatenate([above, below])), mean.shape[0])
-    if among is not None:
-        x, y = among
+    if among is None:
+        among = _candidates(np.unique(np.concatenate([above, below])), mean.shape[0])
+    x, y = among
     quantile = 2.0 * float(norm.ppf(0.5 + level / 2.0))
     out: list[tuple[int, int, float]] = []
     widths = [quantile * float(np.sqrt(_variance(cov, above[:1], below[:1])[0]))]
