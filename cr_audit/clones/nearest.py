@@ -9,6 +9,8 @@
    it takes several times as long at the same recall (benchmarks/README.md, Clones).
 3. Single precision and fewer directions give candidates only, more than asked for: the k that are
    kept, and their order, are decided by the Euclidean distance in double precision, ties by row.
+   (Of more than that many rows within 3e-4 of each other single precision cannot tell which are
+   the k nearest; all of them are near.)
 4. Cells and HNSW may miss neighbours. Whoever is nearer to a row than the last of its list, and has
    it in his own, is entered. Recall is measured against exact search on seeded rows and returned.
 

@@ -20,7 +20,7 @@ def near_and_equal(n: int, d: int, seed: int) -> Float32Array:
     """A hard set: a cloud, a crowd of near-copies of one row, and groups of very near rows."""
     rng = RNG(seed)
     cloud = rng.standard_normal((n, d))
-    crowd = rng.standard_normal(d) + 1e-4 * rng.standard_normal((n, d))
+    crowd = rng.standard_normal(d) + 1e-2 * rng.standard_normal((n, d))
     groups = np.repeat(rng.standard_normal((n // 10, d)), 10, axis=0)
     groups += 1e-2 * rng.standard_normal(groups.shape)
     v = np.concatenate([cloud, crowd, groups])
