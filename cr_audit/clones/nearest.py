@@ -31,7 +31,8 @@ from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.cells import Int32Array, candidates
 from cr_audit.clones.neighbours import collapsed, hnsw_index
 
-Index = Literal["auto", "exact", "cells", "hnsw"]
+Found = Literal["exact", "cells", "hnsw"]
+Index = Literal["auto", Found]
 EXACT_UP_TO = 12_000
 """Distinct rows up to which every distance is looked at. Cells are the faster from 5,000 on, but
 what takes a second or two need not miss anything (benchmarks/README.md, Clones)."""
@@ -58,7 +59,7 @@ class NearestGraph:
     row_of: IntArray
     neighbours: Int32Array
     distance: FloatArray
-    index: str
+    index: Found
     recall_estimate: float | NotApplicable
     n_recall_sample: int
 
@@ -96,7 +97,7 @@ def nearest_graph(
     position = np.empty(vectors.shape[0], np.int64)
     position[row_of] = np.arange(u)
     k = min(k, max(u - 1, 0))
-    chosen = ("exact" if u <= EXACT_UP_TO else "cells") if index == "auto" else index
+    chosen: Found = ("exact" if u <= EXACT_UP_TO else "cells") if index == "auto" else index
     every = np.arange(u, dtype=np.int64)
     recall: float | NotApplicable = NotApplicable("exact search misses nothing")
     n_sample = 0
