@@ -92,7 +92,7 @@ def _recall(graph: NearestGraph) -> str:
     recall = graph.recall_estimate
     if isinstance(recall, NotApplicable):
         return ""
-    return f", {percent(recall, 1)} of them the true ones ({graph.n_recall_sample:,} looked at)"
+    return f" (recall {recall:.3f}, of {graph.n_recall_sample:,} looked at)"
 
 
 def _note(facts: KindFacts, kinds: NamedKinds) -> str:
