@@ -29,6 +29,8 @@ from cr_audit.models.ranks import ranks
 
 TIE = 1e-9
 """Scores closer than this are one place: rounding is not an order."""
+SMALLEST_FREEDOM = 0.1
+"""Of hardly more than one cluster: draws that are wider than anything by then."""
 MAX_BOOTSTRAPPED = 400
 """Items up to which the largest deviation is taken over the replicates of every pair; beyond, every
 pair is tested at level (1 - level)/pairs (Bonferroni)."""
@@ -173,6 +175,7 @@ def leading(
     component: IntArray,
     *,
     spread: float | None = None,
+    freedom: float = np.inf,
     n_draws: int = 20_000,
     rng: np.random.Generator,
 ) -> Leading:
@@ -184,6 +187,8 @@ def leading(
     limit s -> ∞, and too sure of itself where s is not large against the errors.
     spread : s, estimated where None; infinite where the scores and their covariance come from a fit
     that has a prior of its own (``ties.fit.covariance``).
+    freedom : degrees of freedom with which the covariance is known; the posterior is then Student's
+    t of many dimensions: one factor √(f/χ²_f) for all items of a draw.
     """
     member = np.flatnonzero((component == 0) & np.isfinite(scores))
     out, share = np.zeros(scores.shape[0]), np.zeros(scores.shape[0])
@@ -204,6 +209,9 @@ def leading(
         if np.isfinite(spread2):
             shrink = spread2 / (spread2 + values) if spread2 > 0 else np.zeros_like(values)
         noise = rng.standard_normal((n_draws, n - 1))
+        if np.isfinite(freedom):
+            f = max(freedom, SMALLEST_FREEDOM)
+            noise *= np.sqrt(f / np.maximum(rng.chisquare(f, n_draws), 1e-300))[:, None]
         posterior = (shrink * found + noise * np.sqrt(shrink * values)) @ vectors.T
         # The tie of equal items with no error at all is a tie in every draw.
         out[member] = _first_share(posterior)

@@ -32,6 +32,7 @@ from scipy.linalg import eigh, lapack
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable, Proportions
 from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError
+from cr_audit.labels import cluster_labels
 from cr_audit.models.graph import components
 from cr_audit.models.ties.battles import Battles
 from cr_audit.models.ties.links import LINKS, TIE, Link
@@ -44,6 +45,9 @@ of ``covariance`` hold what they say on sparse boards (benchmarks/README.md, "Le
 fitted to the data (standard deviation 0.5 to 2.5) covered 0.84 to 0.91 where 0.90 was asked for."""
 TOLERANCE = 1e-10
 MAX_ITERATIONS = 100
+SMALLEST_REST = 0.01
+"""Share of the battles that the other clusters are taken to have at least: one that has all but
+them leaves next to nothing to judge it by."""
 ELO_PER_LOG_ODDS = 400.0 / math.log(10.0)
 """A difference of 400 is odds of 10 to 1."""
 
@@ -359,6 +363,11 @@ def sandwich(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) ->
     clusters : int64 (n,), rows that go together (one annotator, one prompt); V = Σ_c u_c u_cᵀ -
     u uᵀ/G over G clusters, u their sum; without clusters every battle stands alone. Holds whether
     or not the model is true (Huber 1967). Rows and columns of items without a battle are 0.
+
+    A fit bends towards its largest clusters, and their residuals are too small: u_c is divided by
+    1 - p_c, p_c the cluster's share of the battles. Source: the jackknife correction CR3 of Bell &
+    McCaffrey (2002), (I - H_c H⁻¹)⁻¹ u_c. Deviation: H_c is taken as p_c H, since a cluster that
+    alone has seen an item would be divided by nearly 0.
     """
     scores = score_matrix(rows, fit)
     if clusters is None:
@@ -368,7 +377,8 @@ def sandwich(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) ->
         v -= np.outer(total, total) / max(rows.total, 1.0)
     else:
         member = rows.membership(clusters)
-        u = sp.csr_array(member.T @ scores)
+        rest = np.maximum(1.0 - _shares(rows, clusters), SMALLEST_REST)
+        u = sp.csr_array(sp.diags_array(1.0 / rest) @ (member.T @ scores))
         total = np.asarray(u.sum(axis=0)).ravel()
         v = (u.T @ u).toarray() - np.outer(total, total) / member.shape[1]
     with one_blas_thread():
@@ -378,13 +388,38 @@ def sandwich(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) ->
     return out
 
 
+def _shares(rows: Battles, clusters: IntArray) -> FloatArray:
+    """Of the mass of all battles, in each cluster."""
+    mass = np.bincount(cluster_labels(clusters, rows.mass.shape[0]), weights=rows.mass)
+    out: FloatArray = mass / mass.sum()
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Uncertainty:
+    """covariance : float64 (p, p), of (θ, β, η). freedom : float64 (p,), Student's degrees of
+    freedom of each standard error, inf without clusters. pooled : one number for all of θ."""
+
+    covariance: FloatArray
+    freedom: FloatArray
+    pooled: float
+
+
 def covariance(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) -> FloatArray:
-    """How unsure (θ, β, η) are, float64 (p, p): H⁻¹, widened by what clusters share.
+    """``uncertainty`` without the degrees of freedom."""
+    return uncertainty(rows, fit, clusters=clusters).covariance
+
+
+def uncertainty(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) -> Uncertainty:
+    """How unsure (θ, β, η) are: H⁻¹, widened by what clusters share.
 
     H⁻¹ is the posterior covariance under the model and the prior. The plain sandwich is too narrow
     where items have few battles: fitted chances near 0 or 1 leave small residuals by themselves
-    (coverage .70 to .89 for a nominal .90). With clusters the positive part of (sandwich over
-    clusters - sandwich over battles) is added, so that votes that go together count as fewer.
+    (coverage .70 to .89 for a nominal .90). With clusters E, the positive part of (sandwich over
+    clusters - sandwich over battles), is added, so that votes that go together count as fewer.
+
+    G = 1/Σ p_c² effective clusters know E with G - 1 degrees of freedom, and H⁻¹ is known: the
+    sum C has (G - 1) (C_xx/E_xx)² (Welch 1947, Satterthwaite 1946), for θ together by the traces.
     """
     with one_blas_thread():
         out = solve_positive(fit.hessian, np.eye(fit.hessian.shape[0]))
@@ -400,9 +435,16 @@ def covariance(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) 
         out[alone] = out[:, alone] = 0.0
     out = 0.5 * (out + out.T)
     if clusters is None:
-        return out
+        return Uncertainty(out, np.full(out.shape[0], np.inf), np.inf)
     more = sandwich(rows, fit, clusters=clusters) - sandwich(rows, fit)
     with one_blas_thread():
         values, vectors = eigh(more)
-        excess: FloatArray = out + (vectors * np.maximum(values, 0.0)) @ vectors.T
-    return excess
+        excess: FloatArray = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    out += excess
+    n_units = 1.0 / float((_shares(rows, clusters) ** 2).sum())
+    own, shared = np.diag(out), np.maximum(np.diag(excess), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = np.where(shared > 0, (n_units - 1.0) * (own / shared) ** 2, np.inf)
+    part = float(shared[:n].sum())
+    pooled = (n_units - 1.0) * (float(own[:n].sum()) / part) ** 2 if part > 0 else np.inf
+    return Uncertainty(out, freedom, pooled)

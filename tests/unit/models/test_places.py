@@ -98,6 +98,14 @@ def test_two_items_lead_with_the_normal_probability() -> None:
     assert out.probability[0] == pytest.approx(0.9214, abs=0.005)
 
 
+def test_few_clusters_make_the_chance_students() -> None:
+    """As above with three degrees of freedom: P(T_3 <= √2) = 0.8739."""
+    scores = np.array([0.2, 0.0, -5000.0, -5000.0])
+    out = leading(scores, 0.01 * np.eye(4), np.zeros(4, np.int64), n_draws=200_000, freedom=3.0,
+                  rng=np.random.default_rng(0))  # fmt: skip
+    assert out.probability[0] == pytest.approx(0.8739, abs=0.005)
+
+
 def test_the_chance_of_leading_is_reliable() -> None:
     """Among leaders called with a chance of q, a share of about q lead in truth."""
     rng = np.random.default_rng(2)
