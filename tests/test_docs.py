@@ -5,8 +5,8 @@ Pages that the code writes come from docs/pages.py.
 
 from __future__ import annotations
 
-import os
 import importlib.util
+import os
 import re
 import shlex
 import subprocess
