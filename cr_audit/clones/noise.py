@@ -9,7 +9,9 @@ letters   r = share of letters in one order (Indel: 2 LCS / (m + n)), nothing bu
           (h3ll0): what agrees better. Answers that share words share letters too, so near is
           r >= 0.5 + 0.75 w, within [0.66, 0.92], w the larger of the Jaccard similarity of the
           words there, numbers aside, and of their share in one order: letters agree far more than
-          the words that they spell.
+          the words that they spell. Not where the letters are not what tells the texts apart:
+          where the words without digits are few (codes), and where the words are the same and
+          the numbers that stand in place of others are many (tables).
 order     Jaccard similarity of the words >= 0.8: the same ones in any order.
 sequence  share of words in one order >= 0.78: every fifth replaced.
 part      |A n B| / min(|A|, |B|) >= 0.92 over the shingles, or LCS / min(m, n) over the words: one
@@ -36,6 +38,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -88,10 +91,22 @@ _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_CODES = np.array([ord(c) for c in "013457@$!|"], np.uint32)
 _LEET_TO = np.array([ord(c) for c in "oieastasil"], np.uint32)
 _MIN_LEET = 3
+MIN_KEPT = 0.25
+"""Share of the different words that are still different without digits; below it they are codes."""
+SAME_BUT_NUMBERS, MIN_NUMBERS, NUMBERS_SHARE, NUMBERS_BETWEEN = 0.8, 5, 0.25, 0.8
+"""Words that agree so far, so many numbers in both texts, of this share of the words at least, and
+at most this share of two neighbouring words with a number between them: then the numbers are what
+the text says, and letters say nothing where fewer than half of them are shared. Numbers between
+nearly all words are noise."""
 _LETTER = re.compile(r"[^\W\d_]")
 _LEET_SIGN = re.compile(r"[013457@$!|]")
 _LEET_INSIDE = re.compile(r"[013457@$!|](?<=[^\W\d_].)(?=[^\W\d_])")
 _NUMBER = re.compile(r"[0-9](?<![^\W_].)[0-9]*(?![^\W_])")
+_FIGURE = re.compile(r"(?<![^\W_])[0-9]+(?:[.,][0-9]+)*(?![^\W_])")
+_BETWEEN = re.compile(r"[^\W\d_](?=[^\w]*(?<![^\W_])[0-9]+(?:[.,][0-9]+)*(?![^\W_])[^\w]*[^\W\d_])")
+_TOKEN = re.compile(r"[^\W_]+")
+_DIGIT_INSIDE = re.compile(r"[0-9](?<=[^\W\d_].)|[0-9](?=[^\W\d_])")
+_NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 _ASCII_LETTERS = {c: None for c in range(128) if not chr(c).isalpha()}
 _BLOCK_CANDIDATES, _VERIFIED_AT_ONCE = 2_000_000, 200_000
 _OTHER, _GAP, _SPELLS = 0, 1, 2
@@ -146,6 +161,42 @@ class _Texts:
         n = np.array([max(len(s), len(t)) for s, t in zip(self.letters, self.leet, strict=True)])
         digits = np.array([sum(map(h.count, "0123456789")) for h in heads])
         self.spelled = (n >= MIN_LETTERS) & (n >= digits)
+        for i in np.flatnonzero(self.spelled & (digits >= MIN_DIFFERENT)).tolist():
+            self.spelled[i] = not _codes(heads[i])
+        self.heads = heads
+
+
+def _codes(head: str) -> bool:
+    """Whether few of the words stay different without the digits inside them."""
+    if len(_DIGIT_INSIDE.findall(head)) < MIN_DIFFERENT:
+        return False
+    bare = len(set(_TOKEN.findall(head.translate(_NO_DIGITS))))
+    return bare < MIN_KEPT * len(set(_TOKEN.findall(_FIGURE.sub(" ", head))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """The numbers of a text's head that stand alone. stated : they may be what the text says."""
+
+    counts: Counter[str]
+    stated: bool
+
+    @classmethod
+    def of(cls, head: str) -> _Figures:
+        counts = Counter(_FIGURE.findall(head))
+        n = counts.total()
+        if n < MIN_NUMBERS:
+            return cls(counts, False)
+        n_words = len(_TOKEN.findall(_FIGURE.sub(" ", head)))
+        few = len(_BETWEEN.findall(head)) <= NUMBERS_BETWEEN * (n_words - 1)
+        return cls(counts, n >= NUMBERS_SHARE * n_words and few)
+
+    def differ(self, other: _Figures) -> bool:
+        """Both are stated, and of the fewer less than half are the other's too."""
+        if not (self.stated and other.stated):
+            return False
+        fewer = min(self.counts.total(), other.counts.total())
+        return (self.counts & other.counts).total() < 0.5 * fewer
 
 
 def _letters(head: str) -> str:
@@ -250,6 +301,13 @@ def _by_letters(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatA
     alike = np.maximum(1.0 - t.head_words.distances(a, b), in_order)
     least = np.clip(LETTERS_BASE + LETTERS_SLOPE * alike, LETTERS_FLOOR, LETTERS_ENOUGH)
     out[at] = np.where(r >= least, _scaled(r, least), np.inf)
+    figures: dict[int, _Figures] = {}
+    for k in np.flatnonzero((r >= least) & (alike >= SAME_BUT_NUMBERS)).tolist():
+        for i in (int(a[k]), int(b[k])):
+            if i not in figures:
+                figures[i] = _Figures.of(t.heads[i])
+        if figures[int(a[k])].differ(figures[int(b[k])]):
+            out[at[k]] = np.inf
     return out
 
 
