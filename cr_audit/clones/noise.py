@@ -16,6 +16,7 @@ order     Jaccard similarity of the words >= 0.8: the same ones in any order.
 sequence  share of words in one order >= 0.78: every fifth replaced.
 part      |A n B| / min(|A|, |B|) >= 0.92 over the shingles, or LCS / min(m, n) over the words: one
           text stands in the other, which is at most ``MAX_TIMES`` as long.
+look      short texts that no reader can tell apart (``looks``).
 written   the distance of the texts as they are written, all that a page does not show included,
           where one of two hides ``MIN_HIDDEN`` or more.
 
@@ -50,7 +51,8 @@ from rapidfuzz.process import cpdist
 from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.grouped import pairs_of_one_group
-from cr_audit.clones.pairs import ROUNDING, TextIndex, text_pairs
+from cr_audit.clones.looks import alike, look
+from cr_audit.clones.pairs import MIN_SHINGLES, ROUNDING, TextIndex, text_pairs
 from cr_audit.clones.rendered import rendered_with_hidden_share
 from cr_audit.clones.shingles import (
     CharClasses,
@@ -138,7 +140,7 @@ class NoisePairs:
     measure: IntArray
 
 
-MEASURES = ("letters", "order", "sequence", "part", "written")
+MEASURES = ("letters", "order", "sequence", "part", "look", "written")
 
 
 class _Texts:
@@ -229,7 +231,7 @@ def _as_letters(hashes: UInt64Array, text: IntArray, n: int) -> list[str]:
 def measured(
     seen: Sequence[str], shingles: Shingles, first: IntArray, second: IntArray
 ) -> tuple[FloatArray, IntArray]:
-    """The smallest distance by the measures but "written", float64 (k,), and which gave it.
+    """The smallest distance by the first four measures, float64 (k,), and which gave it.
 
     seen : texts in ``folded`` form; shingles : their sets. inf where no measure says anything.
     """
@@ -526,10 +528,11 @@ def noise_pairs(
     distance, measure = measured(
         seen, forms.shingles.some(used), place[: first.size], place[first.size :]
     )
-    a, b, d = _by_writing(forms, text, salt)
-    first, second = np.concatenate([first, a]), np.concatenate([second, b])
-    distance = np.concatenate([distance, d])
-    measure = np.concatenate([measure, np.full(d.size, len(MEASURES) - 1)])
+    for name, by in (("look", _by_look), ("written", _by_writing)):
+        a, b, d = by(forms, text, salt)
+        first, second = np.concatenate([first, a]), np.concatenate([second, b])
+        distance = np.concatenate([distance, d])
+        measure = np.concatenate([measure, np.full(d.size, MEASURES.index(name))])
     near = distance <= NEAR + ROUNDING
     return _nearest(units, first[near], second[near], distance[near], measure[near])
 
@@ -597,6 +600,16 @@ def _nearest(
     return NoisePairs(units[first[order]], units[second[order]], distance[order], measure[order])
 
 
+def _by_look(
+    forms: Forms, text: IntArray, group: IntArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Pairs of texts too short to be compared by words, that look the same."""
+    short = np.flatnonzero(forms.shingles.sizes[text] < MIN_SHINGLES)
+    used, place = np.unique(text[short], return_inverse=True)
+    a, b = alike([forms.texts[i] for i in used.tolist()], place, group[short])
+    return short[a], short[b], np.full(a.size, CLOSEST)
+
+
 def _by_writing(
     forms: Forms, text: IntArray, group: IntArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
@@ -631,6 +644,10 @@ def pair_distances(texts: Sequence[str], first: IntArray, second: IntArray) -> F
     at = np.flatnonzero(hides[first] | hides[second])
     written = Shingles.of(texts, form=as_written)
     noise[at] = np.minimum(noise[at], _by_sets(written, first[at], second[at]))
+    short = forms.shingles.sizes < MIN_SHINGLES
+    for k in np.flatnonzero(short[first] & short[second]).tolist():
+        if look(texts[first[k]]) == look(texts[second[k]]):
+            noise[k] = CLOSEST
     take = (out > NEAR + ROUNDING) & (noise <= NEAR + ROUNDING)
     out[take] = noise[take]
     return out
