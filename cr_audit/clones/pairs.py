@@ -89,7 +89,7 @@ class TextIndex:
 
     def __init__(self, shingles: Shingles) -> None:
         self.sizes = shingles.sizes
-        self.rows = shingles.matrix()
+        self.rows = shingles.matrix(np.bool_)
         self.lengths = np.diff(self.rows.indptr).astype(np.int64)
         self.comparable = self.sizes >= MIN_SHINGLES
 
@@ -115,7 +115,8 @@ class TextIndex:
         """Exact distances of these rows, float64 (rows, rows), 0 on the diagonal."""
         sets = self.rows[rows]
         used, column = np.unique(sets.indices, return_inverse=True)
-        sets = sp.csr_array((sets.data, column, sets.indptr), shape=(rows.size, used.size))
+        ones = np.ones(column.size, np.float32)
+        sets = sp.csr_array((ones, column, sets.indptr), shape=(rows.size, used.size))
         sizes = self.sizes[rows]
         overlap = (sets @ sets.T).toarray().astype(np.float64)
         out = jaccard_distance(overlap, sizes[:, None], sizes[None, :])
@@ -124,7 +125,8 @@ class TextIndex:
 
     def to_all(self, rows: IntArray) -> FloatArray:
         """Exact distances of a few rows to all, float64 (rows, n)."""
-        overlap = (self.rows @ self.rows[rows].toarray().T).T.astype(np.float64)
+        some = self.rows[rows].toarray().astype(np.float32)
+        overlap = (self.rows @ some.T).T.astype(np.float64)
         return jaccard_distance(overlap, self.sizes[rows][:, None], self.sizes[None, :])
 
 
