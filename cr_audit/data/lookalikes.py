@@ -85,23 +85,25 @@ def _table() -> dict[int, str]:
 
 
 def differing_rows(
-    alternatives: pl.DataFrame, mentions: pl.DataFrame, paths: Sequence[str]
+    alternatives: pl.DataFrame,
+    mentions: pl.DataFrame,
+    paths: Sequence[str],
+    *,
+    control: bool = True,
 ) -> list[Remark]:
     """Rows with an alternative that another one of the same prompt equals but for characters that
     cannot be seen ("invisible_difference"), for look-alikes ("lookalike_difference"), or for vowel
     marks ("vowel_mark_difference").
 
+    control : whether a text may hold control characters; those are sought in every text.
     Vectorised; texts are only normalised where a prompt holds a text with such characters.
     """
     text = pl.col("text")
     rows = alternatives.select("prompt", "text").with_row_index("at").filter(text.is_not_null())
     odd = rows.filter(text.str.len_bytes() != text.str.len_chars())
-    hidden = pl.concat(
-        [
-            odd.filter(text.str.contains(f"{_rust(INVISIBLE)}|{_rust(SPACES)}")),
-            rows.filter(text.str.contains(_CONTROL)),
-        ]
-    )
+    hidden = odd.filter(text.str.contains(f"{_rust(INVISIBLE)}|{_rust(SPACES)}"))
+    if control:
+        hidden = pl.concat([hidden, rows.filter(text.str.contains(_CONTROL))])
     suspects = hidden.select("prompt").unique()
     out = []
     seen = pl.Series("at", [], dtype=pl.UInt32)
