@@ -241,7 +241,7 @@ class Run:
 
     def _analyse(self) -> Analysis:
         from cr_audit import engine
-        from cr_audit.analysis import analyse
+        from cr_audit.analysis import analyse, compose
 
         dataset, encoder = self.dataset, None if "vectors" in self.left_out else self.encoder
         with engine.telling(self.progress):
@@ -250,6 +250,7 @@ class Run:
                 self.settings,
                 backend=encoder,
                 cache=self.cache,
+                kept=self.kept if dataset.n_alternatives >= compose.PARTS_KEPT else None,
                 left_out=self.left_out,
                 progress=self.progress,
             )

@@ -44,8 +44,8 @@ from cr_audit.weights.scope import MANY_ALTERNATIVES, median_compared_per_prompt
 
 MAX_PERMUTATIONS = 100_000
 PARTS_KEPT = 20_000
-"""Responses from which what each search for clones finds is kept by itself: of fewer, all of it is
-found again in a second or two."""
+"""Responses from which a scan keeps what each of its long stages finds: of fewer, all of it is
+found again in seconds."""
 
 
 def analyse(
@@ -187,10 +187,8 @@ def _clones(
             "rng": stream(settings, 1),
         }
         if growing is None:
-            searches = None
-            if kept is not None and len(responses) >= PARTS_KEPT:
-                searches = AllPairs(kept.call)
-            return find_clones(**given, searches=searches)
+            parts = kept is not None and len(responses) >= PARTS_KEPT
+            return find_clones(**given, searches=AllPairs(kept.call) if kept and parts else None)
         return find_growing_clones(growing.alternatives, keep=growing.memory.call, **given)
 
     if kept is None:
