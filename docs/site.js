@@ -1,5 +1,6 @@
-// Wide tables scroll sideways: with the keyboard as well. Each code block's menu has a name of its own.
+// Wide tables scroll sideways: with the keyboard as well. The search and the menus of code have names.
 document$.subscribe(() => {
+  document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
   document.querySelectorAll(".md-typeset__scrollwrap").forEach((wrap, k) => {
     wrap.tabIndex = 0;
     wrap.setAttribute("role", "region");
