@@ -3,10 +3,10 @@ find changes that were planted.
 
 python benchmarks/marks/scans.py [--runs N] [--votes 10] [--planted 0 0.05 0.1 0.2]
 
-30 responses to one prompt, ten votes a pair or as many as asked for. Their vectors are one tight bunch and three that stand
-apart, so that Voronoi weights have an effective share of about 0.15. On nulls p = ½ + θx - θy, and
-both win rates have the order of θ; a planted change moves the weighted rate of three responses by
-``planted`` and leaves their average rate (``designs.draw``).
+30 responses to one prompt, ten votes a pair or as many as asked for. Their vectors are one tight
+bunch and three that stand apart, so that Voronoi weights have an effective share of about 0.15. On
+nulls p = ½ + θx - θy, and both win rates have the order of θ; a planted change moves the weighted
+rate of three responses by ``planted`` and leaves their average rate (``designs.draw``).
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def main() -> None:
     given = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     print(
-        "| votes a pair | planted | scans | effective share | with CR202 | marks | false | mean share false"
-        " | truly moved a scan | found | processor s |\n" + "|---" * 11 + "|"
+        "| votes a pair | planted | scans | effective share | with CR202 | marks | false"
+        " | mean share false | truly moved a scan | found | processor s |\n" + "|---" * 11 + "|"
     )
     for planted in given.planted:
         start = time.process_time()
@@ -96,8 +96,8 @@ def main() -> None:
         wrong = marks - right
         found = f"{right.sum() / true.sum():.2f}" if true.any() else "-"
         print(
-            f"| {given.votes} | {planted} | {given.runs} | {share.mean():.2f} | {int((marks > 0).sum())}"
-            f" | {int(marks.sum())} | {int(wrong.sum())}"
+            f"| {given.votes} | {planted} | {given.runs} | {share.mean():.2f}"
+            f" | {int((marks > 0).sum())} | {int(marks.sum())} | {int(wrong.sum())}"
             f" | {np.mean(wrong / np.maximum(marks, 1)):.3f} | {true.mean():.1f} | {found}"
             f" | {time.process_time() - start:.0f} |",
             flush=True,
