@@ -15,6 +15,7 @@ from cr_audit.engine.blas import one_blas_thread
 from cr_audit.engine.kinds import KINDS, Kind
 from cr_audit.engine.mapping import map, spans
 from cr_audit.engine.memory import give_back
+from cr_audit.engine.on_disk import zeros_on_disk
 from cr_audit.engine.scratch import PerWorker
 from cr_audit.engine.settings import ALL_CORES, MOST, cores, using, worker_count
 
@@ -31,4 +32,5 @@ __all__ = [
     "spans",
     "using",
     "worker_count",
+    "zeros_on_disk",
 ]
