@@ -130,7 +130,8 @@ class Outcome:
     rules : all that were looked for, found or not. reason : the outcome in one sentence. place :
     the file that a finding without rows belongs to. not_judged : what could not be looked at, each
     with its reason. told : in the order of the report. waivers_in : the table and the file that can
-    waive a finding, where the command knows waivers.
+    waive a finding, where the command knows waivers. policy : in sentences, what the policy that
+    judged leaves out, and what the checkout's own or a changed baseline would have changed.
     """
 
     told: tuple[Told, ...]
@@ -141,6 +142,7 @@ class Outcome:
     absent: tuple[Absent, ...] = ()
     not_judged: tuple[str, ...] = ()
     waivers_in: tuple[str, str] | None = None
+    policy: tuple[str, ...] = ()
 
     def of(self, bin_: Bin) -> tuple[Told, ...]:
         """The findings in one bin."""

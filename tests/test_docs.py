@@ -5,6 +5,7 @@ Pages that the code writes come from docs/pages.py.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
@@ -236,6 +237,24 @@ def test_the_placeholder_of_the_publisher_stands_where_it_is_known() -> None:
     }
     assert found - {"CONTRIBUTING.md"} == known
     assert "`OWNER` is whoever publishes" in (ROOT / "docs/guide/ci.md").read_text(encoding="utf-8")
+
+
+def test_a_release_names_its_publisher_and_links_to_the_tag() -> None:
+    spec = importlib.util.spec_from_file_location("dist", ROOT / "tools" / "dist.py")
+    assert spec is not None
+    assert spec.loader is not None
+    dist = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(dist)
+    text = "![p](docs/scan.svg) [a](docs/gate.md#x) [b](sample_data) [c](#here) [d](https://e.org)"
+    at = "https://github.com/some-lab/cr-audit"
+    assert dist.absolute(text, "some-lab", "v1", ROOT) == (
+        f"![p]({at}/raw/v1/docs/scan.svg) [a]({at}/blob/v1/docs/gate.md#x)"
+        f" [b]({at}/tree/v1/sample_data) [c](#here) [d](https://e.org)"
+    )
+    with pytest.raises(SystemExit, match="not there"):
+        dist.absolute("[x](docs/none.md)", "some-lab", "v1", ROOT)
+    readme = dist.absolute((ROOT / "README.md").read_text(encoding="utf-8"), "o", "v1", ROOT)
+    assert not [t for t in re.findall(r"\]\(([^)\s]+)\)", readme) if not re.match("https?:|#", t)]
 
 
 def test_the_recipes_of_ci_fit_the_schemas_of_their_hosts(tmp_path: Path) -> None:

@@ -4,6 +4,10 @@
     python tools/dist.py --install slim  # and run it in an empty environment without torch
     python tools/dist.py --install full  # the same with every dependency (constraints.txt)
     python tools/dist.py --install slim --python python3.12 --out build/dist.json
+    python tools/dist.py --release --owner NAME   # for an index: links to NAME's repository
+
+With ``--owner`` a copy of the tracked files is built, in which OWNER is that name and the README's
+links point to the tag of this version in that repository, because an index shows the README alone.
 
 Needs ``build`` (pip install build). Every command runs in an empty folder with an empty cache, and
 its exit code must be the documented one. What was measured (size, seconds) is printed as JSON.
@@ -23,6 +27,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -61,10 +66,11 @@ def main() -> int:
     parser.add_argument(
         "--release", action="store_true", help="for publishing: no link may say OWNER any more"
     )
+    parser.add_argument("--owner", type=account, help="whose repository links point to")
     parser.add_argument("--no-build", action="store_true", help="take what dist/ holds")
     given = parser.parse_args()
     if not given.no_build:
-        build()
+        build(given.owner)
     wheel, sdist = newest("*.whl"), newest("*.tar.gz")
     measured = {"wheel": look_at_wheel(wheel, given.release), "sdist": look_at_sdist(sdist)}
     if given.install:
@@ -77,10 +83,54 @@ def main() -> int:
     return 0
 
 
-def build() -> None:
+def account(text: str) -> str:
+    """A name as GitHub allows it."""
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of an account")
+    return text
+
+
+def build(owner: str | None) -> None:
     """dist/ anew. The build backend must be installed beside ``build``; nothing is fetched."""
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
-    call([sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist", "."], cwd=ROOT)
+    words = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(ROOT / "dist"), "."]
+    if owner is None:
+        call(words, cwd=ROOT)
+        return
+    with tempfile.TemporaryDirectory(prefix="cr-audit-release-") as place:
+        for name in call(["git", "ls-files", "-z"], cwd=ROOT).split("\0"):
+            if name and (ROOT / name).is_file():
+                (Path(place) / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, Path(place) / name)
+        publish_as(Path(place), owner)
+        call(words, cwd=Path(place))
+
+
+def publish_as(tree: Path, owner: str) -> None:
+    """OWNER replaced in the project's metadata and pages, links of the README made absolute."""
+    for path in (tree / "pyproject.toml", *sorted((tree / "docs").rglob("*.md"))):
+        text = path.read_text(encoding="utf-8")
+        new = re.sub(r"(?<!datasets/)\bOWNER/cr-audit", f"{owner}/cr-audit", text)
+        path.write_text(new, encoding="utf-8")
+    project = tomllib.loads((tree / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    readme = tree / project["readme"]
+    text = readme.read_text(encoding="utf-8")
+    readme.write_text(absolute(text, owner, f"v{project['version']}", tree), encoding="utf-8")
+
+
+def absolute(text: str, owner: str, tag: str, tree: Path) -> str:
+    """Markdown whose relative links and pictures point into the repository at ``tag``."""
+
+    def replaced(found: re.Match[str]) -> str:
+        mark, label, target = found.groups()
+        if re.match(r"[a-z]+:|#", target):
+            return found[0]
+        file = target.partition("#")[0]
+        need((tree / file).exists(), f"the README links to {file}, which is not there")
+        kind = "raw" if mark else "tree" if (tree / file).is_dir() else "blob"
+        return f"{mark}[{label}](https://github.com/{owner}/cr-audit/{kind}/{tag}/{target})"
+
+    return re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", replaced, text)
 
 
 def newest(pattern: str) -> Path:
@@ -110,9 +160,12 @@ def look_at_wheel(path: Path, release: bool = False) -> dict[str, Any]:
     for name in ("Documentation", "Changelog", "Source"):
         need(name in urls, f"there is no link named {name}")
     false = [u for u in urls.values() if "/OWNER/" in u]
-    need(not (release and false), f"OWNER stands for whoever publishes: {false}")
+    need(not (release and false), f"OWNER is whoever publishes, give --owner NAME: {false}")
     body = str(meta.get_payload())
+    left = re.findall(r"(?<!datasets/)\bOWNER/cr-audit", body)
+    need(not (release and left), "OWNER stands in the README: give --owner NAME")
     relative = [t for t in re.findall(r"\]\(([^)\s]+)\)", body) if not re.match(r"https?:|#", t)]
+    need(not (release and relative), f"links that an index does not follow: {relative[:3]}")
     return {
         "file": path.name,
         "mb": mb(path),

@@ -87,7 +87,7 @@ def main(arguments: list[str]) -> None:
     from cr_audit.cli.app import main as command
 
     wall = time.perf_counter()
-    sys.argv = ["cr-audit", "scan", arguments[0], "--format", "json"]
+    sys.argv = ["cr-audit", "scan", arguments[0], "--format", "table"]
     with (
         Path("/dev/null").open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),

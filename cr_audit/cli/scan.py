@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from cr_audit.run import Run
 
 
-MOST_STEPS = 3
-
-
 def report(run: Run) -> Report:
     """Header, answer, what each family shows, findings, next steps."""
     from cr_audit.families.reporting import finding_section, in_scan
@@ -84,38 +81,52 @@ def _verdict(findings: Sequence[Finding]) -> Block:
 
 
 def _next(run: Run, findings: Sequence[Finding]) -> Block:
-    """What to do now; the commands can be copied as they are."""
-    from cr_audit.arrays import NotApplicable
+    """One thing to do now and why, and what explains the worst; both can be copied as they are."""
     from cr_audit.blocks import Section, Steps
     from cr_audit.write.escape import visible
 
-    analysis = run.analysis
     files = " ".join(shlex.quote(visible(f.path)) for f in run.dataset.report.files[:3])
-    steps = []
-    noted = run.dataset.report.noted
-    copies = not isinstance(analysis.clones, NotApplicable) and bool(analysis.clones.clusters)
-    if copies or noted.get("duplicate_row", 0) or noted.get("contradictory_row", 0):
-        steps.append(
-            (f"cr-audit export {files} --as clean -o clean.jsonl", "the data with one of each copy")
-        )
-    ranked = bool(analysis.units) and not isinstance(analysis.units[0].shift, NotApplicable)
-    kinds = run.facts("kinds").kinds
-    n_kinds = 0 if isinstance(kinds, NotApplicable) else kinds.n
-    if n_kinds > 1 and analysis.units and analysis.units[0].comparisons.n and not ranked:
-        steps.append((f"cr-audit refit {files} --unit kind", "rewards of the kinds of answer"))
-    if copies:
-        steps.append((f"cr-audit clones {files}", "every cluster with its members"))
-    if ranked:
-        steps.append((f"cr-audit winrates {files}", "all items with intervals"))
-    if n_kinds:
-        steps.append((f"cr-audit kinds {files}", "kinds of answer, and how each fares"))
-    if not isinstance(analysis.weights, NotApplicable):
-        steps.append((f"cr-audit weights {files} --compare", "other schemes and spaces"))
+    why, steps = _action(run, files)
     if findings:
         steps.append((f"cr-audit explain {findings[0].rule}", "what that means and what mends it"))
-    if len(steps) > MOST_STEPS:  # what to do with the worst finding is the last
-        steps = [*steps[: MOST_STEPS - 1], steps[-1] if findings else steps[MOST_STEPS - 1]]
-    return Section("Next", "", (Steps(tuple(steps)),))
+    return Section("Next", why, (Steps(tuple(steps)),))
+
+
+def _action(run: Run, files: str) -> tuple[str, list[tuple[str, str]]]:
+    """Why, and the one command, none where nothing is left to do."""
+    from cr_audit.arrays import NotApplicable
+
+    analysis, noted = run.analysis, run.dataset.report.noted
+    texts = not isinstance(analysis.clones, NotApplicable)
+    n_clusters = (
+        len(analysis.clones.clusters) if not isinstance(analysis.clones, NotApplicable) else 0
+    )
+    if n_clusters or noted.get("duplicate_row", 0) or noted.get("contradictory_row", 0):
+        return "train and rank on one of each copy", [
+            (f"cr-audit export {files} --as clean -o clean.jsonl", "the data with one of each copy")
+        ]
+    unit = analysis.units[0] if analysis.units else None
+    if unit is not None and unit.unit == "model" and unit.comparisons.n:
+        missing = "" if texts else "; copies need the texts: give the file of responses as well"
+        return f"see whether the first place is sure{missing}", [
+            (f"cr-audit leaderboard {files}", "ranks with their ranges")
+        ]
+    kinds = run.facts("kinds").kinds
+    n_kinds = 0 if isinstance(kinds, NotApplicable) else kinds.n
+    ranked = unit is not None and not isinstance(unit.shift, NotApplicable)
+    if n_kinds > 1 and unit is not None and unit.comparisons.n and not ranked:
+        return "see which kinds of answer are preferred", [
+            (f"cr-audit refit {files} --unit kind", "rewards of the kinds of answer")
+        ]
+    if ranked:
+        return "see which places are sure", [
+            (f"cr-audit winrates {files}", "all items with intervals")
+        ]
+    if n_kinds:
+        return "see what kinds of answer there are", [
+            (f"cr-audit kinds {files}", "kinds of answer, and how each fares")
+        ]
+    return "", []
 
 
 COMMAND = Command(

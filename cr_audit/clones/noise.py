@@ -9,11 +9,14 @@ letters   r = share of letters in one order (Indel: 2 LCS / (m + n)), nothing bu
           (h3ll0): what agrees better. Answers that share words share letters too, so near is
           r >= 0.5 + 0.75 w, within [0.66, 0.92], w the larger of the Jaccard similarity of the
           words there, numbers aside, and of their share in one order: letters agree far more than
-          the words that they spell.
+          the words that they spell. Not where the letters are not what tells the texts apart:
+          where the words without digits are few (codes), and where the words are the same and
+          the numbers that stand in place of others are many (tables).
 order     Jaccard similarity of the words >= 0.8: the same ones in any order.
 sequence  share of words in one order >= 0.78: every fifth replaced.
 part      |A n B| / min(|A|, |B|) >= 0.92 over the shingles, or LCS / min(m, n) over the words: one
           text stands in the other, which is at most ``MAX_TIMES`` as long.
+look      short texts that no reader can tell apart (``looks``).
 written   the distance of the texts as they are written, all that a page does not show included,
           where one of two hides ``MIN_HIDDEN`` or more.
 
@@ -36,6 +39,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -47,7 +51,8 @@ from rapidfuzz.process import cpdist
 from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.grouped import pairs_of_one_group
-from cr_audit.clones.pairs import ROUNDING, TextIndex, text_pairs
+from cr_audit.clones.looks import alike, look
+from cr_audit.clones.pairs import MIN_SHINGLES, ROUNDING, TextIndex, text_pairs
 from cr_audit.clones.rendered import rendered_with_hidden_share
 from cr_audit.clones.shingles import (
     CharClasses,
@@ -88,10 +93,22 @@ _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_CODES = np.array([ord(c) for c in "013457@$!|"], np.uint32)
 _LEET_TO = np.array([ord(c) for c in "oieastasil"], np.uint32)
 _MIN_LEET = 3
+MIN_KEPT = 0.25
+"""Share of the different words that are still different without digits; below it they are codes."""
+SAME_BUT_NUMBERS, MIN_NUMBERS, NUMBERS_SHARE, NUMBERS_BETWEEN = 0.8, 5, 0.25, 0.8
+"""Words that agree so far, so many numbers in both texts, of this share of the words at least, and
+at most this share of two neighbouring words with a number between them: then the numbers are what
+the text says, and letters say nothing where fewer than half of them are shared. Numbers between
+nearly all words are noise."""
 _LETTER = re.compile(r"[^\W\d_]")
 _LEET_SIGN = re.compile(r"[013457@$!|]")
 _LEET_INSIDE = re.compile(r"[013457@$!|](?<=[^\W\d_].)(?=[^\W\d_])")
 _NUMBER = re.compile(r"[0-9](?<![^\W_].)[0-9]*(?![^\W_])")
+_FIGURE = re.compile(r"(?<![^\W_])[0-9]++(?:[.,][0-9]++)*+(?![^\W_])")
+_BETWEEN = re.compile(r"[^\W\d_](?=[^\w]*(?<![^\W_])[0-9]+(?:[.,][0-9]+)*(?![^\W_])[^\w]*[^\W\d_])")
+_TOKEN = re.compile(r"[^\W_]+")
+_DIGIT_INSIDE = re.compile(r"[0-9](?<=[^\W\d_].)|[0-9](?=[^\W\d_])")
+_NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 _ASCII_LETTERS = {c: None for c in range(128) if not chr(c).isalpha()}
 _BLOCK_CANDIDATES, _VERIFIED_AT_ONCE = 2_000_000, 200_000
 _OTHER, _GAP, _SPELLS = 0, 1, 2
@@ -123,7 +140,7 @@ class NoisePairs:
     measure: IntArray
 
 
-MEASURES = ("letters", "order", "sequence", "part", "written")
+MEASURES = ("letters", "order", "sequence", "part", "look", "written")
 
 
 class _Texts:
@@ -146,6 +163,42 @@ class _Texts:
         n = np.array([max(len(s), len(t)) for s, t in zip(self.letters, self.leet, strict=True)])
         digits = np.array([sum(map(h.count, "0123456789")) for h in heads])
         self.spelled = (n >= MIN_LETTERS) & (n >= digits)
+        for i in np.flatnonzero(self.spelled & (digits >= MIN_DIFFERENT)).tolist():
+            self.spelled[i] = not _codes(heads[i])
+        self.heads = heads
+
+
+def _codes(head: str) -> bool:
+    """Whether few of the words stay different without the digits inside them."""
+    if len(_DIGIT_INSIDE.findall(head)) < MIN_DIFFERENT:
+        return False
+    bare = len(set(_TOKEN.findall(head.translate(_NO_DIGITS))))
+    return bare < MIN_KEPT * len(set(_TOKEN.findall(_FIGURE.sub(" ", head))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """The numbers of a text's head that stand alone. stated : they may be what the text says."""
+
+    counts: Counter[str]
+    stated: bool
+
+    @classmethod
+    def of(cls, head: str) -> _Figures:
+        counts = Counter(_FIGURE.findall(head))
+        n = counts.total()
+        if n < MIN_NUMBERS:
+            return cls(counts, False)
+        n_words = len(_TOKEN.findall(_FIGURE.sub(" ", head)))
+        few = len(_BETWEEN.findall(head)) <= NUMBERS_BETWEEN * (n_words - 1)
+        return cls(counts, n >= NUMBERS_SHARE * n_words and few)
+
+    def differ(self, other: _Figures) -> bool:
+        """Both are stated, and of the fewer less than half are the other's too."""
+        if not (self.stated and other.stated):
+            return False
+        fewer = min(self.counts.total(), other.counts.total())
+        return (self.counts & other.counts).total() < 0.5 * fewer
 
 
 def _letters(head: str) -> str:
@@ -178,7 +231,7 @@ def _as_letters(hashes: UInt64Array, text: IntArray, n: int) -> list[str]:
 def measured(
     seen: Sequence[str], shingles: Shingles, first: IntArray, second: IntArray
 ) -> tuple[FloatArray, IntArray]:
-    """The smallest distance by the measures but "written", float64 (k,), and which gave it.
+    """The smallest distance by the first four measures, float64 (k,), and which gave it.
 
     seen : texts in ``folded`` form; shingles : their sets. inf where no measure says anything.
     """
@@ -250,6 +303,13 @@ def _by_letters(t: _Texts, a: IntArray, b: IntArray, same: FloatArray) -> FloatA
     alike = np.maximum(1.0 - t.head_words.distances(a, b), in_order)
     least = np.clip(LETTERS_BASE + LETTERS_SLOPE * alike, LETTERS_FLOOR, LETTERS_ENOUGH)
     out[at] = np.where(r >= least, _scaled(r, least), np.inf)
+    figures: dict[int, _Figures] = {}
+    for k in np.flatnonzero((r >= least) & (alike >= SAME_BUT_NUMBERS)).tolist():
+        for i in (int(a[k]), int(b[k])):
+            if i not in figures:
+                figures[i] = _Figures.of(t.heads[i])
+        if figures[int(a[k])].differ(figures[int(b[k])]):
+            out[at[k]] = np.inf
     return out
 
 
@@ -468,10 +528,11 @@ def noise_pairs(
     distance, measure = measured(
         seen, forms.shingles.some(used), place[: first.size], place[first.size :]
     )
-    a, b, d = _by_writing(forms, text, salt)
-    first, second = np.concatenate([first, a]), np.concatenate([second, b])
-    distance = np.concatenate([distance, d])
-    measure = np.concatenate([measure, np.full(d.size, len(MEASURES) - 1)])
+    for name, by in (("look", _by_look), ("written", _by_writing)):
+        a, b, d = by(forms, text, salt)
+        first, second = np.concatenate([first, a]), np.concatenate([second, b])
+        distance = np.concatenate([distance, d])
+        measure = np.concatenate([measure, np.full(d.size, MEASURES.index(name))])
     near = distance <= NEAR + ROUNDING
     return _nearest(units, first[near], second[near], distance[near], measure[near])
 
@@ -539,6 +600,16 @@ def _nearest(
     return NoisePairs(units[first[order]], units[second[order]], distance[order], measure[order])
 
 
+def _by_look(
+    forms: Forms, text: IntArray, group: IntArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Pairs of texts too short to be compared by words, that look the same."""
+    short = np.flatnonzero(forms.shingles.sizes[text] < MIN_SHINGLES)
+    used, place = np.unique(text[short], return_inverse=True)
+    a, b = alike([forms.texts[i] for i in used.tolist()], place, group[short])
+    return short[a], short[b], np.full(a.size, CLOSEST)
+
+
 def _by_writing(
     forms: Forms, text: IntArray, group: IntArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
@@ -573,6 +644,10 @@ def pair_distances(texts: Sequence[str], first: IntArray, second: IntArray) -> F
     at = np.flatnonzero(hides[first] | hides[second])
     written = Shingles.of(texts, form=as_written)
     noise[at] = np.minimum(noise[at], _by_sets(written, first[at], second[at]))
+    short = forms.shingles.sizes < MIN_SHINGLES
+    for k in np.flatnonzero(short[first] & short[second]).tolist():
+        if look(texts[first[k]]) == look(texts[second[k]]):
+            noise[k] = CLOSEST
     take = (out > NEAR + ROUNDING) & (noise <= NEAR + ROUNDING)
     out[take] = noise[take]
     return out

@@ -10,9 +10,10 @@ Steps, each skipped where the text has nothing for it to act on (one regular exp
 2. Text under a right-to-left override is turned to the order in which it is read; characters that
    draw nothing are gone (Unicode's Default_Ignorable_Code_Point, format and control characters).
 3. NFKD; marks that are set on a letter are gone: those of Latin, Greek and Cyrillic and the vowel
-   marks of Arabic and Hebrew. Marks that are letters of their script (Indic, Thai, kana) stay. NFC.
+   marks of Arabic, Hebrew and Syriac. Marks that are letters of their script (Indic, Thai, kana)
+   stay. NFC.
 4. Letters and digits outside ASCII that look like an ASCII letter or digit become that one: the
-   table of UTS 39 as ``confusable-homoglyphs`` ships it.
+   table of UTS 39 as ``confusable-homoglyphs`` ships it. Katakana become hiragana.
 
 In plain ASCII without markup the rendered form is the text itself. ``hidden_share`` measures what
 step 1 and 2 took away.
@@ -106,12 +107,19 @@ _IGNORABLE = (
 _INVISIBLE = re.compile(f"[{_IGNORABLE}]+")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_KANA = {code: chr(code - 0x60) for code in range(0x30A1, 0x30F7)}
+"""Katakana as hiragana: the same syllables in another script, which every reader reads."""
 _BLANK = "\u2800"  # BRAILLE PATTERN BLANK: a symbol by category, white space to the eye
-_MARKS = re.compile(
-    "[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640"
-    "\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u08ca-\u08e1\u08e3-\u08ff"
-    "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f]+"
+_OTHER_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f"
+_VOWELS = (
+    "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\ufb1e"
+    "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed"
+    "\u0711\u0730-\u074a\u0897-\u089f\u08ca-\u08e1\u08e3-\u08ff\ufe70-\ufe72\ufe74-\ufe7f"
 )
+VOWEL_MARKS = re.compile(f"[{_VOWELS}]+")
+"""Marks of Hebrew, Arabic and Syriac that are written or left out at will, and the stroke that
+lengthens a word; single ones in presentation forms too, which NFKD would make a blank of."""
+_MARKS = re.compile(f"[{_OTHER_MARKS}{_VOWELS}]+")
 _CONFUSABLE_SCRIPTS_LEFT_OUT = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u9fff\uac00-\ud7ff\uf900-\ufaff]"
 )
@@ -128,7 +136,7 @@ def _plain(text: str) -> str:
     """Steps 3 and 4."""
     if text.isascii() or not any(map(_folds, set(_NOT_ASCII.findall(text)))):
         return text
-    plain = unicodedata.normalize("NFKD", text)
+    plain = unicodedata.normalize("NFKD", VOWEL_MARKS.sub("", text))
     plain = unicodedata.normalize("NFC", _MARKS.sub("", plain))
     return plain if plain.isascii() else plain.translate(_lookalikes())
 
@@ -137,6 +145,11 @@ def shown(text: str) -> str:
     """Steps 1 and 2: without what is hidden from a reader, every character left as it was."""
     if _may_hide(text):
         text = _page(text)
+    return without_invisible(text)
+
+
+def without_invisible(text: str) -> str:
+    """Step 2 alone."""
     if _may_be_invisible(text):
         text = _OVERRIDE.sub(lambda m: m[1][::-1], text)
         text = _INVISIBLE.sub("", text).replace(_BLANK, " ")
@@ -245,6 +258,11 @@ def _depth(html: str) -> int:
 
 @cache
 def _lookalikes() -> dict[int, str]:
+    return _named_as_letters() | confusables() | _KANA
+
+
+@cache
+def confusables() -> dict[int, str]:
     """Code point -> the ASCII letter or digit that it looks like, for letters and digits.
 
     The table lists pairs. Of several ASCII characters (l, I, 1) the one is taken that the character
@@ -267,7 +285,7 @@ def _lookalikes() -> dict[int, str]:
         lower = {b for b in like.get(char.lower(), set()) if b.lower() in same}
         best = min(lower or options, key=lambda b: (not b.islower(), not b.isupper(), b))
         out[ord(char)] = best
-    return _named_as_letters() | out
+    return out
 
 
 _NAMED = re.compile(

@@ -229,7 +229,10 @@ class Shingles:
             bare = [part.start + int(i) for i in np.flatnonzero(~has_word) if block[i]]
             return _packed(*join(hashes, text), part.start, bits), bare
 
-        for entries, bare in engine.map(work, block_spans(texts), local=True):
+        blocks = block_spans(texts)
+        made = engine.map(work, blocks, local=True)
+        sizes = [part.stop - part.start for part in blocks]
+        for entries, bare in engine.told("words of texts", made, sizes):
             packed.append(entries)
             wordless += bare
         if wordless:
@@ -237,8 +240,7 @@ class Shingles:
             if hashes.size:
                 hashes, text = join(hashes, text)
                 packed.append(_packed(hashes, np.asarray(wordless)[text], 0, bits))
-        entries = np.concatenate(packed) if packed else np.empty(0, np.uint64)
-        packed.clear()
+        entries = _emptied(packed)
         entries.sort()
         return cls._of_packed(entries, n)
 
@@ -326,38 +328,45 @@ class Shingles:
         sizes = np.bincount(self.texts[:n], minlength=self.n).astype(np.int64)
         return Shingles(keys=self.keys[:n], texts=self.texts[:n], sizes=sizes)
 
-    def matrix(self) -> sp.csr_array:
-        """Sets as a sparse 0/1 matrix, float32 (n, shared shingles); a shingle of one text is left
-        out (it can only count in ``sizes``). Columns go from the rarest to the most frequent."""
+    def matrix(self, dtype: type[np.generic] = np.float32) -> sp.csr_array:
+        """Sets as a sparse 0/1 matrix (n, shared shingles); a shingle of one text is left out (it
+        can only count in ``sizes``). Columns go from the rarest to the most frequent, and so do the
+        entries of a row. Beside the result, memory is 5 bytes an entry."""
         begins = np.ones(self.keys.size, bool)
         np.not_equal(self.keys[1:], self.keys[:-1], out=begins[1:])
-        frequency = np.diff(np.flatnonzero(begins), append=self.keys.size).astype(np.int32)
+        start = np.flatnonzero(begins)
         del begins
-        shared = frequency > 1
-        n_columns = int(np.count_nonzero(shared))
-        rank = np.full(frequency.size, -1, np.int32)
-        order = np.argsort(frequency[shared], kind="stable")
-        rank[np.flatnonzero(shared)[order]] = np.arange(n_columns)
-        del shared, order
-        column = np.repeat(rank, frequency)  # -1 for a shingle of one text
-        del rank, frequency
-        keep = column >= 0
-        column, rows = column[keep], self.texts[keep]
-        del keep
-        ends = np.zeros(self.n + 1, np.int32 if rows.size < 2**31 else np.int64)
-        np.cumsum(np.bincount(rows, minlength=self.n), out=ends[1:])
-        # By text, the rarest first: one sort of both numbers in a word.
-        bits = np.uint64(max(1, n_columns.bit_length()))
-        cell = rows.astype(np.uint64)
-        cell <<= bits
-        cell |= column.astype(np.uint64)
-        del rows, column
-        cell.sort()
-        cell &= (np.uint64(1) << bits) - np.uint64(1)
-        column = cell.astype(np.int32)
-        del cell
-        ones = np.ones(column.size, np.float32)
-        return sp.csr_array((ones, column, ends), shape=(self.n, n_columns))
+        frequency = np.diff(start, append=self.keys.size)
+        shared = np.flatnonzero(frequency > 1)
+        shared = shared[np.argsort(frequency[shared], kind="stable")]
+        start, frequency = start[shared], frequency[shared]
+        del shared
+        ends = np.concatenate([[0], np.cumsum(frequency)])
+        n_entries = int(ends[-1])
+        texts = np.empty(n_entries, np.int32)
+        cuts = np.searchsorted(ends, np.arange(0, n_entries + 1, _BLOCK_ENTRIES))
+        for lo, hi in zip(cuts, np.append(cuts[1:], frequency.size), strict=True):
+            at = np.arange(ends[lo], ends[hi])
+            at += np.repeat(start[lo:hi] - ends[lo:hi], frequency[lo:hi])
+            texts[ends[lo] : ends[hi]] = self.texts[at]
+        if n_entries < 2**31:
+            ends = ends.astype(np.int32)
+        ones = np.ones(n_entries, dtype)
+        return sp.csr_array(sp.csc_array((ones, texts, ends), shape=(self.n, frequency.size)))
+
+
+def _emptied(blocks: list[UInt64Array]) -> UInt64Array:
+    """All blocks in one array; each is freed when it is in, so that they are not held twice."""
+    out = np.empty(sum(b.size for b in blocks), np.uint64)
+    at = 0
+    for k in range(len(blocks)):
+        out[at : at + blocks[k].size] = blocks[k]
+        at += blocks[k].size
+        blocks[k] = blocks[k][:0].copy()
+        if k % 64 == 63:
+            engine.give_back()
+    blocks.clear()
+    return out
 
 
 def _text_bits(n: int) -> np.uint64:

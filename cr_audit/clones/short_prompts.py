@@ -4,7 +4,8 @@ A text of fewer than ``pairs.MIN_SHINGLES`` words and word pairs is near nothing
 share says little of answers. Of prompts it says much: one with "please" behind it asks the same.
 Two prompts are near where the shorter one, of at least ``MIN_WORDS`` words, stands in the longer
 one word for word, and their sets are within the radius. A word in the middle ("is it *not* good")
-or in the place of another asks something else.
+or in the place of another asks something else. Of any number of words, two short prompts are near
+where they look the same (``looks``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cr_audit.clones.clusters import SetIndex
+from cr_audit.clones.looks import alike
 from cr_audit.clones.overlay import with_listed
 from cr_audit.clones.pairs import ROUNDING, TextPairs
 from cr_audit.clones.rendered import rendered
@@ -32,10 +34,14 @@ def with_short_prompts(
 ) -> tuple[SetIndex, TextPairs]:
     """The index and its pairs, and those of short prompts. texts : of the prompts, distinct."""
     found = np.array(sorted(set(_standing_in(texts, index))), np.int64).reshape(-1, 2)
-    if not found.size:
+    short = np.flatnonzero(~index.comparable)
+    a, b = alike([texts[i] for i in short.tolist()], np.arange(short.size), np.zeros_like(short))
+    first = np.concatenate([short[a], found.min(axis=1, initial=len(texts))])
+    second = np.concatenate([short[b], found.max(axis=1, initial=-1)])
+    if not first.size:
         return index, pairs
-    first, second = found.min(axis=1), found.max(axis=1)
     distance = index.distances(first, second)
+    distance[: a.size] = 0.0
     near = distance <= pairs.radius + ROUNDING
     return with_listed(index, pairs, first[near], second[near], distance[near])
 

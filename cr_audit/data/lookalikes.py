@@ -4,7 +4,8 @@ Two skeletons. *Without invisible characters*: zero-width and joining characters
 bidi marks, variation selectors, tags and other characters that show nothing by themselves are taken
 out, and blanks of every kind are one blank. *Without look-alikes*: on top of that compatibility
 forms are folded (full-width letters, ligatures; NFKC) and letters of other scripts that look like a
-Latin one become that one. Vowel and other combining marks stay: they are seen.
+Latin one become that one. Combining marks stay: they are seen. *Without vowel marks*: those of
+Arabic, Hebrew and Syriac are written or left out at will; a remark of its own.
 
 Sources: the invisible ones are Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties,
 https://www.unicode.org/reports/tr44/) and the control characters; the look-alikes those of the
@@ -29,6 +30,14 @@ INVISIBLE = (
 )
 """A regular expression for one character that shows nothing by itself."""
 _INVISIBLE = re.compile(INVISIBLE)
+VOWEL_MARKS = (
+    r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\ufb1e\u0610-\u061a\u0640\u064b-\u065f\u0670"
+    r"\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0711\u0730-\u074a\u0897-\u089f\u08ca-\u08e1"
+    r"\u08e3-\u08ff\ufe70-\ufe72\ufe74-\ufe7f]"
+)
+"""A regular expression for one vowel mark of Hebrew, Arabic or Syriac, or the stroke that lengthens
+a word: the same ones as ``clones.rendered`` leaves out."""
+_POINTED = r"[\ufb1d-\ufb4e]"  # Hebrew letters with their points in one character
 SPACES = r"[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 """A regular expression for one blank that is not the usual one; nobody sees which it is."""
 _EXAMPLES = 5
@@ -76,22 +85,25 @@ def _table() -> dict[int, str]:
 
 
 def differing_rows(
-    alternatives: pl.DataFrame, mentions: pl.DataFrame, paths: Sequence[str]
+    alternatives: pl.DataFrame,
+    mentions: pl.DataFrame,
+    paths: Sequence[str],
+    *,
+    control: bool = True,
 ) -> list[Remark]:
     """Rows with an alternative that another one of the same prompt equals but for characters that
-    cannot be seen ("invisible_difference"), or but for look-alikes ("lookalike_difference").
+    cannot be seen ("invisible_difference"), for look-alikes ("lookalike_difference"), or for vowel
+    marks ("vowel_mark_difference").
 
+    control : whether a text may hold control characters; those are sought in every text.
     Vectorised; texts are only normalised where a prompt holds a text with such characters.
     """
     text = pl.col("text")
     rows = alternatives.select("prompt", "text").with_row_index("at").filter(text.is_not_null())
     odd = rows.filter(text.str.len_bytes() != text.str.len_chars())
-    hidden = pl.concat(
-        [
-            odd.filter(text.str.contains(f"{_rust(INVISIBLE)}|{_rust(SPACES)}")),
-            rows.filter(text.str.contains(_CONTROL)),
-        ]
-    )
+    hidden = odd.filter(text.str.contains(f"{_rust(INVISIBLE)}|{_rust(SPACES)}"))
+    if control:
+        hidden = pl.concat([hidden, rows.filter(text.str.contains(_CONTROL))])
     suspects = hidden.select("prompt").unique()
     out = []
     seen = pl.Series("at", [], dtype=pl.UInt32)
@@ -111,7 +123,24 @@ def differing_rows(
                 "lookalike_difference", twins.filter(~twins.is_in(seen.implode())), mentions, paths
             )
         )
+    marked = odd.filter(text.str.contains(f"{_rust(VOWEL_MARKS)}|{_rust(_POINTED)}"))
+    if marked.height:
+        near = rows.join(marked.select("prompt").unique(), on="prompt", how="semi")
+        pointless = pl.Series("seen", [_without_vowels(t) for t in near["text"]], dtype=pl.String)
+        twins = _twins(near.with_columns(pointless))
+        twins = twins.filter(~twins.is_in(seen.implode()))
+        out.append(_remark("vowel_mark_difference", twins, mentions, paths))
     return [r for r in out if r.n_rows]
+
+
+def _without_vowels(text: str) -> str:
+    """The text without vowel marks and what shows nothing, letters and points taken apart."""
+    import unicodedata
+
+    plain = visible(text)
+    if plain.isascii():
+        return plain.strip()
+    return re.sub(VOWEL_MARKS, "", unicodedata.normalize("NFD", plain)).strip()
 
 
 _OWN = (
@@ -173,6 +202,21 @@ def twin_prompts(
     return [r for r in [_remark("prompt_looks_alike", named["at"], mentions, paths)] if r.n_rows]
 
 
+def twin_models(
+    alternatives: pl.DataFrame, mentions: pl.DataFrame, paths: Sequence[str]
+) -> list[Remark]:
+    """Rows with a model whose name looks like another one's ("model_looks_alike"): they count as
+    two."""
+    names = alternatives["model"].unique().drop_nulls().sort()
+    looks = pl.Series("look", [skeleton(n).strip() for n in names], dtype=pl.String)
+    twins = names.filter(looks.is_duplicated())
+    if twins.is_empty():
+        return []
+    held = alternatives.select("model").with_row_index("at")
+    held = held.filter(pl.col("model").is_in(twins.implode()))
+    return [_remark("model_looks_alike", held["at"], mentions, paths)]
+
+
 def _remark(
     reason: str, alternatives: pl.Series, mentions: pl.DataFrame, paths: Sequence[str]
 ) -> Remark:
@@ -181,8 +225,8 @@ def _remark(
         .select("file", "line")
         .unique(maintain_order=True)
     )
-    what = "prompt" if reason == "prompt_looks_alike" else "response"
-    found = "looks like another " + ("prompt" if what == "prompt" else "response to the prompt")
+    what = {"prompt_looks_alike": "prompt", "model_looks_alike": "model"}.get(reason, "response")
+    found = f"looks like another {what}" + (" to the prompt" if what == "response" else "")
     first = [
         RowIssue(reason, paths[file], line, what, found)
         for file, line in rows.head(_EXAMPLES).iter_rows()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.arrays import Float32Array, IntArray
 from cr_audit.data.identity import canonical
 from cr_audit.embed.backends import Backend, Progress
@@ -34,7 +35,8 @@ def embed_texts(
     every two seconds, so that a killed run loses no more than that.
     ``progress`` counts distinct texts, those from the cache included.
 
-    Memory: the result, one copy of the distinct vectors, and the distinct texts.
+    Memory: the result and one copy of the distinct vectors, both in files beside the cache where
+    there is one and they are large, and the distinct texts.
     """
     keys: list[bytes] = []
     position: dict[bytes, int] = {}
@@ -48,13 +50,19 @@ def embed_texts(
             keys.append(key)
             distinct.append(plain)
         index[i] = at
-    vectors = np.zeros((len(distinct), backend.dimension), dtype=np.float32)
+    folder = None if cache is None else cache.path.parent
+    vectors = engine.zeros_on_disk((len(distinct), backend.dimension), np.float32, folder)
     missing = [i for i, text in enumerate(distinct) if text]
     if cache is not None and missing:
         found = cache.load(backend, [keys[i] for i in missing], vectors, np.array(missing))
         missing = [i for i, hit in zip(missing, found.tolist(), strict=True) if not hit]
     _compute(backend, distinct, keys, missing, vectors, cache, progress)
-    return vectors if len(distinct) == len(texts) else vectors[index]
+    if len(distinct) == len(texts):
+        return vectors
+    out = engine.zeros_on_disk((len(texts), backend.dimension), np.float32, folder)
+    for s in engine.spans(len(texts), _LARGEST_CHUNK):
+        out[s] = vectors[index[s]]
+    return out
 
 
 def _compute(

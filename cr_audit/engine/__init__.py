@@ -15,8 +15,10 @@ from cr_audit.engine.blas import one_blas_thread
 from cr_audit.engine.kinds import KINDS, Kind
 from cr_audit.engine.mapping import map, spans
 from cr_audit.engine.memory import give_back
+from cr_audit.engine.on_disk import zeros_on_disk
 from cr_audit.engine.scratch import PerWorker
 from cr_audit.engine.settings import ALL_CORES, MOST, cores, using, worker_count
+from cr_audit.engine.told import counted, telling, told
 
 __all__ = [
     "ALL_CORES",
@@ -25,10 +27,14 @@ __all__ = [
     "Kind",
     "PerWorker",
     "cores",
+    "counted",
     "give_back",
     "map",
     "one_blas_thread",
     "spans",
+    "telling",
+    "told",
     "using",
     "worker_count",
+    "zeros_on_disk",
 ]

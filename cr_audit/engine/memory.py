@@ -1,4 +1,5 @@
-"""Freed memory goes back to the system between stages, where the C library can be asked to."""
+"""Freed memory goes back to the system between stages, where the C library can be asked to, and
+arrays that are on disk leave it."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import ctypes
 import sys
 from collections.abc import Callable
 from functools import cache
+
+from cr_audit.engine.on_disk import forget
 
 
 @cache
@@ -20,6 +23,7 @@ def _trim() -> Callable[[int], int] | None:
 def give_back() -> None:
     """Arrays of some MB that were freed stay with the process, in one heap per thread; after a
     stage that made many they are half of what it holds. Takes milliseconds, changes no result."""
+    forget()
     trim = _trim()
     if trim is not None:
         trim(0)

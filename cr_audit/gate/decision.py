@@ -14,7 +14,9 @@ from cr_audit.gate.rules import gate_rules
 from cr_audit.gate.verdict import Judged, Verdict
 from cr_audit.gate.waivers import Waiver
 from cr_audit.run import Judging
+from cr_audit.wording import plural
 
+MAX_CHANGES = 20
 _OWN = NotApplicable("the policy of the checkout itself judged")
 
 
@@ -42,6 +44,13 @@ class Decision:
         return tuple(f.path for f in self.effect.batch.files)
 
     @property
+    def changed_baseline(self) -> tuple[str, ...] | NotApplicable:
+        """The files of the baseline that are not as the commit of the policy holds them."""
+        if self.judging is None or not self.judging.commit:
+            return NotApplicable("the policy was read from a file")
+        return self.judging.altered
+
+    @property
     def gains(self) -> tuple[ClusterGain, ...]:
         """The clusters with new members; none where no clones were looked for."""
         growth = self.effect.growth
@@ -58,6 +67,39 @@ class Decision:
         )
         return tuple(f"{n}: {v.reason}" for n, v in parts if isinstance(v, NotApplicable))
 
+    def policy_lines(self) -> tuple[str, ...]:
+        """What the policy leaves out, and what the checkout's own would have changed."""
+        policy, out = self.policy, list[str]()
+        off = [f"{r.id} {r.name}" for r in gate_rules() if policy.severity(r) is None]
+        if off:
+            out.append(f"off: {', '.join(off)}")
+        if policy.fail_on == "never":
+            out.append("nothing fails: fail-on is never")
+        out += [
+            f"waived through {u.waiver.expires.isoformat()}: {u.waiver.pattern}"
+            f" ({plural(u.n_matched, 'finding')}; {u.waiver.reason}; owner {u.waiver.owner})"
+            for u in self.verdict.waivers
+            if not u.expired
+        ]
+        if self.judging is None:
+            return tuple(out)
+        out += [
+            f"the baseline {name} is not as the policy's commit holds it: this branch changed it"
+            for name in self.judging.altered
+        ]
+        changes = self.own_changes
+        if isinstance(changes, NotApplicable):
+            return (*out, changes.reason)
+        if not changes:
+            return (*out, "the checkout's own settings say the same")
+        out.append(
+            f"the checkout's own settings, not used, differ in {plural(len(changes), 'key')}:"
+        )
+        out += [f"{c.key}: {c.own}, not {c.judged}" for c in changes[:MAX_CHANGES]]
+        if len(changes) > MAX_CHANGES:
+            out.append(f"… and {len(changes) - MAX_CHANGES:,} more")
+        return tuple(out)
+
     def outcome(self) -> Outcome:
         """The findings as every writer of findings takes them."""
         verdict = self.verdict
@@ -69,6 +111,7 @@ class Decision:
             place=self.batch_files[0],
             absent=tuple(Absent(k.rule, k.fingerprint, k.message) for k in verdict.vanished),
             not_judged=self.not_judged(),
+            policy=self.policy_lines(),
             waivers_in=(f"{self.policy.table}.waivers", self.policy.file),
         )
 

@@ -21,7 +21,6 @@ MAX_PER_RULE = 3
 MAX_GAINS = 8
 MAX_RATES = 8
 MAX_GONE = 3
-MAX_CHANGES = 20
 SHARES = (
     "baseline, batch: share of the baseline's responses and of the batch's new ones to the prompt"
     " (of all, for an answer under many prompts); weight: before and after the batch"
@@ -42,7 +41,7 @@ def blocks(decision: Decision) -> list[Block]:
         _gains(decision),
         _rates(decision),
         _lines("Also", lines),
-        _lines("Policy", policy_lines(decision)),
+        _lines("Policy", decision.policy_lines()),
         _lines("Not judged", decision.not_judged()),
         _vanished(decision),
         _next(decision),
@@ -79,38 +78,6 @@ def _verdict(decision: Decision) -> Verdict:
         made += f" (commit {decision.judging.commit[:12]})"
     note = f"{made}; fails on {policy.fail_on}, confidence level {policy.confidence_level:g}"
     return Verdict(verdict.passed, verdict.reason.partition(": ")[2], note)
-
-
-def policy_lines(decision: Decision) -> list[str]:
-    """What the policy leaves out, and what the checkout's own would have changed."""
-    policy, out = decision.policy, []
-    off = [f"{r.id} {r.name}" for r in gate_rules() if policy.severity(r) is None]
-    if off:
-        out.append(f"off: {', '.join(off)}")
-    if policy.fail_on == "never":
-        out.append("nothing fails: fail-on is never")
-    out += [
-        f"waived through {u.waiver.expires.isoformat()}: {u.waiver.pattern}"
-        f" ({plural(u.n_matched, 'finding')}; {u.waiver.reason}; owner {u.waiver.owner})"
-        for u in decision.verdict.waivers
-        if not u.expired
-    ]
-    if decision.judging is None:
-        return out
-    out += [
-        f"the baseline {name} is not as the policy's commit holds it: this branch changed it"
-        for name in decision.judging.altered
-    ]
-    changes = decision.own_changes
-    if isinstance(changes, NotApplicable):
-        return [*out, changes.reason]
-    if not changes:
-        return [*out, "the checkout's own settings say the same"]
-    out.append(f"the checkout's own settings, not used, differ in {plural(len(changes), 'key')}:")
-    out += [f"{c.key}: {c.own}, not {c.judged}" for c in changes[:MAX_CHANGES]]
-    if len(changes) > MAX_CHANGES:
-        out.append(f"… and {len(changes) - MAX_CHANGES:,} more")
-    return out
 
 
 def _lines(title: str, lines: list[str] | tuple[str, ...], note: str = "") -> Section | None:

@@ -61,6 +61,7 @@ class PolicyChange:
 class Policy:
     """What was looked at, how strictly, and what fails. severities: by rule, "off" for none.
     commit: that the policy was read from. own_changes: what the checkout's own would have changed.
+    changed_baseline: files of the baseline that are not as that commit holds them.
     """
 
     profile: str
@@ -73,6 +74,7 @@ class Policy:
     waivers: list[Waiver]
     commit: str | NotApplicable
     own_changes: list[PolicyChange] | NotApplicable
+    changed_baseline: list[str] | NotApplicable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,7 +345,7 @@ def _gate(decision: Decision) -> Gate:
 
 def _policy(decision: Decision) -> Policy:
     policy = decision.policy
-    limits = policy.thresholds
+    limits, changed = policy.thresholds, decision.changed_baseline
     return Policy(
         profile=policy.profile,
         source=policy.source,
@@ -370,6 +372,7 @@ def _policy(decision: Decision) -> Policy:
         own_changes=decision.own_changes
         if isinstance(decision.own_changes, NotApplicable)
         else [PolicyChange(key=c.key, judged=c.judged, own=c.own) for c in decision.own_changes],
+        changed_baseline=changed if isinstance(changed, NotApplicable) else list(changed),
     )
 
 

@@ -29,6 +29,8 @@ from cr_audit.models.ranks import ranks
 
 TIE = 1e-9
 """Scores closer than this are one place: rounding is not an order."""
+SMALLEST_FREEDOM = 0.1
+"""Of hardly more than one cluster: draws that are wider than anything by then."""
 MAX_BOOTSTRAPPED = 400
 """Items up to which the largest deviation is taken over the replicates of every pair; beyond, every
 pair is tested at level (1 - level)/pairs (Bonferroni)."""
@@ -173,6 +175,8 @@ def leading(
     component: IntArray,
     *,
     spread: float | None = None,
+    shared: FloatArray | None = None,
+    freedom: float = np.inf,
     n_draws: int = 20_000,
     rng: np.random.Generator,
 ) -> Leading:
@@ -184,6 +188,13 @@ def leading(
     limit s -> ∞, and too sure of itself where s is not large against the errors.
     spread : s, estimated where None; infinite where the scores and their covariance come from a fit
     that has a prior of its own (``ties.fit.covariance``).
+    freedom : degrees of freedom with which the covariance is known; the posterior is then Student's
+    t of many dimensions: one factor √(f/χ²_f) for all items of a draw.
+    shared : float64 (m, m), the part of ``covariance`` that comes of what clusters share. People
+    who judge more or less well than others agree on the order and differ in how far items lie
+    apart: the spread over them is largest along the scores themselves. Taken for noise of one
+    direction like any other, it would shrink whoever lies along it and let another lead. What it
+    has there above its other directions stretches all scores alike: it is drawn, not shrunk.
     """
     member = np.flatnonzero((component == 0) & np.isfinite(scores))
     out, share = np.zeros(scores.shape[0]), np.zeros(scores.shape[0])
@@ -196,6 +207,11 @@ def leading(
     with one_blas_thread():
         centre = np.eye(n) - 1.0 / n
         cov = centre @ covariance[np.ix_(member, member)] @ centre
+        stretch = np.zeros(n)
+        if shared is not None:
+            cov, stretch = _stretched(
+                cov, centre @ shared[np.ix_(member, member)] @ centre, centre @ scores[member]
+            )
         values, vectors = eigh(cov + np.full((n, n), -1.0))  # the constant goes to -n, first
         values, vectors = np.maximum(values[1:], 0.0), vectors[:, 1:]
         found = vectors.T @ scores[member]
@@ -204,11 +220,37 @@ def leading(
         if np.isfinite(spread2):
             shrink = spread2 / (spread2 + values) if spread2 > 0 else np.zeros_like(values)
         noise = rng.standard_normal((n_draws, n - 1))
-        posterior = (shrink * found + noise * np.sqrt(shrink * values)) @ vectors.T
+        along = rng.standard_normal((n_draws, 1)) * stretch if stretch.any() else 0.0
+        wide = np.ones((n_draws, 1))
+        if np.isfinite(freedom):
+            f = max(freedom, SMALLEST_FREEDOM)
+            wide = np.sqrt(f / np.maximum(rng.chisquare(f, (n_draws, 1)), 1e-300))
+        posterior = (noise * np.sqrt(shrink * values)) @ vectors.T + along
         # The tie of equal items with no error at all is a tie in every draw.
-        out[member] = _first_share(posterior)
-        share[member] = _first_share((found + noise * np.sqrt(values)) @ vectors.T)
+        out[member] = _first_share(vectors @ (shrink * found) + wide * posterior)
+        drawn = (noise * np.sqrt(values)) @ vectors.T + along
+        share[member] = _first_share(vectors @ found + wide * drawn)
     return Leading(out, float(np.sqrt(spread2)), share)
+
+
+def _stretched(
+    cov: FloatArray, shared: FloatArray, scores: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """``cov`` without what ``shared`` has along the scores above the mean of its other directions,
+    and that as a multiple of the scores (0 where there is nothing above, or no other direction)."""
+    n, norm2 = scores.shape[0], float(scores @ scores)
+    if n < 3 or norm2 == 0.0:
+        return cov, np.zeros(n)
+    unit = scores / np.sqrt(norm2)
+    with_it = shared @ unit
+    here = float(unit @ with_it)
+    others = (float(np.trace(shared)) - here) / (n - 2)
+    if here <= others:
+        return cov, np.zeros(n)
+    # Pᵀ shared P + others · unit unitᵀ in the place of ``shared``, P = I - unit unitᵀ.
+    cross = np.outer(unit, with_it - here * unit)
+    less = cross + cross.T + (here - others) * np.outer(unit, unit)
+    return cov - less, np.sqrt(here - others) * unit
 
 
 def _spread(found: FloatArray, values: FloatArray) -> float:

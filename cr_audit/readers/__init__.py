@@ -130,6 +130,7 @@ def read(
             builder.begin_file(file.path)
             before = builder.rows_read
             matches.append(_read_file(file, builder, schema, mapping, max_skipped, picked))
+            builder.say_control(file.may_hold_control)
             if picked is not None:
                 picked.end_file(file)
             files.append(

@@ -31,6 +31,8 @@ import io
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from cr_audit.errors import InputError
 
 MAX_BYTES = 4_000_000_000
@@ -155,12 +157,16 @@ UNBOUNDED = Bounds(on=False)
 class BoundedRaw(io.RawIOBase):
     """Passes unpacked bytes through and stops where they exceed the bounds.
 
-    packed : the stream whose ``n_bytes`` counts what was unpacked so far. n : bytes passed on."""
+    packed : the stream whose ``n_bytes`` counts what was unpacked so far. n : bytes passed on.
+    escapes_control : whether JSON of these bytes may hold a control character that is no white
+    space: such a one is written as an escape, but for DEL. Sought in whole blocks, at a fifth of
+    what it costs in every text."""
 
     def __init__(self, inner: BinaryIO, bounds: Bounds, path: str, packed: Any, kind: str) -> None:
         self._inner, self._bounds, self._path = inner, bounds, path
         self._packed, self._kind = packed, kind
         self.n = 0
+        self.escapes_control, self._tail = False, b""
 
     def readable(self) -> bool:
         return True
@@ -169,6 +175,9 @@ class BoundedRaw(io.RawIOBase):
         # One call of the layer below: it never inflates more than it is asked for.
         n: int = self._inner.readinto(buffer)  # type: ignore[attr-defined]
         self.n += n
+        if not self.escapes_control:
+            block = b"".join((self._tail, memoryview(buffer)[:n]))
+            self.escapes_control, self._tail = _escapes_control(block), block[-_ESCAPE:]
         self._bounds.check_size(
             self._path,
             self.n,
@@ -176,3 +185,24 @@ class BoundedRaw(io.RawIOBase):
             self._kind,
         )
         return n
+
+
+_ESCAPE = 5  # of six characters all but the last
+
+
+def _escapes_control(block: bytes) -> bool:
+    """Whether JSON holds DEL, or an escape of a control character that is no white space. An
+    escaped backslash before a letter may pass for one."""
+    if b"\x7f" in block:
+        return True
+    if b"\\" not in block:
+        return False
+    codes = np.frombuffer(block, np.uint8)
+    at = np.flatnonzero(codes == ord("\\"))
+    at = at[at < codes.size - 1]
+    kind = codes[at + 1]
+    if (kind == ord("b")).any():
+        return True
+    at = at[(kind == ord("u")) & (at < codes.size - _ESCAPE)]
+    low = (codes[at + 2] == ord("0")) & (codes[at + 3] == ord("0"))
+    return bool((low & np.isin(codes[at + 4], np.frombuffer(b"017", np.uint8))).any())

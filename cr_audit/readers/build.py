@@ -23,7 +23,13 @@ from cr_audit.data.dataset import (
     Selection,
 )
 from cr_audit.data.identity import alternative_id, canonical, prompt_id
-from cr_audit.data.lookalikes import differing_rows, has_no_visible_character, twin_prompts
+from cr_audit.data.lookalikes import (
+    differing_rows,
+    has_no_visible_character,
+    skeleton,
+    twin_models,
+    twin_prompts,
+)
 from cr_audit.errors import InputError
 from cr_audit.readers.bounds import MAX_ROWS, MAX_UNUSABLE, Bounds
 from cr_audit.readers.fields import Notes
@@ -78,21 +84,23 @@ _ALTERNATIVES = {
 
 
 class _Table:
-    """Rows as tuples, turned into polars columns in blocks."""
+    """Rows as tuples, turned into polars columns in blocks. ``add`` appends one; who adds asks
+    ``flush_full`` now and then."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
         self._blocks: list[pl.DataFrame] = []
         self._rows: list[tuple[Any, ...]] = []
         self._flushed = 0
+        self.add = self._rows.append
 
     @property
     def n(self) -> int:
         return self._flushed + len(self._rows)
 
-    def add(self, *values: Any) -> None:
-        self._rows.append(values)
-        if len(self._rows) == _FLUSH:
+    def flush_full(self) -> None:
+        """Turn the rows into a block where there are enough."""
+        if len(self._rows) >= _FLUSH:
             self._flush()
 
     def _flush(self) -> None:
@@ -103,7 +111,7 @@ class _Table:
         }
         self._blocks.append(pl.DataFrame(data))
         self._flushed += len(self._rows)
-        self._rows = []
+        self._rows.clear()
 
     def frame(self) -> pl.DataFrame:
         self._flush()
@@ -126,6 +134,8 @@ class Builder:
         self._prompt_check, self._check = array("q"), array("q")
         self._last_prompt: tuple[Prompt | None, tuple[int, str]] = (None, (-1, ""))
         self._annotators: dict[str, int] = {}
+        self._looks: dict[str, int] = {}  # what each name looks like
+        self._alike: dict[str, int] = {}  # names that look like an earlier one
         self._seen_sets: set[int] = set()
         self._path, self._file = "", -1
         self.rows_read = 0
@@ -137,11 +147,17 @@ class Builder:
         self.skipped_rows: list[tuple[str, int, int]] = []
         self._without_prompt, self.n_without_prompt = "", 0
         self._context: dict[int, int] = {}
+        self._control = False
+        self._pending = 0  # rows added to any table since full ones were last flushed, or more
 
     def begin_file(self, path: str) -> None:
         """Rows that follow come from this file, and share no context with those before."""
         self._path, self._file = path, self._file + 1
         self._context = {}
+
+    def say_control(self, may_hold: bool) -> None:
+        """Whether texts of the file may hold control characters."""
+        self._control = self._control or may_hold
 
     def say_without_prompt(self, found: str) -> None:
         """What the remark ``no_prompt`` of the rows to come shows: the texts that were not used."""
@@ -202,7 +218,7 @@ class Builder:
         if index is None:
             index = self._prompt_index[identifier] = len(self._prompt_index)
             self._prompt_check.append(check)
-            self._prompts.add(identifier, prompt.key, text)
+            self._prompts.add((identifier, prompt.key, text))
         elif self._prompt_check[index] != check:
             raise _collision(identifier)
         return index, identifier
@@ -231,7 +247,7 @@ class Builder:
         if index is None:
             index = self._index[identifier] = len(self._index)
             self._check.append(check)
-            self._alternatives.add(identifier, prompt[0], model, key, text)
+            self._alternatives.add((identifier, prompt[0], model, key, text))
         elif self._check[index] != check:
             raise _collision(identifier)
         if named is not None:
@@ -248,9 +264,24 @@ class Builder:
             notes.append(("null_word", response.model or "response", text))
 
     def _annotator(self, name: str | None) -> int:
+        """The number of an annotator. Names that nobody can tell apart are one annotator's: else
+        whoever writes most of a batch would be many."""
         if name is None:
             return -1
-        return self._annotators.setdefault(name, len(self._annotators))
+        found = self._annotators.get(name)
+        if found is not None:
+            return found
+        if name in self._alike:
+            return self._alike[name]
+        look = skeleton(name).strip() or name
+        known = self._looks.setdefault(look, len(self._annotators))
+        if known == len(self._annotators):
+            self._annotators[name] = known
+        else:
+            self._alike[name] = known
+            self.noted["annotator_looks_alike"] = len(self._alike)
+            self._issue("annotator_looks_alike", self._line, "annotator", quote(name))
+        return known
 
     # -- rows
 
@@ -284,15 +315,31 @@ class Builder:
             self.n_without_prompt += 1
             if self.n_without_prompt <= _EXAMPLES:
                 self._issue("no_prompt", line, "prompt", self._without_prompt)
+        self._pending += len(useful) + len(mentioned)
+        if self._pending >= _FLUSH:
+            self._flush_full()
         if len(mentioned) > 2:
             mentioned = list(dict.fromkeys(mentioned))
         for index in mentioned:
-            self._mentions.add(index, self._file, line)
+            self._mentions.add((index, self._file, line))
         self.rows_read += 1
         if self.rows_read > MAX_ROWS:
             raise self._bounds.many_rows(self._path, line, MAX_ROWS, "rows")
         if notes:
             self._note(line, notes)
+
+    def _flush_full(self) -> None:
+        self._pending = 0
+        for table in (
+            self._prompts,
+            self._alternatives,
+            self._comparisons,
+            self._sets,
+            self._members,
+            self._ratings,
+            self._mentions,
+        ):
+            table.flush_full()
 
     def _add_judgement(
         self, line: int, record: Judgement, notes: Notes, mentioned: list[int]
@@ -313,16 +360,11 @@ class Builder:
         if record.share == 0.5:
             notes.append(("tie", "label", "tie"))
         first = -1 if record.left_first is None else int(record.left_first == won)
+        who = -1 if record.annotator is None else self._annotator(record.annotator)
+        won_by, lost_by = (left, right) if won else (right, left)
+        outcome = 0.5 if record.share == 0.5 else 1.0
         self._comparisons.add(
-            left if won else right,
-            right if won else left,
-            0.5 if record.share == 0.5 else 1.0,
-            record.mass,
-            self._annotator(record.annotator),
-            prompt[0],
-            first,
-            self._file,
-            line,
+            (won_by, lost_by, outcome, record.mass, who, prompt[0], first, self._file, line)
         )
         mentioned += (left, right)
 
@@ -356,9 +398,9 @@ class Builder:
             notes.append(("duplicate_row", "list", "the same list again"))
         self._seen_sets.add(again)
         number = self._sets.n
-        self._sets.add(prompt[0], len(ranks), who, record.mass, self._file, line)
+        self._sets.add((prompt[0], len(ranks), who, record.mass, self._file, line))
         for index, value in ranks.items():
-            self._members.add(number, index, value)
+            self._members.add((number, index, value))
 
     def _add_rating(self, line: int, record: Rating, notes: Notes, mentioned: list[int]) -> None:
         response = record.response
@@ -368,7 +410,7 @@ class Builder:
             mentioned.append(index)
         if record.score is not None:
             who = self._annotator(record.annotator)
-            self._ratings.add(index, record.score, record.aspect, who, self._file, line)
+            self._ratings.add((index, record.score, record.aspect, who, self._file, line))
 
     # -- the end
 
@@ -390,8 +432,9 @@ class Builder:
             kept.extend(note.examples[: _EXAMPLES - len(kept)])
         prompts, mentions = self._prompts.frame(), self._mentions.frame()
         for note in (
-            *differing_rows(alternatives, mentions, paths),
+            *differing_rows(alternatives, mentions, paths, control=self._control),
             *twin_prompts(prompts, alternatives, mentions, paths),
+            *twin_models(alternatives, mentions, paths),
         ):
             self.noted[note.reason] = note.n_rows
             self.examples[note.reason] = list(note.examples)

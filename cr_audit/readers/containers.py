@@ -17,7 +17,7 @@ import os
 import shlex
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -33,7 +33,7 @@ from cr_audit.readers.parsing import DEEP, DEEPEST, parse_json, quote, repaired,
 from cr_audit.readers.streams import HEAD, STDIN, HashingRaw, decompress, head_of
 from cr_audit.readers.transcripts import is_messages
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 18
 _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -69,23 +69,46 @@ def lines(
     """(line number from 1, bytes without the line's end, whether the line had one).
 
     most : bytes of a line that goes on over blocks; ``too_long(line)`` is raised beyond them."""
-    number, pending, held = 0, [], 0
+    for number, _, parts, ended in _blocks(stream, end, most, too_long):
+        for line, part in enumerate(parts, number):
+            yield line, part, ended
+
+
+def _blocks(
+    stream: BinaryIO,
+    end: bytes,
+    most: int | None,
+    too_long: Callable[[int], InputError] | None,
+) -> Iterator[tuple[int, bytes, list[bytes], bool]]:
+    """Whole lines at a time: the number of the first one, their bytes with the ends between them,
+    each line, and whether the last one had an end, a single byte."""
+    number, pending, held = 1, list[bytes](), 0
     while block := stream.read(_BLOCK):
-        parts = block.split(end)
-        if len(parts) == 1:
+        at = block.rfind(end)
+        if at < 0:
             pending.append(block)
             held += len(block)
             if most is not None and too_long is not None and held > most:
-                raise too_long(number + 1)
+                raise too_long(number)
             continue
-        parts[0] = b"".join((*pending, parts[0]))
-        for part in parts[:-1]:
-            number += 1
-            yield number, part, True
-        pending, held = [parts[-1]], len(parts[-1])
+        whole = b"".join((*pending, block[:at]))
+        parts = whole.split(end)
+        yield number, whole, parts, True
+        number += len(parts)
+        pending, held = [block[at + 1 :]], len(block) - at - 1
     last = b"".join(pending)
     if last:
-        yield number + 1, last, False
+        yield number, last, [last], False
+
+
+def _name_marks(whole: bytes, parts: list[bytes]) -> list[int]:
+    """How often ``":`` stands in each line: as often as it gives a name, or more."""
+    codes = np.frombuffer(whole, np.uint8)
+    at = np.flatnonzero(codes[:-1] == ord('"'))
+    at = at[codes[at + 1] == ord(":")]
+    ends = np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)) + 1)
+    counts: list[int] = np.diff(np.searchsorted(at, ends), prepend=0).tolist()
+    return counts
 
 
 def _as_row(line: int, value: Any, repaired: bool) -> Row:
@@ -118,6 +141,7 @@ class Container:
         self.container = ""
         self.compression = "none"
         self.n_rows = 0
+        self._odd = False  # whether a line of JSONL was no JSON to the fast parser
 
     def close(self) -> None:
         """Close the file; standard input is left open."""
@@ -157,6 +181,13 @@ class Container:
             ) from None
         except OSError as error:
             raise self._fail("unreadable", f"reading stopped: {error}") from None
+
+    @property
+    def may_hold_control(self) -> bool:
+        """Whether a text may hold a control character that is no white space; asked at the end."""
+        if self.container != "jsonl" or self._odd or self._bounded is None:
+            return True
+        return self._bounded.escapes_control
 
     @property
     def n_given(self) -> int:
@@ -294,30 +325,36 @@ class Container:
         def too_long(line: int) -> InputError:
             return bounds.long_row(self.path, line)
 
-        for line, raw, ended in lines(stream, end, most=most, too_long=too_long):
-            if most is not None and len(raw) > most:
-                raise too_long(line)
-            try:
-                value = loads(raw)
-            except orjson.JSONDecodeError:
-                if raw.strip():
-                    yield from self._odd_line(line, raw, ended)
-                continue
-            if type(value) is not dict:
-                yield _as_row(line, value, False)
-            elif (
-                len(raw) > 2 * DEEPEST
-                and raw.count(b"[") + raw.count(b"{") > DEEPEST
-                and too_deep(value)
-            ):
-                yield Row(line, Unparsed("nested_too_deeply", quote(raw)))
-            elif raw.count(b'":') != len(value) and (again := _repeated(raw, value)):
-                yield Row(line, value, remark=("duplicate_key", again, "the last value counts"))
-            else:
-                yield Row(line, value)
+        for number, whole, parts, ended in _blocks(stream, end, most, too_long):
+            marks = _name_marks(whole, parts)
+            del whole
+            for line, (raw, n_marks) in enumerate(zip(parts, marks, strict=True), number):
+                if most is not None and len(raw) > most:
+                    raise too_long(line)
+                try:
+                    value = loads(raw)
+                except orjson.JSONDecodeError:
+                    if raw.strip():
+                        yield from self._odd_line(line, raw, ended)
+                    continue
+                if type(value) is not dict:
+                    yield _as_row(line, value, False)
+                    continue
+                names = len(value)
+                if not _NESTED.isdisjoint(map(type, value.values())):
+                    inner, n_held = _inner(value)
+                    names += inner
+                    if n_held > DEEPEST and too_deep(value):
+                        yield Row(line, Unparsed("nested_too_deeply", quote(raw)))
+                        continue
+                if n_marks != names and (again := _repeated(raw)):
+                    yield Row(line, value, remark=("duplicate_key", again, "the last value counts"))
+                else:
+                    yield Row(line, value)
 
     def _odd_line(self, line: int, raw: bytes, ended: bool) -> Iterator[Row]:
         """A line that is not one JSON value to the fast parser."""
+        self._odd = True
         try:
             value, fixed = parse_json(raw)
         except UnicodeDecodeError as error:
@@ -639,27 +676,33 @@ def _values_in(data: bytes) -> list[Any] | None:
             return None
 
 
-def _n_names(value: dict[str, Any]) -> int:
-    """How many names the objects in an object have together, its own among them."""
-    n, held = 0, [value]
-    for found in held:  # grows
-        if type(found) is dict:
-            n += len(found)
-            inner: Any = found.values()
-        else:
-            inner = found
+_NESTED = frozenset({list, dict})
+
+
+def _inner(value: dict[str, Any]) -> tuple[int, int]:
+    """How many names the objects inside an object have together, and how many lists and objects
+    there are, itself included."""
+    n, n_held = 0, 1
+    held: list[Iterable[Any]] = [value.values()]
+    for inner in held:  # grows
         for v in inner:
             kind = type(v)
-            if kind is list or kind is dict:
-                held.append(v)
-    return n
+            if kind is dict:
+                n_held += 1
+                n += len(v)
+                if not _NESTED.isdisjoint(map(type, v.values())):
+                    held.append(v.values())
+            elif kind is list:
+                n_held += 1
+                if not _NESTED.isdisjoint(map(type, v)):
+                    held.append(v)
+    return n, n_held
 
 
-def _repeated(raw: bytes, value: dict[str, Any]) -> str:
-    """The names that an object gives twice, at any level, or an empty text. Where the marks behind
-    names are as many as the names that were read, none is; else the row is looked at slowly."""
-    if raw.count(b'":') == _n_names(value):
-        return ""
+def _repeated(raw: bytes) -> str:
+    """The names that an object gives twice, at any level, or an empty text. Slow: asked where the
+    marks behind names are not as many as the names that were read, or where a text holds such a
+    mark."""
     again: list[str] = []
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def write(report: Report, target: Target) -> str:
             rest = plural(len(found) - len(shown), f"more {severity}")
             lines.append(f"::{kind} title={title}::{message(f'{rest} in the report')}")
     lines.append(f"{title}: " + plain(outcome.reason))
+    lines += [f"{title}, policy: " + plain(line) for line in outcome.policy]
     return "\n".join(lines) + "\n"
 
 

@@ -34,6 +34,7 @@ def write(report: Report, target: Target) -> str:
     for told in outcome.told:
         _finding(suite, prefix, told)
     lines = [outcome.reason, *(f"not judged: {line}" for line in outcome.not_judged)]
+    lines += [f"policy: {line}" for line in outcome.policy]
     lines += [f"no longer found: {k.rule} {k.fingerprint}" for k in outcome.absent]
     ET.SubElement(suite, "system-out").text = "\n".join(visible(line) for line in lines)
     ET.indent(root, " ")

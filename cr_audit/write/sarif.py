@@ -56,7 +56,12 @@ def to_sarif(outcome: Outcome) -> dict[str, Any]:
                 "invocations": [{"executionSuccessful": True}],
                 "columnKind": "unicodeCodePoints",
                 "results": results,
-                "properties": {"pass": outcome.passed, "reason": outcome.reason},
+                "properties": {
+                    "pass": outcome.passed,
+                    "reason": outcome.reason,
+                    "policy": [visible(line) for line in outcome.policy],
+                    "notJudged": [visible(line) for line in outcome.not_judged],
+                },
             }
         ],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from cr_audit.embed.opening import refuse_own_model
 from cr_audit.errors import InputError
 from cr_audit.gate.own_policy import policy_changes
 from cr_audit.gate.policy import parse_policy
+from tests.cli.conftest import Run
 
 
 @pytest.fixture
@@ -43,6 +45,38 @@ def test_a_commit_is_read_from_gits_store(checkout: Path) -> None:
 
 def test_a_file_of_the_commits_name_is_not_the_commit(checkout: Path) -> None:
     Path("main").write_text('[gate]\nfail-on = "never"\n')
+    assert read_protected("main", None, None).config.policy == {"profile": "strict"}
+
+
+@pytest.mark.parametrize("kind", ["tag", "annotated tag", "branch", "hexadecimal"])
+def test_a_name_of_two_things_is_refused_and_its_whole_name_works(
+    checkout: Path, kind: str
+) -> None:
+    """git takes a tag before a branch, and a local branch before that of a remote."""
+    git("update-ref", "refs/remotes/origin/main", "main")
+    name = "abc123" if kind == "hexadecimal" else "origin/main"
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-a", "-m", "softer")
+    match kind:
+        case "tag" | "hexadecimal":
+            git("tag", name)
+        case "annotated tag":
+            git("-c", "user.name=a", "-c", "user.email=a@b", "tag", "-a", "-m", "x", name)
+        case _:
+            git("branch", name)
+    for reference in (name, f"{name}~0", f"{name}^{{commit}}"):
+        with pytest.raises(InputError, match="several things") as caught:
+            read_protected(reference, None, None)
+        assert caught.value.exit_code == 3
+    if kind == "hexadecimal":
+        assert "refs/tags/abc123" in str(caught.value.next_step)
+        return
+    found = read_protected("refs/remotes/origin/main", None, None)
+    assert found.config.policy == {"profile": "strict"}
+    assert str(caught.value.next_step).endswith("refs/remotes/origin/main")
+
+
+def test_two_names_of_one_commit_are_not_ambiguous(checkout: Path) -> None:
+    git("tag", "main")
     assert read_protected("main", None, None).config.policy == {"profile": "strict"}
 
 
@@ -135,3 +169,35 @@ def test_a_settings_file_that_is_made_to_hurt(content: str) -> None:
     with pytest.raises(InputError, match="not valid TOML") as caught:
         config_of(content.encode(), Path("cr-audit.toml"), "x", "x")
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("form", ["table", "json", "markdown", "sarif", "junit", "github", "html"])
+def test_every_report_names_a_changed_baseline(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    """A branch that changes the baseline with the batch is told of, whoever reads which report."""
+    monkeypatch.chdir(tmp_path)
+    rows = [{"prompt": f"Why {i}?", "chosen": f"Since {i}.", "rejected": "No."} for i in range(20)]
+    lines = [json.dumps(row) + "\n" for row in rows]
+    git("init", "-q", "-b", "main")
+    Path("main.jsonl").write_text("".join(lines[:15]))
+    git("add", ".")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "x")
+    Path("batch.jsonl").write_text("".join(lines[15:]))
+    arguments = ["gate", "--baseline", "main.jsonl", "--policy-from", "main", "--model", "lexical"]
+    arguments += ["--format", form, "-o", "out", "batch.jsonl"]
+    said = "the baseline main.jsonl is not as"
+    assert run(*arguments).code in (0, 1)
+    before = Path("out").read_text()
+    assert said not in before
+    Path("main.jsonl").write_text("".join(lines[:14]))
+    assert run(*arguments).code in (0, 1)
+    after = Path("out").read_text()
+    if form == "json":
+        assert json.loads(before)["gate"]["policy"]["changed_baseline"] == []
+        assert json.loads(after)["gate"]["policy"]["changed_baseline"] == ["main.jsonl"]
+    elif form == "sarif":
+        lines = json.loads(after)["runs"][0]["properties"]["policy"]
+        assert any(line.startswith(said) for line in lines)
+    else:
+        assert said in after.replace("\\", "")

@@ -14,6 +14,7 @@ from cr_audit.analysis.facts import UnitResult
 from cr_audit.analysis.units import choose_resampling, nothing_compared
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
+from cr_audit.engine.tails import norm, t
 from cr_audit.errors import ComputeError, InputError, UsageError
 from cr_audit.families.leaderboard.facts import (
     Board,
@@ -26,11 +27,10 @@ from cr_audit.families.leaderboard.facts import (
     Vendors,
     Voting,
 )
-from cr_audit.labels import cluster_labels
 from cr_audit.models.competence import Competence, fit_competence
 from cr_audit.models.marks import CovarianceGaps, ReplicateGaps, mark_changes
 from cr_audit.models.penalty import penalty_path, vanishing_penalty
-from cr_audit.models.places import competition_ranks, leading, places
+from cr_audit.models.places import SMALLEST_FREEDOM, competition_ranks, leading, places
 from cr_audit.models.rewards.bootstrap import bootstrap_tabular, effective_units
 from cr_audit.models.rewards.tabular import fit_tabular
 from cr_audit.models.style import (
@@ -46,9 +46,9 @@ from cr_audit.models.ties.fit import (
     DEFAULT_PRIOR_PRECISION,
     ELO_PER_LOG_ODDS,
     TieFit,
-    covariance,
     fit_best_link,
     fit_ties,
+    uncertainty,
 )
 from cr_audit.models.ties.links import LOSS, TIE, WIN
 from cr_audit.models.vendors import best_of_n, one_place_each, owned
@@ -152,55 +152,70 @@ class _Maker:
         return self.run.stream(f"leaderboard {name}")
 
     def board(self, name: str, cells: Battles, clusters: IntArray | None, stream: str) -> Board:
-        fit, link = fit_best_link(cells, prior_precision=DEFAULT_PRIOR_PRECISION)
-        m = cells.n_items
-        cov = covariance(cells, fit, clusters=clusters)[:m, :m]
-        rng, draws = self.stream(stream).spawn(2)
-        drawn = bootstrap_ties(
-            cells, fit, n_replicates=self.n_replicates, clusters=clusters, rng=rng
-        )
-        n_units = None if clusters is None else _effective(cells, clusters)
-        found = places(
-            fit.rewards, cov, drawn.rewards, fit.component, level=self.level, n_units=n_units
-        )
-        known = fit.component >= 0
-        error = np.where(known, np.sqrt(np.maximum(np.diag(cov), 0.0)), np.nan)
-        z = _quantile(self.level, n_units)
-        wins, ties, losses = _tallies(cells)
-        return Board(
-            name=name,
-            fit=fit,
-            link=link,
-            covariance=cov,
-            error=error,
-            low=fit.rewards - z * error,
-            high=fit.rewards + z * error,
-            elo=ELO_CENTRE + ELO_PER_LOG_ODDS * fit.rewards,
-            places=found,
-            leading=leading(fit.rewards, cov, fit.component, rng=draws),
-            n_wins=wins,
-            n_ties=ties,
-            n_losses=losses,
-            n_opponents=observed(cells).sum(axis=1).astype(np.int64),
-            n_battles=cells.total,
-            n_units=drawn.n_units,
-            n_replicates=drawn.n_replicates,
-            n_not_converged=drawn.n_not_converged,
+        return measured_board(
+            name, cells, clusters, self.level, self.n_replicates, self.stream(stream)
         )
 
 
-def _quantile(level: float, n_units: float | None) -> float:
-    from scipy.stats import norm, t
+def measured_board(
+    name: str,
+    cells: Battles,
+    clusters: IntArray | None,
+    level: float,
+    n_replicates: int,
+    rng: np.random.Generator,
+) -> Board:
+    """One board: the likelier model of ties, its intervals, places and chances of leading.
 
-    half = 0.5 + 0.5 * level
-    if n_units is None:
-        return float(norm.ppf(half))
-    return float(t.ppf(half, n_units - 1.0)) if n_units > 1.0 else float("inf")
+    clusters : int64 (n,) of the comparisons that ``cells`` was made of, as for ``covariance``.
+    """
+    fit, link = fit_best_link(cells, prior_precision=DEFAULT_PRIOR_PRECISION)
+    m = cells.n_items
+    unsure = uncertainty(cells, fit, clusters=clusters)
+    cov, freedom = unsure.covariance[:m, :m], unsure.freedom[:m]
+    rng, draws = rng.spawn(2)
+    drawn = bootstrap_ties(cells, fit, n_replicates=n_replicates, clusters=clusters, rng=rng)
+    n_units = unsure.pooled + 1.0 if np.isfinite(unsure.pooled) else None
+    found = places(fit.rewards, cov, drawn.rewards, fit.component, level=level, n_units=n_units)
+    known = fit.component >= 0
+    error = np.where(known, np.sqrt(np.maximum(np.diag(cov), 0.0)), np.nan)
+    z = _quantile(level, freedom)
+    wins, ties, losses = _tallies(cells)
+    return Board(
+        name=name,
+        fit=fit,
+        link=link,
+        covariance=cov,
+        error=error,
+        low=fit.rewards - z * error,
+        high=fit.rewards + z * error,
+        elo=ELO_CENTRE + ELO_PER_LOG_ODDS * fit.rewards,
+        places=found,
+        leading=leading(
+            fit.rewards,
+            cov,
+            fit.component,
+            shared=unsure.shared[:m, :m],
+            freedom=unsure.pooled,
+            rng=draws,
+        ),
+        n_wins=wins,
+        n_ties=ties,
+        n_losses=losses,
+        n_opponents=observed(cells).sum(axis=1).astype(np.int64),
+        n_battles=cells.total,
+        n_units=drawn.n_units,
+        n_replicates=drawn.n_replicates,
+        n_not_converged=drawn.n_not_converged,
+    )
 
 
-def _effective(cells: Battles, clusters: IntArray) -> float:
-    mass = np.bincount(cluster_labels(clusters, cells.mass.shape[0]), weights=cells.mass)
-    return float(mass.sum()) ** 2 / float((mass**2).sum())
+def _quantile(level: float, freedom: FloatArray) -> FloatArray:
+    """Half the width of an interval in standard errors: Student's t, the normal's at inf."""
+    half = np.full(freedom.shape, 0.5 * (1.0 - level))
+    few = np.clip(freedom, SMALLEST_FREEDOM, 1e9)
+    out: FloatArray = np.where(np.isfinite(freedom), t.isf(half, few), norm.isf(half))
+    return out
 
 
 def _tallies(cells: Battles) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -210,8 +225,8 @@ def _tallies(cells: Battles) -> tuple[FloatArray, FloatArray, FloatArray]:
         first = np.bincount(cells.first, weights=a, minlength=m)
         return np.asarray(first + np.bincount(cells.second, weights=b, minlength=m))
 
-    w, t, l = cells.counts[WIN], cells.counts[TIE], cells.counts[LOSS]
-    return total(w, l), total(t, t), total(l, w)
+    won, tied, lost = cells.counts[WIN], cells.counts[TIE], cells.counts[LOSS]
+    return total(won, lost), total(tied, tied), total(lost, won)
 
 
 def _path(cells: Battles, fit: TieFit) -> PriorPath:
@@ -257,12 +272,13 @@ def _effects(
     make: _Maker, cells: Battles, fit: TieFit, of: Covariates, clusters: IntArray | None
 ) -> tuple[Effect, ...]:
     m = cells.n_items
-    cov = covariance(cells, fit, clusters=clusters)
-    error = np.sqrt(np.maximum(np.diag(cov)[m : m + len(of.names)], 0.0))
-    z = _quantile(make.level, None if clusters is None else _effective(cells, clusters))
+    unsure = uncertainty(cells, fit, clusters=clusters)
+    part = slice(m, m + len(of.names))
+    error = np.sqrt(np.maximum(np.diag(unsure.covariance)[part], 0.0))
+    width = _quantile(make.level, unsure.freedom[part]) * error
     return tuple(
-        Effect(name, float(v), float(e), float(v - z * e), float(v + z * e), float(s))
-        for name, v, e, s in zip(of.names, fit.effects, error, of.scale, strict=True)
+        Effect(name, float(v), float(e), float(v - w), float(v + w), float(s))
+        for name, v, e, w, s in zip(of.names, fit.effects, error, width, of.scale, strict=True)
     )
 
 
@@ -371,14 +387,16 @@ def _controlled(
     made = make.board("controlled", cells, group, "controlled")
     alone = fit_ties(battles(mine), made.fit.link, prior_precision=made.fit.prior_precision)
     m = cells.n_items
+    before = uncertainty(battles(mine), alone, clusters=group)
+    after = uncertainty(cells, made.fit, clusters=group)
     marks = mark_changes(
         alone.rewards,
         made.fit.rewards,
         made.fit.component,
         CovarianceGaps(
-            covariance(battles(mine), alone, clusters=group)[:m, :m],
+            before.covariance[:m, :m],
             made.covariance,
-            float(both.size) if group is None else _effective(cells, group),
+            float(both.size) if group is None else 1.0 + min(before.pooled, after.pooled),
         ),
         level=make.run.settings.confidence_level,
     )

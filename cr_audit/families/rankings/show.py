@@ -71,6 +71,12 @@ def _leader_alone(unit: UnitResult) -> str:
         return f"{unit.graph.n_components:,} separate rankings, without weights."
     best = int(np.flatnonzero(unit.win_rates.rank_average == 1)[0])
     rate = unit.win_rates.average[best]
+    known = unit.win_rates.n_opponents[unit.win_rates.n_opponents > 0]
+    if known.min() < known.max():
+        return (
+            f"{name_of(unit, best)} has the highest average win rate, {rate:.3f} (unweighted), and"
+            " not all met the same opponents, so it need not be the best."
+        )
     return f"{name_of(unit, best)} leads with an average win rate of {rate:.3f} (unweighted)."
 
 

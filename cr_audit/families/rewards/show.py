@@ -35,7 +35,7 @@ from cr_audit.wording import SURE, percent, plural, verb
 MAX_ITEMS = 15
 MAX_CAUSES = 6
 MAX_EFFECTS = 3
-MAX_LEADERS, MAX_TURNS = 3, 4
+MAX_LEADERS, MAX_TURNS, MAX_ON_PATH = 3, 4, 5
 ONE_STEP = 3.2
 """The next penalty of the grid of two per decade."""
 SOME = 5
@@ -668,8 +668,40 @@ def _penalty(r: Rewards) -> list[Block]:
         f"log-likelihood per held-out comparison, {one.n_folds} folds; knowing nothing: -0.6931;"
         f" {one.low:.2g} to {one.high:.2g} cannot be told from the best"
     )
-    chart = [_penalty_chart(one, two)] if both else []
-    return [Section("Penalty", note, (table, *chart), folded=True)]
+    return [
+        Section("Penalty", note, (_penalty_chart(one, two), *_path_chart(r), table), folded=True)
+    ]
+
+
+def _path_chart(r: Rewards) -> list[Chart]:
+    """Rewards of the first items of the standard fit over the penalties that are open."""
+    s, c = r.subjects, r.changes
+    if isinstance(r.paths, NotApplicable) or isinstance(s, NotApplicable) or s.n_components != 1:
+        return []
+    path = r.paths.standard
+    if isinstance(c, NotApplicable) or path.penalties.size < 2:
+        return []
+    first = np.flatnonzero(c.rank_standard > 0)
+    first = first[np.lexsort((first, c.rank_standard[first]))][:MAX_ON_PATH]
+    x = tuple(path.penalties.tolist())
+    series = tuple(
+        Series(named(s.names[i], s.unit, 30), x, tuple(path.rewards[:, i].tolist()))
+        for i in first.tolist()
+    )
+    low, high = f"{path.penalties[0]:.2g}", f"{path.penalties[-1]:.2g}"
+    who = "the same leads throughout" if path.decided else "who leads changes on the way"
+    return [
+        Chart(
+            "line",
+            "Penalty path",
+            f"rewards of the first {plural(len(series), s.unit)} of the standard fit at penalties"
+            f" of {low} to {high}; {who}",
+            "penalty",
+            "reward, log-odds",
+            series,
+            x_log=True,
+        )
+    ]
 
 
 def _leads_at(r: Rewards) -> dict[str, dict[float, str]]:

@@ -338,6 +338,14 @@ def next_section(facts: SensitivityFacts) -> Section:
     if votes.probability_wrong < SETTLED:
         line = f"{leads}, which the votes settle: the chance that another is better is below"
         return Section(title, "", (Prose((f"{line} {SETTLED:g}.", gap)),))
+    fall = votes.probability_wrong - votes.probability_wrong_after
+    if votes.n_until == 0 and fall < SETTLED:
+        line = (
+            f"Nothing to collect: {leads.lower()[0]}{leads[1:]}, another is better with a chance of"
+            f" {votes.probability_wrong:.3f}, and the best {plural(votes.first.size, 'vote')} that"
+            f" could be asked for would lower it by less than {SETTLED:g}."
+        )
+        return Section(title, "", (Prose((line, gap)),))
     line = (
         f"{leads}; the chance that another is better is {votes.probability_wrong:.3f} now, and"
         f" expected to be {votes.probability_wrong_after:.3f} after these."

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.engine import one_blas_thread
 from cr_audit.models.marks import TIE, Holds, Marks, ReplicateGaps, mark_changes
-from cr_audit.models.places import leading
+from cr_audit.models.places import SMALLEST_FREEDOM, leading
 from cr_audit.models.ranks import ranks
 from cr_audit.models.rewards.bootstrap import expanded_level, percentile_interval
 
@@ -145,7 +145,7 @@ def ranking_changes(
     overlap = [_overlap(a, b, top) for a, b in zip(one, two, strict=True)]
     chances = None
     if around_truth is not None and rng is not None:
-        chances = _chances((standard, weighted), around_truth, components, rng)
+        chances = _chances((standard, weighted), around_truth, components, n_units, rng)
     return Changes(
         reward_standard=standard,
         reward_weighted=weighted,
@@ -200,14 +200,18 @@ def _chances(
     rewards: tuple[FloatArray, FloatArray],
     around_truth: FloatArray,
     components: IntArray,
+    n_units: float | None,
     rng: np.random.Generator,
 ) -> list[FloatArray] | None:
     """Per fit the chance of truly leading, float64 (m,); None but in one component of at most
-    MAX_CHANCE items. The same draws serve both fits."""
+    MAX_CHANCE items. The same draws serve both fits. Of ``n_units`` resampled units the covariance
+    lacks the factor n/(n - 1) and is known with n - 1 degrees of freedom, as for intervals."""
     member = np.flatnonzero(components == 0)
     if components.max(initial=-1) != 0 or not 2 <= member.size <= MAX_CHANCE:
         return None
     seed = int(rng.integers(2**63))
+    n = np.inf if n_units is None else max(n_units, 1.0 + SMALLEST_FREEDOM)
+    larger = 1.0 if np.isinf(n) else n / (n - 1.0)
     out = []
     for r, drawn in zip(rewards, around_truth, strict=True):
         mine = drawn[:, member]
@@ -216,9 +220,16 @@ def _chances(
             return None
         covariance = np.zeros((r.shape[0], r.shape[0]))
         with one_blas_thread():
-            covariance[np.ix_(member, member)] = np.cov(mine.T)
+            covariance[np.ix_(member, member)] = larger * np.cov(mine.T)
         # Penalised rewards are shrunk already, and their covariance holds what that takes away.
-        found = leading(r, covariance, components, spread=np.inf, rng=np.random.default_rng(seed))
+        found = leading(
+            r,
+            covariance,
+            components,
+            spread=np.inf,
+            freedom=n - 1.0,
+            rng=np.random.default_rng(seed),
+        )
         chance = found.probability.copy()
         # Items that tie for the first place share their chances: the draws' noise is no order.
         tied = member[r[member] >= r[member].max() - TIE]

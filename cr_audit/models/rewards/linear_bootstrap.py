@@ -15,7 +15,7 @@ from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError
 from cr_audit.labels import cluster_labels, too_few_to_draw
 from cr_audit.models.rewards.bootstrap import WeightDraw, rows_of_pairs
-from cr_audit.models.rewards.linear import LinearFit, Rows, factor, linear_hessian
+from cr_audit.models.rewards.linear import LinearFit, Rows, SharedContexts, factor, linear_hessian
 
 # Rows per BLAS call, and numbers of replicates times alternatives held at once. Both fixed, so that
 # sums have one order whatever the number of workers.
@@ -45,7 +45,7 @@ class LinearBootstrap:
 
 def bootstrap_linear(
     comparisons: Comparisons,
-    contexts: FloatArray,
+    contexts: FloatArray | SharedContexts,
     fits: Sequence[LinearFit],
     *,
     n_replicates: int = 1000,
@@ -87,17 +87,18 @@ def bootstrap_linear(
     draws = tuple(draw_weights) if draw_weights is not None else (None,) * len(fits)
     if len(draws) != len(fits) or n_steps < 1:
         raise ValueError("draw_weights needs one entry per fit, and n_steps must be positive")
-    c = np.asarray(contexts, dtype=np.float64)
-    shape = (len(fits), n_replicates, c.shape[1])
+    shared = contexts if isinstance(contexts, SharedContexts) else SharedContexts(contexts)
+    m, d = shared.values.shape
+    shape = (len(fits), n_replicates, d)
     theta, centre = np.empty(shape), np.empty(shape)
-    size = max(1, min(n_replicates, HELD // c.shape[0]))
+    size = max(1, min(n_replicates, HELD // m))
     with one_blas_thread():
         for f, (fit, draw, stream) in enumerate(
             zip(fits, draws, rng.spawn(len(fits)), strict=True)
         ):
-            rows = Rows(c - fit.centre, workers)
-            solve = factor(linear_hessian(rows, data.proportions, fit))
-            steps = _Steps(data, rows, fit, solve)
+            rows, gram = shared.centred(fit.weights, workers)
+            solve = factor(linear_hessian(shared, data.proportions, fit, workers))
+            steps = _Steps(data, shared, rows, gram, fit, solve)
             for a in range(0, n_replicates, size):
                 part = slice(a, min(a + size, n_replicates))
                 theta[f, part], centre[f, part] = steps.take(counts[:, part], draw, n_steps, stream)
@@ -142,7 +143,10 @@ class _Steps:
     """The steps of one fit's replicates, which stand in columns."""
 
     data: _Data
+    shared: SharedContexts
     rows: Rows
+    gram: FloatArray
+    """Σ w (c - c̄)(c - c̄)ᵀ by the fit's weights."""
     fit: LinearFit
     solve: Callable[[FloatArray], FloatArray]
 
@@ -155,47 +159,64 @@ class _Steps:
     ) -> tuple[FloatArray, FloatArray]:
         """θ and centre, float64 (replicates, d) each; counts (units, replicates)."""
         fit, n = self.fit, counts.shape[1]
-        weights = fit.weights[:, None]
-        if draw is not None:
-            weights = np.empty((fit.weights.shape[0], n))
-            for b in range(n):
-                weights[:, b] = draw(rng)
-        # Contexts are centred at the fit's own mean, so this is how far the mean moves.
-        moved = self._transposed(weights)
         theta = np.repeat(fit.theta[:, None], n, axis=1)
-        rewards = fit.rewards[:, None]
+        if draw is None:
+            weights, rewards = fit.weights[:, None], fit.rewards[:, None]
+            for step in range(n_steps):
+                pull = self._pull(counts, weights, None if step else rewards, theta)
+                gradient = fit.penalty * (self.gram @ theta) + fit.ridge * theta
+                theta = theta + self.solve(pull - gradient)
+            return theta.T, np.repeat(fit.centre[None], n, axis=0)
+        weights = np.empty((fit.weights.shape[0], n))
+        for b in range(n):
+            weights[:, b] = draw(rng)
+        # Contexts are centred at the fit's own mean, so this is how far the mean moves.
+        moved = self.rows.transposed(weights)
         for step in range(n_steps):
-            if step:
-                rewards = self.rows.times(theta)
-            level = np.einsum("mb,mb->b", *np.broadcast_arrays(weights, rewards))
-            size = self._transposed(weights, rewards) - moved * level
+            held = self.rows.times(theta) if step else fit.rewards[:, None]
+            level = np.einsum("mb,mb->b", *np.broadcast_arrays(weights, held))
+            size = self.rows.transposed(weights * held) - moved * level
             gradient = fit.penalty * size + fit.ridge * theta
-            theta = theta + self.solve(self._pull(counts, weights, rewards) - gradient)
+            theta = theta + self.solve(self._pull(counts, weights, held, theta) - gradient)
         return theta.T, (fit.centre[:, None] + moved).T
 
     def _pull(
-        self, counts: NDArray[np.uint16], weights: FloatArray, rewards: FloatArray
+        self,
+        counts: NDArray[np.uint16],
+        weights: FloatArray,
+        rewards: FloatArray | None,
+        theta: FloatArray,
     ) -> FloatArray:
-        """The data's part of the step, float64 (d, replicates)."""
-        data, values = self.data, self.rows.values
+        """The data's part of the step, float64 (d, replicates). rewards : those of ``theta``, where
+        they are known."""
+        data, values = self.data, self.shared.values
         share = data.rows.mass.copy()
         if not self.fit.count_weighted:
             share /= data.proportions.mass[data.pair]
+        pairs = data.proportions
+        apart = self.shared.differences(pairs.first, pairs.second, self.rows.workers)
+        used = np.arange(values.shape[1]) if apart is None else apart.used
 
         def part(span: slice) -> tuple[FloatArray, FloatArray]:
             low, high = data.low[span], data.high[span]
+            if apart is None:
+                x = np.subtract(values[low], values[high], dtype=np.float64)
+            else:
+                x = apart.values[data.pair[span]]
+            delta = x @ theta[used] if rewards is None else rewards[low] - rewards[high]
             both = weights[low] * weights[high] * share[span, None]
-            excess = data.won[span, None] - expit(rewards[low] - rewards[high])
-            drawn = counts[data.unit[span]] * (both * excess)
-            return (values[low] - values[high]).T @ drawn, both.sum(axis=0)
+            drawn = counts[data.unit[span]] * (both * (data.won[span, None] - expit(delta)))
+            return x.T @ drawn, both.sum(axis=0)
 
-        total, observed = np.zeros((values.shape[1], counts.shape[1])), np.zeros(weights.shape[1])
+        total, observed = np.zeros((used.size, counts.shape[1])), np.zeros(weights.shape[1])
         spans = engine.spans(data.rows.n, BLOCK_ROWS)
         for block, mass in engine.map(part, spans, workers=self.rows.workers, local=True):
             total += block
             observed += mass
+        out = np.zeros_like(theta)
         if weights.shape[1] == 1:
-            return total / self.fit.kappa
+            out[used] = total / self.fit.kappa
+            return out
         if not np.all(observed > 0):
             raise ComputeError(
                 "fit-no-weight",
@@ -203,15 +224,5 @@ class _Steps:
                 next_step="use other weights (--weights uniform), or more samples for these",
             )
         possible = 1.0 - np.einsum("mb,mb->b", weights, weights)
-        out: FloatArray = total * (possible / (2.0 * observed))
+        out[used] = total * (possible / (2.0 * observed))
         return out
-
-    def _transposed(self, weights: FloatArray, rewards: FloatArray | None = None) -> FloatArray:
-        """Σ w c, or Σ w r c, over the alternatives; float64 (d, replicates)."""
-
-        def part(s: slice) -> FloatArray:
-            factor = weights[s] if rewards is None else weights[s] * rewards[s]
-            out: FloatArray = self.rows.values[s].T @ factor
-            return out
-
-        return self.rows.total(part)

@@ -32,9 +32,10 @@ from scipy.linalg import eigh, lapack
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable, Proportions
 from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError
+from cr_audit.labels import cluster_labels
 from cr_audit.models.graph import components
 from cr_audit.models.ties.battles import Battles
-from cr_audit.models.ties.links import LINKS, TIE, Link
+from cr_audit.models.ties.links import LINKS, LOSS, TIE, WIN, Link
 
 MAX_ITEMS = 3_000
 """A fit holds dense matrices of m x m numbers: 72 MB each at this many."""
@@ -44,6 +45,9 @@ of ``covariance`` hold what they say on sparse boards (benchmarks/README.md, "Le
 fitted to the data (standard deviation 0.5 to 2.5) covered 0.84 to 0.91 where 0.90 was asked for."""
 TOLERANCE = 1e-10
 MAX_ITERATIONS = 100
+SMALLEST_REST = 0.01
+"""Share of the battles that the other clusters are taken to have at least: one that has all but
+them leaves next to nothing to judge it by."""
 ELO_PER_LOG_ODDS = 400.0 / math.log(10.0)
 """A difference of 400 is odds of 10 to 1."""
 
@@ -353,12 +357,20 @@ def score_matrix(rows: Battles, fit: TieFit) -> sp.csr_array:
     return sp.csr_array(sp.hstack([stacked, sp.csr_array(by_eta.reshape(-1, 1))]))
 
 
-def sandwich(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) -> FloatArray:
+def sandwich(
+    rows: Battles, fit: TieFit, *, clusters: IntArray | None = None, correction: float = 1.0
+) -> FloatArray:
     """Covariance of (θ, β, η), float64 (p, p): H⁻¹ V H⁻¹, V the spread of the scores.
 
     clusters : int64 (n,), rows that go together (one annotator, one prompt); V = Σ_c u_c u_cᵀ -
     u uᵀ/G over G clusters, u their sum; without clusters every battle stands alone. Holds whether
     or not the model is true (Huber 1967). Rows and columns of items without a battle are 0.
+
+    A fit bends towards its largest clusters, and their residuals are too small: u_c is divided by
+    (1 - p_c)^correction, p_c the cluster's share of the battles. Source: Bell & McCaffrey (2002),
+    (I - H_c H⁻¹)^-1 (CR3, the jackknife's; somewhat wide) and ^-½ (CR2, right on average where
+    clusters only differ in size). Deviation: H_c is taken as p_c H, since what a cluster alone has
+    seen would be divided by nearly 0.
     """
     scores = score_matrix(rows, fit)
     if clusters is None:
@@ -368,7 +380,8 @@ def sandwich(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) ->
         v -= np.outer(total, total) / max(rows.total, 1.0)
     else:
         member = rows.membership(clusters)
-        u = sp.csr_array(member.T @ scores)
+        rest = np.maximum(1.0 - _shares(rows, clusters), SMALLEST_REST) ** correction
+        u = sp.csr_array(sp.diags_array(1.0 / rest) @ (member.T @ scores))
         total = np.asarray(u.sum(axis=0)).ravel()
         v = (u.T @ u).toarray() - np.outer(total, total) / member.shape[1]
     with one_blas_thread():
@@ -378,13 +391,53 @@ def sandwich(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) ->
     return out
 
 
+def _shares(rows: Battles, clusters: IntArray) -> FloatArray:
+    """Of the mass of all battles, in each cluster."""
+    mass = np.bincount(cluster_labels(clusters, rows.mass.shape[0]), weights=rows.mass)
+    out: FloatArray = mass / mass.sum()
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Uncertainty:
+    """covariance : float64 (p, p), of (θ, β, η). freedom : float64 (p,), Student's degrees of
+    freedom of each standard error, inf without clusters. pooled : one number for all of θ.
+    shared : float64 (p, p), E, what clusters add to the covariance. pooling : α, in [0, 1], see
+    ``uncertainty``; 0 without clusters."""
+
+    covariance: FloatArray
+    freedom: FloatArray
+    pooled: float
+    shared: FloatArray
+    pooling: float = 0.0
+
+
 def covariance(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) -> FloatArray:
-    """How unsure (θ, β, η) are, float64 (p, p): H⁻¹, widened by what clusters share.
+    """``uncertainty`` without the degrees of freedom."""
+    return uncertainty(rows, fit, clusters=clusters).covariance
+
+
+def uncertainty(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) -> Uncertainty:
+    """How unsure (θ, β, η) are: H⁻¹, widened by what clusters share.
 
     H⁻¹ is the posterior covariance under the model and the prior. The plain sandwich is too narrow
     where items have few battles: fitted chances near 0 or 1 leave small residuals by themselves
-    (coverage .70 to .89 for a nominal .90). With clusters the positive part of (sandwich over
-    clusters - sandwich over battles) is added, so that votes that go together count as fewer.
+    (coverage .70 to .89 for a nominal .90). With clusters E is added, so that votes that go
+    together count as fewer: what the sandwich over clusters S has above that over battles B.
+
+    Of G clusters S has at most G - 1 directions: with fewer clusters than items it takes the others
+    for known, and the estimate of who leads leans on them. So for θ
+
+        E = positive part of (1 - α) (S - B) + α τ² T,   T = H⁻¹ diag(Σ_c v_c) H⁻¹,
+
+    T what tastes of the clusters of variance 1, the same for every item, would add: v_c(x) = d(x)²
+    + Σ_y w(x, y)² of the curvatures w that the cluster has on the pairs of x, d(x) their sum. τ²
+    makes the traces equal; α is by how much S is shrunk towards B + τ² T where that is whitened
+    (Chen, Wiesel, Eldar & Hero 2010, "oracle approximating shrinkage").
+
+    G = 1/Σ p_c² effective clusters know E with f = G - 1 degrees of freedom, pooled ones over d
+    directions with f/((1 - α)² + (1 - (1 - α)²)/d), and H⁻¹ is known: the sum C has f (C_xx/E_xx)²
+    (Welch 1947, Satterthwaite 1946), for all of θ by the traces. β and η are not pooled.
     """
     with one_blas_thread():
         out = solve_positive(fit.hessian, np.eye(fit.hessian.shape[0]))
@@ -400,9 +453,70 @@ def covariance(rows: Battles, fit: TieFit, *, clusters: IntArray | None = None) 
         out[alone] = out[:, alone] = 0.0
     out = 0.5 * (out + out.T)
     if clusters is None:
-        return out
-    more = sandwich(rows, fit, clusters=clusters) - sandwich(rows, fit)
+        return Uncertainty(out, np.full(out.shape[0], np.inf), np.inf, np.zeros_like(out))
+    freedom = 1.0 / float((_shares(rows, clusters) ** 2).sum()) - 1.0
+    battle = sandwich(rows, fit)
+    wide = sandwich(rows, fit, clusters=clusters)
+    right = sandwich(rows, fit, clusters=clusters, correction=0.5)
+    excess = np.zeros_like(out)
     with one_blas_thread():
-        values, vectors = eigh(more)
-        excess: FloatArray = out + (vectors * np.maximum(values, 0.0)) @ vectors.T
-    return excess
+        excess[n:, n:] = _positive(wide[n:, n:] - battle[n:, n:])
+        tastes = (out[:n, :n] * _exposure(rows, fit, clusters)) @ out[:n, :n]
+        size = float(np.trace(tastes))
+        more = float(np.trace(right[:n, :n] - battle[:n, :n]))
+        tastes *= max(more, 0.0) / size if size > 0 else 0.0
+        alpha, d = _pooling(right[:n, :n], battle[:n, :n] + tastes, freedom)
+        excess[:n, :n] = _positive((1.0 - alpha) * (wide - battle)[:n, :n] + alpha * tastes)
+    out += excess
+    own, shared = np.diag(out), np.maximum(np.diag(excess), 0.0)
+    known = np.full(out.shape[0], freedom)
+    known[:n] = freedom / ((1.0 - alpha) ** 2 + (1.0 - (1.0 - alpha) ** 2) / max(d, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each = np.where(shared > 0, known * (own / shared) ** 2, np.inf)
+    part = float(shared[:n].sum())
+    together = known[0] * (float(own[:n].sum()) / part) ** 2 if part > 0 else np.inf
+    return Uncertainty(out, each, float(together), excess, alpha)
+
+
+def _positive(matrix: FloatArray) -> FloatArray:
+    """The nearest matrix without a negative variance."""
+    if matrix.shape[0] == 0:
+        return matrix
+    values, vectors = eigh(matrix)
+    out: FloatArray = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return out
+
+
+def _exposure(rows: Battles, fit: TieFit, clusters: IntArray) -> FloatArray:
+    """Σ_c v_c(x), float64 (m,): see ``uncertainty``."""
+    link, m, k = LINKS[fit.link], rows.n_items, rows.n_cells
+    design = rows.design()
+    delta = np.asarray(design @ fit.parameters[: design.shape[1]])
+    eta = np.asarray(fit.eta)
+    member = rows.membership(clusters)
+    seen = sp.csr_array((k, member.shape[1]))
+    for outcome in (WIN, TIE, LOSS):
+        one = np.zeros((3, k))
+        one[outcome] = 1.0
+        curvature = link.curvature(one, delta, eta)[0]
+        part = member[outcome * k : (outcome + 1) * k]
+        seen = seen + sp.csr_array(sp.diags_array(curvature) @ part)
+    sides = abs(design[:, :m]).T
+    total = np.asarray(sp.csr_array(sides @ seen).power(2).sum(axis=1)).ravel()
+    pairs = np.asarray(sides @ np.asarray(seen.power(2).sum(axis=1)).ravel())
+    return np.asarray(total + pairs)
+
+
+def _pooling(seen: FloatArray, target: FloatArray, freedom: float) -> tuple[float, int]:
+    """α, and the number d of directions that ``target`` has."""
+    values, vectors = eigh(target)
+    kept = values > 1e-10 * max(float(values[-1]), 0.0)
+    d = int(kept.sum())
+    if d < 2:  # one direction is like itself
+        return 0.0, d
+    half = vectors[:, kept] / np.sqrt(values[kept])
+    white = half.T @ seen @ half
+    square, trace2 = float((white**2).sum()), float(np.trace(white)) ** 2
+    apart = (freedom + 1.0 - 2.0 / d) * (square - trace2 / d)
+    toward = (1.0 - 2.0 / d) * square + trace2
+    return (1.0 if toward >= apart else toward / apart), d

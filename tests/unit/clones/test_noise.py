@@ -125,6 +125,61 @@ def test_numbers_that_differ_are_not_noise() -> None:
     assert noise.MEASURES[int(measure[0])] != "letters" or found[0] > noise.NEAR
 
 
+PLANETS = ("Mercury", "Venus", "Earth", "Mars", "Jupiter", "Saturn", "Uranus")
+
+
+def planets(rng: random.Random, columns: int = 3) -> str:
+    """A short table of invented numbers, as answers to one request look."""
+    keys = ("distance", "diameter", "moons", "year")[:columns]
+    rows = [", ".join([p] + [f"{k} {rng.randrange(1000)}.{rng.randrange(10)}" for k in keys])
+            for p in PLANETS]  # fmt: skip
+    return "; ".join(rows)
+
+
+def distance(a: str, b: str) -> float:
+    return float(pair_distances([a, b], np.array([0]), np.array([1]))[0])
+
+
+@pytest.mark.parametrize("columns", [2, 3, 4])
+def test_tables_of_other_numbers_are_other_answers(columns: int) -> None:
+    texts = [planets(random.Random(i), columns) for i in range(4)]
+    assert min(distance(a, b) for a in texts for b in texts if a < b) > noise.NEAR
+    typed = texts[0].replace("distance", "distnace").replace("diameter", "diametre")
+    assert distance(texts[0], typed) <= noise.NEAR
+
+
+def test_words_that_only_digits_tell_apart_are_codes() -> None:
+    """One digit of every word differs: other codes, not a typo in each."""
+    for n in (9, 20, 60):
+        a, b = (" ".join(f"word{k}x{i}" for i in range(n)) for k in (0, 1))
+        assert distance(a, b) == 1.0
+    tagged = _digits_after(ANSWER, 1), _digits_after(ANSWER, 2)
+    assert distance(*tagged) <= noise.NEAR
+    assert distance(ANSWER, tagged[0]) <= noise.NEAR
+
+
+def _digits_after(text: str, seed: int) -> str:
+    return disguised("digits after every word", text, kit(seed))
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 5])
+def test_numbers_between_words_hide_no_copy(every: int) -> None:
+    def strewn(seed: int) -> str:
+        rng = random.Random(seed)
+        words = ANSWER.split()
+        return " ".join(
+            f"{w} {rng.randrange(1000)}" if i % every == 0 else w for i, w in enumerate(words)
+        )
+
+    copies = [strewn(i) for i in range(7)]
+    labels = clones([ANSWER, *copies, *OTHERS]).labels.labels
+    assert (labels[1:8] == labels[0]).all()
+    assert not (labels[8:] == labels[0]).any()
+    if every not in (2, 3):  # where numbers are as many as in a table, a copy needs its original
+        alone = clones([*copies, *OTHERS]).labels.labels
+        assert (alone[:7] == alone[0]).all()
+
+
 def test_the_measures_by_hand() -> None:
     words = [f"word{chr(97 + i)}" for i in range(20)]
     base = " ".join(words)

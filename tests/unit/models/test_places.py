@@ -98,6 +98,30 @@ def test_two_items_lead_with_the_normal_probability() -> None:
     assert out.probability[0] == pytest.approx(0.9214, abs=0.005)
 
 
+def test_few_clusters_make_the_chance_students() -> None:
+    """As above with three degrees of freedom: P(T_3 <= √2) = 0.8739."""
+    scores = np.array([0.2, 0.0, -5000.0, -5000.0])
+    out = leading(scores, 0.01 * np.eye(4), np.zeros(4, np.int64), n_draws=200_000, freedom=3.0,
+                  rng=np.random.default_rng(0))  # fmt: skip
+    assert out.probability[0] == pytest.approx(0.8739, abs=0.005)
+
+
+def test_a_stretch_of_all_scores_moves_no_leader() -> None:
+    """Judges who differ in how well they judge stretch the scores; what they share along them is
+    not noise that shrinks the first more than the second."""
+    scores = np.array([3.0, 2.8, 0.0, -1.0, -2.0, -2.8])
+    error = np.diag([0.002] * 6)
+    unit = scores / np.sqrt(scores @ scores)
+    shared = 2.0 * np.outer(unit, unit)
+    component = np.zeros(6, np.int64)
+    alone = leading(scores, error, component, rng=np.random.default_rng(0))
+    told = leading(scores, error + shared, component, shared=shared,
+                   rng=np.random.default_rng(0))  # fmt: skip
+    assert alone.probability[0] > 0.99
+    # A stretch below 0 turns the order round: P(z < -√(Σ scores²/2)) is 3e-4.
+    assert told.probability[0] > 0.99
+
+
 def test_the_chance_of_leading_is_reliable() -> None:
     """Among leaders called with a chance of q, a share of about q lead in truth."""
     rng = np.random.default_rng(2)

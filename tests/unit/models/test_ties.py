@@ -21,6 +21,7 @@ from cr_audit.models.ties.fit import (
     has_maximum,
     penalty_of,
     sandwich,
+    uncertainty,
 )
 from cr_audit.models.ties.links import LINKS, LOSS, TIE, WIN
 
@@ -305,3 +306,58 @@ def test_a_resample_without_a_tie_or_without_a_feature_still_has_a_fit(name: str
     assert drawn.n_not_converged == 0
     assert np.isfinite(drawn.rewards).all()
     assert np.isfinite(drawn.eta).all()
+
+
+def test_few_clusters_by_hand() -> None:
+    """Three people cast 5, 3 and 2 of ten votes between two items and won 5, 1 and 0 of them.
+
+    p = 0.6, so the curvature of δ is 10 · 0.24 = 2.4 and the residuals are 5 - 3, 1 - 1.8 and
+    0 - 1.2; divided by 1 - p_c they are 4, -8/7 and -3/2, whose sum is 19/14.
+    """
+    won = [1.0] * 5 + [1.0, 0.0, 0.0] + [0.0, 0.0]
+    people = np.repeat([0, 1, 2], [5, 3, 2])
+    rows = battles(Comparisons.of(2, [0] * 10, [1] * 10, won))
+    fit = fit_ties(rows, "bradley-terry", prior_precision=0.0)
+    spread = 4.0**2 + (8 / 7) ** 2 + 1.5**2 - (19 / 14) ** 2 / 3
+    found = sandwich(rows, fit, clusters=people)
+    gap = np.array([1.0, -1.0])
+    assert gap @ found @ gap == pytest.approx(spread / 2.4**2, rel=1e-9)
+    # Alone, every vote is a cluster: Σ u² = 6 · 0.4² + 4 · 0.6² = 2.4, their sum 0.
+    assert gap @ sandwich(rows, fit) @ gap == pytest.approx(2.4 / 2.4**2, rel=1e-9)
+    half = 2.0**2 / 0.5 + 0.8**2 / 0.7 + 1.2**2 / 0.8
+    sum_half = 2.0 / math.sqrt(0.5) - 0.8 / math.sqrt(0.7) - 1.2 / math.sqrt(0.8)
+    again = sandwich(rows, fit, clusters=people, correction=0.5)
+    assert gap @ again @ gap == pytest.approx((half - sum_half**2 / 3) / 2.4**2, rel=1e-9)
+    # H⁻¹ is 1/2.4 too. In one direction nothing is pooled: the excess is what people share, and
+    # 1/(.25 + .09 + .04) people know it.
+    out = uncertainty(rows, fit, clusters=people)
+    excess = spread / 2.4**2 - 1 / 2.4
+    assert out.pooling == 0.0
+    assert gap @ out.covariance @ gap == pytest.approx(1 / 2.4 + excess, rel=1e-9)
+    known = (1 / 0.38 - 1) * ((1 / 2.4 + excess) / excess) ** 2
+    assert out.pooled == pytest.approx(known, rel=1e-9)
+    assert out.freedom == pytest.approx([known, known], rel=1e-9)
+    assert np.isinf(uncertainty(rows, fit).freedom).all()
+
+
+def test_fewer_people_than_items_are_pooled() -> None:
+    """Tastes of variance 0.49 on 30 items by eight people: the sandwich has seven directions, the
+    pooled variance all 29, and its mean over data sets is that of the rewards."""
+    wide, alphas, found = [], [], []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        tastes = 0.7 * rng.normal(size=(8, 30))
+        judge = np.repeat(np.arange(8), 1000)
+        a = rng.integers(30, size=8000)
+        b = (a + rng.integers(1, 30, size=8000)) % 30
+        won = rng.random(8000) < 1 / (1 + np.exp(tastes[judge, b] - tastes[judge, a]))
+        rows = battles(Comparisons.of(30, np.where(won, a, b), np.where(won, b, a)))
+        fit = fit_ties(rows, "bradley-terry", prior_precision=1 / 9)
+        out = uncertainty(rows, fit, clusters=judge)
+        wide.append(np.trace(out.covariance) / 29)
+        alphas.append(out.pooling)
+        found.append(fit.rewards @ fit.rewards / 29)
+        assert np.linalg.eigvalsh(out.shared)[1] > 0.2 * np.trace(out.shared) / 29
+    # True rewards are all 0, so the spread of the fitted ones is their error.
+    assert np.mean(wide) == pytest.approx(np.mean(found), rel=0.1)
+    assert min(alphas) > 0.7

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from cr_audit.clones import rendered
+from cr_audit.data import lookalikes
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.errors import InputError, UsageError
 from cr_audit.readers import read
@@ -634,13 +637,52 @@ def test_look_alikes_are_told_apart_from_what_is_seen() -> None:
     assert [e.line for e in report.examples] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("نَعَم", "نعم"), ("שָׁלוֹם", "שלום"), ("שׁלום", "שלום"), ("هـذا", "هذا")]
+)
+def test_answers_that_differ_in_vowel_marks_only_are_told(one: str, other: str) -> None:
+    """In Arabic and Hebrew they are left out at will; in Hindi and Thai they are the spelling."""
+    report = load([{"prompt": "q", "chosen": one, "rejected": other}]).report
+    assert report.noted == {"vowel_mark_difference": 1}
+    for a, b in (("दिन", "दीन"), ("มา", "ม้า"), ("été", "ete"), ("か", "が"), (one, "כן")):
+        assert load([{"prompt": "q", "chosen": a, "rejected": b}]).report.noted == {}
+
+
+def test_an_annotator_of_many_unseen_names_is_one() -> None:
+    names = ["bob", "bob\u200b", "b\u2060ob", "bоb", "ｂｏｂ", "eve", "Éve", "bob"]
+    rows = [
+        {"prompt": str(i), "chosen": "x", "rejected": "y", "annotator": name}
+        for i, name in enumerate(names)
+    ]
+    data = load(rows)
+    assert data.annotators == ("bob", "eve", "Éve")
+    assert data.comparisons["annotator"].to_list() == [0, 0, 0, 0, 0, 1, 2, 0]
+    assert data.report.noted == {"annotator_looks_alike": 4}
+
+
+def test_models_that_look_alike_are_told_and_stay_two() -> None:
+    row = {"prompt": "q", "response_a": "x", "response_b": "y", "winner": "model_a"}
+    data = load([{**row, "model_a": "tern-2", "model_b": "tern-2\u200b"}])
+    assert data.report.noted == {"model_looks_alike": 1}
+    assert sorted(data.alternatives["model"]) == ["tern-2", "tern-2\u200b"]
+    assert load([{**row, "model_a": "tern-2", "model_b": "tern-3"}]).report.noted == {}
+
+
+def test_the_vowel_marks_are_those_of_the_clone_test() -> None:
+    chars = [chr(c) for c in range(0x110000)]
+    mark = re.compile(lookalikes.VOWEL_MARKS)
+    assert [c for c in chars if mark.match(c)] == [
+        c for c in chars if rendered.VOWEL_MARKS.match(c)
+    ]
+
+
 def test_texts_of_other_scripts_are_no_look_alikes() -> None:
     rows = [
         {"prompt": "1", "chosen": "да, конечно", "rejected": "да, конечнo нет"},
         {"prompt": "2", "chosen": "你好，世界", "rejected": "你好，地球"},
         {"prompt": "3", "chosen": "שָׁלוֹם", "rejected": "שלום"},
     ]
-    assert load(rows).report.noted == {}
+    assert load(rows).report.noted == {"vowel_mark_difference": 1}
 
 
 # -- 9. the wrong schema

@@ -17,7 +17,7 @@ from cr_audit.arrays import (
 )
 from cr_audit.engine import one_blas_thread
 from cr_audit.models.rewards.bootstrap import pair_scores
-from cr_audit.models.rewards.linear import LinearFit, SharedContexts, fit_linear
+from cr_audit.models.rewards.linear import Differences, LinearFit, SharedContexts, fit_linear
 from cr_audit.models.rewards.linear_bootstrap import bootstrap_linear
 from cr_audit.models.rewards.model import (
     Certificate,
@@ -41,7 +41,7 @@ def _contexts(problem: Problem) -> FloatArray:
 
 
 def _shared(problem: Problem) -> SharedContexts:
-    """One copy for all fits of a problem, whatever their pairs, weights and penalty."""
+    """What all fits of a problem share, whatever their pairs, weights and penalty."""
     contexts = _contexts(problem)
     known = problem.shared.get("contexts")
     if known is None or known[0] is not contexts:
@@ -119,10 +119,10 @@ class Linear:
         rng: np.random.Generator,
         tick: Tick,
     ) -> Replicates:
-        contexts = _shared(problem).values
+        shared = _shared(problem)
         drawn = bootstrap_linear(
             problem.comparisons,
-            contexts,
+            shared,
             cast(Sequence[LinearFit], fits),
             n_replicates=affordable(n_replicates, n_subjects),
             clusters=clusters,
@@ -130,7 +130,9 @@ class Linear:
             workers=problem.workers,
             rng=rng,
         )
-        subjects = contexts if means.matrix is None else np.asarray(means.matrix @ contexts)
+        subjects = shared.values
+        if means.matrix is not None:
+            subjects = np.asarray(means.matrix @ subjects)
         return Replicates(drawn.predict(subjects), drawn.weights_drawn[-1], "", 0)
 
     def drawn_differences(
@@ -144,19 +146,19 @@ class Linear:
         n_replicates: int,
         rng: np.random.Generator,
     ) -> list[FloatArray] | NotApplicable:
-        contexts = _shared(problem).values
+        shared = _shared(problem)
         theta = bootstrap_linear(
             problem.comparisons,
-            contexts,
+            shared,
             cast(Sequence[LinearFit], fits),
             n_replicates=n_replicates,
             clusters=clusters,
             workers=problem.workers,
             rng=rng,
         ).theta
-        apart = contexts[first] - contexts[second]
-        # Not BLAS: its threads would change the last bits with the number of cores.
-        return [np.einsum("bd,pd->bp", t, apart) for t in theta]
+        with one_blas_thread():
+            apart = Differences(shared.values, first, second, problem.workers)
+            return [np.ascontiguousarray(apart.times(t.T).T) for t in theta]
 
     def with_other_weights(
         self, problem: Problem, fitted: Fitted, means: Means

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from cr_audit.arrays import Comparisons
-from cr_audit.models.rewards.linear import Rows, SharedContexts, fit_linear, linear_hessian
+from cr_audit.models.rewards.linear import (
+    Differences,
+    Rows,
+    SharedContexts,
+    factor,
+    fit_linear,
+    linear_hessian,
+)
 from cr_audit.models.rewards.moments import FitStatus
 from cr_audit.models.rewards.objective import hessian, objective, pair_terms
 from cr_audit.models.rewards.tabular import fit_tabular
@@ -134,7 +141,8 @@ def test_the_curvature_is_that_of_the_objective_in_the_rewards(n: int) -> None:
     centred = contexts - fit.centre
     inner = hessian(pair_terms(pairs, w), w, fit.rewards, 0.1)
     expected = centred.T @ (inner @ centred)
-    assert linear_hessian(Rows(centred), pairs, fit) == pytest.approx(expected, abs=1e-12)
+    found = linear_hessian(SharedContexts(contexts), pairs, fit)
+    assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_fits_that_share_contexts_are_those_that_do_not() -> None:
@@ -147,3 +155,47 @@ def test_fits_that_share_contexts_are_those_that_do_not() -> None:
             assert one.theta.tobytes() == two.theta.tobytes()
             assert one.rewards.tobytes() == two.rewards.tobytes()
             assert float(weights @ one.rewards) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("flat", [0, 3])
+@pytest.mark.parametrize("dead", [0, 2])
+def test_a_factor_solves_where_the_matrix_is_not_flat(flat: int, dead: int) -> None:
+    """By Cholesky where it can be, by eigenvalues where some direction is flat; coordinates that
+    nothing stands in are left out of either."""
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=(40, 12))
+    if flat:
+        x[:, :flat] = x[:, flat : 2 * flat] + x[:, -flat:]
+    x[:, 7 : 7 + dead] = 1e-18 * rng.normal(size=(40, dead))
+    matrix, at = x.T @ x, x.T @ rng.normal(size=(40, 2))  # in the range
+    found = factor(matrix)(at)
+    assert matrix @ found == pytest.approx(at, abs=1e-10)
+    assert found == pytest.approx(np.linalg.pinv(matrix, rcond=1e-12) @ at, abs=1e-8)
+    assert factor(matrix)(at[:, 0]) == pytest.approx(found[:, 0], abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_differences_leave_out_what_pairs_have_in_common(dtype: type) -> None:
+    rng = np.random.default_rng(12)
+    contexts = rng.normal(size=(900, 7)).astype(dtype)
+    first, second = np.arange(0, 900, 2), np.arange(1, 900, 2)
+    contexts[second, :3] = contexts[first, :3]
+    apart = Differences(contexts, first, second, 1)
+    dense = contexts[first].astype(np.float64) - contexts[second]
+    v, u, h = rng.normal(size=(7, 2)), rng.normal(size=450), rng.random(450)
+    assert apart.used.tolist() == [3, 4, 5, 6]
+    assert apart.times(v) == pytest.approx(dense @ v)
+    assert apart.transposed(u) == pytest.approx(dense.T @ u)
+    assert apart.gram(h) == pytest.approx((dense.T * h) @ dense)
+    assert Rows(contexts).gram_of_pairs(first, second, h) == pytest.approx((dense.T * h) @ dense)
+
+
+def test_a_fit_by_pairs_is_the_fit_by_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, contexts, w, _ = problem(13, 300, 6, 200)
+    pairs = rows.proportions()
+    one = fit_linear(pairs, contexts, w, penalty=0.1, ridge=0.01, tolerance=1e-12)
+    monkeypatch.setattr(SharedContexts, "differences", lambda *_: None)
+    two = fit_linear(pairs, contexts, w, penalty=0.1, ridge=0.01, tolerance=1e-12)
+    assert one.converged
+    assert two.converged
+    assert one.rewards == pytest.approx(two.rewards, abs=1e-10)

@@ -1,0 +1,103 @@
+"""HTML reports of a million rows: how large they are and how long they take.
+
+    python -m benchmarks.report.million FOLDER [--rows 1000000] [--what names texts]
+
+"names": two of 200 models and who won, no texts. "texts": 400 invented prompts, 12 answers of 8 to
+30 invented words each, three of them near-copies of the first. The files are written to FOLDER and
+left there. Each command is a process of its own; processor time is that of the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+COMMANDS = {
+    "names": ("scan", "winrates", "refit", "leaderboard", "sensitivity"),
+    "texts": ("scan", "winrates", "refit --unit response", "clones"),
+}
+MODELS, PROMPTS, ANSWERS, WORDS = 200, 400, 12, 5_000
+SYLLABLES = ("ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo")
+
+
+def names(path: Path, n: int) -> None:
+    rng = np.random.default_rng(5)
+    theta = rng.normal(size=MODELS)
+    a = rng.integers(MODELS, size=n)
+    b = (a + rng.integers(1, MODELS, size=n)) % MODELS
+    won = rng.random(n) < 1 / (1 + np.exp(theta[b] - theta[a]))
+    tie = rng.random(n) < 0.1
+    with path.open("w", encoding="utf-8") as out:
+        for x, y, w, t in zip(a.tolist(), b.tolist(), won.tolist(), tie.tolist(), strict=True):
+            winner = "tie" if t else "model_a" if w else "model_b"
+            row = {"model_a": f"model-{x:03d}", "model_b": f"model-{y:03d}", "winner": winner}
+            out.write(json.dumps(row) + "\n")
+
+
+def texts(path: Path, n: int) -> None:
+    rng = np.random.default_rng(11)
+    words = ["".join(rng.choice(SYLLABLES, size=rng.integers(1, 4))) for _ in range(WORDS)]
+
+    def sentence(low: int, high: int) -> list[str]:
+        return [words[i] for i in rng.integers(WORDS, size=rng.integers(low, high))]
+
+    answers = []
+    for _ in range(PROMPTS):
+        own = [sentence(8, 30) for _ in range(ANSWERS)]
+        for k in range(3):
+            copy = list(own[0])
+            copy[int(rng.integers(len(copy)))] = words[int(rng.integers(WORDS))]
+            own[ANSWERS - 1 - k] = copy
+        answers.append([" ".join(t) for t in own])
+    prompts = [" ".join(sentence(12, 13)) for _ in range(PROMPTS)]
+    theta = rng.normal(size=(PROMPTS, ANSWERS))
+    p = rng.integers(PROMPTS, size=n)
+    a = rng.integers(ANSWERS, size=n)
+    b = (a + 1 + rng.integers(ANSWERS - 1, size=n)) % ANSWERS
+    won = rng.random(n) < 1 / (1 + np.exp(theta[p, b] - theta[p, a]))
+    with path.open("w", encoding="utf-8") as out:
+        for q, x, y in zip(
+            p.tolist(), np.where(won, a, b).tolist(), np.where(won, b, a).tolist(), strict=True
+        ):
+            row = {"prompt": prompts[q], "chosen": answers[q][x], "rejected": answers[q][y]}
+            out.write(json.dumps(row) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--what", nargs="*", choices=tuple(COMMANDS), default=tuple(COMMANDS))
+    given = parser.parse_args()
+    print(
+        "| rows | command | exit | wall | processor | peak so far | report |\n" + "|---" * 7 + "|"
+    )
+    for what in given.what:
+        path = given.folder / f"{what}.jsonl"
+        {"names": names, "texts": texts}[what](path, given.rows)
+        for command in COMMANDS[what]:
+            page = given.folder / f"{what}-{command.split()[0]}.html"
+            words = [sys.executable, "-m", "cr_audit", *command.split(), str(path)]
+            start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            done = subprocess.run(
+                [*words, "-o", str(page)], capture_output=True, text=True, check=False
+            )
+            wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+            used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            size = f"{page.stat().st_size / 1e6:.2f} MB" if page.exists() else done.stderr[-200:]
+            print(
+                f"| {given.rows:,}, {what} | `{command}` | {done.returncode} | {wall:.0f} s"
+                f" | {used:.0f} s | {after.ru_maxrss / 1024**2:.2f} GiB | {size} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
