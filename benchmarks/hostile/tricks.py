@@ -174,6 +174,18 @@ def poisoned_cache() -> None:
     os.environ["CR_AUDIT_CACHE"] = str(Path.cwd() / ".cache" / "cr-audit")
 
 
+def tagged(name: str) -> Callable[[], None]:
+    """A softer policy, committed, and a tag on it that bears the protected branch's name."""
+
+    def play() -> None:
+        put(NEVER)()
+        git("add", "cr-audit.toml")
+        git("commit", "-q", "-m", "softer")
+        git("tag", name)
+
+    return play
+
+
 def baseline_changed() -> None:
     with open("main.jsonl", "a") as out:
         out.write(Path("main.jsonl").read_text().splitlines()[0] + "\n")
@@ -222,6 +234,7 @@ TRICKS: tuple[Trick, ...] = (
     Trick("hooks and monitors of git", hooks),
     Trick("modules that Python would find", modules),
     Trick("a cache in the checkout", poisoned_cache),
+    Trick("a tag named main", tagged("main"), exits=(3,)),
     Trick("the baseline changed", baseline_changed, "the baseline main.jsonl"),
 )  # fmt: skip
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shlex
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ _SECONDS = 60
 MAX_CARRIED = 200_000_000
 """Bytes of a file of known findings or a ledger; their readers refuse less."""
 _POINTER, _POINTER_BYTES = b"version https://git-lfs.github.com/spec/v1\n", 1024
+_OPERATORS = re.compile(r"[~^:]|@\{")
+_HEXADECIMAL = re.compile(r"[0-9a-f]{4,39}", re.IGNORECASE)
 _ABSENT = "git has nothing of that name"
 
 
@@ -169,7 +173,35 @@ def _in_repository(path: Path) -> bool:
     )
 
 
+def _refuse_ambiguous(reference: str) -> None:
+    """A tag goes before a branch of the same name in git's own order, and whoever may push a tag
+    (``git fetch`` follows them) would choose the policy."""
+    base = _OPERATORS.split(reference)[0]
+    kinds = [f"refs/{kind}/{base}" for kind in ("remotes", "heads", "tags")]
+    try:
+        listed = _git("for-each-ref", "--format=%(refname) %(objectname) %(*objectname)", *kinds)
+    except _GitError:
+        return  # what is no name of git is told below
+    named: dict[str, str] = {}
+    for line in listed.decode("utf-8", "surrogateescape").splitlines():
+        name, *objects = line.split(" ")
+        if name in kinds:  # not what lies below a folder of that name
+            named[name] = objects[-1] or objects[0]
+    hexadecimal = _HEXADECIMAL.fullmatch(base) is not None and bool(named)
+    if len(set(named.values())) > 1 or hexadecimal:
+        likeliest = min(named, key=kinds.index)
+        also = ", and an abbreviated commit may be meant" if hexadecimal else ""
+        raise InputError(
+            "ambiguous-policy",
+            f"several things have the name that the policy is to come from: "
+            f"{', '.join(named)}{also}",
+            where=reference,
+            next_step=f"write the whole name, for example --policy-from {shlex.quote(likeliest)}",
+        )
+
+
 def _commit(reference: str) -> str:
+    _refuse_ambiguous(reference)
     try:
         found = _git(
             "rev-parse", "--verify", "--quiet", "--end-of-options", reference + "^{commit}"

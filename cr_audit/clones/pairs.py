@@ -302,7 +302,9 @@ def _candidates(ordered: _Ordered, dropped: BoolArray) -> Iterator[tuple[IntArra
             out += ordered.sharing(there, other.start, postings, tile.start)
         return out
 
-    for pairs in engine.map(partners, ordered.tiles, local=True):
+    found = engine.map(partners, ordered.tiles, local=True)
+    work = [len(ordered.smaller(tile)) for tile in ordered.tiles]
+    for pairs in engine.told("comparing texts", found, work):
         yield from pairs
 
 

@@ -13,7 +13,7 @@ Steps, each skipped where the text has nothing for it to act on (one regular exp
    marks of Arabic, Hebrew and Syriac. Marks that are letters of their script (Indic, Thai, kana)
    stay. NFC.
 4. Letters and digits outside ASCII that look like an ASCII letter or digit become that one: the
-   table of UTS 39 as ``confusable-homoglyphs`` ships it.
+   table of UTS 39 as ``confusable-homoglyphs`` ships it. Katakana become hiragana.
 
 In plain ASCII without markup the rendered form is the text itself. ``hidden_share`` measures what
 step 1 and 2 took away.
@@ -107,6 +107,8 @@ _IGNORABLE = (
 _INVISIBLE = re.compile(f"[{_IGNORABLE}]+")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_KANA = {code: chr(code - 0x60) for code in range(0x30A1, 0x30F7)}
+"""Katakana as hiragana: the same syllables in another script, which every reader reads."""
 _BLANK = "\u2800"  # BRAILLE PATTERN BLANK: a symbol by category, white space to the eye
 _OTHER_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f"
 _VOWELS = (
@@ -256,7 +258,7 @@ def _depth(html: str) -> int:
 
 @cache
 def _lookalikes() -> dict[int, str]:
-    return _named_as_letters() | confusables()
+    return _named_as_letters() | confusables() | _KANA
 
 
 @cache

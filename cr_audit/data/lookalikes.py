@@ -202,6 +202,21 @@ def twin_prompts(
     return [r for r in [_remark("prompt_looks_alike", named["at"], mentions, paths)] if r.n_rows]
 
 
+def twin_models(
+    alternatives: pl.DataFrame, mentions: pl.DataFrame, paths: Sequence[str]
+) -> list[Remark]:
+    """Rows with a model whose name looks like another one's ("model_looks_alike"): they count as
+    two."""
+    names = alternatives["model"].unique().drop_nulls().sort()
+    looks = pl.Series("look", [skeleton(n).strip() for n in names], dtype=pl.String)
+    twins = names.filter(looks.is_duplicated())
+    if twins.is_empty():
+        return []
+    held = alternatives.select("model").with_row_index("at")
+    held = held.filter(pl.col("model").is_in(twins.implode()))
+    return [_remark("model_looks_alike", held["at"], mentions, paths)]
+
+
 def _remark(
     reason: str, alternatives: pl.Series, mentions: pl.DataFrame, paths: Sequence[str]
 ) -> Remark:
@@ -210,8 +225,8 @@ def _remark(
         .select("file", "line")
         .unique(maintain_order=True)
     )
-    what = "prompt" if reason == "prompt_looks_alike" else "response"
-    found = "looks like another " + ("prompt" if what == "prompt" else "response to the prompt")
+    what = {"prompt_looks_alike": "prompt", "model_looks_alike": "model"}.get(reason, "response")
+    found = f"looks like another {what}" + (" to the prompt" if what == "response" else "")
     first = [
         RowIssue(reason, paths[file], line, what, found)
         for file, line in rows.head(_EXAMPLES).iter_rows()

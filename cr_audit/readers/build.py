@@ -23,7 +23,13 @@ from cr_audit.data.dataset import (
     Selection,
 )
 from cr_audit.data.identity import alternative_id, canonical, prompt_id
-from cr_audit.data.lookalikes import differing_rows, has_no_visible_character, twin_prompts
+from cr_audit.data.lookalikes import (
+    differing_rows,
+    has_no_visible_character,
+    skeleton,
+    twin_models,
+    twin_prompts,
+)
 from cr_audit.errors import InputError
 from cr_audit.readers.bounds import MAX_ROWS, MAX_UNUSABLE, Bounds
 from cr_audit.readers.fields import Notes
@@ -128,6 +134,8 @@ class Builder:
         self._prompt_check, self._check = array("q"), array("q")
         self._last_prompt: tuple[Prompt | None, tuple[int, str]] = (None, (-1, ""))
         self._annotators: dict[str, int] = {}
+        self._looks: dict[str, int] = {}  # what each name looks like
+        self._alike: dict[str, int] = {}  # names that look like an earlier one
         self._seen_sets: set[int] = set()
         self._path, self._file = "", -1
         self.rows_read = 0
@@ -256,9 +264,24 @@ class Builder:
             notes.append(("null_word", response.model or "response", text))
 
     def _annotator(self, name: str | None) -> int:
+        """The number of an annotator. Names that nobody can tell apart are one annotator's: else
+        whoever writes most of a batch would be many."""
         if name is None:
             return -1
-        return self._annotators.setdefault(name, len(self._annotators))
+        found = self._annotators.get(name)
+        if found is not None:
+            return found
+        if name in self._alike:
+            return self._alike[name]
+        look = skeleton(name).strip() or name
+        known = self._looks.setdefault(look, len(self._annotators))
+        if known == len(self._annotators):
+            self._annotators[name] = known
+        else:
+            self._alike[name] = known
+            self.noted["annotator_looks_alike"] = len(self._alike)
+            self._issue("annotator_looks_alike", self._line, "annotator", quote(name))
+        return known
 
     # -- rows
 
@@ -411,6 +434,7 @@ class Builder:
         for note in (
             *differing_rows(alternatives, mentions, paths, control=self._control),
             *twin_prompts(prompts, alternatives, mentions, paths),
+            *twin_models(alternatives, mentions, paths),
         ):
             self.noted[note.reason] = note.n_rows
             self.examples[note.reason] = list(note.examples)

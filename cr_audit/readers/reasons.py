@@ -58,6 +58,10 @@ NOTED: dict[str, str] = {
     "Hebrew, Syriac), which are written or left out at will: they are near-copies",
     "prompt_looks_alike": "the prompt differs from another one only in characters that cannot be "
     "seen, or that look alike: they count as two",
+    "model_looks_alike": "the name of a model differs from another one only in characters that "
+    "cannot be seen, or that look alike: they count as two",
+    "annotator_looks_alike": "the name of an annotator differs from an earlier one only in such "
+    "characters: they count as one (counted are names)",
     "null_word": "a response is nothing but a word by which tables write that nothing is there "
     "(`nan`, `null`, `None`, `N/A`): it is kept",
     "missing_label": "one of several labels in the row is missing",

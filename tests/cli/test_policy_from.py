@@ -48,6 +48,38 @@ def test_a_file_of_the_commits_name_is_not_the_commit(checkout: Path) -> None:
     assert read_protected("main", None, None).config.policy == {"profile": "strict"}
 
 
+@pytest.mark.parametrize("kind", ["tag", "annotated tag", "branch", "hexadecimal"])
+def test_a_name_of_two_things_is_refused_and_its_whole_name_works(
+    checkout: Path, kind: str
+) -> None:
+    """git takes a tag before a branch, and a local branch before that of a remote."""
+    git("update-ref", "refs/remotes/origin/main", "main")
+    name = "abc123" if kind == "hexadecimal" else "origin/main"
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-a", "-m", "softer")
+    match kind:
+        case "tag" | "hexadecimal":
+            git("tag", name)
+        case "annotated tag":
+            git("-c", "user.name=a", "-c", "user.email=a@b", "tag", "-a", "-m", "x", name)
+        case _:
+            git("branch", name)
+    for reference in (name, f"{name}~0", f"{name}^{{commit}}"):
+        with pytest.raises(InputError, match="several things") as caught:
+            read_protected(reference, None, None)
+        assert caught.value.exit_code == 3
+    if kind == "hexadecimal":
+        assert "refs/tags/abc123" in str(caught.value.next_step)
+        return
+    found = read_protected("refs/remotes/origin/main", None, None)
+    assert found.config.policy == {"profile": "strict"}
+    assert str(caught.value.next_step).endswith("refs/remotes/origin/main")
+
+
+def test_two_names_of_one_commit_are_not_ambiguous(checkout: Path) -> None:
+    git("tag", "main")
+    assert read_protected("main", None, None).config.policy == {"profile": "strict"}
+
+
 @pytest.mark.parametrize("reference", ["nowhere", "-h", "--output=owned", "main:cr-audit", ""])
 def test_what_is_no_commit_is_exit_3(checkout: Path, reference: str) -> None:
     with pytest.raises(InputError, match="commit") as caught:

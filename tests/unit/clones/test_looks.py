@@ -90,6 +90,13 @@ def test_marks_that_are_letters_stay_in_long_texts_too(one: str, two: str) -> No
     assert rendered(one) != rendered(two)
 
 
+def test_katakana_spell_what_hiragana_do() -> None:
+    said = "わたしたちはまいにちこのみちをあるいてがっこうへいきますがきょうはあめがふっています"
+    other = "".join(chr(ord(c) + 0x60) if "ぁ" <= c <= "ゖ" else c for c in said)
+    assert labels([said, other]) == [0, 0]
+    assert look("はし") != look("ハシ")
+
+
 def test_short_prompts_that_look_the_same_are_one() -> None:
     answer = "A cat sleeps for most of the day and hunts at dawn."
     assert labels([answer, answer], ["Why?", "Why\u200b?"]) == [0, 0]

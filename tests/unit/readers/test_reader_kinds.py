@@ -648,6 +648,26 @@ def test_answers_that_differ_in_vowel_marks_only_are_told(one: str, other: str) 
         assert load([{"prompt": "q", "chosen": a, "rejected": b}]).report.noted == {}
 
 
+def test_an_annotator_of_many_unseen_names_is_one() -> None:
+    names = ["bob", "bob\u200b", "b\u2060ob", "bоb", "ｂｏｂ", "eve", "Éve", "bob"]
+    rows = [
+        {"prompt": str(i), "chosen": "x", "rejected": "y", "annotator": name}
+        for i, name in enumerate(names)
+    ]
+    data = load(rows)
+    assert data.annotators == ("bob", "eve", "Éve")
+    assert data.comparisons["annotator"].to_list() == [0, 0, 0, 0, 0, 1, 2, 0]
+    assert data.report.noted == {"annotator_looks_alike": 4}
+
+
+def test_models_that_look_alike_are_told_and_stay_two() -> None:
+    row = {"prompt": "q", "response_a": "x", "response_b": "y", "winner": "model_a"}
+    data = load([{**row, "model_a": "tern-2", "model_b": "tern-2\u200b"}])
+    assert data.report.noted == {"model_looks_alike": 1}
+    assert sorted(data.alternatives["model"]) == ["tern-2", "tern-2\u200b"]
+    assert load([{**row, "model_a": "tern-2", "model_b": "tern-3"}]).report.noted == {}
+
+
 def test_the_vowel_marks_are_those_of_the_clone_test() -> None:
     chars = [chr(c) for c in range(0x110000)]
     mark = re.compile(lookalikes.VOWEL_MARKS)

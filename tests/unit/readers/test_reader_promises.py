@@ -145,6 +145,10 @@ NOTES: dict[str, Given] = {
     "prompt_looks_alike": Given([{**P, "prompt": "Why is it"}, {**P, "prompt": "Why\u200b is it"}]),
     "null_word": Given([{**P, "chosen": "nan"}]),
     "lookalike_difference": Given([{**P, "chosen": "the word", "rejected": "the wоrd"}]),
+    "model_looks_alike": Given([{**KAGGLE, "model_a": "tern", "model_b": "te\u200brn"}]),
+    "annotator_looks_alike": Given(
+        [{**P, "annotator": "ann"}, {**P, "prompt": "q2", "annotator": "аnn"}]
+    ),
     "vowel_mark_difference": Given([{**P, "chosen": "نَعَم", "rejected": "نعم"}]),
     "missing_label": Given([{**PANDA, "annotator2": None}]),
     "unknown_label": Given([{**PANDA, "annotator2": "who"}], {"max_skipped": 1.0}),
