@@ -221,6 +221,7 @@ class Run:
             cache_dir=folder,
             notice=self.say,
             progress=lambda done, total: self.progress("distilling", done, total),
+            device=self.settings.device,
         )
 
     # --- facts ---
@@ -240,16 +241,20 @@ class Run:
         return made
 
     def _analyse(self) -> Analysis:
-        from cr_audit.analysis import analyse
+        from cr_audit import engine
+        from cr_audit.analysis import analyse, compose
 
-        return analyse(
-            self.dataset,
-            self.settings,
-            backend=None if "vectors" in self.left_out else self.encoder,
-            cache=self.cache,
-            left_out=self.left_out,
-            progress=self.progress,
-        )
+        dataset, encoder = self.dataset, None if "vectors" in self.left_out else self.encoder
+        with engine.telling(self.progress):
+            return analyse(
+                dataset,
+                self.settings,
+                backend=encoder,
+                cache=self.cache,
+                kept=self.kept if dataset.n_alternatives >= compose.PARTS_KEPT else None,
+                left_out=self.left_out,
+                progress=self.progress,
+            )
 
     def on(self, analysis: Analysis, sources: Mapping[str, str]) -> Run:
         """The same run on other data, whose base facts are known. sources : of its settings."""

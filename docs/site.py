@@ -51,3 +51,17 @@ def _link(match: re.Match[str], here: str, folder: str) -> str:
     if inside is None or inside.startswith("notebooks/") or inside.endswith(".py"):
         return text if f"`{place}`" == text or picture else f"{text} (`{place}`)"
     return f"{picture}[{text}]({posixpath.relpath(inside, folder or '.')}{sep}{anchor})"
+
+
+SHIM = re.compile(r'<script src="https://unpkg\.com/iframe-worker/shim"></script>')
+
+
+def on_post_page(output: str, page: Any, **rest: Any) -> str:
+    """The search of pages opened as files, without the script that its plugin asks a host for."""
+    up = "../" * page.file.dest_uri.count("/")
+    return SHIM.sub(f'<script src="{up}site_worker.js"></script>', output)
+
+
+def on_post_template(output: str, template_name: str, **rest: Any) -> str:
+    """The page of what is not there, which only a server shows."""
+    return SHIM.sub("", output)

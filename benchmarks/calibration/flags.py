@@ -157,6 +157,40 @@ def real_sets(folder: Path) -> Iterator[RealSet]:
             r["arg1_id"], r["arg2_id"], r["value"], "a1", r["turkID"]))  # fmt: skip
 
 
+OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "llmfao, GPT-4's votes": ("llmfao/gpt4_comparisons", {}),
+    "llmfao, GPT-3's votes": ("llmfao/gpt3_comparisons", {}),
+    "wildbench, Llama 3 family": ("wildbench_scores/pairs_llama3_family_text", {"unit": "model"}),
+    "wmt23 en-de": ("wmt23_sxs_mqm/comparisons_ende", {}),
+    "wmt23 zh-en": ("wmt23_sxs_mqm/comparisons_zhen", {}),
+    "wmt23 en-de ratings": ("wmt23_sxs_mqm/ratings_ende", {"ratings_to_pairs": True}),
+    "wmt23 zh-en ratings": ("wmt23_sxs_mqm/ratings_zhen", {"ratings_to_pairs": True}),
+    "pandalm": ("pandalm_testset/testset_v1", {}),
+    "qlora relative": ("qlora_vicuna_gpt4/vicuna_relative_gpt35", {}),
+    "squality": ("squality_human_eval/rankings", {"expand_choices": True}),
+    "Star Wars": ("starwars_rankings/rankings", {"expand_choices": True}),
+    "Albany": ("elections_rcv/albany", {"expand_choices": True}),
+    "Portland": ("elections_rcv/portland_2024_d1", {"expand_choices": True}),
+    "oasst lists": ("oasst_trees/ranked_sets", {"expand_choices": True}),
+    "judgebench votes": ("judgebench/judge_votes_gpt-4o-2024-05-13", {}),
+    "llmbar votes": ("llmbar/evaluator_votes", {}),
+    "humour": ("humour_pairs/pairs", {}),
+}
+"""What is not in ``real_sets``: file, and settings of the reading."""
+
+
+def read_as_scan(folder: Path, name: str) -> RealSet:
+    """A set of OTHERS as ``scan`` compares it: its main unit, its groups to resample."""
+    from cr_audit.analysis.units import choose_resampling
+    from cr_audit.api import audit
+
+    file, settings = OTHERS[name]
+    run = audit(folder / f"{file}.shared.jsonl.gz", model="none", **settings).run
+    unit = run.analysis.units[0]
+    _, clusters = choose_resampling(run.dataset, unit.items, unit.comparisons, run.settings)
+    return RealSet(name, unit.comparisons, clusters)
+
+
 Fields = Callable[[dict[str, Any]], tuple[Any, Any, Any, str, Any]]
 
 

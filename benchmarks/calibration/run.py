@@ -1,7 +1,7 @@
 """Calibration of ``refit`` and ``scan`` at their default settings: the tables of the README.
 
     python -m benchmarks.calibration.run coverage [--sets 300] [--designs 0 5 12] [--seed 1]
-    python -m benchmarks.calibration.run halves DATA_FOLDER [--sets 50]
+    python -m benchmarks.calibration.run halves DATA_FOLDER [--sets 50] [--others NAME ...]
     python -m benchmarks.calibration.run same-order [--sets 100] [--designs ...]
     python -m benchmarks.calibration.run planted [--sets 200]
 
@@ -20,10 +20,12 @@ import numpy as np
 from benchmarks.calibration.coverage import measure
 from benchmarks.calibration.designs import DESIGNS, Design
 from benchmarks.calibration.flags import (
+    OTHERS,
     RealSet,
     halves,
     noisy_uniform,
     planted,
+    read_as_scan,
     real_sets,
     same_order,
 )
@@ -66,6 +68,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--sets", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--others", nargs="*", choices=tuple(OTHERS), help="none named: all")
     parser.add_argument("--designs", type=int, nargs="*", default=range(len(DESIGNS)))
     args = parser.parse_args()
     designs = [DESIGNS[i] for i in args.designs]
@@ -79,7 +82,13 @@ def main() -> None:
     elif args.folder is None:
         parser.error("halves needs the folder of the real data sets")
     else:
-        for data in real_sets(args.folder):
+        others = () if args.others is None else args.others or tuple(OTHERS)
+        sets = (
+            real_sets(args.folder)
+            if args.others is None
+            else (read_as_scan(args.folder, name) for name in others)
+        )
+        for data in sets:
             share(data.name, partial(real, data), args.sets, args.seed)
 
 

@@ -1,6 +1,6 @@
 """Precision and recall of the clone test against other tools, on the same rows in one run.
 
-    python -m benchmarks.clones.run [--other PYTHON] [--cache FOLDER]
+    python -m benchmarks.clones.run [--other PYTHON] [--cache FOLDER] [--edits N] [--negatives N]
 
 ``--other`` is the interpreter of an environment with semhash, text-dedup, datasketch and
 cleanlab[datalab]; without it only the tests that this project can run itself are compared. Prints
@@ -51,8 +51,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--other")
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--edits", type=int, default=25, help="pairs of each edit, set and part")
+    parser.add_argument("--negatives", type=int, default=300, help="different answers, the same")
     args = parser.parse_args()
-    everything = [p for d in (*TUNED, *UNSEEN) for p in pairs(d)]
+    everything = [p for d in (*TUNED, *UNSEEN) for p in pairs(d, args.edits, args.negatives)]
     rows = [r for r in everything if r.kind != "grey"]
     part = np.array([r.part for r in rows])
     kind = np.array([r.kind for r in rows])

@@ -1,12 +1,12 @@
 """Whole scans of data whose true order no weighting changes: how many report CR202, and how many
 find changes that were planted.
 
-python benchmarks/marks/scans.py [--runs N]
+python benchmarks/marks/scans.py [--runs N] [--votes 10] [--planted 0 0.05 0.1 0.2]
 
-30 responses to one prompt, ten votes a pair. Their vectors are one tight bunch and three that stand
-apart, so that Voronoi weights have an effective share of about 0.15. On nulls p = ½ + θx - θy, and
-both win rates have the order of θ; a planted change moves the weighted rate of three responses by
-``planted`` and leaves their average rate (``designs.draw``).
+30 responses to one prompt, ten votes a pair or as many as asked for. Their vectors are one tight
+bunch and three that stand apart, so that Voronoi weights have an effective share of about 0.15. On
+nulls p = ½ + θx - θy, and both win rates have the order of θ; a planted change moves the weighted
+rate of three responses by ``planted`` and leaves their average rate (``designs.draw``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from cr_audit.api import audit
 from cr_audit.arrays import FloatArray
 
-M, VOTES, APART = 30, 10, 3
+M, APART = 30, 3
 SPREAD = 0.4
 OPTIONS: dict[str, Any] = {"weights": "voronoi", "unit": "response", "radius": 0.001}
 
@@ -42,7 +42,7 @@ def weights_of(points: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.bincount(nearest, minlength=M) / 200_000
 
 
-def scan(planted: float, rng: np.random.Generator) -> tuple[int, int, int, float]:
+def scan(planted: float, votes: int, rng: np.random.Generator) -> tuple[int, int, int, float]:
     """(responses flagged, of them truly moved, truly moved, effective share) of one scan."""
     points = vectors(rng)
     w = weights_of(points, rng)
@@ -65,7 +65,7 @@ def scan(planted: float, rng: np.random.Generator) -> tuple[int, int, int, float
         | {"winner": "model_a" if won else "model_b"}
         for i in range(M)
         for j in range(i + 1, M)
-        for won in rng.random(VOTES) < p[i, j]
+        for won in rng.random(votes) < p[i, j]
     ]
     found = audit(rows, embeddings=points, cache=False, **OPTIONS).to_dict()
     flagged = np.zeros(M, np.bool_)
@@ -79,22 +79,25 @@ def scan(planted: float, rng: np.random.Generator) -> tuple[int, int, int, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--votes", type=int, default=10)
     parser.add_argument("--planted", type=float, nargs="*", default=(0.0, 0.05, 0.1, 0.2))
     given = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     print(
-        "| planted | scans | effective share | with CR202 | marks | false | mean share false"
-        " | truly moved a scan | found | processor s |\n" + "|---" * 10 + "|"
+        "| votes a pair | planted | scans | effective share | with CR202 | marks | false"
+        " | mean share false | truly moved a scan | found | processor s |\n" + "|---" * 11 + "|"
     )
     for planted in given.planted:
         start = time.process_time()
-        runs = [scan(planted, np.random.default_rng(seed)) for seed in range(given.runs)]
+        runs = [
+            scan(planted, given.votes, np.random.default_rng(seed)) for seed in range(given.runs)
+        ]
         marks, right, true, share = (np.array(x, dtype=np.float64) for x in zip(*runs, strict=True))
         wrong = marks - right
         found = f"{right.sum() / true.sum():.2f}" if true.any() else "-"
         print(
-            f"| {planted} | {given.runs} | {share.mean():.2f} | {int((marks > 0).sum())}"
-            f" | {int(marks.sum())} | {int(wrong.sum())}"
+            f"| {given.votes} | {planted} | {given.runs} | {share.mean():.2f}"
+            f" | {int((marks > 0).sum())} | {int(marks.sum())} | {int(wrong.sum())}"
             f" | {np.mean(wrong / np.maximum(marks, 1)):.3f} | {true.mean():.1f} | {found}"
             f" | {time.process_time() - start:.0f} |",
             flush=True,

@@ -29,6 +29,7 @@ from cr_audit.analysis.units import options_of, rank_units
 from cr_audit.arrays import BoolArray, Comparisons, IntArray, NotApplicable
 from cr_audit.clones.find import DEFAULT_RADIUS, CloneReport, find_clones
 from cr_audit.clones.growing import find_growing_clones
+from cr_audit.clones.searches import AllPairs
 from cr_audit.clones.vectors import DEFAULT_VECTOR_RADIUS, find_vector_clones
 from cr_audit.clones.votes import Homogeneity, homogeneity, noise_floor
 from cr_audit.data.content import has_content
@@ -42,6 +43,9 @@ from cr_audit.weights.schemes import SCHEMES
 from cr_audit.weights.scope import MANY_ALTERNATIVES, median_compared_per_prompt
 
 MAX_PERMUTATIONS = 100_000
+PARTS_KEPT = 20_000
+"""Responses from which a scan keeps what each of its long stages finds: of fewer, all of it is
+found again in seconds."""
 
 
 def analyse(
@@ -183,7 +187,8 @@ def _clones(
             "rng": stream(settings, 1),
         }
         if growing is None:
-            return find_clones(**given)
+            parts = kept is not None and len(responses) >= PARTS_KEPT
+            return find_clones(**given, searches=AllPairs(kept.call) if kept and parts else None)
         return find_growing_clones(growing.alternatives, keep=growing.memory.call, **given)
 
     if kept is None:

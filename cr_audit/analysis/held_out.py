@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.analysis.fitting import Fitting
 from cr_audit.analysis.reward_facts import Decisions, HeldOut, Share, WinCounts
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
@@ -38,12 +39,14 @@ def held_out_decisions(
     fold = folds(rows.n, clusters, N_FOLDS, rng)
     delta = np.full((2, rows.n), np.nan)
     warm: list[FloatArray | None] = [None, None]
+    one_more = engine.counted("held out", 2 * N_FOLDS)
     for f in range(N_FOLDS):
         test = np.flatnonzero(fold == f)
         training = rows.take(np.flatnonzero(fold != f))
         for k, weights in enumerate((problem.uniform, weighted)):
             rewards, warm[k] = model.refit(problem, training, weights, problem.penalty, warm[k])
             delta[k, test] = rewards[rows.winner[test]] - rewards[rows.loser[test]]
+            one_more()
     return _shares(rows, delta, clusters, what)
 
 

@@ -60,6 +60,7 @@ MAX_BYTES = 1_000_000_000
 _MAGIC = b"crAkept1"
 _CHECK, _ALIGN = 16, 64
 _STALE_SECONDS = 3600.0
+_TEXTS_AT_ONCE = 4096
 _CLASSES: dict[str, type[Any]] = {
     c.__name__: c
     for c in (
@@ -217,6 +218,12 @@ def entry_name(name: str, inputs: Sequence[Any]) -> str:
     return h.hexdigest()
 
 
+def _n_bytes(text: str | None) -> int:
+    if text is None:
+        return -1
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
 def _feed(h: hashlib.blake2b, value: Any) -> None:
     """Every value with its kind and length before it, so that no two inputs run together."""
     if isinstance(value, str):
@@ -230,12 +237,12 @@ def _feed(h: hashlib.blake2b, value: Any) -> None:
     elif isinstance(value, Mapping):
         _feed(h, sorted(value.items()))
     elif isinstance(value, Sequence) and _are_texts(value):
-        # At once: a list of 100,000 texts would take as long as what is looked for.
-        raws = [b"" if v is None else v.encode("utf-8", "surrogatepass") for v in value]
-        lengths = [-1 if v is None else len(r) for v, r in zip(value, raws, strict=True)]
-        _feed(h, np.array(lengths, np.int64))
+        # Many at once: one by one, 100,000 texts would take as long as what is looked for.
+        _feed(h, np.fromiter(map(_n_bytes, value), np.int64, len(value)))
         h.update(b"t")
-        h.update(b"".join(raws))
+        for at in range(0, len(value), _TEXTS_AT_ONCE):
+            some = [v for v in value[at : at + _TEXTS_AT_ONCE] if v is not None]
+            h.update(b"".join([v.encode("utf-8", "surrogatepass") for v in some]))
     elif isinstance(value, Sequence):
         h.update(b"l%d:" % len(value))
         for item in value:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.analysis.compose import stream
 from cr_audit.analysis.facts import Analysis, UnitResult
 from cr_audit.analysis.fitting import fitting_of
@@ -65,9 +66,19 @@ def chosen_penalty(
 ) -> PenaltyChoice:
     """The penalty of ``model.penalties`` with the best held-out likelihood, and the range that is
     as good. Errors as ``choose_penalty``."""
+    fit = _at(model, problem, weights)
+    one_more = engine.counted("choosing the penalty", N_FOLDS * len(model.penalties))
+
+    def counted(
+        rows: Comparisons, penalty: float, warm: FloatArray | None
+    ) -> tuple[FloatArray, FloatArray]:
+        made = fit(rows, penalty, warm)
+        one_more()
+        return made
+
     return choose_penalty(
         problem.comparisons,
-        _at(model, problem, weights),
+        counted,
         penalties=model.penalties,
         n_folds=N_FOLDS,
         clusters=clusters,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.analysis.causes import clone_groups, find_causes
 from cr_audit.analysis.choice import Choice
 from cr_audit.analysis.compose import stream
@@ -73,10 +74,11 @@ def refit(
     fitting = fitting_of(analysis, unit, model, workers)
     report = progress or (lambda stage, done, total: None)
     run = _Run(analysis, unit, fitting, _weights(fitting, fits), report)
-    report("penalty", 0, 0)
-    penalty_choice, curves = run.choose_penalty()
-    run.fitting = fitting.at(float(penalty_choice.value))
-    return run.rewards(fits, choice, penalty_choice, curves)
+    with engine.telling(report):
+        report("penalty", 0, 0)
+        penalty_choice, curves = run.choose_penalty()
+        run.fitting = fitting.at(float(penalty_choice.value))
+        return run.rewards(fits, choice, penalty_choice, curves)
 
 
 def _weights(fitting: Fitting, fits: Fits) -> FloatArray | NotApplicable:

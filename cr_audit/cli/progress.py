@@ -41,13 +41,17 @@ def progress_bar(*, enabled: bool) -> Iterator[Progress]:
     timer.daemon = True
     timer.start()
 
+    current = [""]
+
     def report(stage: str, done: int, total: int) -> None:
         now = time.monotonic()
-        began.setdefault(stage, now)
         if stage not in tasks:
-            for other in tasks.values():
-                bar.update(other, visible=False)
             tasks[stage] = bar.add_task(stage, total=total or None, rate="")
+        if stage != current[0] or not done:  # a stage may come again, with other work
+            for other in tasks.values():
+                bar.update(other, visible=other == tasks[stage])
+            bar.reset(tasks[stage], total=total or None)
+            began[stage], current[0] = now, stage
         elapsed = max(now - began[stage], 1e-9)
         rate = f"{done / elapsed:,.0f}/s" if done else ""
         bar.update(tasks[stage], completed=done, total=total or None, rate=rate)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from cr_audit.clones.noise import Forms, letters_agree, noise_pairs
 from cr_audit.clones.overlay import Agreement, overlaid
 from cr_audit.clones.pairs import TextIndex, TextPairs, text_pairs
 from cr_audit.clones.shingles import Shingles
+from cr_audit.weights.scheme import Keep
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,8 +62,16 @@ def outside_balls(pairs: TextPairs) -> BoolArray:
     return out
 
 
+def _made(name: str, inputs: Sequence[Any], compute: Callable[[], Any]) -> Any:
+    return compute()
+
+
 class AllPairs:
-    """Every pair is searched for."""
+    """Every pair is searched for. keep : where what each search finds may be found again, by all
+    that it depends on: a run that was killed goes on after the last of them."""
+
+    def __init__(self, keep: Keep = _made) -> None:
+        self._keep = keep
 
     keeps_sets = False
     """Whether ``shingles`` are there afterwards; the search across prompts needs their index."""
@@ -71,7 +81,7 @@ class AllPairs:
     ) -> tuple[SetIndex, TextPairs]:
         self.prompts = Shingles.of(texts)
         index = TextIndex(self.prompts)
-        pairs = text_pairs(index, radius)
+        pairs = self._keep("pairs of prompts", [texts, radius], lambda: text_pairs(index, radius))
         engine.give_back()
         return index, pairs
 
@@ -80,23 +90,37 @@ class AllPairs:
     ) -> tuple[SetIndex, TextPairs]:
         forms = Forms.of(texts)
         self.shingles = forms.shingles
-        self._texts = TextIndex(self.shingles)
+        self._texts, self._names = TextIndex(self.shingles), texts
         index: SetIndex
         if are_small(units.group):
             index = grouped = GroupedIndex(self._texts, units.text, units.group)
-            self.by_words = pairs = grouped_pairs(grouped, units.group, loose)
+
+            def by_words() -> TextPairs:
+                return grouped_pairs(grouped, units.group, loose)
+
         else:
             index = within = TextIndex(self.shingles.within(units.text, units.group + 1))
-            self.by_words = pairs = text_pairs(within, loose, ball_diameter=radius)
+
+            def by_words() -> TextPairs:
+                return text_pairs(within, loose, ball_diameter=radius)
+
+        inputs = [texts, units.text, units.group, radius, loose]
+        self.by_words = pairs = self._keep("pairs of responses", inputs, by_words)
         engine.give_back()
         free = outside_balls(pairs)
-        self.noise = noise_pairs(forms, units.text, units.group, free, self._texts)
+        self.noise = self._keep(
+            "pairs by other measures",
+            inputs,
+            lambda: noise_pairs(forms, units.text, units.group, free, self._texts),
+        )
         if not self.keeps_sets:
             del self.shingles, forms
         engine.give_back()
         return overlaid(index, pairs, self.noise, radius, units.letters(texts))
 
     def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
-        pairs = text_pairs(self._texts, radius)
+        pairs = self._keep(
+            "pairs across prompts", [self._names, radius], lambda: text_pairs(self._texts, radius)
+        )
         engine.give_back()
         return self._texts, pairs

@@ -229,7 +229,10 @@ class Shingles:
             bare = [part.start + int(i) for i in np.flatnonzero(~has_word) if block[i]]
             return _packed(*join(hashes, text), part.start, bits), bare
 
-        for entries, bare in engine.map(work, block_spans(texts), local=True):
+        blocks = block_spans(texts)
+        made = engine.map(work, blocks, local=True)
+        sizes = [part.stop - part.start for part in blocks]
+        for entries, bare in engine.told("words of texts", made, sizes):
             packed.append(entries)
             wordless += bare
         if wordless:

@@ -18,6 +18,7 @@ from cr_audit.engine.memory import give_back
 from cr_audit.engine.on_disk import zeros_on_disk
 from cr_audit.engine.scratch import PerWorker
 from cr_audit.engine.settings import ALL_CORES, MOST, cores, using, worker_count
+from cr_audit.engine.told import counted, telling, told
 
 __all__ = [
     "ALL_CORES",
@@ -26,10 +27,13 @@ __all__ = [
     "Kind",
     "PerWorker",
     "cores",
+    "counted",
     "give_back",
     "map",
     "one_blas_thread",
     "spans",
+    "telling",
+    "told",
     "using",
     "worker_count",
     "zeros_on_disk",

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.errors import ComputeError
 from cr_audit.labels import connected, contiguous
@@ -29,6 +31,7 @@ CAUTIONS: Mapping[str, str] = {
     "precision-not-reached": "the sampling budget ended before the stated precision was reached",
 }
 COLLAPSED_BELOW = 0.1
+_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,11 +121,13 @@ def checked_blocks(contexts: Any) -> Blocks:
             (contexts.responses * half, None),
             (contexts.prompts[used] * half, of.astype(np.int64)),
         ]
+        for rows, _ in parts:
+            rows += rows.dtype.type(0.0)
     else:
         given = contexts.responses if isinstance(contexts, Contexts) else np.asarray(contexts)
         if given.dtype != np.float32:
             given = given.astype(np.float64)
-        parts = [(given, None)]
+        parts = [(given + given.dtype.type(0.0), None)]
     for rows, _ in parts:
         if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] == 0:
             raise ComputeError(
@@ -136,7 +141,7 @@ def checked_blocks(contexts: Any) -> Blocks:
                 f"{bad.size} of {rows.shape[0]} vectors hold NaN or infinity, first row {bad[0]}",
                 next_step="check the embedding file or clear the embedding cache",
             )
-    return tuple(Block(rows + rows.dtype.type(0.0), of) for rows, of in parts)
+    return tuple(Block(rows, of) for rows, of in parts)
 
 
 def merge_duplicates(
@@ -172,10 +177,30 @@ def joined_cells(cells: IntArray, *labels: IntArray | None) -> tuple[IntArray, I
 
 
 def _equal_rows(rows: Vectors) -> IntArray:
-    """Labels of rows that are equal byte for byte in float32."""
-    same = np.ascontiguousarray(rows.astype(np.float32) + np.float32(0.0))
-    packed = same.view(np.dtype((np.void, same.shape[1] * same.itemsize)))[:, 0]
-    return np.unique(packed, return_inverse=True)[1].astype(np.int64)
+    """Labels of rows that are equal byte for byte in float32.
+
+    By a hash of each row, and those with one hash are compared: a sort of whole rows holds them
+    four times.
+    """
+    spread = np.random.default_rng(0x5EED).integers(1, 2**63, rows.shape[1], dtype=np.uint64)
+    spread |= np.uint64(1)
+    blocks = engine.spans(rows.shape[0], _ROWS_AT_ONCE)
+    hashes = np.empty(rows.shape[0], np.uint64)
+    for s in blocks:
+        hashes[s] = (_bits(rows[s]).astype(np.uint64) * spread).sum(axis=1, dtype=np.uint64)
+    _, first, label = np.unique(hashes, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[label] != np.arange(label.size))
+    for s in engine.spans(again.size, _ROWS_AT_ONCE):
+        some = again[s]
+        if not np.array_equal(_bits(rows[some]), _bits(rows[first[label[some]]])):
+            same = _bits(rows)  # two different rows with one hash
+            packed = same.view(np.dtype((np.void, same.shape[1] * same.itemsize)))[:, 0]
+            return np.unique(packed, return_inverse=True)[1].astype(np.int64)
+    return label.astype(np.int64)
+
+
+def _bits(rows: Vectors) -> NDArray[np.uint32]:
+    return np.ascontiguousarray(rows.astype(np.float32) + np.float32(0.0)).view(np.uint32)
 
 
 def _join(a: IntArray, b: IntArray) -> IntArray:

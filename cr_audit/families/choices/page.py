@@ -23,7 +23,8 @@ def numbers(facts: ChoicesFacts) -> list[Number]:
         least = facts.smallest_adjusted
         tone: Tone = "warning" if facts.verdict is Verdict.VIOLATED else "plain"
         of = f"Holm-adjusted, of {plural(len(tests), 'test')} of IIA"
-        out.append(Number(f"{least:.2g}", "smallest p-value", of, tone))
+        shown = "< 0.0001" if least < 1e-4 else f"{least:.2g}"
+        out.append(Number(shown, "smallest p-value", of, tone))
     if not isinstance(facts.remedies, NotApplicable):
         chosen = next(
             (m for m in facts.remedies.methods if m.method is facts.remedies.recommended), None

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cr_audit.analysis.facts import UnitResult
+from cr_audit.analysis.facts import Analysis, UnitResult
+from cr_audit.analysis.penalties import tabular_penalty
 from cr_audit.arrays import IntArray, NotApplicable
 from cr_audit.data.identity import digest
 from cr_audit.errors import ComputeError
@@ -19,7 +20,6 @@ from cr_audit.findings import Finding, Severity
 from cr_audit.gate.naming import item
 from cr_audit.gate.rule import GateRule, Question
 from cr_audit.gate.subjects import MAX_ROWS
-from cr_audit.models.rewards.kinds.tabular import TABULAR
 from cr_audit.models.sensitivity.flips import FlipAudit
 from cr_audit.models.sensitivity.search import Found
 from cr_audit.models.sensitivity.votes import Change
@@ -32,24 +32,24 @@ _SP = "Strong Preferences Affect the Robustness of Value Alignment, section 3.1"
 
 
 def _turned(
-    unit: UnitResult, most: int, units: IntArray | None, counted: bool
-) -> tuple[FlipAudit, Found] | None:
-    """At most ``most`` units without which another item leads; None where none was found."""
-    rows = unit.comparisons
+    analysis: Analysis, unit: UnitResult, most: int, units: IntArray | None
+) -> tuple[FlipAudit, Found, float] | None:
+    """At most ``most`` units without which another item leads, and the penalty of the fit, which is
+    the one that ``refit`` and ``sensitivity`` choose; None where none was found."""
+    rows, counted = unit.comparisons, analysis.settings.count_weighted
     if rows.n == 0:
         return None
+    penalty, _ = tabular_penalty(analysis, unit)
     weights = np.full(rows.n_items, 1.0 / rows.n_items)
     try:
-        audit = FlipAudit(
-            rows, weights, TABULAR.default_penalty, count_weighted=counted, units=units
-        )
+        audit = FlipAudit(rows, weights, penalty, count_weighted=counted, units=units)
     except ComputeError:
         return None
     orders = audit.leader()
     if isinstance(orders, NotApplicable):
         return None
     found = audit.turned_by(orders, Change.REMOVAL, most)
-    return None if found is None else (audit, found)
+    return None if found is None else (audit, found, penalty)
 
 
 def _rows(effect: BatchEffect, within: IntArray) -> tuple[str, ...]:
@@ -65,11 +65,10 @@ def _hangs(q: Question) -> Iterator[Finding]:
     effect, most = q.effect, q.policy.thresholds.leader_votes
     if most < 1:
         return
-    counted = effect.after.settings.count_weighted
-    found = _turned(effect.unit, most, None, counted)
-    if found is None or _turned(effect.before.units[0], most, None, counted) is not None:
+    found = _turned(effect.after, effect.unit, most, None)
+    if found is None or _turned(effect.before, effect.before.units[0], most, None) is not None:
         return
-    audit, flip = found
+    audit, flip, penalty = found
     ids, n = effect.unit.items.ids, flip.units.size
     yield LEADER_HANGS.finding(
         f"without {plural(n, 'comparison')} of {effect.unit.comparisons.n:,}"
@@ -80,6 +79,7 @@ def _hangs(q: Question) -> Iterator[Finding]:
             "other": ids[flip.below],
             "n_comparisons": int(n),
             "gap": float(audit.rewards[flip.above] - audit.rewards[flip.below]),
+            "penalty": penalty,
         },
         _rows(effect, audit.votes.rows_of(flip.units)),
     )
@@ -94,8 +94,8 @@ LEADER_HANGS = GateRule(
     means="Before the batch it took more; the first place is now within the noise of labels.",
     computed=(
         "At most thresholds.leader-votes comparisons whose removal, confirmed by a fit from"
-        " scratch, turns the leader of the largest ranking by tabular rewards; only where the"
-        " baseline has no such set. Off at 0."
+        " scratch, turns the leader of the largest ranking by tabular rewards at the penalty that"
+        " refit chooses; only where the baseline has no such set. Off at 0."
     ),
     advice="Collect more on the first two (cr-audit sensitivity --next 50) before publishing.",
     source=_SP,
@@ -109,10 +109,10 @@ def _one_annotator(q: Question) -> Iterator[Finding]:
     who = effect.unit.comparisons.annotator
     if q.policy.thresholds.leader_votes < 1 or np.unique(who[who >= 0]).size < 2:
         return
-    found = _turned(effect.unit, 1, who, effect.after.settings.count_weighted)
+    found = _turned(effect.after, effect.unit, 1, who)
     if found is None:
         return
-    audit, flip = found
+    audit, flip, penalty = found
     rows = audit.votes.rows_of(flip.units)
     name = effect.after.dataset.annotators[int(who[rows[0]])] if who[rows[0]] >= 0 else "unknown"
     if not _brings(effect, int(who[rows[0]])):
@@ -127,6 +127,7 @@ def _one_annotator(q: Question) -> Iterator[Finding]:
             "leader": ids[flip.above],
             "other": ids[flip.below],
             "n_comparisons": int(rows.size),
+            "penalty": penalty,
         },
         _rows(effect, rows),
     )
