@@ -221,6 +221,7 @@ class Run:
             cache_dir=folder,
             notice=self.say,
             progress=lambda done, total: self.progress("distilling", done, total),
+            device=self.settings.device,
         )
 
     # --- facts ---

@@ -22,6 +22,7 @@ Affects = Literal["reading", "analysis"]
 CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet")
 UNITS = ("auto", "response", "model", "cluster", "kind")
 SPACES = ("sphere", "unit-cube", "factor-2", "data-box")
+DEVICES = ("auto", "cpu", "cuda")
 SCOPES = ("auto", "prompt", "dataset")
 RESAMPLES = ("auto", "comparisons", "prompts", "annotators")
 
@@ -235,6 +236,15 @@ SETTINGS: dict[str, Setting] = {
             metavar="NAME",
         ),
         Setting(
+            "device",
+            "choice",
+            "auto",
+            "Where a transformer encodes texts: {choices}; auto takes a GPU that torch sees.",
+            CLONES,
+            "analysis",
+            choices=DEVICES,
+        ),
+        Setting(
             "weights",
             "choice",
             RECOMMENDED,
@@ -384,7 +394,8 @@ class Settings:
     settings of the table, with its defaults. docs/methods.md says what decided each of them.
 
     unit : "auto", "response", "model", "cluster" or "kind"; model : the encoder ("none" skips
-    vectors); kinds : of answer, at most so many, or "auto";
+    vectors); device : where a transformer runs, "auto", "cpu" or "cuda"; kinds : of answer, at most
+    so many, or "auto";
     weights : a weighting scheme; space : of Voronoi cells; scope : "auto", "prompt" or "dataset";
     radius : of near-clones, None = the clone test's default; paraphrase_fpr : share of independent
     answers that may be called paraphrases, 0 = not looked for; precision : relative standard error
@@ -395,6 +406,7 @@ class Settings:
 
     unit: str = _default("unit")
     model: str = _default("model")
+    device: str = _default("device")
     weights: str = _default("weights")
     space: str = _default("space")
     scope: str = _default("scope")

@@ -36,7 +36,9 @@ def is_plain(text: str) -> bool:
 def look(text: str) -> str:
     """What a reader sees of a short text; white space is one blank."""
     if not is_plain(text):
-        text = shown(text) if "<" in text or "&" in text else without_invisible(text)
+        page = shown(text) if "<" in text or "&" in text else ""
+        # Of "<repeats himself>" a page shows nothing: then it was meant as it is written.
+        text = page if page.strip() else without_invisible(text)
         text = unicodedata.normalize("NFD", "".join(map(_unstyled, text)))
         text = unicodedata.normalize("NFC", VOWEL_MARKS.sub("", text)).translate(_table())
     return " ".join(text.split())

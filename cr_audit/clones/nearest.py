@@ -2,29 +2,43 @@
 
 1. Equal rows are one; rows stand in the order of their bytes, so that the graph depends on the set
    of vectors alone, not on their order or on the number of cores.
-2. Up to ``neighbours.CROSSOVER`` distinct rows every distance is looked at, in blocks that are cut
-   from the data alone. Above, candidates come from an HNSW graph (``neighbours.hnsw_index``), built
-   by one thread and searched by all, which changes nothing.
-3. Single precision gives candidates only, ``_SPARE`` more than asked for: the k that are kept, and
-   their order, are decided by the Euclidean distance in double precision, ties by row.
-4. HNSW may miss neighbours. Recall is measured against exact search on seeded rows and returned.
+2. Up to ``EXACT_UP_TO`` distinct rows every distance is looked at, in blocks that are cut from the
+   data alone. Above, candidates come from cells (``clones.cells``). ``index="hnsw"`` takes them
+   from an HNSW graph (``neighbours.hnsw_index``), built by one thread and searched by all, which
+   changes nothing: a look-up from outside needs no pass over all rows there, but to join all rows
+   it takes several times as long at the same recall (benchmarks/README.md, Clones).
+3. Single precision and fewer directions give candidates only, more than asked for: the k that are
+   kept, and their order, are decided by the Euclidean distance in double precision, ties by row.
+   (Of more than that many rows within 3e-4 of each other single precision cannot tell which are
+   the k nearest; all of them are near.)
+4. Cells and HNSW may miss neighbours. Whoever is nearer to a row than the last of its list, and has
+   it in his own, is entered. Recall is measured against exact search on seeded rows and returned.
 
-Memory: 12 k bytes per distinct row, plus blocks of ``_BLOCK`` distances for each worker, plus the
-HNSW graph (4 d + 136 bytes per row) where there is one.
+Memory: 12 k bytes per distinct row, plus blocks of ``_BLOCK`` distances for each worker, plus 8 k
+bytes of candidates and what cells or the HNSW graph (4 d + 136 bytes per row) need.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
-from cr_audit.clones.neighbours import Index, asks_for_hnsw, collapsed, hnsw_index, hnsw_is_there
+from cr_audit.clones.cells import Int32Array, candidates
+from cr_audit.clones.neighbours import collapsed, hnsw_index
 
+Found = Literal["exact", "cells", "hnsw"]
+Index = Literal["auto", Found]
+EXACT_UP_TO = 12_000
+"""Distinct rows up to which every distance is looked at. Cells are the faster from 5,000 on, but
+what takes a second or two need not miss anything (benchmarks/README.md, Clones)."""
 _BLOCK = 4_000_000
+_DECIDED = 200_000  # numbers at a time, so that they stay in the cache
+_TWICE = 2  # candidates of cells for each neighbour: fewer directions order them otherwise
 _SPARE = 8
 _SAMPLE = 256
 
@@ -35,16 +49,17 @@ class NearestGraph:
 
     rows : int64 (u,), the first row of the input that has each, in the order of their bytes;
     row_of : int64 (n,), which of them a row of the input is. neighbours : int32 (u, k), positions
-    in ``rows``, nearest first; distance : float64 (u, k), Euclidean. index : "exact" or "hnsw".
+    in ``rows``, nearest first; distance : float64 (u, k), Euclidean. index : "exact", "cells" or
+    "hnsw".
     recall_estimate : share of the true neighbours of ``n_recall_sample`` seeded rows that were
     found (a neighbour as near as the last true one counts); not applicable to exact search.
     """
 
     rows: IntArray
     row_of: IntArray
-    neighbours: np.ndarray[tuple[int, ...], np.dtype[np.int32]]
+    neighbours: Int32Array
     distance: FloatArray
-    index: str
+    index: Found
     recall_estimate: float | NotApplicable
     n_recall_sample: int
 
@@ -82,14 +97,15 @@ def nearest_graph(
     position = np.empty(vectors.shape[0], np.int64)
     position[row_of] = np.arange(u)
     k = min(k, max(u - 1, 0))
-    chosen = "hnsw" if asks_for_hnsw(index, u) and hnsw_is_there() else "exact"
+    chosen: Found = ("exact" if u <= EXACT_UP_TO else "cells") if index == "auto" else index
     every = np.arange(u, dtype=np.int64)
     recall: float | NotApplicable = NotApplicable("exact search misses nothing")
     n_sample = 0
     if chosen == "exact" or k == 0:
         near, distance = _exact(distinct, every, distinct, k, own=True)
     else:
-        near, distance = _by_hnsw(distinct, k)
+        found = _by_cells(distinct, k) if chosen == "cells" else _by_hnsw(distinct, k)
+        near, distance = _entered(*found)
         n_sample = min(recall_sample, u)
         some = np.sort(rng.choice(u, n_sample, replace=False))
         _, truth = _exact(distinct, some, distinct, k, own=True)
@@ -99,14 +115,14 @@ def nearest_graph(
 
 def nearest_of(
     queries: Float32Array, vectors: Float32Array, k: int
-) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int32]], FloatArray]:
+) -> tuple[Int32Array, FloatArray]:
     """The k nearest rows of ``vectors`` to every row of ``queries``, exactly: (int32 (q, k),
     float64 (q, k)), nearest first, ties by row."""
     rows = np.arange(queries.shape[0], dtype=np.int64)
     return _exact(queries, rows, vectors, min(k, vectors.shape[0]), own=False)
 
 
-Lists = tuple[np.ndarray[tuple[int, ...], np.dtype[np.int32]], FloatArray]
+Lists = tuple[Int32Array, FloatArray]
 
 
 def _exact(
@@ -150,7 +166,7 @@ def _decided(
 ) -> Lists:
     """The k nearest of the candidates, by their distances in double precision."""
     exact = np.empty(found.shape)
-    step = max(1, _BLOCK // max(found.shape[1] * vectors.shape[1], 1))
+    step = max(1, _DECIDED // max(found.shape[1] * vectors.shape[1], 1))
     for lo in range(0, block.size, step):
         part = slice(lo, lo + step)
         a = vectors[found[part]].astype(np.float64)
@@ -162,6 +178,55 @@ def _decided(
         np.take_along_axis(found, order, 1).astype(np.int32),
         np.take_along_axis(exact, order, 1),
     )
+
+
+def _by_cells(rows: Float32Array, k: int) -> Lists:
+    n = rows.shape[0]
+    found = candidates(rows, min(_TWICE * k + _SPARE, n - 1))
+    blocks = engine.spans(n, max(1, _BLOCK // (8 * found.shape[1])))
+    parts = list(engine.map(partial(_screened, rows, found, k), blocks, local=True))
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def _screened(rows: Float32Array, found: Int32Array, k: int, part: slice) -> Lists:
+    """The k nearest of many candidates, of which ``_SPARE`` more are left for double precision."""
+    block, some = np.arange(part.start, part.stop), found[part]
+    wanted = min(k + _SPARE, some.shape[1])
+    if wanted < some.shape[1]:
+        rough = np.empty(some.shape, np.float32)
+        for at in engine.spans(block.size, max(1, _DECIDED // (some.shape[1] * rows.shape[1]))):
+            a = rows[some[at]]
+            a -= rows[block[at], None, :]
+            np.einsum("ijk,ijk->ij", a, a, out=rough[at])
+        nearest = np.argpartition(rough, wanted - 1, axis=1)[:, :wanted]
+        some = np.take_along_axis(some, nearest, 1)
+    return _decided(rows, block, rows, some.astype(np.int64), k)
+
+
+def _entered(near: Int32Array, distance: FloatArray) -> Lists:
+    """Lists in which everybody is entered who has the row in his own list and is nearer to it than
+    the last there."""
+    n, k = near.shape
+    row = np.repeat(np.arange(n), k)
+    other, away = near.ravel(), distance.ravel()
+    nearer = away < distance[other, -1]
+    known = np.sort(row * n + other)
+    key = other[nearer].astype(np.int64) * n + row[nearer]
+    at = np.minimum(np.searchsorted(known, key), known.size - 1)
+    new = known[at] != key
+    if not new.any():
+        return near, distance
+    to, whom = key[new] // n, key[new] % n
+    touched = np.unique(to)
+    every = np.concatenate([np.repeat(touched, k), to])
+    member = np.concatenate([near[touched].ravel(), whom])
+    length = np.concatenate([distance[touched].ravel(), away[nearer][new]])
+    order = np.lexsort((member, length, every))
+    count = np.bincount(every, minlength=n)[touched]
+    first = order[(np.cumsum(count) - count)[:, None] + np.arange(k)]
+    near, distance = near.copy(), distance.copy()
+    near[touched], distance[touched] = member[first], length[first]
+    return near, distance
 
 
 def _by_hnsw(rows: Float32Array, k: int) -> Lists:

@@ -5,7 +5,10 @@ If J(a, b) >= t then |A n B| >= t * max(|A|, |B|). Put every set in one common o
 shingles first. The first |A| - ceil(t |A|) + 1 shingles of A, its prefix, and the prefix of B then
 share at least one; prefixes longer by q - 1 share at least q. So only texts whose prefixes share
 enough shingles are candidates, and the exact distance decides on each of them. Shingles that stand
-in one text only are rarest of all and lead nowhere, which empties most prefixes.
+in one text only are rarest of all and lead nowhere, which empties most prefixes. A partner that is
+known to be large asks for more: |A n B| >= t (|A| + |B|) / (1 + t). Pairs are therefore met from
+their larger side, tile by tile of texts of one size, and the smaller side's prefix is as short as
+the tile allows (Xiao, Wang, Lin, Yu and Wang 2011 do so set by set).
 
 Dense regions. Among m texts that are nearly the same (one refusal with small changes), pairs would
 be m^2. Where a prefix shingle is shared by more than ``HEAVY`` texts, whole balls are set aside

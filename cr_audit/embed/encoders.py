@@ -22,7 +22,8 @@ class Opening:
     cache_dir : where a distilled table is kept; None makes it anew each time. precision :
     arithmetic of a transformer. workers : batches computed side by side, None = one for each core;
     never changes a result. notice : told before a model is fetched or distilled.
-    progress : told (tokens done, all tokens) while one is distilled.
+    progress : told (tokens done, all tokens) while one is distilled. device : "auto", "cpu" or
+    "cuda", for encoders that have ``devices`` beyond the CPU.
     """
 
     cache_dir: Path | None
@@ -30,6 +31,7 @@ class Opening:
     workers: int | None
     notice: Notice
     progress: Progress | None = None
+    device: str = "auto"
 
 
 class Encoder(Protocol):

@@ -54,6 +54,7 @@ def open_vectors(
     workers: int | None = None,
     notice: Notice | None = None,
     progress: Progress | None = None,
+    device: str = "auto",
 ) -> Backend | PrecomputedVectors:
     """The encoder that ``name`` stands for, or vectors that the user brings.
 
@@ -62,11 +63,12 @@ def open_vectors(
         all-MiniLM-L6-v2), ``static:MODEL`` (the same from another model), ``precomputed:FILE``
         (``open_precomputed``), a name that an encoder registered with ``ENCODERS`` claims, or a
         sentence-transformers MODEL: the path of a folder, ``all-MiniLM-L6-v2``, or a hub name.
-    cache_dir, precision, workers, notice, progress :
+    cache_dir, precision, workers, notice, progress, device :
         See ``Opening``.
 
     Errors: ComputeError ``model-not-found`` (with the three ways to get one), ``model-checksum``,
-    ``model-refused``; UsageError ``precision-not-applicable``; those of ``open_precomputed``.
+    ``model-refused``; UsageError ``precision-not-applicable``,
+    ``device-not-applicable``; those of ``open_precomputed``.
     """
     encoder = encoder_of(name)
     if precision not in encoder.precisions:
@@ -75,8 +77,15 @@ def open_vectors(
             f"precision {precision} belongs to transformer models, not to {name}",
             next_step="leave the precision away, or name a transformer model",
         )
+    if device == "cuda" and device not in getattr(encoder, "devices", ("cpu",)):
+        raise UsageError(
+            "device-not-applicable",
+            f"the encoder {name} does not run on a GPU",
+            found="--device cuda",
+            next_step="leave --device out, or name a transformer model with --model",
+        )
     say = notice or (lambda sentence: None)
-    return encoder.open(name, Opening(cache_dir, precision, workers, say, progress))
+    return encoder.open(name, Opening(cache_dir, precision, workers, say, progress, device))
 
 
 def open_backend(
@@ -87,6 +96,7 @@ def open_backend(
     workers: int | None = None,
     notice: Notice | None = None,
     progress: Progress | None = None,
+    device: str = "auto",
 ) -> Backend:
     """``open_vectors`` for what can encode new texts; UsageError ``not-an-encoder`` otherwise."""
     opened = open_vectors(
@@ -96,6 +106,7 @@ def open_backend(
         workers=workers,
         notice=notice,
         progress=progress,
+        device=device,
     )
     if isinstance(opened, PrecomputedVectors):
         raise UsageError(

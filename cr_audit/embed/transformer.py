@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 OVERLAP = 32
 # One batch holds this many tokens, padding included: on CPUs larger batches are not faster.
 _TOKENS_PER_BATCH = 256
+# On a GPU: as many as half of its memory holds, by what a layer keeps for each token.
+_MOST_TOKENS, _FEWEST_TOKENS = 1 << 18, 256
+_NUMBERS_PER_TOKEN = 64  # times the hidden size, of 4 bytes
+_CUDA = "cuda"
 OLDEST = (6, 2)
 """sentence-transformers; the same bound stands in the requirements, which a slim install skips."""
 _LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
@@ -46,7 +50,7 @@ class _Window(NamedTuple):
 
 
 class TransformerBackend:
-    """A sentence-transformers model on the CPU.
+    """A sentence-transformers model on the CPU, or on a GPU.
 
     A text of more tokens than the encoder's window is read in windows that overlap by 32 tokens.
     Its vector is v/‖v‖ with v = Σ_k n_k u_k, where u_k is the unit vector of window k and n_k the
@@ -59,8 +63,14 @@ class TransformerBackend:
     other texts, on what was cached, or on the number of threads, bit for bit. It may differ in the
     last bits between processors and between versions of torch; the versions are in the fingerprint.
 
+    device : "cpu", "cuda" or "auto", a GPU where torch sees one. On a GPU batches are as large as
+    half of its memory holds, and half as large again where that was too much; they come one after
+    the other, and rows are padded to a power of two, so that the last bits of a vector may depend
+    on the texts beside it. Its vectors have a fingerprint of their own.
+
     Lone surrogates are read as U+FFFD. Errors on first use: ComputeError ``model-refused`` (the
-    library cannot load the folder, or has no fast tokenizer for it).
+    library cannot load the folder, or has no fast tokenizer for it), ``no-gpu`` ("cuda" where torch
+    sees none).
     """
 
     def __init__(
@@ -70,8 +80,11 @@ class TransformerBackend:
         *,
         precision: Precision = "float32",
         workers: int | None = None,
+        device: str = "cpu",
     ) -> None:
         self._name = name
+        self._device = device
+        self._on_gpu: bool | None = None if device == "auto" else device == "cuda"
         self._files = files
         self._precision = precision
         self._workers = workers
@@ -102,8 +115,25 @@ class TransformerBackend:
             OVERLAP,
             _TOKENS_PER_BATCH,
             *(version(library) for library in _LIBRARIES),
+            *((_CUDA,) if self.on_gpu else ()),
         )
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether texts are encoded on a GPU; ComputeError ``no-gpu`` where one was asked for and
+        torch sees none."""
+        if self._on_gpu is None:
+            self._on_gpu = sees_gpu()
+        elif self._on_gpu and self._device == "cuda" and not sees_gpu():
+            raise ComputeError(
+                "no-gpu",
+                "a GPU was asked for, and torch sees none",
+                found="--device cuda",
+                next_step="say --device cpu, or install a torch built for CUDA and see that"
+                " torch.cuda.is_available() is true",
+            )
+        return self._on_gpu
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Float32Array:
         """float32 (len(texts), d), unit rows; the zero vector for an empty or blank text."""
@@ -123,7 +153,7 @@ class TransformerBackend:
             if progress is not None:
                 progress(done, len(texts))
 
-        self._run(_batches(windows), take)
+        self._run(_batches(windows, self._tokens()), take)
         norm = np.sqrt(np.add.reduce(total * total, axis=1))
         unit: FloatArray = total / np.where(norm > 0, norm, 1.0)[:, None]
         return unit.astype(np.float32)
@@ -186,6 +216,9 @@ class TransformerBackend:
         """Hand the vectors of all batches to ``take``, in the order of ``batches``."""
         if not batches:
             return
+        if self.on_gpu:
+            self._run_on_gpu(batches, take)
+            return
         import torch
 
         model = self.loaded()
@@ -212,11 +245,55 @@ class TransformerBackend:
         finally:
             torch.set_num_threads(before)
 
+    def _tokens(self) -> int:
+        """How many tokens a batch holds."""
+        if not self.on_gpu:
+            return _TOKENS_PER_BATCH
+        import torch
+
+        memory = int(torch.cuda.get_device_properties(0).total_memory)
+        most = memory // 2 // (4 * _NUMBERS_PER_TOKEN * self.dimension)
+        return max(min(1 << most.bit_length() - 1, _MOST_TOKENS), _FEWEST_TOKENS)
+
+    def _run_on_gpu(
+        self,
+        batches: list[tuple[int, list[_Window]]],
+        take: Callable[[list[_Window], Float32Array], None],
+    ) -> None:
+        """As ``_run``; a batch that memory does not hold is cut in two."""
+        import torch
+
+        model = self.loaded()
+        pad = int(model.tokenizer.pad_token_id or 0)
+        with_types = "token_type_ids" in model.tokenizer.model_input_names
+        todo = batches[::-1]
+        while todo:
+            width, batch = todo.pop()
+            rows = 1 << (len(batch) - 1).bit_length()
+            features = _features(batch, width, pad, with_types, rows)
+            try:
+                with torch.inference_mode():
+                    given = {k: torch.from_numpy(v).to(_CUDA) for k, v in features.items()}
+                    vectors = model(given)["sentence_embedding"][: len(batch)].float().cpu().numpy()
+            except torch.OutOfMemoryError:
+                torch.cuda.empty_cache()
+                if len(batch) == 1:
+                    raise ComputeError(
+                        "gpu-memory",
+                        f"the memory of the GPU does not hold {width} tokens of {self._name}",
+                        next_step="say --device cpu, or end what else runs on the GPU",
+                    ) from None
+                half = len(batch) // 2
+                todo += [(width, batch[half:]), (width, batch[:half])]
+                continue
+            take(batch, np.array(vectors, dtype=np.float32))
+
     def loaded(self) -> Any:
         """The SentenceTransformer itself, loaded on first use."""
         if self._loaded is None:
             self._need_libraries()
             self._need_bound()
+            device = _CUDA if self.on_gpu else "cpu"
             with quiet_libraries():
                 import torch
                 from safetensors import SafetensorError
@@ -231,7 +308,7 @@ class TransformerBackend:
                         torch.manual_seed(0)
                         model = SentenceTransformer(
                             str(self._files.folder),
-                            device="cpu",
+                            device=device,
                             trust_remote_code=False,
                             local_files_only=True,
                             model_kwargs={"use_safetensors": True},
@@ -289,16 +366,28 @@ class Transformer:
     name = "transformer"
     summary = "a sentence-transformers model: a folder, all-MiniLM-L6-v2, or a name on the hub"
     precisions: tuple[Precision, ...] = ("float32", "bfloat16")
+    devices = ("cpu", "cuda")
 
     def claims(self, model: str) -> bool:
         return True
 
     def open(self, model: str, how: Opening) -> TransformerBackend:
         files = find_model(model, notice=how.notice)
-        return TransformerBackend(model, files, precision=how.precision, workers=how.workers)
+        return TransformerBackend(
+            model, files, precision=how.precision, workers=how.workers, device=how.device
+        )
 
 
 TRANSFORMER = Transformer()
+
+
+def sees_gpu() -> bool:
+    """Whether torch sees a GPU; a torch built for CPUs is not imported for that."""
+    if not _there("torch") or version("torch").endswith("+cpu"):
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
 
 
 def _numbers(release: str) -> tuple[int, ...]:
@@ -332,21 +421,23 @@ def _bucket(length: int) -> int:
     return -(-length // step) * step
 
 
-def _batches(windows: list[_Window]) -> list[tuple[int, list[_Window]]]:
+def _batches(
+    windows: list[_Window], tokens: int = _TOKENS_PER_BATCH
+) -> list[tuple[int, list[_Window]]]:
     by_width: dict[int, list[_Window]] = {}
     for window in windows:
         by_width.setdefault(_bucket(len(window.ids)), []).append(window)
     out: list[tuple[int, list[_Window]]] = []
     for width in sorted(by_width, reverse=True):
-        members, size = by_width[width], max(1, _TOKENS_PER_BATCH // width)
+        members, size = by_width[width], max(1, tokens // width)
         out += [(width, members[at : at + size]) for at in range(0, len(members), size)]
     return out
 
 
 def _features(
-    batch: list[_Window], width: int, pad: int, with_types: bool
+    batch: list[_Window], width: int, pad: int, with_types: bool, n_rows: int = 0
 ) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
-    n_rows = max(len(batch), _TOKENS_PER_BATCH // width, 1)
+    n_rows = n_rows or max(len(batch), _TOKENS_PER_BATCH // width, 1)
     ids = np.full((n_rows, width), pad, dtype=np.int64)
     mask = np.zeros((n_rows, width), dtype=np.int64)
     types = np.zeros((n_rows, width), dtype=np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cr_audit.arrays import NotApplicable
 from cr_audit.families.kinds.facts import KindFacts
@@ -52,6 +52,18 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """Each different response joined to its nearest: n of them to k others. index: "exact", "cells"
+    or "hnsw"; recall: share of the true neighbours found, of n_recall_sample responses."""
+
+    n: Count
+    k: Count
+    index: Literal["exact", "cells", "hnsw"]
+    recall: Share | NotApplicable
+    n_recall_sample: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kinds:
     """Kinds of answer, the largest first; a response may be of none. n_distinct: different vectors;
     n_seen: those the kinds were looked for among; n_candidates, n_unstable: groups tried, and those
@@ -62,6 +74,7 @@ class Kinds:
     n_candidates: Count
     n_unstable: Count
     agreement: float | NotApplicable
+    graph: Graph
     values: list[Kind]
 
 
@@ -99,6 +112,13 @@ def parts(facts: KindFacts, texts: Texts) -> dict[str, Any]:
             n_candidates=found.n_candidates,
             n_unstable=found.n_unstable,
             agreement=found.agreement,
+            graph=Graph(
+                n=found.graph.n,
+                k=found.graph.k,
+                index=found.graph.index,
+                recall=found.graph.recall_estimate,
+                n_recall_sample=found.graph.n_recall_sample,
+            ),
             values=values,
         )
     }

@@ -17,7 +17,9 @@
    alone are no kinds, nor is what is left over between kinds. Nor are groups that hold more than
    half of the items or less than ``SMALLEST`` of them.
 5. Of groups that overlap the more stable one stays (in steps of a tenth, then the larger one).
-   What is in no kind is in none: nothing is forced.
+6. Kinds must come back together: while ``HELD_OUT`` further splits, which had no part in this,
+   agree with them to less than ``TOGETHER`` (adjusted Rand index), the kind goes without which the
+   first splits agree best. What is in no kind is in none: nothing is forced.
 
 At most ``MOST_SEEN`` distinct rows are looked at, drawn at random; the others join the kind that
 most of their nearest among those belong to, or none. Rows stand in the order of their bytes, so
@@ -40,7 +42,9 @@ from cr_audit.engine import one_blas_thread
 NEIGHBOURS = 15
 RESOLUTIONS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SPLITS = 3
+HELD_OUT = 2
 STABLE, MARGIN = 0.5, 0.1
+TOGETHER = 0.8
 SMALLEST = 0.004
 CLOUDS = 4
 """Clouds without kinds that a division is held against: one alone gives 0.38 to 0.71 where the
@@ -78,9 +82,10 @@ class Kind:
 class Kinds:
     """All kinds, the largest first. labels : int64 (n,), -1 = of no kind.
 
-    agreement : adjusted Rand index between the kinds and what the halves found by themselves, mean
-    over the halves, where every item of no kind counts as of one group. n_distinct : distinct rows
-    with a vector; n_seen : those that the graph was built on; seen : int64, their rows.
+    agreement : adjusted Rand index between the kinds and what the halves of the further splits
+    found by themselves, mean over the halves, where every item of no kind counts as of one group.
+    n_distinct : distinct rows with a vector; n_seen : those that the graph was built on; seen :
+    int64, their rows.
     n_candidates : groups that were tried; n_unstable : those of them that do not come back.
     """
 
@@ -126,8 +131,17 @@ def find_kinds(
         null_graph = nearest_graph(cloud, _LONG_LIST, rng=null_rng)
         _, *null = _candidates(*_cut(null_graph, halves), cloud[null_graph.rows])
         is_kind &= _beyond(size, stability, tightness, *null)
-    chosen, places = _chosen(whole, candidates, stability, is_kind, most, graph.n)
-    agreement = _agreement(places, parts)
+    chosen, places = _chosen(whole, candidates, stability, is_kind, graph.n)
+    n_apart = len(chosen)
+    agreement = 1.0
+    if chosen:
+        held_out = _halves(graph.n, half_rng, HELD_OUT)
+        others = [(h, _communities(graph, h)) for h in held_out]
+        chosen, places, agreement = _together(chosen, places, parts, others)
+    n_apart -= len(chosen)
+    if most is not None and len(chosen) > most:
+        chosen, places = _largest(chosen, places, stability, most)
+        agreement = _agreement(_matches(places, len(chosen), others), range(len(chosen)))
     of_seen = places[place]
     labels = np.full(u, -1, np.int64)
     labels[seen] = of_seen
@@ -148,7 +162,7 @@ def find_kinds(
         n_seen=int(seen.size),
         seen=known[row_of[seen]],
         n_candidates=len(candidates),
-        n_unstable=int((~is_kind).sum()),
+        n_unstable=int((~is_kind).sum()) + n_apart,
         graph=graph,
     )
 
@@ -251,9 +265,9 @@ def _centred(rows: Float32Array) -> Float32Array:
     return out.astype(np.float32)
 
 
-def _halves(n: int, rng: np.random.Generator) -> list[IntArray]:
+def _halves(n: int, rng: np.random.Generator, splits: int = SPLITS) -> list[IntArray]:
     out = []
-    for _ in range(SPLITS):
+    for _ in range(splits):
         order = rng.permutation(n)
         out += [np.sort(order[: n // 2]), np.sort(order[n // 2 :])]
     return out
@@ -391,7 +405,6 @@ def _chosen(
     candidates: Sequence[Candidate],
     stability: FloatArray,
     is_kind: BoolArray,
-    most: int | None,
     n: int,
 ) -> tuple[list[int], IntArray]:
     """The candidates that are kinds, and the kind of every vertex, -1 = none."""
@@ -401,42 +414,88 @@ def _chosen(
     order = stable[np.lexsort((stable, -size[stable], -np.round(stability[stable], 1)))]
     labels = np.full(n, -1, np.int64)
     chosen: list[int] = []
-    own: list[BoolArray] = []
     for k in order.tolist():
         free = members[k] & (labels < 0)
         if free.sum() >= (1.0 - _OVERLAP) * size[k]:
             labels[free] = len(chosen)
             chosen.append(k)
-            own.append(free)
-    if most is not None and len(chosen) > most:
-        worth = np.array([stability[k] * m.sum() for k, m in zip(chosen, own, strict=True)])
-        kept = np.sort(np.argsort(-worth, kind="stable")[:most])
-        renamed = np.full(len(chosen) + 1, -1, np.int64)
-        renamed[kept] = np.arange(kept.size)
-        labels = renamed[labels]
-        chosen = [chosen[i] for i in kept]
     return chosen, labels
 
 
-def _agreement(labels: IntArray, halves: Halves) -> float:
-    """Mean adjusted Rand index between the kinds and their best matches in each half."""
-    n_kinds = int(labels.max(initial=-1)) + 1
+def _largest(
+    chosen: Sequence[int], labels: IntArray, stability: FloatArray, most: int
+) -> tuple[list[int], IntArray]:
+    """Those with the most members times stability."""
+    size = np.bincount(labels[labels >= 0], minlength=len(chosen))
+    worth = size * stability[list(chosen)]
+    return _only(chosen, labels, np.sort(np.argsort(-worth, kind="stable")[:most]).tolist())
+
+
+def _only(
+    chosen: Sequence[int], labels: IntArray, kept: Sequence[int]
+) -> tuple[list[int], IntArray]:
+    renamed = np.full(len(chosen) + 1, -1, np.int64)
+    renamed[list(kept)] = np.arange(len(kept))
+    return [chosen[i] for i in kept], renamed[labels]
+
+
+def _together(
+    chosen: list[int], labels: IntArray, halves: Halves, held_out: Halves
+) -> tuple[list[int], IntArray, float]:
+    """The kinds that come back together, and how far the held-out halves agree with them."""
+    seen, unseen = (_matches(labels, len(chosen), h) for h in (halves, held_out))
+    kept = list(range(len(chosen)))
+    agreement = _agreement(unseen, kept)
+    while kept and agreement < TOGETHER:
+        without = [[k for k in kept if k != g] for g in kept]
+        agreed = [_agreement(seen, w) if w else 0.0 for w in without]
+        kept = without[int(np.argmax(np.round(agreed, 9)))]
+        agreement = _agreement(unseen, kept) if kept else 1.0
+    return *_only(chosen, labels, kept), agreement
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Match:
+    """Of one half: labels, int64 (m,), the kind of each; and of each kind how like it its match is
+    and who is in that, bool (k, m)."""
+
+    labels: IntArray
+    found: FloatArray
+    theirs: BoolArray
+
+
+def _matches(labels: IntArray, n_kinds: int, halves: Halves) -> list[_Match]:
     out = []
     for h, own in halves:
-        mine = labels[h]
-        found, where, which = _best_match(mine, n_kinds, own)
-        theirs = np.full(h.size, -1, np.int64)
-        for g in np.argsort(found, kind="stable"):  # the best match has the last word
-            if where[g] >= 0:
-                theirs[own[where[g]] == which[g]] = g
-        out.append(adjusted_rand_index(mine, theirs))
+        found, where, which = _best_match(labels[h], n_kinds, own)
+        theirs = np.zeros((n_kinds, h.size), bool)
+        for g in np.flatnonzero(where >= 0).tolist():
+            theirs[g] = own[where[g]] == which[g]
+        out.append(_Match(labels[h], found, theirs))
+    return out
+
+
+def _agreement(matches: Sequence[_Match], kept: Sequence[int]) -> float:
+    """Mean adjusted Rand index between the kinds ``kept`` and their best matches in each half."""
+    out = []
+    for m in matches:
+        mine = np.zeros(m.labels.size, np.int64)
+        theirs = np.zeros(m.labels.size, np.int64)
+        some = np.array(kept, np.int64)
+        for g in some[np.argsort(m.found[some], kind="stable")].tolist():
+            mine[m.labels == g] = g + 1
+            theirs[m.theirs[g]] = g + 1  # the best match has the last word
+        out.append(_rand(mine, theirs))
     return float(np.mean(out))
 
 
 def adjusted_rand_index(one: IntArray, two: IntArray) -> float:
     """Hubert and Arabie (1985): 1 where both partitions are the same, 0 expected by chance."""
-    a = np.unique(one, return_inverse=True)[1]
-    b = np.unique(two, return_inverse=True)[1]
+    return _rand(np.unique(one, return_inverse=True)[1], np.unique(two, return_inverse=True)[1])
+
+
+def _rand(a: IntArray, b: IntArray) -> float:
+    """``adjusted_rand_index`` of labels 0, 1, ... (not all of which need to be there)."""
     k = int(b.max(initial=0)) + 1
 
     def pairs(count: IntArray) -> float:

@@ -30,6 +30,7 @@ DIFFERENT = [
     ("Yes", "yes"),
     ("٥", "ه"),  # five, the letter h: both look like o
     ("2*3*4", "234"),
+    ("<repeats himself>", "<repeats everything>"),
 ]
 ALIKE = [
     ("Yes", "Ye\u200bs"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cr_audit import engine
 from cr_audit.clones import pairs as module
+from cr_audit.clones import shingles
 from cr_audit.clones.pairs import MIN_SHINGLES, TextIndex, TextPairs, text_pairs
 from cr_audit.clones.shingles import Shingles, text_distance
 
@@ -53,6 +55,50 @@ def test_misses_no_pair_among_long_texts_in_blocks(monkeypatch: pytest.MonkeyPat
     truth = brute(texts, 0.5)
     assert len(truth) > 40
     assert listed(pairs) == pytest.approx(truth)
+
+
+@given(
+    st.sets(st.integers(0, 60), min_size=1),
+    st.sets(st.integers(0, 60), min_size=1),
+    st.floats(0, 0.9),
+)
+def test_pairs_within_the_radius_share_what_their_sizes_demand(
+    a: set[int], b: set[int], radius: float
+) -> None:
+    small, large = sorted((len(a), len(b)))
+    size, partner = np.array([small, large]), np.array([large, 0])
+    for_larger, for_any = module._overlap(size, partner, radius)
+    shared = len(a & b)
+    if 1.0 - shared / len(a | b) <= radius:
+        assert shared >= max(for_larger, for_any)
+    # And no less than that is demanded: a pair of these sizes that shares it is within the radius.
+    assert for_larger / (small + large - for_larger) >= 1.0 - radius - 1e-9
+    assert for_larger == 1 or (for_larger - 1) / (small + large - for_larger + 1) < 1.0 - radius
+
+
+@given(
+    st.lists(WORDS, min_size=2, max_size=25, unique=True),
+    st.sampled_from([0.2, 0.4, 0.6]),
+    st.integers(1, 30),
+    st.integers(1, 40),
+    st.integers(1, 3),
+)
+@settings(max_examples=40, deadline=None)
+def test_how_the_work_is_cut_changes_nothing(
+    texts: list[str], radius: float, tile: int, block: int, workers: int
+) -> None:
+    whole = text_pairs(TextIndex(Shingles.of(texts)), radius)
+    with pytest.MonkeyPatch.context() as patch, engine.using(workers=workers):
+        patch.setattr(module, "_TILE", tile)
+        patch.setattr(module, "_BLOCK_CANDIDATES", block)
+        patch.setattr(module, "_BLOCK_ENTRIES", 2 * block)
+        patch.setattr(shingles, "_BLOCK_ENTRIES", block)
+        patch.setattr(shingles, "_BLOCK_CHARS", 3 * block)
+        cut = text_pairs(TextIndex(Shingles.of(texts)), radius)
+    assert cut.first.tobytes() == whole.first.tobytes()
+    assert cut.second.tobytes() == whole.second.tobytes()
+    assert cut.distance.tobytes() == whole.distance.tobytes()
+    assert cut.n_candidates == whole.n_candidates or tile < len(texts)
 
 
 def refusals(n: int) -> list[str]:

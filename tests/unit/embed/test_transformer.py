@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from cr_audit.embed import Backend, embed_texts, open_backend
+from cr_audit.embed import Backend, embed_texts, open_backend, transformer
 from cr_audit.embed.transformer import TransformerBackend
+from cr_audit.errors import ComputeError, UsageError
 
 TEXTS = [
     "apple",
@@ -116,3 +119,88 @@ def test_minilm_from_the_offline_package() -> None:
     assert v[0] @ v[1] > 0.8 > 0.3 > v[0] @ v[2]
     assert not np.array_equal(v[3], v[4])
     assert np.array_equal(model.encode([long])[0], v[3])
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A GPU that is the CPU in truth: what it was given, as numbers of rows."""
+    import torch
+
+    given: list[int] = []
+    features = transformer._features
+
+    def seen(*args: Any) -> Any:
+        out = features(*args)
+        given.append(out["input_ids"].shape[0])
+        return out
+
+    memory = SimpleNamespace(total_memory=1 << 30)
+    monkeypatch.setattr(transformer, "_features", seen)
+    monkeypatch.setattr(transformer, "sees_gpu", lambda: True)
+    monkeypatch.setattr(transformer, "_CUDA", "cpu")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda k: memory)
+    return given
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_a_gpu_gives_the_same_vectors_in_large_batches(
+    tiny_model: Path, gpu: list[int], device: str
+) -> None:
+    texts = [f"{a} {b}" for a in TEXTS[:8] for b in ("apple", "bread", "cloud", "delta", "ember")]
+    there = open_backend(str(tiny_model), device=device).encode(texts)
+    assert max(gpu) > 16
+    assert all(n & (n - 1) == 0 for n in gpu)
+    here = open_backend(str(tiny_model), device="cpu").encode(texts)
+    np.testing.assert_allclose(there, here, atol=1e-6)
+
+
+def test_a_batch_too_large_for_the_gpu_is_cut(
+    tiny_model: Path, gpu: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    made = open_backend(str(tiny_model), device="cuda")
+    assert isinstance(made, TransformerBackend)
+    model = made.loaded()
+
+    class Small:
+        tokenizer = model.tokenizer
+        max_seq_length = model.max_seq_length
+
+        def __call__(self, features: Any) -> Any:
+            if features["input_ids"].shape[0] > most:
+                raise torch.OutOfMemoryError
+            return model(features)
+
+    monkeypatch.setattr(made, "_loaded", Small())
+    texts = ["apple bread", "cloud", "delta ember", "field", "bread apple"]
+    most = 2
+    found = made.encode(texts)
+    np.testing.assert_allclose(found, backend(tiny_model).encode(texts), atol=1e-6)
+    most = 0
+    with pytest.raises(ComputeError, match="does not hold"):
+        made.encode(texts)
+
+
+def test_the_cpu_has_the_fingerprint_that_it_had(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prints = {d: open_backend(str(tiny_model), device=d).fingerprint for d in ("auto", "cpu")}
+    assert prints["auto"] == prints["cpu"]
+    monkeypatch.setattr(transformer, "sees_gpu", lambda: True)
+    assert open_backend(str(tiny_model), device="cuda").fingerprint != prints["cpu"]
+
+
+def test_a_gpu_that_is_not_there(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transformer, "sees_gpu", lambda: False)
+    with pytest.raises(ComputeError, match="torch sees none") as caught:
+        open_backend(str(tiny_model), device="cuda").encode(["apple"])
+    assert "--device cpu" in str(caught.value.next_step)
+    assert open_backend(str(tiny_model), device="auto").encode(["apple"]).any()
+
+
+@pytest.mark.parametrize("name", ["lexical", "static"])
+def test_an_encoder_that_knows_no_gpu_says_so(name: str) -> None:
+    with pytest.raises(UsageError, match="does not run on a GPU"):
+        open_backend(name, device="cuda")
+    assert open_backend(name, device="auto").name == name

@@ -164,3 +164,37 @@ def test_adjusted_rand_index_is_that_of_scikit_learn() -> None:
     for _ in range(20):
         a, b = rng.integers(0, 4, 50), rng.integers(-1, 3, 50)
         assert adjusted_rand_index(a, b) == pytest.approx(metrics.adjusted_rand_score(a, b))
+
+
+def test_kinds_come_back_together_or_are_none() -> None:
+    """Planted kinds in a cloud that flows over into them: what is left agrees."""
+    for seed, spread in ((11, 0.12), (12, 0.3), (13, 0.45)):
+        v, _ = planted(6, 50, 200, seed, spread=spread)
+        kinds = found(v)
+        assert kinds.agreement == NotApplicable("there are no kinds") or (
+            kinds.agreement >= find.TOGETHER
+        )
+
+
+def test_the_kind_goes_without_which_the_others_agree() -> None:
+    labels = np.repeat([0, 1, 2, -1], 20)
+    good = np.repeat([0, 1, 3, 3], 20)
+    good[40:44] = 1  # the third kind is one with what is of none
+    half = [(np.arange(80), [good])]
+    kept, left, agreement = find._together([5, 6, 7], labels, half, half)
+    assert kept == [5, 6]
+    assert left.tolist() == np.repeat([0, 1, -1, -1], 20).tolist()
+    theirs = np.where(good == 0, 0, np.where(good == 1, 1, -1))
+    assert agreement == pytest.approx(adjusted_rand_index(left, theirs))
+    assert agreement >= find.TOGETHER
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=60))
+def test_the_index_counts_pairs(pairs: list[tuple[int, int]]) -> None:
+    a, b = (np.array(x) for x in zip(*pairs, strict=True))
+    i, j = np.triu_indices(a.size, 1)
+    one, two = a[i] == a[j], b[i] == b[j]
+    chance = one.sum() * two.sum() / i.size
+    top = (one.sum() + two.sum()) / 2
+    expected = 1.0 if top == chance else ((one & two).sum() - chance) / (top - chance)
+    assert adjusted_rand_index(a, b) == pytest.approx(expected)
