@@ -7,6 +7,8 @@
    all rows that look at one cell in one matrix product.
 3. Of what it sees a row keeps what is nearer than the last of as many as are wanted in the cells
    about its own, and of that the nearest.
+4. How many cells are looked at, and how many candidates kept, is set by the true neighbours of some
+   rows: vectors of many directions of like strength need more of both.
 
 Every step is cut from the rows alone: samples are taken at even steps through the order of their
 bytes, BLAS has one thread, blocks hold ``_BLOCK_ROWS`` rows. O(n^1.5) products of few numbers, in
@@ -23,6 +25,8 @@ import numpy as np
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, IntArray
 
+Truth = tuple[IntArray, IntArray]
+"""Some rows, (s,), and their nearest others, (s, k)."""
 Int32Array = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
 
 HELD = 0.9
@@ -31,6 +35,10 @@ STEP, LEAST, MOST = 16, 16, 128
 CELL = 250
 PROBES = 3.0
 """Measured: benchmarks/README.md, Clones."""
+ENOUGH, SEEN = 0.995, 0.99
+"""Shares of true neighbours that are to be among the wanted, and in the cells looked at (of what
+those miss, other rows' lists bring some back)."""
+_MOST, _TIMES = 5, (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 ABOUT = 1_000
 """Rows about a row's own cell that give the first guess of how far its neighbours are."""
 _ROUNDS, _PER_CELL = 6, 40
@@ -121,10 +129,20 @@ def cut(rows: Float32Array, wanted: int) -> Cells:
     return Cells(rows, square, order, start, centres, tuple(about))
 
 
-def candidates(rows: Float32Array, wanted: int, probes: float = PROBES) -> Int32Array:
-    """``wanted`` rows near each row, not itself: int32 (n, wanted), nearest first as far as the
-    directions kept tell. rows : float32 (n, d), distinct; wanted < n."""
-    cells = cut(turned(rows), wanted)
+def candidates(
+    rows: Float32Array, wanted: int, probes: float = PROBES, truth: Truth | None = None
+) -> Int32Array:
+    """At least ``wanted`` rows near each row, not itself: int32 (n, that or more), nearest first as
+    far as the directions kept tell. rows : float32 (n, d), distinct; wanted < n.
+
+    truth : some rows and their true neighbours. Where too few of those are among the cells that are
+    looked at, or among as many as are wanted, more are: twice, three times and so on.
+    """
+    few = turned(rows)
+    cells = cut(few, min(_MOST * wanted, rows.shape[0] - 1))
+    if truth is not None:
+        wanted = min(wanted * _times_wanted(few, wanted, truth), rows.shape[0] - 1)
+        probes = _probes(cells, few, probes, truth)
     n_cells = cells.centres.shape[0]
     first = min(max(_NEAREST, *(a.size for a in cells.about)), n_cells)
     n_probes = min(max(round(probes * np.sqrt(n_cells)), first), n_cells)
@@ -136,6 +154,41 @@ def candidates(rows: Float32Array, wanted: int, probes: float = PROBES) -> Int32
         out[cells.order[at : at + part.shape[0]]] = cells.order[part]
         at += part.shape[0]
     return out
+
+
+def _times_wanted(few: Float32Array, wanted: int, truth: Truth) -> int:
+    """How many times the wanted rows hold ``ENOUGH`` of the true neighbours."""
+    some, near = truth
+    held = np.zeros(_MOST)
+    square = np.einsum("ij,ij->i", few, few)
+    lengths = [min((t + 1) * wanted, few.shape[0] - 1) for t in range(_MOST)]
+    for part in engine.spans(some.size, max(_CHUNK // few.shape[0], 1)):
+        with engine.one_blas_thread():
+            d = few[some[part]] @ few.T
+        d *= np.float32(-2.0)
+        d += square
+        true = np.take_along_axis(d, near[part].astype(np.int64), 1)
+        last = np.partition(d, lengths, axis=1)[:, lengths]  # the row itself is there as well
+        held += (true[:, :, None] <= last[:, None, :]).sum(axis=(0, 1))
+    enough = np.flatnonzero(held >= ENOUGH * near.size)
+    return int(enough[0]) + 1 if enough.size else _MOST
+
+
+def _probes(cells: Cells, few: Float32Array, probes: float, truth: Truth) -> float:
+    """``probes``, or as many times that as cells hold ``SEEN`` of the true neighbours."""
+    some, near = truth
+    cell_of = np.empty(cells.n, np.int64)
+    cell_of[cells.order] = np.repeat(np.arange(cells.centres.shape[0]), np.diff(cells.start))
+    with engine.one_blas_thread():
+        away = _to_centres(few[some], cells.centres)
+    rank = np.empty(away.shape, np.int64)
+    order = np.argsort(away, axis=1, kind="stable")
+    np.put_along_axis(rank, order, np.broadcast_to(np.arange(away.shape[1]), away.shape), 1)
+    at = np.take_along_axis(rank, cell_of[near], 1)
+    for times in _TIMES:
+        if (at < round(times * probes * np.sqrt(away.shape[1]))).mean() >= SEEN:
+            break
+    return probes * times
 
 
 def _evenly(n: int, most: int) -> IntArray:

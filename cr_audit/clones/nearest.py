@@ -5,8 +5,8 @@
 2. Up to ``EXACT_UP_TO`` distinct rows every distance is looked at, in blocks that are cut from the
    data alone. Above, candidates come from cells (``clones.cells``). ``index="hnsw"`` takes them
    from an HNSW graph (``neighbours.hnsw_index``), built by one thread and searched by all, which
-   changes nothing: a look-up from outside needs no pass over all rows there, but to join all rows
-   it takes several times as long at the same recall (benchmarks/README.md, Clones).
+   changes nothing; to join all rows it takes several times as long at the same recall, at every
+   size measured (benchmarks/README.md, Clones).
 3. Single precision and fewer directions give candidates only, more than asked for: the k that are
    kept, and their order, are decided by the Euclidean distance in double precision, ties by row.
    (Of more than that many rows within 3e-4 of each other single precision cannot tell which are
@@ -34,8 +34,8 @@ from cr_audit.clones.neighbours import collapsed, hnsw_index
 Found = Literal["exact", "cells", "hnsw"]
 Index = Literal["auto", Found]
 EXACT_UP_TO = 12_000
-"""Distinct rows up to which every distance is looked at. Cells are the faster from 5,000 on, but
-what takes a second or two need not miss anything (benchmarks/README.md, Clones)."""
+"""Distinct rows up to which every distance is looked at. Cells are about as fast at 11,000, twice
+as fast at 20,000 (benchmarks/README.md, Clones)."""
 _BLOCK = 4_000_000
 _DECIDED = 200_000  # numbers at a time, so that they stay in the cache
 _TWICE = 2  # candidates of cells for each neighbour: fewer directions order them otherwise
@@ -182,7 +182,10 @@ def _decided(
 
 def _by_cells(rows: Float32Array, k: int) -> Lists:
     n = rows.shape[0]
-    found = candidates(rows, min(_TWICE * k + _SPARE, n - 1))
+    # Not the rows that recall is measured on: those are drawn.
+    some = (np.arange(min(n, _SAMPLE), dtype=np.int64) * n) // min(n, _SAMPLE)
+    truth = some, _exact(rows, some, rows, k, own=True)[0].astype(np.int64)
+    found = candidates(rows, min(_TWICE * k + _SPARE, n - 1), truth=truth)
     blocks = engine.spans(n, max(1, _BLOCK // (8 * found.shape[1])))
     parts = list(engine.map(partial(_screened, rows, found, k), blocks, local=True))
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])

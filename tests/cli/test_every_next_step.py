@@ -139,6 +139,10 @@ STEPS: dict[str, Step] = {
     "a report of no format": Step(
         (*W, "--report", "jsn=a"), "formats: table, json", (*W, "--report", "json=a")
     ),
+    "a device for an encoder that has one alone": Step(
+        ("weights", "p.jsonl", "--model", "lexical", "--device", "cuda"), "leave --device out",
+        ("weights", "p.jsonl", "--model", "lexical"),
+    ),
     "a suffix of no format": Step(
         (*W, "-o", "a.pdf"), r"--format, or use one of .*\.json", (*W, "-o", "a.json")
     ),
@@ -922,7 +926,9 @@ NOT_HERE: dict[str, str] = {
     "embed/sources.py model-refused 'name a folder that SentenceTransfor": _MODEL,
     "embed/sources.py model-refused 'save the model again with SentenceT": _MODEL,
     "embed/sources.py model-refused f\"use a model made of {', '.join(sor": _MODEL,
+    "embed/transformer.py gpu-memory 'say --device cpu, or end what else ": _MODEL,
     "embed/transformer.py model-refused 'name another sentence-transformers ": _MODEL,
+    "embed/transformer.py no-gpu 'say --device cpu, or install a torc": _MODEL,
     "embed/transformer.py no-transformer-library 'pip install torch --index-url https": _MODEL,
     "embed/transformer.py old-transformer-library f\"install {'.'.join(map(str, OLDEST)": _MODEL,
     "export/annotate.py no-mass 'use other weights, for example --we": _RARE,
