@@ -19,7 +19,8 @@
 5. Of groups that overlap the more stable one stays (in steps of a tenth, then the larger one).
 6. Kinds must come back together: while ``HELD_OUT`` further splits, which had no part in this,
    agree with them to less than ``TOGETHER`` (adjusted Rand index), the kind goes without which the
-   first splits agree best. What is in no kind is in none: nothing is forced.
+   first splits agree best. Where that leaves none, all stay, and the agreement says how it is.
+   What is in no kind is in none: nothing is forced.
 
 At most ``MOST_SEEN`` distinct rows are looked at, drawn at random; the others join the kind that
 most of their nearest among those belong to, or none. Rows stand in the order of their bytes, so
@@ -445,12 +446,14 @@ def _together(
     """The kinds that come back together, and how far the held-out halves agree with them."""
     seen, unseen = (_matches(labels, len(chosen), h) for h in (halves, held_out))
     kept = list(range(len(chosen)))
-    agreement = _agreement(unseen, kept)
+    agreement = whole = _agreement(unseen, kept)
     while kept and agreement < TOGETHER:
         without = [[k for k in kept if k != g] for g in kept]
         agreed = [_agreement(seen, w) if w else 0.0 for w in without]
         kept = without[int(np.argmax(np.round(agreed, 9)))]
         agreement = _agreement(unseen, kept) if kept else 1.0
+    if not kept:  # no choice of kinds comes back so well; the number says it
+        return chosen, labels, whole
     return *_only(chosen, labels, kept), agreement
 
 

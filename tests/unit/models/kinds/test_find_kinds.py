@@ -166,14 +166,13 @@ def test_adjusted_rand_index_is_that_of_scikit_learn() -> None:
         assert adjusted_rand_index(a, b) == pytest.approx(metrics.adjusted_rand_score(a, b))
 
 
-def test_kinds_come_back_together_or_are_none() -> None:
-    """Planted kinds in a cloud that flows over into them: what is left agrees."""
-    for seed, spread in ((11, 0.12), (12, 0.3), (13, 0.45)):
-        v, _ = planted(6, 50, 200, seed, spread=spread)
-        kinds = found(v)
-        assert kinds.agreement == NotApplicable("there are no kinds") or (
-            kinds.agreement >= find.TOGETHER
-        )
+def test_where_no_choice_of_kinds_comes_back_all_stay() -> None:
+    labels = np.repeat([0, 1], 20)
+    half = [(np.arange(40), [np.tile([0, 1], 20)])]
+    kept, left, agreement = find._together([5, 6], labels, half, half)
+    assert kept == [5, 6]
+    assert np.array_equal(left, labels)
+    assert agreement < find.TOGETHER
 
 
 def test_the_kind_goes_without_which_the_others_agree() -> None:
