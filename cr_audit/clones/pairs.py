@@ -16,8 +16,9 @@ first: all texts within half the ball's diameter of a pivot are within that diam
 by the triangle inequality, so a ball is a certified group without a list of its pairs. Pivots are
 taken in the order of the rows, which the caller makes canonical. Pairs between a ball and texts
 outside it are not searched for. What is then still too much (the sum of squared numbers of texts
-per prefix shingle is above ``MAX_WORK``: tens of thousands of texts that share half their words and
-no ball) is searched without the most frequent shingles, and ``complete`` says so.
+per prefix shingle is above ``MAX_WORK``, or ``WORK_PER_TEXT`` for each: tens of thousands of texts
+that share half their words and no ball) is searched without the most frequent shingles, and
+``complete`` says so.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ PREFIX_DEMAND, PREFIX_SHARE = 3, 32
 """Shared shingles demanded of two prefixes: 3, and one more for every 32 of the set. Demanding q
 and lengthening the prefixes by q - 1 loses no pair (of q more places one can be lost to each side)
 and removes most false candidates; the values are the fastest of those tried."""
-MAX_WORK = 2e9
+MAX_WORK, WORK_PER_TEXT = 2e9, 5_000.0
+"""Steps of a search, or so many for each text where that is more. Left with a third, a tenth or a
+thirtieth of the steps it needs, it still finds all, 99.7 % or 97.1 % of the copies with a few words
+changed among 100,000 texts: benchmarks/README.md."""
 MAX_PAIRS = 20_000_000
 """Pairs that are held: 24 bytes each, and five times that while they are sorted, so 2.4 GB;
 20,000 near-identical answers under seven prompts, too far apart for balls, have 57 million."""
@@ -264,7 +268,7 @@ class _Ordered:
         return _prefixes(self._index, self.rows[tile], keep)
 
     def too_frequent(self) -> BoolArray:
-        """Shingles, the most frequent first, that make the work more than ``MAX_WORK``."""
+        """Shingles, the most frequent first, that make the work more than is allowed."""
         n = self._index.rows.shape[1]
         of_smaller, of_larger = np.zeros(n, np.int64), np.zeros(n, np.int64)
         for tile in self.tiles:
@@ -272,7 +276,7 @@ class _Ordered:
             of_larger += np.bincount(self.to_smaller(tile).indices, minlength=n)
         work = of_smaller.astype(np.float64) * of_larger
         order = np.argsort(of_larger, kind="stable")
-        over = np.cumsum(work[order]) > MAX_WORK
+        over = np.cumsum(work[order]) > max(MAX_WORK, WORK_PER_TEXT * self._index.n)
         if not over.any():
             return np.zeros(n, bool)
         # All of one frequency stay or go together, so that no order among them matters.

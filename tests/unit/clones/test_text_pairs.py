@@ -137,6 +137,7 @@ def test_a_heavy_shingle_without_a_ball_is_searched_pair_by_pair(
 
 def test_says_when_frequent_shingles_were_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_WORK", 500.0)
+    monkeypatch.setattr(module, "WORK_PER_TEXT", 1.0)
     texts = refusals(60)
     pairs = text_pairs(TextIndex(Shingles.of(texts)), 0.4)
     assert not pairs.complete
