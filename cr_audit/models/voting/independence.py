@@ -2,8 +2,9 @@
 
 A *clone set* is a set C of items that nobody outside tells apart: margin(c, x) is the same (within
 a tolerance) for all c in C, for every x outside C; or, for ballots, no x outside C stands between
-two of C on any ballot. A rule is independent of clones on a profile if for every clone set C != A
-and every c in C, |C| >= 2, deleting c
+two of C on any ballot. Not to have been compared with x is like itself only: whoever has lost
+against x and whoever never met x are no clones, nor are they to a rule. A rule is independent of
+clones on a profile if for every clone set C != A and every c in C, |C| >= 2, deleting c
 
     (1) does not change how two items outside C are ordered, and
     (2) does not change how an item outside C stands to the best of C: above, level or below.
@@ -16,7 +17,8 @@ clone sets and all deletions if they hold for every M(c, d) != A and the deletio
 
 *Proof.* (a) M(c, d) exists: two clone sets that share c and d have a clone set as intersection.
 For margins: for x outside the intersection, x lies outside one of the two sets, over which
-margin(., x) varies by at most the tolerance, so it does over the smaller intersection. For ballots:
+margin(., x) is unknown throughout or varies by at most the tolerance, so it does over the smaller
+intersection. For ballots:
 a clone set is an interval of each ballot, and intervals that meet intersect in one. (b) Let C be a
 clone set, c in C, and d another member; M = M(c, d) is contained in C. Items outside C are outside
 M: (1) for M implies (1) for C. (2): how x stands to the best of C follows from how it stands to the
@@ -78,15 +80,17 @@ class Independence:
 def clone_sets(margins: FloatArray, *, tolerance: float = 0.0) -> tuple[CloneSet, ...]:
     """M(c, d) for every pair, the whole set left out, each set once.
 
-    margins : float64 (m, m), NaN where a pair was not compared: it tells nobody apart.
+    margins : float64 (m, m), NaN where a pair was not compared.
     Time O(m⁴) at worst, memory O(m³) numbers for all pairs of one item at a time: O(m²).
     """
     m = margins.shape[0]
-    low_of = np.where(np.isnan(margins), np.inf, margins)
-    high_of = np.where(np.isnan(margins), -np.inf, margins)
+    unknown = np.isnan(margins)
+    # Of unknown margins low is inf and high is -inf, of unknown and known ones as of the known.
+    low_of = np.where(unknown, np.inf, margins)
+    high_of = np.where(unknown, -np.inf, margins)
 
-    def apart(low: FloatArray, high: FloatArray) -> BoolArray:
-        out: BoolArray = high - low > tolerance
+    def apart(low: FloatArray, high: FloatArray, gap: BoolArray) -> BoolArray:
+        out: BoolArray = (high - low > tolerance) | (gap & (low < np.inf))
         return out
 
     found: dict[tuple[int, ...], tuple[int, int]] = {}
@@ -97,15 +101,17 @@ def clone_sets(margins: FloatArray, *, tolerance: float = 0.0) -> tuple[CloneSet
         inside[np.arange(others.size), others] = True
         low = np.minimum(low_of[c], low_of[others])
         high = np.maximum(high_of[c], high_of[others])
+        gap = unknown[c] | unknown[others]
         open_rows = np.arange(others.size)
         while open_rows.size:
-            outside = apart(low[open_rows], high[open_rows]) & ~inside[open_rows]
+            outside = apart(low[open_rows], high[open_rows], gap[open_rows]) & ~inside[open_rows]
             more = outside.any(axis=1)
             open_rows = open_rows[more]
             new = outside[more].argmax(axis=1)
             inside[open_rows, new] = True
             low[open_rows] = np.minimum(low[open_rows], low_of[new])
             high[open_rows] = np.maximum(high[open_rows], high_of[new])
+            gap[open_rows] |= unknown[new]
         for row in np.flatnonzero(~inside.all(axis=1)).tolist():
             members = tuple(np.flatnonzero(inside[row]).tolist())
             found.setdefault(members, (c, int(others[row])))

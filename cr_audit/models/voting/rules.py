@@ -67,9 +67,13 @@ def _mean(values: FloatArray) -> FloatArray:
 
 
 def schulze(margins: FloatArray) -> Order:
-    """Order by the widest paths of margins (Schulze 2011); margins as for ``borda``."""
+    """Order by the widest paths of margins (Schulze 2011); margins as for ``borda``.
+
+    The relation is transitive, and an order where no margins are equal; where some are, or pairs
+    are missing, it may leave items unordered, and their ranks by how many are above can hang on
+    clones of those. The winners do not.
+    """
     wide = widest_paths(margin_order(margins))
-    # The relation is a strict weak order (Schulze 2011), so counting who is above is ranking.
     above = (wide < wide.transpose(0, 2, 1)).sum(axis=2)
     return Order(above + 1, above == 0)
 
@@ -105,18 +109,27 @@ def ranked_pairs(margins: FloatArray) -> Order:
     reach = widest_paths(defeats.astype(np.int8)) > 0
     first, second = np.triu_indices(m, 1)
     ahead, behind, left = _unsettled(margins, reach, first, second)
+    # Whom an item reaches as bits: locking a pair in writes an eighth of what it would.
+    packed = np.packbits(reach, axis=2)
+    byte, bit = np.divmod(np.arange(m), 8)
+    mask = (128 >> bit).astype(np.uint8)
     for k in range(ahead.shape[1]):
         x, y = ahead[:, k], behind[:, k]
         row = np.flatnonzero(left > k)
-        new = row[~reach[row, y[row], x[row]] & ~reach[row, x[row], y[row]]]
-        if new.size == 0:
+        x, y = x[row], y[row]
+        settled = (packed[row, y, byte[x]] & mask[x]) | (packed[row, x, byte[y]] & mask[y])
+        new = settled == 0
+        if not new.any():
             continue
-        x, y = x[new], y[new]
-        above, below = reach[new, :, x], reach[new, y, :]
-        at = np.arange(new.size)
+        row, x, y = row[new], x[new], y[new]
+        at = np.arange(row.size)
+        above = (packed[row, :, byte[x]] & mask[x][:, None]) > 0
         above[at, x] = True
-        below[at, y] = True
-        reach[new] |= above[:, :, None] & below[:, None, :]
+        below = packed[row, y]
+        below[at, byte[y]] |= mask[y]
+        lower, upper = np.nonzero(above)
+        packed[row[lower], upper] |= below[lower]
+    reach = np.unpackbits(packed, axis=2, count=m).astype(np.bool_)
     n_above = reach.sum(axis=1)
     return Order(competition_ranks(-n_above.astype(np.float64), _one(margins)), n_above == 0)
 
