@@ -283,6 +283,14 @@ class Builder:
             self._issue("annotator_looks_alike", self._line, "annotator", quote(name))
         return known
 
+    def _annotator_names(self) -> tuple[str, ...]:
+        """One name each: of names that look alike the first in the order of characters, so that the
+        order of rows leaves no trace."""
+        names = list(self._annotators)
+        for name, known in self._alike.items():
+            names[known] = min(names[known], name)
+        return tuple(names)
+
     # -- rows
 
     def add(self, line: int, records: list[Record], notes: Notes) -> None:
@@ -466,7 +474,7 @@ class Builder:
             choice_sets=sets,
             choice_members=members,
             ratings=ratings,
-            annotators=tuple(self._annotators),
+            annotators=self._annotator_names(),
             mentions=self._mentions.frame(),
             report=report,
         )

@@ -915,7 +915,7 @@ _RARE = "floats that no small data set gives; the unit tests of the fit make the
 _RACE = "somebody must write into the file while it is read; the unit tests of the reader do"
 NOT_HERE: dict[str, str] = {
     "cli/outputs.py nothing-to-draw 'leave out --plot'": _GUARD,
-    "cli/protected.py ambiguous-policy f'write the whole name, for example -": _GIT,
+    "cli/protected.py ambiguous-policy f'write the whole name, for example ": _GIT,
     "cli/protected.py bad-config 'mend it in the protected branch'": _GIT,
     "cli/protected.py no-config 'merge it there first, or check the ": _GIT,
     "cli/protected.py no-known-findings 'merge it there first; what a batch ": _GIT,

@@ -658,6 +658,7 @@ def test_an_annotator_of_many_unseen_names_is_one() -> None:
     assert data.annotators == ("bob", "eve", "Éve")
     assert data.comparisons["annotator"].to_list() == [0, 0, 0, 0, 0, 1, 2, 0]
     assert data.report.noted == {"annotator_looks_alike": 4}
+    assert sorted(load(rows[::-1]).annotators) == sorted(data.annotators)
 
 
 def test_models_that_look_alike_are_told_and_stay_two() -> None:
