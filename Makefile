@@ -16,7 +16,7 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 -q
 
-## quick: lint, types and the tests that take a moment (all but tests/slow.txt), in under a minute
+## quick: lint, types and the unit tests that take a moment (all but tests/slow.txt)
 quick: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
