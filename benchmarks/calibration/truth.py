@@ -12,11 +12,9 @@ replicates it leads. Standard errors are over data sets.
 
 from __future__ import annotations
 
-import argparse
-import time
-
 import numpy as np
 
+from benchmarks.calibration.reliability import arguments, measured, print_reliability
 from benchmarks.leaderboard.run import sparse
 from cr_audit.arrays import Comparisons, FloatArray, NotApplicable
 from cr_audit.models.penalty import choose_penalty
@@ -91,46 +89,26 @@ def one(design: tuple[int, int, int, float, bool], rng: np.random.Generator) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--only", type=int, nargs="*", default=range(len(DESIGNS)))
-    given = parser.parse_args()
+    summary = (__doc__ or "").splitlines()[0]
+    given = arguments(summary, n_designs=len(DESIGNS), sets=100, seed=7)
     print(
         "| items | opponents | battles each | spread | data sets | rewards | differences | ± |"
         " median penalty | chance | share of resamples | is the best | s |\n|" + "---|" * 13
     )
     every = []
-    for d in given.only:
-        start = time.process_time()
-        generators = np.random.default_rng([given.seed, d]).spawn(given.sets)
-        got = np.array([one(DESIGNS[d], rng) for rng in generators])
+    for design, got, seconds in measured(DESIGNS, one, given):
         every.append(got)
         mean, error = got.mean(axis=0), got.std(axis=0, ddof=1) / np.sqrt(given.sets)
-        m, degree, each, spread, _ = DESIGNS[d]
+        m, degree, each, spread, _ = design
         print(
             f"| {m} | {degree} | {each:,} | {spread} | {given.sets} | {mean[0]:.3f} |"
             f" {mean[1]:.3f} | {max(error[:2]):.3f} | {np.median(got[:, 5]):.2g} | {mean[2]:.2f} |"
-            f" {mean[3]:.2f} ({mean[6]:.2f}) | {mean[4]:.2f} | {time.process_time() - start:.0f} |",
+            f" {mean[3]:.2f} ({mean[6]:.2f}) | {mean[4]:.2f} | {seconds:.0f} |",
             flush=True,
         )
     table = np.concatenate(every)
-    best = table[:, 4]
-    for name, stated in (
-        ("chance", table[:, 2]),
-        ("share of resamples", table[:, 3]),
-        ("chance, shrunk again", table[:, 6]),
-    ):
-        print(f"\n| {name} | runs | mean | truly the best | ± |\n|---|---|---|---|---|")
-        for low, high in ((0.0, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 0.95), (0.95, 1.01)):
-            mine = (stated >= low) & (stated < high)
-            if mine.any():
-                h = best[mine].mean()
-                error = np.sqrt(max(h * (1 - h), 0.25 / mine.sum()) / mine.sum())
-                print(
-                    f"| {low} to {min(high, 1.0)} | {mine.sum()} | {stated[mine].mean():.2f} |"
-                    f" {h:.2f} | {error:.2f} |"
-                )
+    for name, at in (("chance", 2), ("share of resamples", 3), ("chance, shrunk again", 6)):
+        print_reliability(name, table[:, at], table[:, 4])
 
 
 if __name__ == "__main__":

@@ -12,12 +12,10 @@ first place truly leads. Standard errors are over data sets.
 
 from __future__ import annotations
 
-import argparse
-import time
-
 import numpy as np
 from scipy.special import expit
 
+from benchmarks.calibration.reliability import arguments, measured, print_reliability
 from cr_audit.arrays import Comparisons, FloatArray, IntArray
 from cr_audit.families.leaderboard.compute import measured_board
 from cr_audit.models.ties.battles import battles
@@ -111,42 +109,25 @@ def one(design: Design, rng: np.random.Generator) -> tuple[float, float, float, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, nargs="*", default=range(len(DESIGNS)))
-    given = parser.parse_args()
+    given = arguments(__doc__ or "", n_designs=len(DESIGNS), sets=60, seed=1)
     print(
         "| judges | items | votes | spread | tastes | uneven | data sets | rewards | ± |"
         " rank ranges | ± | chance | is the best | ± | s |\n|" + "---|" * 15
     )
     every = []
-    for d in given.only:
-        start = time.process_time()
-        generators = np.random.default_rng([given.seed, d]).spawn(given.sets)
-        got = np.array([one(DESIGNS[d], rng) for rng in generators])
+    for design, got, seconds in measured(DESIGNS, one, given):
         every.append(got)
         mean, error = got.mean(axis=0), got.std(axis=0, ddof=1) / np.sqrt(given.sets)
-        judges, m, n, spread, taste, uneven = DESIGNS[d]
+        judges, m, n, spread, taste, uneven = design
         print(
             f"| {judges} | {m} | {n:,} | {spread} | {taste} | {'yes' if uneven else ''}"
             f" | {given.sets} | {mean[0]:.3f} |"
             f" {error[0]:.3f} | {mean[1]:.2f} | {error[1]:.2f} | {mean[2]:.2f} | {mean[3]:.2f} |"
-            f" {error[3]:.2f} | {time.process_time() - start:.0f} |",
+            f" {error[3]:.2f} | {seconds:.0f} |",
             flush=True,
         )
     table = np.concatenate(every)
-    stated, best = table[:, 2], table[:, 3]
-    print("\n| stated chance | runs | mean | truly the best | ± |\n|---|---|---|---|---|")
-    for low, high in ((0.0, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 0.95), (0.95, 1.01)):
-        mine = (stated >= low) & (stated < high)
-        if mine.any():
-            h = best[mine].mean()
-            error = np.sqrt(max(h * (1 - h), 0.25 / mine.sum()) / mine.sum())
-            print(
-                f"| {low} to {min(high, 1.0)} | {mine.sum()} | {stated[mine].mean():.2f} |"
-                f" {h:.2f} | {error:.2f} |"
-            )
+    print_reliability("stated chance", table[:, 2], table[:, 3])
 
 
 if __name__ == "__main__":

@@ -187,8 +187,9 @@ def _clones(
             "rng": stream(settings, 1),
         }
         if growing is None:
-            parts = kept is not None and len(responses) >= PARTS_KEPT
-            return find_clones(**given, searches=AllPairs(kept.call) if kept and parts else None)
+            large = len(responses) >= PARTS_KEPT
+            searches = AllPairs(kept.call) if kept is not None and large else None
+            return find_clones(**given, searches=searches)
         return find_growing_clones(growing.alternatives, keep=growing.memory.call, **given)
 
     if kept is None:

@@ -97,17 +97,19 @@ def _action(run: Run, files: str) -> tuple[str, list[tuple[str, str]]]:
     from cr_audit.arrays import NotApplicable
 
     analysis, noted = run.analysis, run.dataset.report.noted
-    texts = not isinstance(analysis.clones, NotApplicable)
-    n_clusters = (
-        len(analysis.clones.clusters) if not isinstance(analysis.clones, NotApplicable) else 0
-    )
-    if n_clusters or noted.get("duplicate_row", 0) or noted.get("contradictory_row", 0):
+    clones = None if isinstance(analysis.clones, NotApplicable) else analysis.clones
+    copies = clones is not None and bool(clones.clusters)
+    if copies or noted.get("duplicate_row", 0) or noted.get("contradictory_row", 0):
         return "train and rank on one of each copy", [
             (f"cr-audit export {files} --as clean -o clean.jsonl", "the data with one of each copy")
         ]
     unit = analysis.units[0] if analysis.units else None
     if unit is not None and unit.unit == "model" and unit.comparisons.n:
-        missing = "" if texts else "; copies need the texts: give the file of responses as well"
+        missing = (
+            ""
+            if clones is not None
+            else "; copies need the texts: give the file of responses as well"
+        )
         return f"see whether the first place is sure{missing}", [
             (f"cr-audit leaderboard {files}", "ranks with their ranges")
         ]

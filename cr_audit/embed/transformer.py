@@ -84,7 +84,7 @@ class TransformerBackend:
     ) -> None:
         self._name = name
         self._device = device
-        self._on_gpu: bool | None = None if device == "auto" else device == "cuda"
+        self._on_gpu: bool | None = None  # not asked yet
         self._files = files
         self._precision = precision
         self._workers = workers
@@ -124,8 +124,8 @@ class TransformerBackend:
         """Whether texts are encoded on a GPU; ComputeError ``no-gpu`` where one was asked for and
         torch sees none."""
         if self._on_gpu is None:
-            self._on_gpu = sees_gpu()
-        elif self._on_gpu and self._device == "cuda" and not sees_gpu():
+            self._on_gpu = self._device != "cpu" and sees_gpu()
+        if self._device == "cuda" and not self._on_gpu:
             raise ComputeError(
                 "no-gpu",
                 "a GPU was asked for, and torch sees none",
