@@ -24,6 +24,7 @@ from cr_audit.analysis.facts import (
 from cr_audit.analysis.growing import Growing
 from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.kinds import kinds_of
+from cr_audit.analysis.meaning import graph_of
 from cr_audit.analysis.settings import Settings
 from cr_audit.analysis.units import options_of, rank_units
 from cr_audit.arrays import BoolArray, Comparisons, IntArray, NotApplicable
@@ -95,10 +96,11 @@ def analyse(
         weights = alternative_weights(
             dataset, settings, embedding, clones, scope, text_codes, kept, growing
         )
+    graph = graph_of(settings, embedding, kept)
     kinds: NamedKinds | NotApplicable = NO_KINDS
     if settings.unit == "kind":
         report("finding kinds", 0, 0)
-        kinds = kinds_of(dataset, settings, embedding, kept)
+        kinds = kinds_of(dataset, settings, embedding, graph, kept)
     resampling = Stage.RESAMPLING not in left_out
     if resampling:
         report("resampling win rates", 0, 0)
@@ -127,6 +129,7 @@ def analyse(
         units=units,
         choice_sets=_choice_set_facts(dataset),
         kinds=kinds,
+        graph=graph,
     )
 
 

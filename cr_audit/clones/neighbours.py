@@ -31,7 +31,8 @@ CROSSOVER = 200_000
 where it took 28 s against 73 s, and extrapolated; benchmarks/README.md, Clones)."""
 _BLOCK = 16_000_000
 _SLACK = 1e-3
-_M, _EF_CONSTRUCTION, _SEED = 16, 128, 100
+HNSW = {"m": 16, "ef_construction": 128}
+_SEED = 100
 _FIRST_K, _LAST_K = 32, 2048
 
 
@@ -133,12 +134,48 @@ def radius_graph(
 def collapsed(vectors: Float32Array) -> tuple[Float32Array, IntArray, IntArray]:
     """Equal rows as one: (distinct rows ordered by their bytes, the first row that has each, for
     each row the first one equal to it)."""
-    rows = np.ascontiguousarray(vectors, dtype=np.float32) + np.float32(0.0)  # -0.0 becomes 0.0
-    if not rows.shape[0]:
-        return rows, np.empty(0, np.int64), np.empty(0, np.int64)
-    raw = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
-    _, first, inverse = np.unique(raw, return_index=True, return_inverse=True)
-    return rows[first], first.astype(np.int64), first[inverse].astype(np.int64)
+    first, which = distinct_rows(vectors)
+    rows = np.asarray(vectors[first], dtype=np.float32)
+    rows += np.float32(0.0)  # -0.0 becomes 0.0
+    return rows, first, first[which]
+
+
+def distinct_rows(vectors: Float32Array) -> tuple[IntArray, IntArray]:
+    """(the first row that has each distinct one, in the order of their bytes; for each row which of
+    these it is). 0.0 and -0.0 are equal.
+
+    Sorted by their first eight bytes; only rows that share these are looked at whole, so that no
+    copy of all rows is made.
+    """
+    n, d = vectors.shape
+    if not n or not d:
+        return np.zeros(min(n, 1), np.int64), np.zeros(n, np.int64)
+    head = _bytes_of(vectors[:, :2]).view(">u4").astype(np.uint64)
+    key = head[:, 0] << np.uint64(32)
+    if d > 1:
+        key |= head[:, 1]
+    order = np.argsort(key, kind="stable")
+    begins = np.append(True, key[order[1:]] != key[order[:-1]])
+    run = np.cumsum(begins) - 1
+    shared = np.flatnonzero(np.bincount(run)[run] > 1)
+    if shared.size:
+        # The runs stay where they are; rows within one stand by their bytes, equal ones as given.
+        some = order[shared]
+        raw = _bytes_of(vectors[some])
+        whole = raw.view(np.dtype((np.void, raw.dtype.itemsize * d))).ravel()
+        _, code = np.unique(whole, return_inverse=True)
+        by_bytes = np.lexsort((some, code))
+        order[shared] = some[by_bytes]
+        code = code[by_bytes]
+        begins[shared] = np.append(True, code[1:] != code[:-1])
+    which = np.empty(n, np.int64)
+    which[order] = np.cumsum(begins) - 1
+    return order[begins].astype(np.int64), which
+
+
+def _bytes_of(rows: Float32Array) -> Float32Array:
+    """A copy of the rows, with 0.0 for -0.0."""
+    return np.ascontiguousarray(rows, dtype=np.float32) + np.float32(0.0)
 
 
 def _exact_candidates(rows: Float32Array, some: IntArray, limit: float, *, upper: bool) -> IntArray:
@@ -178,7 +215,7 @@ def hnsw_index(rows: Float32Array) -> Any:
 
     n, dimension = rows.shape
     graph = hnswlib.Index(space="l2", dim=dimension)
-    graph.init_index(n, ef_construction=_EF_CONSTRUCTION, M=_M, random_seed=_SEED)
+    graph.init_index(n, ef_construction=HNSW["ef_construction"], M=HNSW["m"], random_seed=_SEED)
     graph.set_num_threads(1)
     graph.add_items(rows, np.arange(n), num_threads=1)
     return graph
