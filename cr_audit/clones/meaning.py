@@ -31,7 +31,7 @@ JOINED = 12_000
 _BLOCK_ROWS = 8_192
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class GraphRecord:
     """How a graph was made. n of n_distinct different vectors have k neighbours each. asked : the
     index of the settings; index : the one used; parameters : what it was built and asked with.

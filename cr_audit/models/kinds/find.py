@@ -302,10 +302,12 @@ def _communities(
     from sknetwork.clustering import Louvain
 
     links = _shared_neighbours(graph, some)
-    return [
-        np.asarray(Louvain(resolution=r, shuffle_nodes=False).fit_predict(links), dtype=np.int64)
-        for r in resolutions
-    ]
+    out = []
+    for r in resolutions:
+        # Neither the graph of the communities nor how far everybody is of each is asked for.
+        cut = Louvain(resolution=r, shuffle_nodes=False, return_probs=False, return_aggregate=False)
+        out.append(np.asarray(cut.fit_predict(links), dtype=np.int64))
+    return out
 
 
 def _shared_neighbours(graph: NearestGraph, some: IntArray) -> sp.csr_matrix:
