@@ -311,8 +311,8 @@ SETTINGS: dict[str, Setting] = {
             "index",
             "choice",
             "auto",
-            "How each response is joined to its nearest in meaning: {choices}. A named index joins"
-            " all of them; auto draws 12,000 where there are more, and searches exactly.",
+            "How responses find their nearest by vectors: {choices}. A named index joins all of"
+            " them; auto draws some where there are very many, and searches exactly.",
             CLONES,
             "analysis",
             choices=INDEXES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from cr_audit.analysis.units import options_of, rank_units
 from cr_audit.arrays import BoolArray, Comparisons, IntArray, NotApplicable
 from cr_audit.clones.find import DEFAULT_RADIUS, CloneReport, find_clones
 from cr_audit.clones.growing import find_growing_clones
+from cr_audit.clones.neighbours import Index
 from cr_audit.clones.searches import AllPairs
 from cr_audit.clones.vectors import DEFAULT_VECTOR_RADIUS, find_vector_clones
 from cr_audit.clones.votes import Homogeneity, homogeneity, noise_floor
@@ -170,6 +171,7 @@ def _clones(
             embedding.prompt_vectors,
             dataset.prompt_of,
             radius=DEFAULT_VECTOR_RADIUS if settings.radius is None else settings.radius,
+            index=cast(Index, settings.index),
             rng=stream(settings, 1),
         )
     if not dataset.has_text:

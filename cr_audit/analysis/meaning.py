@@ -11,7 +11,7 @@ from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import NotApplicable
 from cr_audit.clones.meaning import NEIGHBOURS, MeaningGraph, meaning_graph
-from cr_audit.clones.nearest import Index
+from cr_audit.clones.neighbours import Index
 from cr_audit.streams import stream
 
 

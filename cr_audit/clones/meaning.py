@@ -22,8 +22,8 @@ import numpy as np
 
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
-from cr_audit.clones.nearest import Found, Index, NearestGraph, nearest_graph, nearest_of
-from cr_audit.clones.neighbours import distinct_rows
+from cr_audit.clones.nearest import NearestGraph, nearest_graph, nearest_of
+from cr_audit.clones.neighbours import Found, Index, distinct_rows
 
 NEIGHBOURS = 48
 """Of which a random half of the responses holds 15 all but 0.3 % of the time."""

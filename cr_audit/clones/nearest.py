@@ -23,18 +23,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.cells import Int32Array, candidates
-from cr_audit.clones.neighbours import HNSW, collapsed, hnsw_index, hnsw_is_there
-from cr_audit.errors import ComputeError
+from cr_audit.clones.neighbours import HNSW, Found, Index, collapsed, hnsw_index, need_hnsw
 
-Found = Literal["exact", "cells", "hnsw"]
-Index = Literal["auto", Found]
 EXACT_UP_TO = 12_000
 """Distinct rows up to which every distance is looked at. Cells are about as fast at 11,000, twice
 as fast at 20,000 (benchmarks/README.md, Clones)."""
@@ -97,13 +94,8 @@ def nearest_graph(
     Raises ValueError for k < 1 or vectors that are not finite, ComputeError where HNSW is asked for
     and hnswlib is not installed.
     """
-    if index == "hnsw" and not hnsw_is_there():
-        raise ComputeError(
-            "no-hnswlib",
-            "an HNSW graph needs hnswlib, which is not installed",
-            found="--index hnsw",
-            next_step="pip install hnswlib (it needs a C++ compiler), or --index cells",
-        )
+    if index == "hnsw":
+        need_hnsw()
     if k < 1:
         raise ValueError(f"k is {k}, expected at least 1")
     if not np.isfinite(vectors).all():

@@ -13,7 +13,7 @@ import pytest
 
 from cr_audit.analysis import compose
 from cr_audit.analysis import meaning as stage
-from cr_audit.clones import nearest
+from cr_audit.clones import neighbours
 from cr_audit.contract import schema
 
 Run = Callable[..., Any]
@@ -83,7 +83,7 @@ def test_the_page_shows_it(run: Run, pairs: Path, tmp_path: Path) -> None:
 
 
 def test_without_hnswlib(run: Run, pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearest, "hnsw_is_there", lambda: False)
+    monkeypatch.setattr(neighbours, "find_spec", lambda name: None)
     done = run("scan", str(pairs), *QUICK, "--index", "hnsw")
     assert done.code == 4
     assert "hnswlib, which is not installed" in done.err

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, NotApplicable
 from cr_audit.clones import health as shapes
-from cr_audit.clones import meaning, nearest
+from cr_audit.clones import meaning, nearest, neighbours
 from cr_audit.clones.health import health
 from cr_audit.clones.meaning import meaning_graph
 from cr_audit.clones.neighbours import distinct_rows
@@ -146,7 +146,7 @@ def test_hnsw_tries_harder_until_it_finds_enough(monkeypatch: pytest.MonkeyPatch
 
 
 def test_without_hnswlib_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearest, "hnsw_is_there", lambda: False)
+    monkeypatch.setattr(neighbours, "find_spec", lambda name: None)
     with pytest.raises(ComputeError, match="hnswlib") as error:
         meaning_graph(texts(20), index="hnsw", rng=RNG(0))
     assert "--index cells" in str(error.value)
