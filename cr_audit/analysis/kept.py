@@ -33,6 +33,7 @@ from cr_audit.arrays import Groups, NotApplicable
 from cr_audit.clones.calibration import EncoderCosines
 from cr_audit.clones.find import CloneReport, Cluster, Neighbours
 from cr_audit.clones.growing import KnownPairs
+from cr_audit.clones.in_blocks import PairsOfGroups
 from cr_audit.clones.nearest import NearestGraph
 from cr_audit.clones.noise import NoisePairs
 from cr_audit.clones.pairs import TextPairs
@@ -54,7 +55,7 @@ from cr_audit.weights.scope import WeightsByPrompt
 
 T = TypeVar("T")
 
-FORMAT = 8
+FORMAT = 9
 MAX_BYTES = 1_000_000_000
 """Two baselines of 100,000 rows took 14 and 75 MB, each batch against them up to 2 MB."""
 _MAGIC = b"crAkept1"
@@ -77,6 +78,7 @@ _CLASSES: dict[str, type[Any]] = {
         Neighbours,
         NoisePairs,
         NotApplicable,
+        PairsOfGroups,
         PreferenceDataset,
         ReadReport,
         RowIssue,
