@@ -45,6 +45,7 @@ from cr_audit.data.dataset import (
     SchemaMatch,
     Selection,
 )
+from cr_audit.data.texts import Texts
 from cr_audit.embed.backends import Notice
 from cr_audit.embed.cache import refuse_odd
 from cr_audit.models.kinds.find import Kind as KindOfAnswer
@@ -231,6 +232,8 @@ def _feed(h: hashlib.blake2b, value: Any) -> None:
     if isinstance(value, str):
         raw = value.encode("utf-8", "surrogatepass")
         h.update(b"s%d:" % len(raw) + raw)
+    elif isinstance(value, Texts):
+        h.update(b"T" + value.digest())  # asked for by several stages, worked out once
     elif isinstance(value, np.ndarray):
         h.update(f"a{value.dtype.str}{value.shape}:".encode())
         h.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)

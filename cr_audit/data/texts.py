@@ -6,13 +6,16 @@ an answer; a frame holds them once, of which this is a view.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import polars as pl
 
 from cr_audit.arrays import IntArray
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _AT_ONCE = 4096
 
@@ -23,10 +26,11 @@ class Texts(Sequence[Any]):
     Memory: 8 bytes a text beside the column, where rows are given. A slice is a list.
     """
 
-    __slots__ = ("_rows", "_series")
+    __slots__ = ("_digest", "_rows", "_series")
 
     def __init__(self, series: pl.Series, rows: IntArray | None = None) -> None:
         self._series, self._rows = series, rows
+        self._digest: bytes | None = None
 
     def __len__(self) -> int:
         return self._series.len() if self._rows is None else int(self._rows.size)
@@ -56,6 +60,20 @@ class Texts(Sequence[Any]):
         """How long each is in UTF-8, int64 (n,); 0 where there is none."""
         length = self._series.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
         return length if self._rows is None else length[self._rows]
+
+    def digest(self) -> bytes:
+        """32 bytes that depend on every text, on their order and on which of them are absent."""
+        if self._digest is None:
+            h = hashlib.blake2b(digest_size=32, person=b"cr-audit texts")
+            h.update(len(self).to_bytes(8, "little"))
+            for start in range(0, len(self), _AT_ONCE):
+                some = self[start : start + _AT_ONCE]
+                raw = [b"" if t is None else t.encode() for t in some]
+                size = [-1 if t is None else len(r) for t, r in zip(some, raw, strict=True)]
+                h.update(np.array(size, "<i8").tobytes())
+                h.update(b"".join(raw))
+            self._digest = h.digest()
+        return self._digest
 
     def n_distinct(self) -> int:
         """Different texts that are not empty."""

@@ -66,3 +66,11 @@ def test_codes_go_by_first_appearance() -> None:
         alternatives = pl.DataFrame({"text": ["b", "", "a", None, "b", "c", "a"]})
 
     assert text_codes_of(Data()).tolist() == [0, -1, 1, -1, 0, 2, 1]  # type: ignore[arg-type]
+
+
+def test_a_digest_tells_texts_their_order_and_absent_ones_apart() -> None:
+    columns = [["a", "b"], ["b", "a"], ["ab", ""], ["ab", None], ["ab"], [], [None], ["a", "b", ""]]
+    digests = [made(c).digest() for c in columns]
+    assert len({*digests}) == len(columns)
+    rows = Texts(pl.Series("text", ["b", "x", "a"]), np.array([2, 0]))
+    assert rows.digest() == digests[0]
