@@ -145,6 +145,8 @@ def _whole(texts: list[str]) -> Pieces:
 def _pieces(texts: list[str]) -> Pieces:
     """What stands between spaces: (each different piece once, the text and the piece of every one
     that stands in a text)."""
+    import polars as pl
+
     spaced = pl.Series("text", texts, dtype=pl.String).str.replace_many(
         _SPACES, [" "] * len(_SPACES)
     )
