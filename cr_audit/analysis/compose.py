@@ -34,10 +34,10 @@ from cr_audit.clones.vectors import DEFAULT_VECTOR_RADIUS, find_vector_clones
 from cr_audit.clones.votes import Homogeneity, Judged, homogeneity, noise_floor
 from cr_audit.data.content import PLAIN, has_content
 from cr_audit.data.dataset import PreferenceDataset
-from cr_audit.data.texts import Texts
 from cr_audit.embed import PrecomputedVectors, VectorCache
 from cr_audit.embed.backends import Backend
 from cr_audit.labels import contiguous
+from cr_audit.texts import Texts
 from cr_audit.weights.contexts import paired_contexts
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.scheme import Growth, Weighed

@@ -11,9 +11,9 @@ import polars as pl
 from cr_audit.analysis.facts import Embedding
 from cr_audit.arrays import Float32Array, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
-from cr_audit.data.texts import Texts
 from cr_audit.embed import PrecomputedVectors, VectorCache, embed_texts
 from cr_audit.embed.backends import Backend
+from cr_audit.texts import Texts
 from cr_audit.weights.contexts import pseudo_prompt_vectors
 
 Progress = Callable[[str, int, int], None]

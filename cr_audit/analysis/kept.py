@@ -45,11 +45,11 @@ from cr_audit.data.dataset import (
     SchemaMatch,
     Selection,
 )
-from cr_audit.data.texts import Texts
 from cr_audit.embed.backends import Notice
 from cr_audit.embed.cache import refuse_odd
 from cr_audit.models.kinds.find import Kind as KindOfAnswer
 from cr_audit.models.kinds.find import Kinds
+from cr_audit.texts import Texts
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.growing import Nearest
 from cr_audit.weights.scope import WeightsByPrompt

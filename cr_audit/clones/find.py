@@ -23,7 +23,7 @@ from cr_audit.clones.clusters import RowCluster, SetIndex, bounded_clusters
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.clones.searches import AllPairs, Searches, Units
 from cr_audit.clones.short_prompts import with_short_prompts
-from cr_audit.data.texts import ranked
+from cr_audit.texts import ranked
 
 DEFAULT_RADIUS = 0.4
 DEFAULT_LOOSE_RADIUS = 0.55

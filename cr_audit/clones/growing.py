@@ -17,7 +17,7 @@ from cr_audit.clones.overlay import overlaid
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.clones.searches import AllPairs, Units, outside_balls
 from cr_audit.clones.shingles import Shingles, UInt64Array
-from cr_audit.data.texts import some_of
+from cr_audit.texts import some_of
 from cr_audit.weights.scheme import Keep
 
 

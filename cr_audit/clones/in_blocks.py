@@ -22,7 +22,7 @@ from cr_audit.clones.index_parts import IndexParts
 from cr_audit.clones.noise import Forms, NoisePairs, noise_pairs
 from cr_audit.clones.pairs import TextIndex, TextPairs
 from cr_audit.clones.shingles import Shingles, UInt64Array, folded
-from cr_audit.data.texts import Texts, some_of
+from cr_audit.texts import Texts, some_of
 
 _BLOCK_CHARS = 1 << 22
 

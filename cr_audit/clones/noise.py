@@ -64,7 +64,7 @@ from cr_audit.clones.shingles import (
     mixed,
     words_in_order,
 )
-from cr_audit.data.texts import some_of
+from cr_audit.texts import some_of
 
 Codes = NDArray[np.uint32]
 Kinds = NDArray[np.uint8]

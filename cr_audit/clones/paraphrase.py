@@ -32,7 +32,7 @@ from cr_audit.clones.pairs import TextPairs
 from cr_audit.clones.paraphrase_pairs import likely_pairs
 from cr_audit.clones.paraphrase_score import scores
 from cr_audit.clones.paraphrase_sentences import Encode, Sentences
-from cr_audit.data.texts import ranked
+from cr_audit.texts import ranked
 
 MAX_NULL = 20_000
 """Independent pairs that are scored; more are sampled. At a rate of 1 % that is 200 pairs above."""

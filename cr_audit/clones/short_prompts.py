@@ -21,7 +21,7 @@ from cr_audit.clones.looks import alike
 from cr_audit.clones.overlay import with_listed
 from cr_audit.clones.pairs import ROUNDING, TextPairs
 from cr_audit.clones.rendered import rendered
-from cr_audit.data.texts import some_of
+from cr_audit.texts import some_of
 
 MIN_WORDS, MAX_WORDS = 3, 9
 """Of the shorter and of the longer prompt: within the default radius a prompt of fewer shingles

@@ -11,9 +11,9 @@ import numpy as np
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, IntArray
 from cr_audit.data.identity import canonical
-from cr_audit.data.texts import some_of
 from cr_audit.embed.backends import Backend, Progress
 from cr_audit.embed.cache import VectorCache, text_key
+from cr_audit.texts import some_of
 
 # Texts of similar length stay together in runs of this many (little padding in a transformer);
 # the runs are then visited in a scattered order, so that the rate seen so far predicts the rest.

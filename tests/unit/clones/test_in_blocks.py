@@ -19,7 +19,7 @@ from cr_audit.clones.in_blocks import index_of, pairs_and_index
 from cr_audit.clones.noise import Forms, noise_pairs
 from cr_audit.clones.pairs import TextIndex
 from cr_audit.clones.shingles import Shingles
-from cr_audit.data.texts import Texts
+from cr_audit.texts import Texts
 
 WORDS = st.lists(st.sampled_from(list("abcdefghijkl")), max_size=14).map(" ".join)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cr_audit.analysis.compose import text_codes_of
 from cr_audit.data.content import PLAIN, has_content
-from cr_audit.data.texts import Texts, ranked, some_of
+from cr_audit.texts import Texts, ranked, some_of
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=6)
 COLUMN = st.lists(st.one_of(st.none(), TEXT, st.sampled_from(["a", "b", "", "é"])), max_size=30)
@@ -40,6 +40,7 @@ def test_rows_slices_and_picks_are_those_of_the_list(
     assert list(whole) == texts
     assert list(picked) == as_list
     assert [picked[i] for i in range(len(picked))] == as_list
+    assert [whole[i] for i in rows] == as_list  # as numpy counts
     lo, hi = sorted(data.draw(st.tuples(st.integers(0, 30), st.integers(0, 30))))
     assert whole[lo:hi] == texts[lo:hi]
     assert picked[lo:hi] == as_list[lo:hi]

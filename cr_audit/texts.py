@@ -44,7 +44,7 @@ class Texts(Sequence[Any]):
             if self._rows is None:
                 return self._series[at].to_list()
             return self._series.gather(self._rows[at]).to_list()
-        text: str | None = self._series[at if self._rows is None else int(self._rows[at])]
+        text: str | None = self._series[int(at if self._rows is None else self._rows[at])]
         return text
 
     def __iter__(self) -> Iterator[str | None]:
