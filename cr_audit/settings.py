@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,7 +17,9 @@ from typing import Any, Literal
 from cr_audit.errors import UsageError
 from cr_audit.weights.schemes import RECOMMENDED
 
-Kind = Literal["choice", "number", "whole", "switch", "text", "map", "penalty", "count", "files"]
+Kind = Literal[
+    "choice", "number", "whole", "switch", "text", "map", "penalty", "count", "files", "size"
+]
 Affects = Literal["reading", "analysis"]
 
 CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet")
@@ -212,6 +215,18 @@ SETTINGS: dict[str, Setting] = {
             "reading",
             flag="--ratings-to-pairs/--keep-ratings",
             shown_default="keep",
+        ),
+        Setting(
+            "memory",
+            "size",
+            None,
+            "What the search for copies may hold in memory (2GiB, 500MB); above it goes through"
+            " files. Changes no result.",
+            DATA,
+            "reading",
+            low=64 * 2**20,
+            metavar="SIZE",
+            shown_default="half of what is free",
         ),
         Setting(
             "unit",
@@ -493,6 +508,13 @@ def problem_with(setting: Setting, value: Any) -> tuple[str, str | None] | None:
                 f"a whole number from {setting.low:g} to {setting.high:g}, or auto",
                 "leave it out for auto",
             )
+        case "size":
+            if isinstance(value, str) and (n := bytes_of(value)) is not None and n >= setting.low:
+                return None
+            return (
+                f"a number with a unit (MB, GB, MiB, GiB), at least {setting.low / 2**20:g} MiB",
+                "for example 2GiB; leave it out for the default",
+            )
         case "switch":
             return None if isinstance(value, bool) else ("true or false", None)
         case "text":
@@ -506,6 +528,16 @@ def problem_with(setting: Setting, value: Any) -> tuple[str, str | None] | None:
             )
         case "files":
             return None
+
+
+_UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMG]i?B)\s*", re.IGNORECASE)
+
+
+def bytes_of(size: str | None) -> int | None:
+    """2GiB in bytes; None for None, and for what says no size."""
+    found = None if size is None else _SIZE.fullmatch(size)
+    return None if found is None else int(float(found[1]) * _UNITS[found[2].lower()])
 
 
 def parse_map(text: str | None) -> dict[str, str] | None:

@@ -33,6 +33,7 @@ from cr_audit.arrays import Groups, NotApplicable
 from cr_audit.clones.calibration import EncoderCosines
 from cr_audit.clones.find import CloneReport, Cluster, Neighbours
 from cr_audit.clones.growing import KnownPairs
+from cr_audit.clones.in_blocks import PairsOfGroups
 from cr_audit.clones.meaning import Centred, GraphRecord, MeaningGraph
 from cr_audit.clones.nearest import NearestGraph
 from cr_audit.clones.noise import NoisePairs
@@ -49,6 +50,7 @@ from cr_audit.embed.backends import Notice
 from cr_audit.embed.cache import refuse_odd
 from cr_audit.models.kinds.find import Kind as KindOfAnswer
 from cr_audit.models.kinds.find import Kinds
+from cr_audit.texts import Texts
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.growing import Nearest
 from cr_audit.weights.scope import WeightsByPrompt
@@ -81,6 +83,7 @@ _CLASSES: dict[str, type[Any]] = {
         Neighbours,
         NoisePairs,
         NotApplicable,
+        PairsOfGroups,
         PreferenceDataset,
         ReadReport,
         RowIssue,
@@ -233,6 +236,8 @@ def _feed(h: hashlib.blake2b, value: Any) -> None:
     if isinstance(value, str):
         raw = value.encode("utf-8", "surrogatepass")
         h.update(b"s%d:" % len(raw) + raw)
+    elif isinstance(value, Texts):
+        h.update(b"T" + value.digest())  # asked for by several stages, worked out once
     elif isinstance(value, np.ndarray):
         h.update(f"a{value.dtype.str}{value.shape}:".encode())
         h.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
