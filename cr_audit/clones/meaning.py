@@ -5,9 +5,10 @@
 2. Each of them is joined to its ``NEIGHBOURS`` nearest (``clones.nearest``): every distance in
    double precision, recall measured on seeded rows.
 3. ``index="auto"`` joins up to ``JOINED`` of them, drawn at random where there are more, by exact
-   search: that is the fastest there, and kinds come out as well as on all (benchmarks/README.md,
-   Kinds). A named index joins all of them: "cells" is the faster one from 15,000 rows on, "hnsw" is
-   the graph of Malkov and Yashunin (2018).
+   search, which is the fastest there: to join 100,000 and find kinds on them would take longer than
+   all the rest of a scan. A named index joins all of them: "cells" is the fastest from 11,000 rows
+   on, "hnsw" is the graph of Malkov and Yashunin (2018). What more rows bring:
+   benchmarks/README.md, Graph of meaning.
 
 Memory: 12 ``NEIGHBOURS`` bytes for each that is joined and 16 for each response, and while it is
 made the centred vectors of those that are joined and what the index takes. The vectors themselves
@@ -25,9 +26,9 @@ from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.nearest import NearestGraph, nearest_graph, nearest_of
 from cr_audit.clones.neighbours import Found, Index, distinct_rows
 
-NEIGHBOURS = 48
-"""Of which a random half of the responses holds 15 all but 0.3 % of the time."""
-JOINED = 12_000
+NEIGHBOURS = 80
+"""Of which a random half of the responses holds 30 all but 1 % of the time."""
+JOINED = 6_000
 _BLOCK_ROWS = 8_192
 
 

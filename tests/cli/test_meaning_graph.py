@@ -57,7 +57,7 @@ def test_each_index_finds_the_same_neighbours(run: Run, pairs: Path) -> None:
     for asked, m in made.items():
         assert m["asked"] == asked
         assert m["index"] == ("exact" if asked == "auto" else asked)
-        assert (m["n"], m["n_distinct"], m["k"]) == (119, 119, 48)
+        assert (m["n"], m["n_distinct"], m["k"]) == (119, 119, 80)
         assert m["health"] == made["exact"]["health"]
         if m["index"] == "exact":
             assert "not_applicable" in m["recall"]
@@ -71,7 +71,7 @@ def test_each_index_finds_the_same_neighbours(run: Run, pairs: Path) -> None:
 def test_the_details_say_how_it_was_made(run: Run, pairs: Path) -> None:
     done = run("scan", str(pairs), *QUICK, "--index", "hnsw", "--details")
     assert "Graph of meaning" in done.out
-    assert "graph: 48 nearest of each by an HNSW graph (m 16" in done.out
+    assert "graph: 80 nearest of each by an HNSW graph (m 16" in done.out
     assert "recall 1.000" in done.out
     assert "Graph of meaning" not in run("scan", str(pairs), *QUICK).out.split("--details")[0]
 
@@ -79,7 +79,7 @@ def test_the_details_say_how_it_was_made(run: Run, pairs: Path) -> None:
 def test_the_page_shows_it(run: Run, pairs: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert run("scan", str(pairs), *QUICK, "--format", "html", "-o", str(page)).code == 0
-    assert "48 nearest of each by exact search" in page.read_text(encoding="utf-8")
+    assert "80 nearest of each by exact search" in page.read_text(encoding="utf-8")
 
 
 def test_without_hnswlib(run: Run, pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,9 @@
 
 1. The mean of all distinct vectors is taken from each (mean-pooled vectors share one large part,
    which says nothing about kinds), and rows are scaled to unit length.
-2. Items are joined to their ``NEIGHBOURS`` nearest; a link counts as the Jaccard similarity of the
-   two lists of neighbours (Jarvis and Patrick 1973), which evens out dense and thin regions.
+2. Items are joined to their ``NEIGHBOURS`` nearest, many items to up to ``MOST_NEIGHBOURS``; a link
+   counts as the Jaccard similarity of the two lists of neighbours (Jarvis and Patrick 1973), which
+   evens out dense and thin regions.
 3. The Louvain method (Blondel et al. 2008; scikit-network) cuts this graph at the ``RESOLUTIONS``,
    into a few large groups and many small ones, and likewise both halves of the items, split at
    random ``SPLITS`` times, each half with its own graph. (Leiden's refinement of it draws from C's
@@ -45,7 +46,9 @@ from cr_audit.clones.meaning import GraphRecord, MeaningGraph, meaning_graph
 from cr_audit.clones.nearest import NearestGraph, nearest_graph, nearest_of
 from cr_audit.engine import one_blas_thread
 
-NEIGHBOURS = 15
+NEIGHBOURS, MOST_NEIGHBOURS = 15, 30
+"""Half the square root of the number of items, within these. With 15 of 3,400 answers refusals fall
+apart into many small groups; with 30 of 120 a kind of 25 is joined to everything."""
 RESOLUTIONS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SPLITS = 3
 HELD_OUT = 2
@@ -125,15 +128,15 @@ def find_kinds(
     space, graph = joined.space, joined.graph
     if space.n < FEWEST:
         return NotApplicable(f"fewer than {FEWEST} different texts")
-    halves = _halves(graph.n, half_rng)
-    whole, parts = _cut(graph, halves)
+    halves, links = _halves(graph.n, half_rng), neighbours(graph.n)
+    whole, parts = _cut(graph, halves, links)
     rows = space.rows(vectors, joined.seen[graph.rows])
     candidates, size, stability, tightness = _candidates(whole, parts, rows)
     is_kind = stability >= STABLE
     if is_kind.any():  # else no cloud is needed to say that there are none
         cloud = _cloud(rows, null_rng)
         null_graph = nearest_graph(cloud, LISTED, index=graph.index, rng=null_rng)
-        _, *null = _candidates(*_cut(null_graph, halves), cloud[null_graph.rows])
+        _, *null = _candidates(*_cut(null_graph, halves, links), cloud[null_graph.rows])
         is_kind &= _beyond(size, stability, tightness, *null)
         del cloud, null_graph
     chosen, places = _chosen(whole, candidates, stability, is_kind, graph.n)
@@ -141,7 +144,7 @@ def find_kinds(
     agreement = 1.0
     if chosen:
         held_out = _halves(graph.n, half_rng, HELD_OUT)
-        others = [(h, _communities(graph, h)) for h in held_out]
+        others = [(h, _communities(graph, h, links)) for h in held_out]
         chosen, places, agreement = _together(chosen, places, parts, others)
     n_apart -= len(chosen)
     if most is not None and len(chosen) > most:
@@ -216,7 +219,7 @@ def find_division(
         if agreement < max(STABLE, by_chance + MARGIN):
             return Division(nothing.labels, 0.0, agreement, by_chance)
         resolution = at[0]
-    (places,) = _communities(graph, np.arange(graph.n), (resolution,))
+    (places,) = _communities(graph, np.arange(graph.n), NEIGHBOURS, (resolution,))
     size = np.bincount(places)
     large = np.flatnonzero(size >= max(_FEWEST_MEMBERS, SMALLEST * graph.n))
     renamed = np.full(size.size, -1, np.int64)
@@ -230,7 +233,7 @@ def _agreements(
 ) -> FloatArray:
     """Per resolution the mean adjusted Rand index between the whole's groups, in each half, and the
     half's own: float64; -1 where the whole is one group."""
-    whole, parts = _cut(graph, halves, resolutions)
+    whole, parts = _cut(graph, halves, NEIGHBOURS, resolutions)
     out = np.full(len(whole), -1.0)
     for r, labels in enumerate(whole):
         if labels.max(initial=0) > 0:
@@ -246,13 +249,22 @@ def _halves(n: int, rng: np.random.Generator, splits: int = SPLITS) -> list[IntA
     return out
 
 
+def neighbours(n: int) -> int:
+    """To how many each of n items is joined."""
+    return min(max(int(np.sqrt(n) / 2), NEIGHBOURS), MOST_NEIGHBOURS)
+
+
 def _cut(
-    graph: NearestGraph, halves: Sequence[IntArray], resolutions: Sequence[float] = RESOLUTIONS
+    graph: NearestGraph,
+    halves: Sequence[IntArray],
+    links: int,
+    resolutions: Sequence[float] = RESOLUTIONS,
 ) -> tuple[list[IntArray], Halves]:
-    """The communities of the whole graph and those that each half finds by itself."""
+    """The communities of the whole graph and those that each half finds by itself, everybody joined
+    to ``links`` others."""
     return (
-        _communities(graph, np.arange(graph.n), resolutions),
-        [(h, _communities(graph, h, resolutions)) for h in halves],
+        _communities(graph, np.arange(graph.n), links, resolutions),
+        [(h, _communities(graph, h, links, resolutions)) for h in halves],
     )
 
 
@@ -296,29 +308,32 @@ def _beyond(
 
 
 def _communities(
-    graph: NearestGraph, some: IntArray, resolutions: Sequence[float] = RESOLUTIONS
+    graph: NearestGraph,
+    some: IntArray,
+    links: int,
+    resolutions: Sequence[float] = RESOLUTIONS,
 ) -> list[IntArray]:
     """Labels of ``some`` vertices at every resolution, found among them alone."""
     from sknetwork.clustering import Louvain
 
-    links = _shared_neighbours(graph, some)
+    linked = _shared_neighbours(graph, some, links)
     out = []
     for r in resolutions:
         # Neither the graph of the communities nor how far everybody is of each is asked for.
         cut = Louvain(resolution=r, shuffle_nodes=False, return_probs=False, return_aggregate=False)
-        out.append(np.asarray(cut.fit_predict(links), dtype=np.int64))
+        out.append(np.asarray(cut.fit_predict(linked), dtype=np.int64))
     return out
 
 
-def _shared_neighbours(graph: NearestGraph, some: IntArray) -> sp.csr_matrix:
+def _shared_neighbours(graph: NearestGraph, some: IntArray, links: int) -> sp.csr_matrix:
     """Jaccard similarity of the lists of neighbours of linked vertices, float64 (m, m)."""
     m = some.size
     place = np.full(graph.n, -1, np.int64)
     place[some] = np.arange(m)
     near = place[graph.neighbours[some]]
     inside = near >= 0
-    # The first NEIGHBOURS of each list that are among ``some``.
-    taken = inside & (np.cumsum(inside, axis=1) <= NEIGHBOURS)
+    # The first of each list that are among ``some``.
+    taken = inside & (np.cumsum(inside, axis=1) <= links)
     rows, _ = np.nonzero(taken)
     columns = near[taken]
     mine = sp.csr_array((np.ones(rows.size), (rows, columns)), shape=(m, m))
@@ -499,7 +514,7 @@ def _rand(a: IntArray, b: IntArray, count: IntArray) -> float:
     ``count`` items."""
     k = int(b.max(initial=0)) + 1
 
-    def pairs(c: FloatArray) -> float:
+    def pairs(c: FloatArray | IntArray) -> float:
         return float((c * (c - 1) / 2).sum())
 
     together = pairs(np.bincount(a * k + b, count))

@@ -98,8 +98,8 @@ def test_the_order_of_the_rows_changes_nothing(seed: int) -> None:
 
 def test_communities_are_the_same_each_time() -> None:
     """On a cloud, where nearly anything would do."""
-    graph = nearest_graph(RNG(0).standard_normal((500, 20)).astype(np.float32), 48, rng=RNG(0))
-    made = [find._communities(graph, np.arange(500)) for _ in range(3)]
+    graph = nearest_graph(RNG(0).standard_normal((500, 20)).astype(np.float32), 80, rng=RNG(0))
+    made = [find._communities(graph, np.arange(500), find.neighbours(500)) for _ in range(3)]
     for labels in made[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(labels, made[0], strict=True))
 
