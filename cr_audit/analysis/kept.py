@@ -50,11 +50,12 @@ from cr_audit.models.kinds.find import Kind as KindOfAnswer
 from cr_audit.models.kinds.find import Kinds
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.growing import Nearest
+from cr_audit.weights.per_draw import PerDraw
 from cr_audit.weights.scope import WeightsByPrompt
 
 T = TypeVar("T")
 
-FORMAT = 8
+FORMAT = 9
 MAX_BYTES = 1_000_000_000
 """Two baselines of 100,000 rows took 14 and 75 MB, each batch against them up to 2 MB."""
 _MAGIC = b"crAkept1"
@@ -77,6 +78,7 @@ _CLASSES: dict[str, type[Any]] = {
         Neighbours,
         NoisePairs,
         NotApplicable,
+        PerDraw,
         PreferenceDataset,
         ReadReport,
         RowIssue,
