@@ -53,6 +53,7 @@ from cr_audit.models.kinds.find import Kinds
 from cr_audit.texts import Texts
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.growing import Nearest
+from cr_audit.weights.per_draw import PerDraw
 from cr_audit.weights.scope import WeightsByPrompt
 
 T = TypeVar("T")
@@ -84,6 +85,7 @@ _CLASSES: dict[str, type[Any]] = {
         NoisePairs,
         NotApplicable,
         PairsOfGroups,
+        PerDraw,
         PreferenceDataset,
         ReadReport,
         RowIssue,
