@@ -33,6 +33,8 @@ from cr_audit.arrays import Groups, NotApplicable
 from cr_audit.clones.calibration import EncoderCosines
 from cr_audit.clones.find import CloneReport, Cluster, Neighbours
 from cr_audit.clones.growing import KnownPairs
+from cr_audit.clones.in_blocks import PairsOfGroups
+from cr_audit.clones.meaning import Centred, GraphRecord, MeaningGraph
 from cr_audit.clones.nearest import NearestGraph
 from cr_audit.clones.noise import NoisePairs
 from cr_audit.clones.pairs import TextPairs
@@ -48,13 +50,15 @@ from cr_audit.embed.backends import Notice
 from cr_audit.embed.cache import refuse_odd
 from cr_audit.models.kinds.find import Kind as KindOfAnswer
 from cr_audit.models.kinds.find import Kinds
+from cr_audit.texts import Texts
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.growing import Nearest
+from cr_audit.weights.per_draw import PerDraw
 from cr_audit.weights.scope import WeightsByPrompt
 
 T = TypeVar("T")
 
-FORMAT = 8
+FORMAT = 9
 MAX_BYTES = 1_000_000_000
 """Two baselines of 100,000 rows took 14 and 75 MB, each batch against them up to 2 MB."""
 _MAGIC = b"crAkept1"
@@ -64,19 +68,24 @@ _TEXTS_AT_ONCE = 4096
 _CLASSES: dict[str, type[Any]] = {
     c.__name__: c
     for c in (
+        Centred,
         CloneReport,
         Cluster,
         EncoderCosines,
         FileRead,
+        GraphRecord,
         Groups,
         KindOfAnswer,
         Kinds,
         KnownPairs,
+        MeaningGraph,
         Nearest,
         NearestGraph,
         Neighbours,
         NoisePairs,
         NotApplicable,
+        PairsOfGroups,
+        PerDraw,
         PreferenceDataset,
         ReadReport,
         RowIssue,
@@ -229,6 +238,8 @@ def _feed(h: hashlib.blake2b, value: Any) -> None:
     if isinstance(value, str):
         raw = value.encode("utf-8", "surrogatepass")
         h.update(b"s%d:" % len(raw) + raw)
+    elif isinstance(value, Texts):
+        h.update(b"T" + value.digest())  # asked for by several stages, worked out once
     elif isinstance(value, np.ndarray):
         h.update(f"a{value.dtype.str}{value.shape}:".encode())
         h.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
