@@ -24,7 +24,7 @@ import scipy.sparse as sp
 
 from cr_audit import engine
 from cr_audit.arrays import IntArray
-from cr_audit.clones.pairs import TextIndex
+from cr_audit.clones.pairs import TextIndex, counted
 from cr_audit.clones.shingles import UInt64Array, rows_of, text_bits
 
 _PART_BYTES = 192 * 2**20
@@ -103,7 +103,7 @@ class IndexParts:
         """Rows of the shared shingles, the rarest first, and the sizes of the sets."""
         sizes, shared = np.zeros(self.n, np.int64), np.zeros(self.n, np.int64)
         keys_of = np.zeros(1, np.int64)  # how many shingles stand in so many texts
-        counted: list[tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.int32]]] | None] = []
+        parts: list[tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.int32]]] | None] = []
         for part in range(self._n_parts):
             entries = self._entries(part)
             entries.sort()
@@ -121,9 +121,9 @@ class IndexParts:
             if here.size > keys_of.size:
                 keys_of = np.append(keys_of, np.zeros(here.size - keys_of.size, np.int64))
             keys_of[: here.size] += here
-            counted.append(self._put_away(part, frequency, texts))
+            parts.append(self._put_away(part, frequency, texts))
         ends = np.concatenate([[0], np.cumsum(shared)])
-        rows = self._filled(ends, np.cumsum(keys_of) - keys_of, int(keys_of.sum()), counted)
+        rows = self._filled(ends, np.cumsum(keys_of) - keys_of, int(keys_of.sum()), parts)
         return TextIndex.of_rows(rows, sizes)
 
     def _put_away(
@@ -140,7 +140,7 @@ class IndexParts:
         ends: IntArray,
         following: IntArray,
         n_columns: int,
-        counted: list[tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.int32]]] | None],
+        parts: list[tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.int32]]] | None],
     ) -> sp.csr_array:
         """following : the next column for a shingle of each frequency."""
         n_entries = int(ends[-1])
@@ -148,7 +148,7 @@ class IndexParts:
         columns = engine.zeros_on_disk((n_entries,), np.int32, where)
         fill = ends[:-1].copy()
         for part in range(self._n_parts):
-            held, counted[part] = counted[part], None
+            held, parts[part] = parts[part], None
             if held is None:
                 frequency = np.fromfile(self._file("frequency", part), np.int64)
                 texts = np.fromfile(self._file("texts", part), np.int32)
@@ -156,7 +156,8 @@ class IndexParts:
                 frequency, texts = held
             del held
             order = np.argsort(frequency, kind="stable")
-            value, start, count = np.unique(frequency[order], return_index=True, return_counts=True)
+            value, count = counted(frequency)
+            start = np.cumsum(count) - count
             column = np.empty(order.size, np.int64)
             column[order] = np.arange(order.size) + np.repeat(following[value] - start, count)
             following[value] += count

@@ -119,7 +119,10 @@ class StaticBackend:
         length = np.fromiter(map(len, ids), np.int64, len(ids))
         token = np.fromiter(chain.from_iterable(ids), np.int64, int(length.sum()))
         known = token != self._table.unknown
-        used, place = np.unique(token[known], return_inverse=True)
+        used = np.flatnonzero(np.bincount(token[known], minlength=self._table.tokens.shape[0]))
+        place_of = np.zeros(self._table.tokens.shape[0], np.int64)
+        place_of[used] = np.arange(used.size)
+        place = place_of[token[known]]
         # Texts by pieces, pieces by tokens: counts, so every product of them is exact.
         piece = np.repeat(np.arange(len(ids)), length)[known]
         inside = csr_array((np.ones(piece.size), (piece, place)), shape=(len(ids), used.size))
