@@ -27,6 +27,7 @@ UNITS = ("auto", "response", "model", "cluster", "kind")
 SPACES = ("sphere", "unit-cube", "factor-2", "data-box")
 DEVICES = ("auto", "cpu", "cuda")
 SCOPES = ("auto", "prompt", "dataset")
+INDEXES = ("auto", "exact", "cells", "hnsw")
 RESAMPLES = ("auto", "comparisons", "prompts", "annotators")
 
 
@@ -322,6 +323,16 @@ SETTINGS: dict[str, Setting] = {
             metavar="NUMBER|auto",
         ),
         Setting(
+            "index",
+            "choice",
+            "auto",
+            "How responses find their nearest by vectors: {choices}. A named index joins all of"
+            " them; auto draws some where there are very many, and searches exactly.",
+            CLONES,
+            "analysis",
+            choices=INDEXES,
+        ),
+        Setting(
             "precision",
             "number",
             0.1,
@@ -410,7 +421,7 @@ class Settings:
 
     unit : "auto", "response", "model", "cluster" or "kind"; model : the encoder ("none" skips
     vectors); device : where a transformer runs, "auto", "cpu" or "cuda"; kinds : of answer, at most
-    so many, or "auto";
+    so many, or "auto"; index : of the graph of meaning, "auto", "exact", "cells" or "hnsw";
     weights : a weighting scheme; space : of Voronoi cells; scope : "auto", "prompt" or "dataset";
     radius : of near-clones, None = the clone test's default; paraphrase_fpr : share of independent
     answers that may be called paraphrases, 0 = not looked for; precision : relative standard error
@@ -428,6 +439,7 @@ class Settings:
     radius: float | None = _default("radius")
     paraphrase_fpr: float = _default("paraphrase_fpr")
     kinds: int | str = _default("kinds")
+    index: str = _default("index")
     precision: float = _default("precision")
     n_replicates: int = _default("n_replicates")
     resample: str = _default("resample")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -24,11 +24,13 @@ from cr_audit.analysis.facts import (
 from cr_audit.analysis.growing import Growing
 from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.kinds import kinds_of
+from cr_audit.analysis.meaning import graph_of
 from cr_audit.analysis.settings import Settings
 from cr_audit.analysis.units import options_of, rank_units
 from cr_audit.arrays import BoolArray, Comparisons, IntArray, NotApplicable
 from cr_audit.clones.find import DEFAULT_RADIUS, CloneReport, find_clones
 from cr_audit.clones.growing import find_growing_clones
+from cr_audit.clones.neighbours import Index
 from cr_audit.clones.searches import AllPairs
 from cr_audit.clones.vectors import DEFAULT_VECTOR_RADIUS, find_vector_clones
 from cr_audit.clones.votes import Homogeneity, Judged, homogeneity, noise_floor
@@ -97,10 +99,11 @@ def analyse(
         weights = alternative_weights(
             dataset, settings, embedding, clones, scope, text_codes, kept, growing
         )
+    graph = graph_of(settings, embedding, kept)
     kinds: NamedKinds | NotApplicable = NO_KINDS
     if settings.unit == "kind":
         report("finding kinds", 0, 0)
-        kinds = kinds_of(dataset, settings, embedding, kept)
+        kinds = kinds_of(dataset, settings, embedding, graph, kept)
     resampling = Stage.RESAMPLING not in left_out
     if resampling:
         report("resampling win rates", 0, 0)
@@ -129,6 +132,7 @@ def analyse(
         units=units,
         choice_sets=_choice_set_facts(dataset),
         kinds=kinds,
+        graph=graph,
     )
 
 
@@ -173,6 +177,7 @@ def _clones(
             embedding.prompt_vectors,
             dataset.prompt_of,
             radius=DEFAULT_VECTOR_RADIUS if settings.radius is None else settings.radius,
+            index=cast(Index, settings.index),
             rng=stream(settings, 1),
         )
     if not dataset.has_text:

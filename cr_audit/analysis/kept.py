@@ -34,6 +34,7 @@ from cr_audit.clones.calibration import EncoderCosines
 from cr_audit.clones.find import CloneReport, Cluster, Neighbours
 from cr_audit.clones.growing import KnownPairs
 from cr_audit.clones.in_blocks import PairsOfGroups
+from cr_audit.clones.meaning import Centred, GraphRecord, MeaningGraph
 from cr_audit.clones.nearest import NearestGraph
 from cr_audit.clones.noise import NoisePairs
 from cr_audit.clones.pairs import TextPairs
@@ -52,6 +53,7 @@ from cr_audit.models.kinds.find import Kinds
 from cr_audit.texts import Texts
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.growing import Nearest
+from cr_audit.weights.per_draw import PerDraw
 from cr_audit.weights.scope import WeightsByPrompt
 
 T = TypeVar("T")
@@ -66,20 +68,24 @@ _TEXTS_AT_ONCE = 4096
 _CLASSES: dict[str, type[Any]] = {
     c.__name__: c
     for c in (
+        Centred,
         CloneReport,
         Cluster,
         EncoderCosines,
         FileRead,
+        GraphRecord,
         Groups,
         KindOfAnswer,
         Kinds,
         KnownPairs,
+        MeaningGraph,
         Nearest,
         NearestGraph,
         Neighbours,
         NoisePairs,
         NotApplicable,
         PairsOfGroups,
+        PerDraw,
         PreferenceDataset,
         ReadReport,
         RowIssue,

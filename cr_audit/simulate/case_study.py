@@ -67,7 +67,7 @@ DRAWN = (STANDARD, Variant(PAPER, "sphere"), Variant(RECOMMENDED))
 PENALTY = 0.1
 N_COMPONENTS = 1500
 BOXES = ("unit-cube", "factor-2", "data-box")
-OPTIONS = Options(max_products=2e10)
+OPTIONS = Options(max_products=2e10, sampler="plain")
 
 Encode = Callable[[list[str]], FloatArray]
 

@@ -18,7 +18,7 @@ from cr_audit.weights.scheme import STANDARD, Options, Variant, Weighed, variant
 
 __all__ = ["STANDARD", "Copies", "Encode", "Geometry", "Models", "Responses", "Variant"]
 
-OPTIONS = Options(max_products=2e10)
+OPTIONS = Options(max_products=2e10, sampler="plain")
 """Sampling budget of one estimate: sums over groups of items need far fewer samples than items."""
 MAX_EDITED_TEXTS = 4_000
 """Texts that one kind of clones may have encoded; further clones repeat the edited ones."""

@@ -120,7 +120,9 @@ def compare_weights(
     label = np.unique(label, return_inverse=True)[1].astype(np.int64)
     changed = _changes(_Changed(x, same, owner, label), rng)
     knows = clusters is not None
-    options = Options(min_samples=MIN_SAMPLES, max_products=max_products, workers=workers)
+    options = Options(
+        min_samples=MIN_SAMPLES, max_products=max_products, sampler="plain", workers=workers
+    )
     found = {
         scheme.name: dict(scheme.found(_weighed(changed["data"], scheme, knows), options, rng))
         for scheme in SCHEMES.all()

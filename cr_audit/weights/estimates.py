@@ -18,6 +18,7 @@ from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.errors import ComputeError
 from cr_audit.labels import connected, contiguous
 from cr_audit.weights.contexts import Contexts
+from cr_audit.weights.per_draw import PerDraw
 from cr_audit.weights.spaces import Block, Blocks, Vectors
 
 DEFAULT_PRECISION = 0.1
@@ -43,11 +44,14 @@ class Weights:
     standard_error : float64 (m,), Monte-Carlo only: sqrt(W (1 - W) / N) / s for an item in a cell
         of mass W shared by s equal items; 0 where nothing was sampled. On the sphere, where a draw
         also counts for its mirror image, this is an upper bound (the exact one has 1 - 2W).
-    cells : int64 (m,), which merged cell an item belongs to; hits : int64 (n_cells,), None where
-        nothing was sampled; n_samples : N, 0 where nothing was sampled.
+    cells : int64 (m,), which merged cell an item belongs to; hits : int64 (n_cells,), and
+        per_draw : what each draw said of each cell, for samplers that give more than hits, whose
+        errors are measured over their draws (``PerDraw.masses``); each None where there is none;
+        n_samples : N, 0 where nothing was sampled.
     precision : the relative error that was asked for; max_relative_error : the one achieved, both
-        for a cell of the average mass 1/n_cells: sqrt((n_cells - 1) / N). Smaller cells are known
-        less well. reached : whether the second is no larger than the first.
+        for a cell of the average mass 1/n_cells: sqrt((n_cells - 1) / N) of hits, measured
+        otherwise (``per_draw.relative_error``). Smaller cells are known less well.
+        reached : whether the second is no larger than the first.
     effective_number : 1 / sum(w^2) of these weights. effective_number_corrected : the same with
         the Monte-Carlo error taken out of sum(w^2), which sampling makes too large.
     zero_share : share of the items with weight 0; zero_upper_bound : what the mass of a cell
@@ -76,6 +80,7 @@ class Weights:
     outside_share: float
     cautions: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    per_draw: PerDraw | None = None
 
     @property
     def m(self) -> int:
@@ -87,8 +92,13 @@ class Weights:
 
         The hits are drawn anew from a multinomial with the estimated cell masses, so that a draw
         has mean ``weights`` and standard deviation ``standard_error``; a cell without a hit stays
-        at 0. Without sampling error every row is ``weights``.
+        at 0. Where draws gave more than hits they are drawn anew themselves, with replacement.
+        Without sampling error every row is ``weights``.
         """
+        if self.per_draw is not None:
+            masses = self.per_draw.resampled(n, rng) / np.bincount(self.cells)
+            again: FloatArray = masses[:, self.cells]
+            return again
         if self.hits is None:
             return np.tile(self.weights, (n, 1))
         share = self.hits / self.n_samples

@@ -66,7 +66,8 @@ class Weighed:
 class Options:
     """What a user or a caller may choose; a scheme reads what concerns it.
 
-    space, precision, min_samples, max_products : of sampled weights, see ``voronoi_weights``.
+    space, precision, min_samples, max_products, sampler : of sampled weights, see
+    ``voronoi_weights``.
     found : settings of these or of earlier weights (``Scheme.found``, ``Weights.settings``); what a
     scheme would look for in the items it takes from there.
     """
@@ -75,6 +76,7 @@ class Options:
     precision: float = DEFAULT_PRECISION
     min_samples: int = DEFAULT_MIN_SAMPLES
     max_products: float = DEFAULT_MAX_PRODUCTS
+    sampler: str = "auto"
     workers: int | None = None
     found: Mapping[str, Any] = field(default_factory=dict)
 

@@ -20,10 +20,11 @@ from cr_audit.weights.estimates import (
     checked_blocks,
     merge_duplicates,
 )
-from cr_audit.weights.sampling import count_hits, plan
+from cr_audit.weights.per_draw import PerDraw, relative_error
+from cr_audit.weights.samplers import AUTO, Wanted, chosen
 from cr_audit.weights.spaces import Box, box_named, box_scores, on_unit_sphere, sphere_scores
 
-_UNIFORM_LEVEL = 0.95
+_UNIFORM_LEVEL, _UNIFORM_Z = 0.95, 1.6449
 
 
 def voronoi_weights(
@@ -35,6 +36,7 @@ def voronoi_weights(
     max_products: float = DEFAULT_MAX_PRODUCTS,
     duplicates: IntArray | None = None,
     normalise: bool = True,
+    sampler: str = AUTO,
     workers: int | None = None,
     rng: np.random.Generator,
 ) -> Weights:
@@ -46,7 +48,10 @@ def voronoi_weights(
     multiplications, so that the result depends on the input alone; for ``Contexts`` it is
     draws * (n_cells * d_a + n_prompts * d_q)). ``duplicates`` : see ``merge_duplicates``.
     ``normalise`` : for the sphere only, scale every context to unit length first (a zero vector
-    stays at the centre). ``workers`` changes the speed and nothing else.
+    stays at the centre). ``sampler`` : a name of ``samplers.SAMPLERS``; "auto" takes plain hits
+    where N reaches the precision within the budget, else, on the sphere, conditional probabilities
+    (``conditioned``), where these reach it within ``samplers.LONGER`` times as much; the settings
+    echo it. ``workers`` changes the speed and nothing else.
 
     Source: [CR] Definition 4.1, Appendix I.4 (100,000 samples). Deviations:
 
@@ -74,22 +79,25 @@ def voronoi_weights(
     else:
         box = space if isinstance(space, Box) else box_named(str(space), blocks)
         scores, name, outside = box_scores(distinct, box), box.name, box.share_outside(blocks)
-    wanted = max(min_samples, math.ceil(first.size / precision**2))
-    schedule = plan(scores, wanted, max_products)
-    hits = count_hits(scores, schedule, workers=workers, rng=rng)
+    wanted = Wanted(precision, min_samples, max_products, workers)
+    taken, ready = chosen(sampler, scores, wanted, rng)
+    found = ready.sample(rng)
+    settings = {
+        "space": name,
+        "precision": precision,
+        "min_samples": min_samples,
+        "max_products": max_products,
+        "normalise": on_sphere and normalise,
+        "sampler": taken,
+        **found.settings,
+    }
+    if found.per_draw is not None:
+        return weights_from_draws(
+            found.per_draw, found.n, cells, space=name, precision=precision, settings=settings
+        )
+    assert found.hits is not None
     return weights_from_hits(
-        hits,
-        cells,
-        space=name,
-        precision=precision,
-        outside=outside,
-        settings={
-            "space": name,
-            "precision": precision,
-            "min_samples": min_samples,
-            "max_products": max_products,
-            "normalise": on_sphere and normalise,
-        },
+        found.hits, cells, space=name, precision=precision, outside=outside, settings=settings
     )
 
 
@@ -141,6 +149,60 @@ def weights_from_hits(
         outside_share=outside,
         cautions=tuple(slug for slug, holds in cautions.items() if holds),
         settings=settings,
+    )
+
+
+def weights_from_draws(
+    per_draw: PerDraw,
+    n_samples: int,
+    cells: IntArray,
+    *,
+    space: str,
+    precision: float,
+    settings: Mapping[str, Any],
+) -> Weights:
+    """Weights with errors measured over draws; cells : int64 (m,).
+
+    The effective number has the errors taken out of the sum of squares. Weights equal uniform ones
+    where sum (W - 1/u)^2 less sum se^2 is within the 95 % quantile of its error, sqrt(2 sum se^4),
+    of 0. Zero: an item of mass W has something in one of n draws with a chance of at least
+    1 - (1 - W)^n, as nothing counts for more than 1.
+    """
+    mass, error = per_draw.masses()
+    m, u = cells.shape[0], per_draw.u
+    size = np.bincount(cells, minlength=u)
+    weights = (mass / size)[cells]
+    achieved = relative_error(mass, error)
+    squares = float(np.sum((mass**2 - error**2) / size))
+    corrected = float(np.clip(1.0 / squares, 1.0, m)) if squares > 0 else float(m)
+    even = size / m
+    excess = float(np.sum((mass - even) ** 2) - np.sum(error**2))
+    cautions = {
+        "collapsed": corrected < COLLAPSED_BELOW * m,
+        "equals-uniform": excess <= _UNIFORM_Z * math.sqrt(2.0 * float(np.sum(error**4))),
+        "precision-not-reached": achieved > precision,
+    }
+    return Weights(
+        method="voronoi",
+        space=space,
+        weights=weights,
+        standard_error=(error / size)[cells],
+        cells=cells,
+        hits=None,
+        n_samples=n_samples,
+        precision=precision,
+        max_relative_error=achieved,
+        reached=achieved <= precision,
+        effective_number=1.0 / float(np.sum(weights**2)),
+        effective_number_corrected=corrected,
+        zero_share=float(np.mean(weights == 0)),
+        zero_upper_bound=3.0 / per_draw.n,
+        n_cells=u,
+        n_merged=m - u,
+        outside_share=0.0,
+        cautions=tuple(slug for slug, holds in cautions.items() if holds),
+        settings=settings,
+        per_draw=per_draw,
     )
 
 

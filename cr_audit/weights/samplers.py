@@ -1,0 +1,159 @@
+"""How cells are measured: the samplers of ``voronoi_weights`` and which of them is taken.
+
+Each has a file and a line below. "auto" takes the first, in the order of the lines, that reaches
+the precision in the time it may take; where none does, the plain one, which says so. The choice
+depends on the input alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from cr_audit.arrays import IntArray
+from cr_audit.registry import Registry
+from cr_audit.weights.conditioned import Conditioned, Design
+from cr_audit.weights.per_draw import PerDraw
+from cr_audit.weights.sampling import Plan, count_hits, plan
+from cr_audit.weights.spaces import Scores
+
+AUTO, PLAIN = "auto", "plain"
+LONGER = 5.0
+"""Times ``max_products`` that a sampler may cost which gives more than hits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """precision, min_samples, max_products : as ``voronoi_weights`` has them."""
+
+    precision: float
+    min_samples: int
+    max_products: float
+    workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """What a sampler found of u cells: hits, int64 (u,), or what each draw said; n : samples;
+    settings : its own."""
+
+    hits: IntArray | None
+    per_draw: PerDraw | None
+    n: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Ready(Protocol):
+    """A sampler that knows its input."""
+
+    @property
+    def reaches(self) -> bool:
+        """Whether the precision is reached in the time that it may take."""
+        ...
+
+    def sample(self, rng: np.random.Generator) -> Sampled: ...
+
+
+class Sampler(Protocol):
+    """One way to measure cells. name : as settings echo it."""
+
+    name: str
+
+    def ready(self, scores: Scores, wanted: Wanted, rng: np.random.Generator) -> Ready:
+        """rng : for a pilot run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _PlainReady:
+    scores: Scores
+    schedule: Plan
+    wanted: Wanted
+
+    @property
+    def reaches(self) -> bool:
+        u = self.scores.n_points
+        return math.sqrt((u - 1) / self.schedule.n_samples) <= self.wanted.precision
+
+    def sample(self, rng: np.random.Generator) -> Sampled:
+        hits = count_hits(self.scores, self.schedule, workers=self.wanted.workers, rng=rng)
+        return Sampled(hits, None, int(hits.sum()))
+
+
+class Plain:
+    """Hits (``sampling``): exact enough, and fastest, where items are few."""
+
+    name = PLAIN
+
+    def ready(self, scores: Scores, wanted: Wanted, rng: np.random.Generator) -> Ready:
+        n = max(wanted.min_samples, math.ceil(scores.n_points / wanted.precision**2))
+        return _PlainReady(scores, plan(scores, n, wanted.max_products), wanted)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Never:
+    reaches = False
+
+    def sample(self, rng: np.random.Generator) -> Sampled:
+        raise ValueError("this space, or so many items, are not for this sampler")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ConditionedReady:
+    cells: Conditioned
+    design: Design
+    wanted: Wanted
+
+    @property
+    def reaches(self) -> bool:
+        return self.design.cost <= LONGER * self.wanted.max_products
+
+    def sample(self, rng: np.random.Generator) -> Sampled:
+        per_draw, left_out = self.cells.estimate(self.design, rng.spawn(1)[0])
+        return Sampled(
+            None,
+            per_draw,
+            2 * self.design.n_draws,
+            {"n_competitors": self.design.n_competitors, "left_out": left_out},
+        )
+
+
+class ConditionedDraws:
+    """Conditional probabilities (``conditioned``), on the sphere."""
+
+    name = "conditioned"
+
+    def ready(self, scores: Scores, wanted: Wanted, rng: np.random.Generator) -> Ready:
+        if not scores.gaussian or scores.offsets is not None or scores.n_points < 2:
+            return _Never()
+        if Conditioned.least_cost(scores) > LONGER * wanted.max_products:
+            return _Never()
+        cells = Conditioned.of(scores, wanted.workers)
+        return _ConditionedReady(cells, cells.design(wanted.precision, rng), wanted)
+
+
+SAMPLERS: Registry[Sampler] = Registry("sampler of Voronoi cells")
+SAMPLERS.register(PLAIN, Plain())
+SAMPLERS.register("conditioned", ConditionedDraws())
+
+
+def chosen(
+    sampler: str, scores: Scores, wanted: Wanted, rng: np.random.Generator
+) -> tuple[str, Ready]:
+    """The sampler that was asked for, by its name, or for ``AUTO`` the one taken.
+
+    Pilot runs draw from streams that are spawned off, so that ``rng`` gives what it would have.
+    """
+    names = SAMPLERS.names if sampler == AUTO else (sampler,)
+    first: tuple[str, Ready] | None = None
+    for name in names:
+        ready = SAMPLERS.get(name).ready(scores, wanted, rng.spawn(1)[0])
+        if ready.reaches:
+            return name, ready
+        first = first or (name, ready)
+    assert first is not None
+    return first
