@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cr_audit.embed.encoders import Opening
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
-_CHARS_PER_BLOCK = 1 << 22
+_CHARS_PER_BLOCK = 1 << 21
 _SPACES = ["\t", "\n", "\r"]
 """White space that ends a word for every tokenizer that ``splits_at_spaces``; other white space is
 left to the tokenizer."""
@@ -44,7 +44,7 @@ class StaticBackend:
     unknown token, so such texts cannot be told apart. Sums are exact (see the grid above), hence
     equal bit for bit for any batch, order and number of threads.
 
-    Memory: the table (V·d·4 bytes, 47 MB for MiniLM) and about 200 MB of work per block of four
+    Memory: the table (V·d·4 bytes, 47 MB for MiniLM) and about 100 MB of work per worker and block of two
     million characters. Lone surrogates are read as U+FFFD. Needs no torch once the table is there.
 
     table : read when a text is first encoded; where all vectors are cached it is never read.
