@@ -44,8 +44,9 @@ class StaticBackend:
     unknown token, so such texts cannot be told apart. Sums are exact (see the grid above), hence
     equal bit for bit for any batch, order and number of threads.
 
-    Memory: the table (V·d·4 bytes, 47 MB for MiniLM) and about 100 MB of work per worker and block of two
-    million characters. Lone surrogates are read as U+FFFD. Needs no torch once the table is there.
+    Memory: the table (V·d·4 bytes, 47 MB for MiniLM) and about 100 MB of work for each worker, which
+    takes two million characters at a time. Lone surrogates are read as U+FFFD. Needs no torch once
+    the table is there.
 
     table : read when a text is first encoded; where all vectors are cached it is never read.
     dimension : of its vectors. identity : what stands for its content in the fingerprint.
