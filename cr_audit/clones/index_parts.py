@@ -15,9 +15,11 @@ folder for it (``engine.scratch_folder``).
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,6 +28,7 @@ from cr_audit import engine
 from cr_audit.arrays import IntArray
 from cr_audit.clones.pairs import TextIndex, counted
 from cr_audit.clones.shingles import UInt64Array, rows_of, text_bits
+from cr_audit.errors import ComputeError
 
 _PART_BYTES = 192 * 2**20
 """What sorting and numbering one part takes: about three times its entries."""
@@ -49,9 +52,11 @@ class IndexParts:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         if expected > limit / 4 and self._n_parts > 1:
             place = engine.scratch_folder()
-            if place is not None:
-                place.mkdir(parents=True, exist_ok=True)
-            self._folder = tempfile.TemporaryDirectory(dir=place, prefix="sets-")
+            # Where nothing can be written it stays in memory, as large arrays do.
+            with contextlib.suppress(OSError):
+                if place is not None:
+                    place.mkdir(parents=True, exist_ok=True)
+                self._folder = tempfile.TemporaryDirectory(dir=place, prefix="sets-")
         self._on_disk = expected > limit / 4
         self._held: list[list[np.ndarray[tuple[int, ...], np.dtype[np.uint64]]]] = [
             [] for _ in range(self._n_parts)
@@ -84,8 +89,7 @@ class IndexParts:
                 if self._folder is None:
                     self._held[part].append(entries[start:end].copy())
                 else:
-                    with self._file("entries", part).open("ab") as out:
-                        entries[start:end].tofile(out)
+                    self._write(self._file("entries", part), entries[start:end])
             start = end
 
     def _entries(self, part: int) -> UInt64Array:
@@ -131,9 +135,22 @@ class IndexParts:
     ) -> tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.int32]]] | None:
         if self._folder is None:
             return frequency, texts
-        frequency.tofile(self._file("frequency", part))
-        texts.tofile(self._file("texts", part))
+        self._write(self._file("frequency", part), frequency)
+        self._write(self._file("texts", part), texts)
         return None
+
+    @staticmethod
+    def _write(path: Path, values: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> None:
+        try:
+            with path.open("ab") as out:
+                values.tofile(out)
+        except OSError as error:
+            raise ComputeError(
+                "no-space",
+                f"the search for copies cannot write to {path.parent}: {error.strerror or error}",
+                next_step="free some space there, name another folder in CR_AUDIT_CACHE, or let the"
+                " search hold more with --memory",
+            ) from error
 
     def _filled(
         self,

@@ -44,7 +44,7 @@ class StaticBackend:
     unknown token, so such texts cannot be told apart. Sums are exact (see the grid above), hence
     equal bit for bit for any batch, order and number of threads.
 
-    Memory: the table (V·d·4 bytes, 47 MB for MiniLM) and about 100 MB of work for each worker, which
+    Memory: the table (V·d·4 bytes, 47 MB for MiniLM) and about 100 MB of work for each worker, who
     takes two million characters at a time. Lone surrogates are read as U+FFFD. Needs no torch once
     the table is there.
 
