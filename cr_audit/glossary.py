@@ -35,6 +35,9 @@ WORDS: dict[str, str] = {
     " to do.",
     "fingerprint": "What identifies a finding across runs: its rule and its subject, not its line.",
     "flagged": "Marked as more than noise at the confidence level.",
+    "graph of meaning": "Each different response joined to those whose vectors are nearest; kinds"
+    " of answer and the map are made from it.",
+    "hub": "In the graph of meaning: a response that is among the nearest of very many others.",
     "iia": "Independence of irrelevant alternatives: how two members of a list compare does not"
     " depend on what else the list offers.",
     "known": "In a gate: a finding that an earlier run wrote down; it is told and does not fail.",

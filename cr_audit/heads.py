@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import Header
+from cr_audit.clones.meaning import GraphRecord
 from cr_audit.data.dataset import PreferenceDataset, Selection
 from cr_audit.wording import percent, plural
 
@@ -59,3 +60,20 @@ def named(name: str, unit: str, width: int = 40) -> str:
     """A short name of an item for a sentence: models as they are called, texts in quotes."""
     text = short(name, width)
     return text if unit == "model" else f"“{text}”"
+
+
+_INDEX = {
+    "exact": "exact search",
+    "cells": "cells of the space",
+    "hnsw": "an HNSW graph",
+}
+
+
+def graph_in_words(record: GraphRecord) -> str:
+    """How a graph of meaning was made: how many neighbours, by which index, with which recall."""
+    out = f"{record.k} nearest of each by {_INDEX[record.index]}"
+    if record.parameters:
+        out += f" ({', '.join(f'{k} {v:,}' for k, v in record.parameters.items())})"
+    if not isinstance(record.recall, NotApplicable):
+        out += f", recall {record.recall:.3f} of {record.n_recall_sample:,} looked at"
+    return out

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from cr_audit.settings import Given, Settings
+from cr_audit.settings import Given, Settings, bytes_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -245,7 +245,11 @@ class Run:
         from cr_audit.analysis import analyse, compose
 
         dataset, encoder = self.dataset, None if "vectors" in self.left_out else self.encoder
-        with engine.telling(self.progress):
+        folder = None if self.cache is None else self.cache.path.parent
+        with (
+            engine.telling(self.progress),
+            engine.using(memory=bytes_of(self.reading["memory"]), folder=folder),
+        ):
             return analyse(
                 dataset,
                 self.settings,

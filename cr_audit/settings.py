@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,7 +17,9 @@ from typing import Any, Literal
 from cr_audit.errors import UsageError
 from cr_audit.weights.schemes import RECOMMENDED
 
-Kind = Literal["choice", "number", "whole", "switch", "text", "map", "penalty", "count", "files"]
+Kind = Literal[
+    "choice", "number", "whole", "switch", "text", "map", "penalty", "count", "files", "size"
+]
 Affects = Literal["reading", "analysis"]
 
 CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet")
@@ -24,6 +27,7 @@ UNITS = ("auto", "response", "model", "cluster", "kind")
 SPACES = ("sphere", "unit-cube", "factor-2", "data-box")
 DEVICES = ("auto", "cpu", "cuda")
 SCOPES = ("auto", "prompt", "dataset")
+INDEXES = ("auto", "exact", "cells", "hnsw")
 RESAMPLES = ("auto", "comparisons", "prompts", "annotators")
 
 
@@ -213,6 +217,18 @@ SETTINGS: dict[str, Setting] = {
             shown_default="keep",
         ),
         Setting(
+            "memory",
+            "size",
+            None,
+            "What the search for copies may hold in memory (2GiB, 500MB); above it goes through"
+            " files. Changes no result.",
+            DATA,
+            "reading",
+            low=64 * 2**20,
+            metavar="SIZE",
+            shown_default="half of what is free",
+        ),
+        Setting(
             "unit",
             "choice",
             "auto",
@@ -307,6 +323,16 @@ SETTINGS: dict[str, Setting] = {
             metavar="NUMBER|auto",
         ),
         Setting(
+            "index",
+            "choice",
+            "auto",
+            "How responses find their nearest by vectors: {choices}. A named index joins all of"
+            " them; auto draws some where there are very many, and searches exactly.",
+            CLONES,
+            "analysis",
+            choices=INDEXES,
+        ),
+        Setting(
             "precision",
             "number",
             0.1,
@@ -395,7 +421,7 @@ class Settings:
 
     unit : "auto", "response", "model", "cluster" or "kind"; model : the encoder ("none" skips
     vectors); device : where a transformer runs, "auto", "cpu" or "cuda"; kinds : of answer, at most
-    so many, or "auto";
+    so many, or "auto"; index : of the graph of meaning, "auto", "exact", "cells" or "hnsw";
     weights : a weighting scheme; space : of Voronoi cells; scope : "auto", "prompt" or "dataset";
     radius : of near-clones, None = the clone test's default; paraphrase_fpr : share of independent
     answers that may be called paraphrases, 0 = not looked for; precision : relative standard error
@@ -413,6 +439,7 @@ class Settings:
     radius: float | None = _default("radius")
     paraphrase_fpr: float = _default("paraphrase_fpr")
     kinds: int | str = _default("kinds")
+    index: str = _default("index")
     precision: float = _default("precision")
     n_replicates: int = _default("n_replicates")
     resample: str = _default("resample")
@@ -481,6 +508,13 @@ def problem_with(setting: Setting, value: Any) -> tuple[str, str | None] | None:
                 f"a whole number from {setting.low:g} to {setting.high:g}, or auto",
                 "leave it out for auto",
             )
+        case "size":
+            if isinstance(value, str) and (n := bytes_of(value)) is not None and n >= setting.low:
+                return None
+            return (
+                f"a number with a unit (MB, GB, MiB, GiB), at least {setting.low / 2**20:g} MiB",
+                "for example 2GiB; leave it out for the default",
+            )
         case "switch":
             return None if isinstance(value, bool) else ("true or false", None)
         case "text":
@@ -494,6 +528,16 @@ def problem_with(setting: Setting, value: Any) -> tuple[str, str | None] | None:
             )
         case "files":
             return None
+
+
+_UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMG]i?B)\s*", re.IGNORECASE)
+
+
+def bytes_of(size: str | None) -> int | None:
+    """2GiB in bytes; None for None, and for what says no size."""
+    found = None if size is None else _SIZE.fullmatch(size)
+    return None if found is None else int(float(found[1]) * _UNITS[found[2].lower()])
 
 
 def parse_map(text: str | None) -> dict[str, str] | None:

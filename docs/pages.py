@@ -93,6 +93,8 @@ def _may_be(name: str) -> str:
             return "number above 0, auto"
         case "switch":
             return "true, false"
+        case "size":
+            return "number with a unit, 64 MiB or more"
         case "map":
             return "roles and fields"
         case _:

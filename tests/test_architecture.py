@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "cr_audit"
 # A room may import from its own floor and from the floors above it in this list (lower numbers).
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "arrays", "wording", "findings", "settings", "streams", "files", "slim"}),
-    frozenset({"blocks", "labels", "glossary", "registry"}),
+    frozenset({"blocks", "labels", "glossary", "registry", "texts"}),
     frozenset({"data", "diff"}),
     frozenset({"engine", "clones", "weights", "models"}),
     frozenset({"readers", "embed"}),
@@ -26,7 +26,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 )
 FLOOR = {room: k for k, rooms in enumerate(FLOORS) for room in rooms}
 NUMERICS = {"engine", "clones", "weights", "models"}
-GROUND = {"errors", "arrays", "distributions", "labels", "registry", "streams", "wording"}
+GROUND = {"errors", "arrays", "distributions", "labels", "registry", "streams", "texts", "wording"}
 """What numerics may see besides each other."""
 
 # What may stand in a family's folder, and which rooms beside the ground a file of that role sees.

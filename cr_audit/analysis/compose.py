@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -24,18 +24,22 @@ from cr_audit.analysis.facts import (
 from cr_audit.analysis.growing import Growing
 from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.kinds import kinds_of
+from cr_audit.analysis.meaning import graph_of
 from cr_audit.analysis.settings import Settings
 from cr_audit.analysis.units import options_of, rank_units
 from cr_audit.arrays import BoolArray, Comparisons, IntArray, NotApplicable
 from cr_audit.clones.find import DEFAULT_RADIUS, CloneReport, find_clones
 from cr_audit.clones.growing import find_growing_clones
+from cr_audit.clones.neighbours import Index
 from cr_audit.clones.searches import AllPairs
 from cr_audit.clones.vectors import DEFAULT_VECTOR_RADIUS, find_vector_clones
-from cr_audit.clones.votes import Homogeneity, homogeneity, noise_floor
-from cr_audit.data.content import has_content
+from cr_audit.clones.votes import Homogeneity, Judged, homogeneity, noise_floor
+from cr_audit.data.content import PLAIN, has_content
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.embed import PrecomputedVectors, VectorCache
 from cr_audit.embed.backends import Backend
+from cr_audit.labels import contiguous
+from cr_audit.texts import Texts
 from cr_audit.weights.contexts import paired_contexts
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.scheme import Growth, Weighed
@@ -95,10 +99,11 @@ def analyse(
         weights = alternative_weights(
             dataset, settings, embedding, clones, scope, text_codes, kept, growing
         )
+    graph = graph_of(settings, embedding, kept)
     kinds: NamedKinds | NotApplicable = NO_KINDS
     if settings.unit == "kind":
         report("finding kinds", 0, 0)
-        kinds = kinds_of(dataset, settings, embedding, kept)
+        kinds = kinds_of(dataset, settings, embedding, graph, kept)
     resampling = Stage.RESAMPLING not in left_out
     if resampling:
         report("resampling win rates", 0, 0)
@@ -127,6 +132,7 @@ def analyse(
         units=units,
         choice_sets=_choice_set_facts(dataset),
         kinds=kinds,
+        graph=graph,
     )
 
 
@@ -141,17 +147,21 @@ def stream(settings: Settings, stage: int) -> np.random.Generator:
 
 def without_content(dataset: PreferenceDataset) -> BoolArray:
     """bool (n_alternatives,): texts that are known and say nothing (``data.content``)."""
-    texts = dataset.alternatives["text"].to_list()
-    return np.array([t is not None and not has_content(t) for t in texts], dtype=np.bool_)
+    text = dataset.alternatives["text"]
+    out = np.zeros(text.len(), dtype=np.bool_)
+    # Most texts hold a line that says something, which is quickly seen.
+    unclear = np.flatnonzero((text.is_not_null() & ~text.str.contains(PLAIN)).to_numpy())
+    out[unclear] = [not has_content(t) for t in Texts(text).take(unclear)]
+    return out
 
 
 def text_codes_of(dataset: PreferenceDataset) -> IntArray:
-    """One code per distinct non-empty text; -1 where the text is unknown or empty."""
-    codes: dict[str, int] = {}
-    return np.array(
-        [codes.setdefault(t, len(codes)) if t else -1 for t in dataset.alternatives["text"]],
-        dtype=np.int64,
-    )
+    """One code per distinct non-empty text, in order of appearance; -1 where the text is unknown or
+    empty."""
+    texts, rank = Texts(dataset.alternatives["text"]).ranked()
+    if len(texts) and not texts[0]:  # the empty text is the first in order
+        rank = np.where(rank == 0, -1, rank)
+    return contiguous(rank)
 
 
 def _clones(
@@ -167,13 +177,14 @@ def _clones(
             embedding.prompt_vectors,
             dataset.prompt_of,
             radius=DEFAULT_VECTOR_RADIUS if settings.radius is None else settings.radius,
+            index=cast(Index, settings.index),
             rng=stream(settings, 1),
         )
     if not dataset.has_text:
         return NotApplicable(NO_TEXT)
     vectors = None if isinstance(embedding, NotApplicable) else embedding.response_vectors
-    responses = dataset.alternatives["text"].to_list()
-    prompts = dataset.prompts["text"].to_list()
+    responses = Texts(dataset.alternatives["text"])
+    prompts = Texts(dataset.prompts["text"])
     prompt_of = dataset.prompt_of
     radius = DEFAULT_RADIUS if settings.radius is None else settings.radius
 
@@ -209,7 +220,8 @@ def _votes(
         i for i, c in enumerate(clones.clusters) if c.scope == "response" and c.kind != "loose"
     ]
     members = [clones.clusters[i].members for i in tested]
-    found = [homogeneity(comparisons, m, rng=rng) for m in members]
+    judged = Judged(comparisons)
+    found = [homogeneity(comparisons, m, rng=rng, judged=judged) for m in members]
     # A permutation p-value cannot fall below 1 / (n + 1): where a cluster comes near that floor,
     # ask again with enough permutations for a correction over all clusters.
     needed = 400 * len(tested)
@@ -221,7 +233,9 @@ def _votes(
             and needed > result.n_permutations
         ):
             n = min(needed, MAX_PERMUTATIONS)
-            found[k] = homogeneity(comparisons, members[k], n_permutations=n, rng=rng)
+            found[k] = homogeneity(
+                comparisons, members[k], n_permutations=n, rng=rng, judged=judged
+            )
     return tuple(ClusterVotes(i, r) for i, r in zip(tested, found, strict=True))
 
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 
 from cr_audit.analysis.facts import Embedding
 from cr_audit.arrays import Float32Array, IntArray, NotApplicable
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.embed import PrecomputedVectors, VectorCache, embed_texts
 from cr_audit.embed.backends import Backend
+from cr_audit.texts import Texts
 from cr_audit.weights.contexts import pseudo_prompt_vectors
 
 Progress = Callable[[str, int, int], None]
@@ -36,11 +38,12 @@ def embed(
         return NotApplicable(NO_TEXT)
     if backend is None:
         return NotApplicable("switched off with --model none")
-    responses = [t or "" for t in dataset.alternatives["text"]]
-    prompts = [t or "" for t in dataset.prompts["text"]]
+    columns = [dataset.alternatives["text"], dataset.prompts["text"]]
+    texts = Texts(pl.concat([c.fill_null("") for c in columns], rechunk=False))
+    n = dataset.n_alternatives
     vectors = embed_texts(
         backend,
-        responses + prompts,
+        texts,
         cache=cache,
         progress=lambda done, total: report("embedding", done, total),
     )
@@ -48,9 +51,9 @@ def embed(
         model=backend.name,
         dimension=int(vectors.shape[1]),
         fingerprint=backend.fingerprint,
-        n_texts=len({t for t in responses + prompts if t}),
-        response_vectors=vectors[: len(responses)],
-        prompt_vectors=_prompt_vectors(dataset, vectors[len(responses) :], any_text=True),
+        n_texts=texts.n_distinct(),
+        response_vectors=vectors[:n],
+        prompt_vectors=_prompt_vectors(dataset, vectors[n:], any_text=True),
     )
 
 

@@ -13,6 +13,7 @@ from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Comparisons, Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.find import CloneReport
+from cr_audit.clones.meaning import MeaningGraph
 from cr_audit.clones.votes import Homogeneity
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.models.graph import GraphHealth
@@ -149,11 +150,13 @@ class NamedKinds:
 
 
 NO_KINDS = NotApplicable("the unit is not the kind")
+NO_GRAPH = NotApplicable("this analysis has no vectors")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """All facts about one data set. units : the main one first. kinds : where they are the unit."""
+    """All facts about one data set. units : the main one first. kinds : where they are the unit.
+    graph : gives the graph of meaning, which is made when it is first asked for."""
 
     dataset: PreferenceDataset
     settings: Settings
@@ -166,3 +169,4 @@ class Analysis:
     units: tuple[UnitResult, ...]
     choice_sets: ChoiceSetFacts | NotApplicable
     kinds: NamedKinds | NotApplicable = NO_KINDS
+    graph: Callable[[], MeaningGraph | NotApplicable] = field(default=lambda: NO_GRAPH, repr=False)

@@ -33,6 +33,8 @@ from cr_audit.arrays import Groups, NotApplicable
 from cr_audit.clones.calibration import EncoderCosines
 from cr_audit.clones.find import CloneReport, Cluster, Neighbours
 from cr_audit.clones.growing import KnownPairs
+from cr_audit.clones.in_blocks import PairsOfGroups
+from cr_audit.clones.meaning import Centred, GraphRecord, MeaningGraph
 from cr_audit.clones.nearest import NearestGraph
 from cr_audit.clones.noise import NoisePairs
 from cr_audit.clones.pairs import TextPairs
@@ -48,6 +50,7 @@ from cr_audit.embed.backends import Notice
 from cr_audit.embed.cache import refuse_odd
 from cr_audit.models.kinds.find import Kind as KindOfAnswer
 from cr_audit.models.kinds.find import Kinds
+from cr_audit.texts import Texts
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.growing import Nearest
 from cr_audit.weights.per_draw import PerDraw
@@ -65,19 +68,23 @@ _TEXTS_AT_ONCE = 4096
 _CLASSES: dict[str, type[Any]] = {
     c.__name__: c
     for c in (
+        Centred,
         CloneReport,
         Cluster,
         EncoderCosines,
         FileRead,
+        GraphRecord,
         Groups,
         KindOfAnswer,
         Kinds,
         KnownPairs,
+        MeaningGraph,
         Nearest,
         NearestGraph,
         Neighbours,
         NoisePairs,
         NotApplicable,
+        PairsOfGroups,
         PerDraw,
         PreferenceDataset,
         ReadReport,
@@ -231,6 +238,8 @@ def _feed(h: hashlib.blake2b, value: Any) -> None:
     if isinstance(value, str):
         raw = value.encode("utf-8", "surrogatepass")
         h.update(b"s%d:" % len(raw) + raw)
+    elif isinstance(value, Texts):
+        h.update(b"T" + value.digest())  # asked for by several stages, worked out once
     elif isinstance(value, np.ndarray):
         h.update(f"a{value.dtype.str}{value.shape}:".encode())
         h.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)

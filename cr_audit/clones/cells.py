@@ -129,11 +129,21 @@ def cut(rows: Float32Array, wanted: int) -> Cells:
     return Cells(rows, square, order, start, centres, tuple(about))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """near : int32 (n, as many as are wanted or more), nearest first as far as the directions kept
+    tell. n_cells : cells; n_probes : those that a row looked at."""
+
+    near: Int32Array
+    n_cells: int
+    n_probes: int
+
+
 def candidates(
     rows: Float32Array, wanted: int, probes: float = PROBES, truth: Truth | None = None
-) -> Int32Array:
-    """At least ``wanted`` rows near each row, not itself: int32 (n, that or more), nearest first as
-    far as the directions kept tell. rows : float32 (n, d), distinct; wanted < n.
+) -> Candidates:
+    """At least ``wanted`` rows near each row, not itself. rows : float32 (n, d), distinct; wanted
+    < n.
 
     truth : some rows and their true neighbours. Where too few of those are among the cells that are
     looked at, or among as many as are wanted, more are: twice, three times and so on.
@@ -153,7 +163,7 @@ def candidates(
     for part in parts:
         out[cells.order[at : at + part.shape[0]]] = cells.order[part]
         at += part.shape[0]
-    return out
+    return Candidates(out, n_cells, n_probes)
 
 
 def _times_wanted(few: Float32Array, wanted: int, truth: Truth) -> int:

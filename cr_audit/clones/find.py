@@ -23,6 +23,7 @@ from cr_audit.clones.clusters import RowCluster, SetIndex, bounded_clusters
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.clones.searches import AllPairs, Searches, Units
 from cr_audit.clones.short_prompts import with_short_prompts
+from cr_audit.texts import ranked
 
 DEFAULT_RADIUS = 0.4
 DEFAULT_LOOSE_RADIUS = 0.55
@@ -98,15 +99,6 @@ class CloneReport:
     loose_radius: float
     boilerplate_prompts: int
     metric: str
-
-
-def ranked(texts: Sequence[str | None]) -> tuple[list[str], IntArray]:
-    """Distinct texts in sorted order, and which of them each row has (-1 where None)."""
-    unique = sorted({t for t in texts if t is not None})
-    rank = {t: i for i, t in enumerate(unique)}
-    return unique, np.fromiter(
-        (-1 if t is None else rank[t] for t in texts), np.int64, count=len(texts)
-    )
 
 
 class UnitRows:

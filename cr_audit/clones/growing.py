@@ -17,6 +17,7 @@ from cr_audit.clones.overlay import overlaid
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.clones.searches import AllPairs, Units, outside_balls
 from cr_audit.clones.shingles import Shingles, UInt64Array
+from cr_audit.texts import some_of
 from cr_audit.weights.scheme import Keep
 
 
@@ -79,13 +80,13 @@ class _Recording(AllPairs):
     keeps_sets = True
 
     def asked(
-        self, texts: list[str], text_of: IntArray, radius: float
+        self, texts: Sequence[str], text_of: IntArray, radius: float
     ) -> tuple[SetIndex, TextPairs]:
         index, self.asked_pairs = super().asked(texts, text_of, radius)
         return index, self.asked_pairs
 
     def answered(
-        self, texts: list[str], units: Units, radius: float, loose: float
+        self, texts: Sequence[str], units: Units, radius: float, loose: float
     ) -> tuple[SetIndex, TextPairs]:
         self.units = units
         found = super().answered(texts, units, radius, loose)
@@ -121,14 +122,14 @@ class AddedPairs:
         self._known, self._old, self._prompts = known, old, prompts
 
     def asked(
-        self, texts: list[str], text_of: IntArray, radius: float
+        self, texts: Sequence[str], text_of: IntArray, radius: float
     ) -> tuple[SetIndex, TextPairs]:
         places = _distinct(text_of[self._prompts])
         shingles = _grown(self._known.prompts, places, texts)
         return joined(TextSets(shingles), self._known.asked, places, radius, radius)
 
     def answered(
-        self, texts: list[str], units: Units, radius: float, loose: float
+        self, texts: Sequence[str], units: Units, radius: float, loose: float
     ) -> tuple[SetIndex, TextPairs]:
         text_of = np.where(units.of >= 0, np.append(units.text, -1)[units.of], -1)
         self._places = _distinct(text_of[self._old])
@@ -142,7 +143,7 @@ class AddedPairs:
         return overlaid(index, pairs, noise, radius, units.letters(texts))
 
     def _noise(
-        self, texts: list[str], units: Units, place: IntArray, pairs: TextPairs
+        self, texts: Sequence[str], units: Units, place: IntArray, pairs: TextPairs
     ) -> NoisePairs:
         """Known pairs of groups that no text was added to, and all pairs of the others."""
         known, free = self._known.noise, outside_balls(pairs)
@@ -165,9 +166,9 @@ class AddedPairs:
             np.concatenate([known.measure[stay], new.measure])[order],
         )
 
-    def _searched(self, texts: list[str], units: Units, active: BoolArray) -> NoisePairs:
+    def _searched(self, texts: Sequence[str], units: Units, active: BoolArray) -> NoisePairs:
         some = np.unique(units.text[active])
-        forms = Forms.of([texts[i] for i in some.tolist()], self._shingles.some(some))
+        forms = Forms.of(some_of(texts, some), self._shingles.some(some))
         place = np.zeros(len(texts), np.int64)
         place[some] = np.arange(some.size)
         return noise_pairs(forms, place[units.text], units.group, active)
@@ -181,9 +182,9 @@ def _distinct(text_of: IntArray) -> IntArray:
     return np.unique(text_of[text_of >= 0])
 
 
-def _grown(packed: UInt64Array, places: IntArray, texts: list[str]) -> Shingles:
+def _grown(packed: UInt64Array, places: IntArray, texts: Sequence[str]) -> Shingles:
     others = np.setdiff1d(np.arange(len(texts)), places)
-    return Shingles.grown(packed, places, Shingles.of([texts[i] for i in others]), others)
+    return Shingles.grown(packed, places, Shingles.of(some_of(texts, others)), others)
 
 
 def _places_of_units(known: KnownPairs, units: Units, old: IntArray) -> IntArray:

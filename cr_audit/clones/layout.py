@@ -1,11 +1,12 @@
 """A place in the plane for each text, so that a person can look at them.
 
-The picture is a layout of the neighbour graph: each clone group is one node, joined to those whose
-vectors are nearest; joined nodes pull each other, all nodes push each other away, with the forces
-of t-SNE (van der Maaten and Hinton 2008) where every edge counts alike (Böhm, Berens and Kobak
-2022). It begins at the two directions in which the vectors differ most (principal components;
-Pearson 1901), so that nothing in it is random. Those directions alone would be cheaper, but keep
-few neighbours together: of the 10 nearest of 677 groups 15 %, this layout 47 % with copies parted.
+The picture is a layout of the graph of meaning: each clone group is one node, joined to those whose
+first members are nearest (``MeaningGraph.among``; without it, to those whose means are); joined
+nodes pull each other, all nodes push each other away, with the forces of t-SNE (van der Maaten and
+Hinton 2008) where every edge counts alike (Böhm, Berens and Kobak 2022). It begins at the two
+directions in which the vectors differ most (principal components; Pearson 1901), so that nothing in
+it is random. Those directions alone would be cheaper, but keep few neighbours together: of the 10
+nearest of 677 groups 15 %, this layout 47 % with copies parted.
 ``Layout.kept`` says how many a picture does keep.
 
 The members of a group stand around its place like the seeds of a sunflower (Vogel 1979): copies
@@ -14,6 +15,7 @@ would otherwise hide each other, and how many there are is what one wants to see
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,8 +76,13 @@ def spread(n: int, groups: IntArray, *, most: int, of_one: int) -> IntArray:
     return np.unique(np.concatenate([mine, even]))
 
 
-def plane(vectors: Float32Array, groups: IntArray) -> Layout:
-    """Where items stand. vectors : float32 (n, d); groups : int64 (n,), -1 = in none.
+Near = Callable[[IntArray, int], IntArray]
+"""Of some items their k nearest among themselves, by position: int64 (some, k)."""
+
+
+def plane(vectors: Float32Array, groups: IntArray, near: Near | None = None) -> Layout:
+    """Where items stand. vectors : float32 (n, d); groups : int64 (n,), -1 = in none. near : gives
+    the neighbours of the first member of each group; None: those of the groups' means.
 
     Of two opposite directions the one whose largest entry is positive is taken. One thread, so that
     neither equal variances (a symmetric set has them) nor the last digits of a sum turn with the
@@ -93,11 +100,12 @@ def plane(vectors: Float32Array, groups: IntArray) -> Layout:
     centred = means - means.mean(axis=0)
     with threadpool_limits(limits=1):
         # Where everybody is everybody's neighbour, a graph says nothing.
-        near = _nearest(means, min(NEIGHBOURS, max((first.size - 1) // 3, 1)))
-        drawn = _stretched(_pulled(centred @ _directions(centred), near))
+        k = min(NEIGHBOURS, max((first.size - 1) // 3, 1))
+        joined = _nearest(means, k) if near is None else near(first, k)
+        drawn = _stretched(_pulled(centred @ _directions(centred), joined))
         room = np.sqrt(min(1.0, CROWD / first.size))
         apart = _parted(drawn, room * (DISC + SEED * np.sqrt(size - 1.0)))
-        kept = _kept(apart, near)
+        kept = _kept(apart, joined)
     points = apart[place]
     order = np.argsort(place, kind="stable")
     begin = np.concatenate([[0], np.cumsum(size)[:-1]])
@@ -105,7 +113,7 @@ def plane(vectors: Float32Array, groups: IntArray) -> Layout:
     rank[order] = np.arange(n) - begin[place[order]]
     angle = rank * GOLDEN
     seeds = room * SEED * np.sqrt(rank)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return Layout(np.round(np.clip(points + seeds, 0.0, 1.0), DIGITS), near.shape[1], kept)
+    return Layout(np.round(np.clip(points + seeds, 0.0, 1.0), DIGITS), joined.shape[1], kept)
 
 
 def _directions(centred: FloatArray) -> FloatArray:

@@ -20,19 +20,18 @@ bytes of candidates and what cells or the HNSW graph (4 d + 136 bytes per row) n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.cells import Int32Array, candidates
-from cr_audit.clones.neighbours import collapsed, hnsw_index
+from cr_audit.clones.neighbours import HNSW, Found, Index, collapsed, hnsw_index, need_hnsw
 
-Found = Literal["exact", "cells", "hnsw"]
-Index = Literal["auto", Found]
 EXACT_UP_TO = 12_000
 """Distinct rows up to which every distance is looked at. Cells are about as fast at 11,000, twice
 as fast at 20,000 (benchmarks/README.md, Clones)."""
@@ -41,6 +40,10 @@ _DECIDED = 200_000  # numbers at a time, so that they stay in the cache
 _TWICE = 2  # candidates of cells for each neighbour: fewer directions order them otherwise
 _SPARE = 8
 _SAMPLE = 256
+ENOUGH = 0.994
+"""Share of the true neighbours of some rows that HNSW is to find: those that recall is measured on
+are others, and 0.99 is promised."""
+_MOST_EF = 4_096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +53,8 @@ class NearestGraph:
     rows : int64 (u,), the first row of the input that has each, in the order of their bytes;
     row_of : int64 (n,), which of them a row of the input is. neighbours : int32 (u, k), positions
     in ``rows``, nearest first; distance : float64 (u, k), Euclidean. index : "exact", "cells" or
-    "hnsw".
+    "hnsw". parameters : what it was built and asked with, by name: of cells how many there are and
+    how many a row looked at, of HNSW its M, ef_construction and ef.
     recall_estimate : share of the true neighbours of ``n_recall_sample`` seeded rows that were
     found (a neighbour as near as the last true one counts); not applicable to exact search.
     """
@@ -62,6 +66,7 @@ class NearestGraph:
     index: Found
     recall_estimate: float | NotApplicable
     n_recall_sample: int
+    parameters: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -86,8 +91,11 @@ def nearest_graph(
     fewer).
 
     vectors : float32 (n, d), finite. rng : draws the rows for the recall estimate.
-    Raises ValueError for k < 1 or vectors that are not finite.
+    Raises ValueError for k < 1 or vectors that are not finite, ComputeError where HNSW is asked for
+    and hnswlib is not installed.
     """
+    if index == "hnsw":
+        need_hnsw()
     if k < 1:
         raise ValueError(f"k is {k}, expected at least 1")
     if not np.isfinite(vectors).all():
@@ -101,16 +109,19 @@ def nearest_graph(
     every = np.arange(u, dtype=np.int64)
     recall: float | NotApplicable = NotApplicable("exact search misses nothing")
     n_sample = 0
+    parameters: Mapping[str, int] = {}
     if chosen == "exact" or k == 0:
         near, distance = _exact(distinct, every, distinct, k, own=True)
     else:
-        found = _by_cells(distinct, k) if chosen == "cells" else _by_hnsw(distinct, k)
-        near, distance = _entered(*found)
+        near, distance, parameters = (_by_cells if chosen == "cells" else _by_hnsw)(distinct, k)
+        near, distance = _entered(near, distance)
         n_sample = min(recall_sample, u)
         some = np.sort(rng.choice(u, n_sample, replace=False))
         _, truth = _exact(distinct, some, distinct, k, own=True)
         recall = float((distance[some] <= truth[:, -1:]).mean())
-    return NearestGraph(row_of, position[representative], near, distance, chosen, recall, n_sample)
+    return NearestGraph(
+        row_of, position[representative], near, distance, chosen, recall, n_sample, parameters
+    )
 
 
 def nearest_of(
@@ -180,15 +191,26 @@ def _decided(
     )
 
 
-def _by_cells(rows: Float32Array, k: int) -> Lists:
+Made = tuple[Int32Array, FloatArray, Mapping[str, int]]
+"""Lists, and the parameters of the index that gave them."""
+
+
+def _evenly(n: int) -> IntArray:
+    """Rows that an index is set by: at even steps, not those that recall is measured on, which are
+    drawn."""
+    return (np.arange(min(n, _SAMPLE), dtype=np.int64) * n) // min(n, _SAMPLE)
+
+
+def _by_cells(rows: Float32Array, k: int) -> Made:
     n = rows.shape[0]
-    # Not the rows that recall is measured on: those are drawn.
-    some = (np.arange(min(n, _SAMPLE), dtype=np.int64) * n) // min(n, _SAMPLE)
+    some = _evenly(n)
     truth = some, _exact(rows, some, rows, k, own=True)[0].astype(np.int64)
-    found = candidates(rows, min(_TWICE * k + _SPARE, n - 1), truth=truth)
+    cells = candidates(rows, min(_TWICE * k + _SPARE, n - 1), truth=truth)
+    found = cells.near
     blocks = engine.spans(n, max(1, _BLOCK // (8 * found.shape[1])))
     parts = list(engine.map(partial(_screened, rows, found, k), blocks, local=True))
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    near, distance = (np.concatenate([p[i] for p in parts]) for i in (0, 1))
+    return near, distance, {"n_cells": cells.n_cells, "n_probes": cells.n_probes}
 
 
 def _screened(rows: Float32Array, found: Int32Array, k: int, part: slice) -> Lists:
@@ -232,19 +254,31 @@ def _entered(near: Int32Array, distance: FloatArray) -> Lists:
     return near, distance
 
 
-def _by_hnsw(rows: Float32Array, k: int) -> Lists:
+def _by_hnsw(rows: Float32Array, k: int) -> Made:
+    """By an HNSW graph, asked with as much effort (ef) as finds ``ENOUGH`` of the true neighbours
+    of some rows; ``_MOST_EF`` at most, and recall says what that was worth."""
     n = rows.shape[0]
     graph = hnsw_index(rows)
     wanted = min(k + 1 + _SPARE, n)
-    graph.set_ef(8 * wanted)
-    near, distance = np.empty((n, k), np.int32), np.empty((n, k))
-    for part in engine.spans(n, max(1, _BLOCK // (4 * wanted))):
-        block = np.arange(part.start, part.stop)
-        labels = graph.knn_query(rows[part], k=wanted, num_threads=engine.cores())[0]
-        labels = labels.astype(np.int64)
-        # A row is not its own neighbour; where it was not found, the last candidate goes instead.
-        own = labels == block[:, None]
-        own[~own.any(axis=1), -1] = True
-        labels = labels[~own].reshape(block.size, wanted - 1)
-        near[part], distance[part] = _decided(rows, block, rows, labels, k)
-    return near, distance
+    some = _evenly(n)
+    _, truth = _exact(rows, some, rows, k, own=True)
+    ef = 2 * wanted
+    while True:
+        graph.set_ef(ef)
+        found = _asked(graph, rows, some, wanted, k)[1]
+        if (found <= truth[:, -1:]).mean() >= ENOUGH or ef >= min(_MOST_EF, n):
+            break
+        ef *= 2
+    blocks = [np.arange(p.start, p.stop) for p in engine.spans(n, max(1, _BLOCK // (4 * wanted)))]
+    parts = [_asked(graph, rows, block, wanted, k) for block in blocks]
+    near, distance = (np.concatenate([p[i] for p in parts]) for i in (0, 1))
+    return near, distance, {**HNSW, "ef": ef}
+
+
+def _asked(graph: Any, rows: Float32Array, block: IntArray, wanted: int, k: int) -> Lists:
+    labels = graph.knn_query(rows[block], k=wanted, num_threads=engine.cores())[0]
+    labels = labels.astype(np.int64)
+    # A row is not its own neighbour; where it was not found, the last candidate goes instead.
+    own = labels == block[:, None]
+    own[~own.any(axis=1), -1] = True
+    return _decided(rows, block, rows, labels[~own].reshape(block.size, wanted - 1), k)

@@ -1,16 +1,20 @@
-"""All pairs of vectors within a radius: exact search on small sets, an HNSW graph on large ones.
+"""All pairs of vectors within a radius: exact search on small sets, cells of the space or an HNSW
+graph on large ones.
 
 1. Equal rows are collapsed first (HNSW loses connectivity on many identical vectors); edges run
    between the representatives, the first of each group in the order of the rows' bytes.
-2. Up to ``CROSSOVER`` distinct rows: blocked matrix products over the upper triangle. Above: an
-   HNSW graph (Malkov and Yashunin 2018; hnswlib), built by one thread in the order of the rows'
-   bytes, so that the graph depends on the set of vectors alone, not on row order or core count.
-3. A neighbour list is extended (its length grows fourfold, then the row is searched exactly) until
-   its last entry lies outside the radius: there is no ceiling k.
+2. Up to ``CROSSOVER`` distinct rows: blocked matrix products over the upper triangle. Above:
+   candidates from cells (``clones.cells``), or, where it is asked for, from an HNSW graph (Malkov
+   and Yashunin 2018; hnswlib), built by one thread in the order of the rows' bytes, so that it
+   depends on the set of vectors alone, not on row order or core count.
+3. There is no ceiling k: a list of an HNSW graph is extended (its length grows fourfold) until its
+   last entry lies outside the radius, and a row that is not done by then, or whose candidates from
+   cells are all within the radius, is searched exactly.
 4. Single-precision results are candidates only: every edge is decided by the Euclidean distance
    in double precision, summed in a fixed order. Candidates within 1e-3 of the radius are kept for
    that decision, so rounding decides nothing.
-5. HNSW may miss edges. Recall is measured against brute force on seeded rows and returned.
+5. Cells and HNSW may miss edges. Recall is measured against brute force on seeded rows and
+   returned.
 
 Memory: O(edges), plus blocks of ``_BLOCK`` distances, plus the graph (4 d + 136 bytes per row).
 """
@@ -24,14 +28,18 @@ from typing import Any, Literal
 import numpy as np
 
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
+from cr_audit.clones.cells import candidates
+from cr_audit.errors import ComputeError
 
-Index = Literal["auto", "exact", "hnsw"]
+Found = Literal["exact", "cells", "hnsw"]
+Index = Literal["auto", Found]
 CROSSOVER = 200_000
 """Distinct rows up to which exact search is the faster one (measured to 80,000 rows of 384 numbers,
 where it took 28 s against 73 s, and extrapolated; benchmarks/README.md, Clones)."""
 _BLOCK = 16_000_000
 _SLACK = 1e-3
-_M, _EF_CONSTRUCTION, _SEED = 16, 128, 100
+HNSW = {"m": 16, "ef_construction": 128}
+_SEED = 100
 _FIRST_K, _LAST_K = 32, 2048
 
 
@@ -40,8 +48,8 @@ class RadiusGraph:
     """Edges first < second between representatives, with distance <= radius, sorted.
 
     representative : int64 (n,), for each row the row that stands for all equal to it. distance :
-    float64, Euclidean. index : "exact" or "hnsw". recall_estimate : share of the true edges of
-    ``n_recall_sample`` seeded rows that were found; not applicable to exact search.
+    float64, Euclidean. index : "exact", "cells" or "hnsw". recall_estimate : share of the true
+    edges of ``n_recall_sample`` seeded rows that were found; not applicable to exact search.
     n_candidates : pairs whose distance was computed in double precision.
     """
 
@@ -51,7 +59,7 @@ class RadiusGraph:
     first: IntArray
     second: IntArray
     distance: FloatArray
-    index: Literal["exact", "hnsw"]
+    index: Found
     recall_estimate: float | NotApplicable
     n_recall_sample: int
     n_candidates: int
@@ -84,9 +92,9 @@ def radius_graph(
 ) -> RadiusGraph:
     """All pairs of rows of ``vectors`` (float32 (n, d), finite) at Euclidean distance <= radius.
 
-    index : "auto" is exact up to ``CROSSOVER`` distinct rows, and everywhere where hnswlib, which
-    comes as source only, could not be installed. rng : draws the rows for the recall
-    estimate. Raises ValueError for a negative radius or vectors that are not finite.
+    index : "auto" is exact up to ``CROSSOVER`` distinct rows and cells above. rng : draws the rows
+    for the recall estimate. Raises ValueError for a negative radius or vectors that are not finite,
+    ComputeError where HNSW is asked for and hnswlib is not installed.
     """
     if not radius >= 0.0:
         raise ValueError(f"radius is {radius}, expected radius >= 0")
@@ -94,19 +102,18 @@ def radius_graph(
         raise ValueError("vectors must be finite")
     distinct, row_of, representative = collapsed(vectors)
     n = distinct.shape[0]
-    large = asks_for_hnsw(index, n)
-    there = not large or hnsw_is_there()
-    chosen: Literal["exact", "hnsw"] = "hnsw" if large and there else "exact"
+    if index == "hnsw":
+        need_hnsw()
+    chosen: Found = ("cells" if n > CROSSOVER else "exact") if index == "auto" else index
     limit = (radius + _SLACK) ** 2
     if chosen == "exact" or n < 2:
         keys = _exact_candidates(distinct, np.arange(n), limit, upper=True)
     else:
-        keys = _hnsw_candidates(distinct, limit)
+        keys = (_cell_candidates if chosen == "cells" else _hnsw_candidates)(distinct, limit)
     first, second, distance = _verified(distinct, keys, radius)
-    exact = "exact search" if there else "exact search, as hnswlib is not installed,"
-    recall: float | NotApplicable = NotApplicable(f"{exact} misses nothing")
+    recall: float | NotApplicable = NotApplicable("exact search misses nothing")
     n_sample = 0
-    if chosen == "hnsw":
+    if chosen != "exact":
         n_sample = min(recall_sample, n)
         sample = np.sort(rng.choice(n, n_sample, replace=False))
         true_keys = _exact_candidates(distinct, sample, limit, upper=False)
@@ -133,12 +140,48 @@ def radius_graph(
 def collapsed(vectors: Float32Array) -> tuple[Float32Array, IntArray, IntArray]:
     """Equal rows as one: (distinct rows ordered by their bytes, the first row that has each, for
     each row the first one equal to it)."""
-    rows = np.ascontiguousarray(vectors, dtype=np.float32) + np.float32(0.0)  # -0.0 becomes 0.0
-    if not rows.shape[0]:
-        return rows, np.empty(0, np.int64), np.empty(0, np.int64)
-    raw = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
-    _, first, inverse = np.unique(raw, return_index=True, return_inverse=True)
-    return rows[first], first.astype(np.int64), first[inverse].astype(np.int64)
+    first, which = distinct_rows(vectors)
+    rows = np.asarray(vectors[first], dtype=np.float32)
+    rows += np.float32(0.0)  # -0.0 becomes 0.0
+    return rows, first, first[which]
+
+
+def distinct_rows(vectors: Float32Array) -> tuple[IntArray, IntArray]:
+    """(the first row that has each distinct one, in the order of their bytes; for each row which of
+    these it is). 0.0 and -0.0 are equal.
+
+    Sorted by their first eight bytes; only rows that share these are looked at whole, so that no
+    copy of all rows is made.
+    """
+    n, d = vectors.shape
+    if not n or not d:
+        return np.zeros(min(n, 1), np.int64), np.zeros(n, np.int64)
+    head = _bytes_of(vectors[:, :2]).view(">u4").astype(np.uint64)
+    key = head[:, 0] << np.uint64(32)
+    if d > 1:
+        key |= head[:, 1]
+    order = np.argsort(key, kind="stable")
+    begins = np.append(True, key[order[1:]] != key[order[:-1]])
+    run = np.cumsum(begins) - 1
+    shared = np.flatnonzero(np.bincount(run)[run] > 1)
+    if shared.size:
+        # The runs stay where they are; rows within one stand by their bytes, equal ones as given.
+        some = order[shared]
+        raw = _bytes_of(vectors[some])
+        whole = raw.view(np.dtype((np.void, raw.dtype.itemsize * d))).ravel()
+        _, code = np.unique(whole, return_inverse=True)
+        by_bytes = np.lexsort((some, code))
+        order[shared] = some[by_bytes]
+        code = code[by_bytes]
+        begins[shared] = np.append(True, code[1:] != code[:-1])
+    which = np.empty(n, np.int64)
+    which[order] = np.cumsum(begins) - 1
+    return order[begins].astype(np.int64), which
+
+
+def _bytes_of(rows: Float32Array) -> Float32Array:
+    """A copy of the rows, with 0.0 for -0.0."""
+    return np.ascontiguousarray(rows, dtype=np.float32) + np.float32(0.0)
 
 
 def _exact_candidates(rows: Float32Array, some: IntArray, limit: float, *, upper: bool) -> IntArray:
@@ -162,14 +205,15 @@ def _exact_candidates(rows: Float32Array, some: IntArray, limit: float, *, upper
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
 
-def asks_for_hnsw(index: Index, n: int) -> bool:
-    """Whether ``n`` distinct rows are searched by an HNSW graph, where there is one."""
-    return index == "hnsw" or (index == "auto" and n > CROSSOVER)
-
-
-def hnsw_is_there() -> bool:
-    """Whether hnswlib, which comes as source and needs a compiler, is installed."""
-    return find_spec("hnswlib") is not None
+def need_hnsw() -> None:
+    """Raises ComputeError where hnswlib, which comes as source and needs a compiler, is missing."""
+    if find_spec("hnswlib") is None:
+        raise ComputeError(
+            "no-hnswlib",
+            "an HNSW graph needs hnswlib, which is not installed",
+            found="--index hnsw",
+            next_step="pip install hnswlib (it needs a C++ compiler), or --index cells",
+        )
 
 
 def hnsw_index(rows: Float32Array) -> Any:
@@ -178,10 +222,28 @@ def hnsw_index(rows: Float32Array) -> Any:
 
     n, dimension = rows.shape
     graph = hnswlib.Index(space="l2", dim=dimension)
-    graph.init_index(n, ef_construction=_EF_CONSTRUCTION, M=_M, random_seed=_SEED)
+    graph.init_index(n, ef_construction=HNSW["ef_construction"], M=HNSW["m"], random_seed=_SEED)
     graph.set_num_threads(1)
     graph.add_items(rows, np.arange(n), num_threads=1)
     return graph
+
+
+def _cell_candidates(rows: Float32Array, limit: float) -> IntArray:
+    n = rows.shape[0]
+    near = candidates(rows, min(_FIRST_K, n - 1)).near
+    found: list[IntArray] = []
+    open_rows: list[IntArray] = []
+    step = max(1, _BLOCK // (near.shape[1] * max(rows.shape[1], 1)))
+    for lo in range(0, n, step):
+        a = np.arange(lo, min(lo + step, n))
+        apart = rows[near[a]] - rows[a][:, None, :]
+        inside = np.einsum("ijk,ijk->ij", apart, apart) <= limit
+        i, j = np.nonzero(inside)
+        b = near[a[i], j].astype(np.int64)
+        found.append(np.minimum(a[i], b) * n + np.maximum(a[i], b))
+        open_rows.append(a[inside.all(axis=1)])
+    found.append(_exact_candidates(rows, np.concatenate(open_rows), limit, upper=False))
+    return np.unique(np.concatenate(found))
 
 
 def _hnsw_candidates(rows: Float32Array, limit: float) -> IntArray:

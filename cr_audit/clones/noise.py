@@ -64,6 +64,7 @@ from cr_audit.clones.shingles import (
     mixed,
     words_in_order,
 )
+from cr_audit.texts import some_of
 
 Codes = NDArray[np.uint32]
 Kinds = NDArray[np.uint8]
@@ -498,6 +499,10 @@ class Forms:
         forms = [t.casefold() for t in seen]
         return cls(texts, forms, shingles or Shingles.of(forms, form=str), hidden)
 
+    def with_sets(self, shingles: Shingles) -> Forms:
+        """The same texts with other numbers for their shingles."""
+        return Forms(self.texts, self.folded, shingles, self.hidden)
+
 
 def noise_pairs(
     forms: Forms,
@@ -629,7 +634,7 @@ def _by_writing(
 def letters_agree(texts: Sequence[str], first: IntArray, second: IntArray) -> FloatArray:
     """The share r of letters in one order, float64 (k,), as the first measure counts it."""
     rows = np.unique(np.concatenate([first, second]))
-    letters = [_letters(folded(texts[i])[: 2 * MAX_LETTERS]) for i in rows.tolist()]
+    letters = [_letters(folded(t)[: 2 * MAX_LETTERS]) for t in some_of(texts, rows)]
     a, b = np.searchsorted(rows, first), np.searchsorted(rows, second)
     return _ratio(letters, letters, a, b, 0.0)
 

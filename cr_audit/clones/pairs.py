@@ -55,7 +55,11 @@ MAX_PAIRS = 20_000_000
 _MAX_FAILED_PIVOTS, _MAX_BARREN = 8, 8
 _BLOCK_CANDIDATES = 2_000_000
 _TILE = 8192
-_BLOCK_ENTRIES = 20_000_000
+_TILES = 96
+"""Tiles at most: the time of a tile with every other one is that of their number squared, so that
+of more texts they are larger."""
+_BLOCK_ENTRIES = 4_000_000
+_BLOCK_ROWS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +99,17 @@ class TextIndex:
     """The sets of n texts ready for exact distances: sparse rows and sizes."""
 
     def __init__(self, shingles: Shingles) -> None:
-        self.sizes = shingles.sizes
-        self.rows = shingles.matrix(np.bool_)
+        self._take(shingles.matrix(np.bool_), shingles.sizes)
+
+    @classmethod
+    def of_rows(cls, rows: sp.csr_array, sizes: IntArray) -> TextIndex:
+        """From what ``Shingles.matrix`` gives, and the sizes of the sets."""
+        out = cls.__new__(cls)
+        out._take(rows, sizes)
+        return out
+
+    def _take(self, rows: sp.csr_array, sizes: IntArray) -> None:
+        self.sizes, self.rows = sizes, rows
         self.lengths = np.diff(self.rows.indptr).astype(np.int64)
         self.comparable = self.sizes >= MIN_SHINGLES
 
@@ -132,8 +145,18 @@ class TextIndex:
 
     def to_all(self, rows: IntArray) -> FloatArray:
         """Exact distances of a few rows to all, float64 (rows, n)."""
-        some = self.rows[rows].toarray().astype(np.float32)
-        overlap = (self.rows @ some.T).T.astype(np.float64)
+        some = self.rows[rows]
+        used = np.unique(some.indices)
+        place = np.full(self.rows.shape[1], -1, np.int32)
+        place[used] = np.arange(used.size)
+        columns = relabelled(some, place, used.size).toarray().T
+        overlap = np.empty((rows.size, self.n))
+        for here in engine.spans(self.n, _BLOCK_ROWS):
+            ends = self.rows.indptr[here.start : here.stop + 1]
+            block = slice(int(ends[0]), int(ends[-1]))
+            held = sp.csr_array((here.stop - here.start, place.size), dtype=np.bool_)
+            held.indptr, held.indices = ends - ends[0], self.rows.indices[block]
+            overlap[:, here] = (relabelled(held, place, used.size) @ columns).T
         return jaccard_distance(overlap, self.sizes[rows][:, None], self.sizes[None, :])
 
 
@@ -155,12 +178,31 @@ def _prefixes(index: TextIndex, rows: IntArray, lengths: IntArray) -> sp.csr_arr
     )
 
 
-def _longest_prefixes(index: TextIndex, radius: float, active: BoolArray) -> sp.csr_array:
-    """Each active row's prefix for a partner of any size, empty ones for the other rows."""
-    overlap, demand = demands(index.sizes, radius)
-    keep = np.clip(index.lengths - overlap + demand, 0, index.lengths)
-    keep[~active] = 0
-    return _prefixes(index, np.arange(index.n), keep)
+class _LongestPrefixes:
+    """Each row's prefix for a partner of any size; made a block of rows at a time."""
+
+    def __init__(self, index: TextIndex, radius: float) -> None:
+        overlap, demand = demands(index.sizes, radius)
+        self._length = np.clip(index.lengths - overlap + demand, 0, index.lengths)
+        self._index = index
+
+    def frequency(self, rows: IntArray) -> IntArray:
+        """In how many of these rows' prefixes each shingle stands, int64."""
+        out = np.zeros(self._index.rows.shape[1], np.int64)
+        for here in engine.spans(rows.size, _BLOCK_ROWS):
+            prefixes = _prefixes(self._index, rows[here], self._length[rows[here]])
+            found, count = np.unique(prefixes.indices, return_counts=True)
+            out[found] += count
+        return out
+
+    def holding(self, column: int, rows: IntArray) -> IntArray:
+        """Those of the rows whose prefixes hold a shingle."""
+        found = [np.empty(0, np.int64)]
+        for here in engine.spans(rows.size, _BLOCK_ROWS):
+            prefixes = _prefixes(self._index, rows[here], self._length[rows[here]])
+            at = np.flatnonzero(prefixes.indices == column)
+            found.append(rows[here][np.searchsorted(prefixes.indptr, at, side="right") - 1])
+        return np.concatenate(found)
 
 
 def _set_balls_aside(
@@ -171,17 +213,15 @@ def _set_balls_aside(
     balls: list[IntArray] = []
     done: set[int] = set()
     barren = 0
+    prefixes = _LongestPrefixes(index, radius)
+    held = prefixes.frequency(np.flatnonzero(active))
     while True:
-        prefixes = _longest_prefixes(index, radius, active)
-        frequency = np.bincount(prefixes.indices, minlength=prefixes.shape[1])
+        frequency = held.copy()
         frequency[list(done)] = 0
         column = int(np.argmax(frequency)) if frequency.size else 0
         if not frequency.size or frequency[column] <= HEAVY or barren >= _MAX_BARREN:
             return balls, active
-        postings = prefixes.tocsc()
-        posting: IntArray = np.sort(
-            postings.indices[postings.indptr[column] : postings.indptr[column + 1]]
-        ).astype(np.int64)
+        posting = prefixes.holding(column, np.flatnonzero(active))
         failed = 0
         while failed < _MAX_FAILED_PIVOTS and posting.size > HEAVY:
             pivot, rows = posting[:1], np.flatnonzero(active)
@@ -192,6 +232,7 @@ def _set_balls_aside(
                 continue
             balls.append(np.concatenate([pivot, ball[ball != pivot[0]]]).astype(np.int64))
             active[ball] = False
+            held -= prefixes.frequency(ball)
             posting = posting[active[posting]]
         done.add(column)
         barren += failed == _MAX_FAILED_PIVOTS
@@ -219,7 +260,8 @@ class _Ordered:
         self.rows = held[np.argsort(index.sizes[held], kind="stable")]
         self.size = index.sizes[self.rows]
         self.demand = demands(self.size, radius)[1]
-        self.tiles = engine.spans(self.rows.size, _TILE)
+        tile = max(_TILE, 1 << int(np.ceil(np.log2(max(self.rows.size / _TILES, 1.0)))))
+        self.tiles = engine.spans(self.rows.size, tile)
         self._index, self._radius = index, radius
         self._length = index.lengths[self.rows]
 
@@ -272,8 +314,12 @@ class _Ordered:
         n = self._index.rows.shape[1]
         of_smaller, of_larger = np.zeros(n, np.int64), np.zeros(n, np.int64)
         for tile in self.tiles:
-            of_smaller += np.bincount(self.to_larger(tile, 0).indices, minlength=n)
-            of_larger += np.bincount(self.to_smaller(tile).indices, minlength=n)
+            for total, held in (
+                (of_smaller, self.to_larger(tile, 0)),
+                (of_larger, self.to_smaller(tile)),
+            ):
+                found, count = np.unique(held.indices, return_counts=True)
+                total[found] += count
         work = of_smaller.astype(np.float64) * of_larger
         order = np.argsort(of_larger, kind="stable")
         over = np.cumsum(work[order]) > max(MAX_WORK, WORK_PER_TEXT * self._index.n)
@@ -293,20 +339,21 @@ def _candidates(ordered: _Ordered, dropped: BoolArray) -> Iterator[tuple[IntArra
     larger side alone, and the sums of one row fit into a processor's cache.
     """
 
+    places = engine.PerWorker(lambda: np.full(dropped.size, -1, np.int32))
+
     def partners(tile: slice) -> list[tuple[IntArray, IntArray]]:
         out = list[tuple[IntArray, IntArray]]()
         here = ordered.to_smaller(tile)
-        meets = np.zeros(dropped.size, bool)
-        meets[here.indices] = True
-        meets &= ~dropped
-        used = np.flatnonzero(meets)
-        place = np.full(dropped.size, -1, np.int32)
+        used = np.unique(here.indices)
+        used = used[~dropped[used]]
+        place = places.get()
         place[used] = np.arange(used.size)
-        postings = _relabelled(here, place, used.size).T.tocsr()
+        postings = relabelled(here, place, used.size).T.tocsr()
         for other in ordered.smaller(tile):
             prefixes = ordered.to_larger(other, int(ordered.size[tile.start]))
-            there = _relabelled(prefixes, place, used.size)
+            there = relabelled(prefixes, place, used.size)
             out += ordered.sharing(there, other.start, postings, tile.start)
+        place[used] = -1
         return out
 
     found = engine.map(partners, ordered.tiles, local=True)
@@ -315,13 +362,15 @@ def _candidates(ordered: _Ordered, dropped: BoolArray) -> Iterator[tuple[IntArra
         yield from pairs
 
 
-def _relabelled(
+def relabelled(
     rows: sp.csr_array, place: np.ndarray[tuple[int, ...], np.dtype[np.int32]], n: int
 ) -> sp.csr_array:
     """The entries whose columns have a place, there; n places."""
     column = place[rows.indices]
     kept = column >= 0
-    ends = np.concatenate([[0], np.cumsum(kept)])[rows.indptr].astype(np.int32)
+    ends = np.zeros(kept.size + 1, np.int32)
+    np.cumsum(kept, out=ends[1:])
+    ends = ends[rows.indptr]
     column = column[kept]
     return sp.csr_array((np.ones(column.size, np.float32), column, ends), shape=(rows.shape[0], n))
 

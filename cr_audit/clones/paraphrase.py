@@ -27,11 +27,12 @@ import numpy as np
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.clusters import RowCluster, bounded_clusters
-from cr_audit.clones.find import CloneReport, UnitRows, ranked
+from cr_audit.clones.find import CloneReport, UnitRows
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.clones.paraphrase_pairs import likely_pairs
 from cr_audit.clones.paraphrase_score import scores
 from cr_audit.clones.paraphrase_sentences import Encode, Sentences
+from cr_audit.texts import ranked
 
 MAX_NULL = 20_000
 """Independent pairs that are scored; more are sampled. At a rate of 1 % that is 200 pairs above."""
@@ -87,7 +88,7 @@ class Answers:
     models that copy one another counted once; -1 = unknown; of equal texts the first one's.
     """
 
-    texts: list[str]
+    texts: Sequence[str]
     of: IntArray
     text: IntArray
     group: IntArray

@@ -12,6 +12,7 @@ from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.clusters import SetIndex
 from cr_audit.clones.grouped import GroupedIndex, are_small, grouped_pairs
+from cr_audit.clones.in_blocks import PairsOfGroups, index_of, pairs_and_index
 from cr_audit.clones.noise import Forms, letters_agree, noise_pairs
 from cr_audit.clones.overlay import Agreement, overlaid
 from cr_audit.clones.pairs import TextIndex, TextPairs, text_pairs
@@ -28,7 +29,7 @@ class Units:
     text: IntArray
     group: IntArray
 
-    def letters(self, texts: list[str]) -> Agreement:
+    def letters(self, texts: Sequence[str]) -> Agreement:
         """How many letters two units share in order."""
 
         def agreement(first: IntArray, second: IntArray) -> FloatArray:
@@ -41,12 +42,12 @@ class Searches(Protocol):
     """Who finds the pairs of one level: all pairs anew, or those that are not known yet."""
 
     def asked(
-        self, texts: list[str], text_of: IntArray, radius: float
+        self, texts: Sequence[str], text_of: IntArray, radius: float
     ) -> tuple[SetIndex, TextPairs]:
         """Pairs of texts of prompts; text_of : int64 (prompts,), -1 = none."""
 
     def answered(
-        self, texts: list[str], units: Units, radius: float, loose: float
+        self, texts: Sequence[str], units: Units, radius: float, loose: float
     ) -> tuple[SetIndex, TextPairs]:
         """Pairs of units within one group."""
 
@@ -77,21 +78,41 @@ class AllPairs:
     """Whether ``shingles`` are there afterwards; the search across prompts needs their index."""
 
     def asked(
-        self, texts: list[str], text_of: IntArray, radius: float
+        self, texts: Sequence[str], text_of: IntArray, radius: float
     ) -> tuple[SetIndex, TextPairs]:
-        self.prompts = Shingles.of(texts)
-        index = TextIndex(self.prompts)
+        if self.keeps_sets:
+            self.prompts = Shingles.of(texts)
+            index = TextIndex(self.prompts)
+        else:
+            index = index_of(texts)
+        engine.give_back()
         pairs = self._keep("pairs of prompts", [texts, radius], lambda: text_pairs(index, radius))
         engine.give_back()
         return index, pairs
 
     def answered(
-        self, texts: list[str], units: Units, radius: float, loose: float
+        self, texts: Sequence[str], units: Units, radius: float, loose: float
     ) -> tuple[SetIndex, TextPairs]:
-        forms = Forms.of(texts)
-        self.shingles = forms.shingles
-        self._texts, self._names = TextIndex(self.shingles), texts
         index: SetIndex
+        inputs = [texts, units.text, units.group, radius, loose]
+        self._names = texts
+        if are_small(units.group) and not self.keeps_sets:
+            made: TextIndex | None = None
+
+            def search() -> PairsOfGroups:
+                nonlocal made
+                pairs, made = pairs_and_index(texts, units.text, units.group, loose)
+                return pairs
+
+            found: PairsOfGroups = self._keep("pairs within small groups", inputs, search)
+            self._texts = made or index_of(texts)
+            engine.give_back()
+            index = GroupedIndex(self._texts, units.text, units.group)
+            self.by_words, self.noise = found.by_words, found.noise
+            return overlaid(index, self.by_words, self.noise, radius, units.letters(texts))
+        forms = Forms.of(list(texts))
+        self.shingles = forms.shingles
+        self._texts = TextIndex(self.shingles)
         if are_small(units.group):
             index = grouped = GroupedIndex(self._texts, units.text, units.group)
 
@@ -104,7 +125,6 @@ class AllPairs:
             def by_words() -> TextPairs:
                 return text_pairs(within, loose, ball_diameter=radius)
 
-        inputs = [texts, units.text, units.group, radius, loose]
         self.by_words = pairs = self._keep("pairs of responses", inputs, by_words)
         engine.give_back()
         free = outside_balls(pairs)

@@ -190,12 +190,14 @@ class Shingles:
     """The sets of ``n`` texts, as sorted unique (hash, text) entries: an inverted index.
 
     keys : uint64 (k,), shortened hashes, ascending; texts : int32 (k,), ascending within a key.
-    sizes : int64 (n,), |A| of each text (0 for an empty one).
+    sizes : int64 (n,), |A| of each text (0 for an empty one). bits : by which the hashes were
+    shortened; of some texts of a larger collection, by that one's number of texts.
     """
 
     keys: UInt64Array
     texts: Int32Array
     sizes: IntArray
+    bits: int
 
     @property
     def n(self) -> int:
@@ -215,7 +217,7 @@ class Shingles:
         form : what of a text is compared; pairs : adjacent word pairs beside the words.
         """
         n = len(texts)
-        bits = _text_bits(n)
+        bits = text_bits(n)
         classes = _CLASSES
         packed: list[UInt64Array] = []
         wordless: list[int] = []
@@ -247,15 +249,15 @@ class Shingles:
     @classmethod
     def of_hashes(cls, hashes: UInt64Array, texts: IntArray, n: int) -> Shingles:
         """Sets of anything that has a well mixed hash: uint64 (k,), int64 (k,) in [0, n)."""
-        return cls._of_packed(_packed(hashes, texts, 0, _text_bits(n)), n)
+        return cls._of_packed(_packed(hashes, texts, 0, text_bits(n)), n)
 
     @classmethod
     def _of_packed(cls, entries: UInt64Array, n: int) -> Shingles:
-        bits = _text_bits(n)
-        rows = _rows_of(entries, bits)
+        bits = text_bits(n)
+        rows = rows_of(entries, bits)
         sizes = np.bincount(rows, minlength=n).astype(np.int64)
         entries >>= bits  # the caller's own array
-        return cls(keys=entries, texts=rows, sizes=sizes)
+        return cls(keys=entries, texts=rows, sizes=sizes, bits=int(bits))
 
     def within(self, texts: IntArray, groups: IntArray) -> Shingles:
         """The same sets for units (text, group), where units of two groups share nothing.
@@ -266,7 +268,7 @@ class Shingles:
         first = np.searchsorted(texts[order], np.arange(self.n + 1))
         carried = np.diff(first)
         salt = mixed((groups + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-        bits = _text_bits(texts.size)
+        bits = text_bits(texts.size)
         mask = (np.uint64(1) << bits) - np.uint64(1)
         entries = np.empty(int((carried * self.sizes).sum()), np.uint64)
         at = 0
@@ -280,13 +282,30 @@ class Shingles:
             entries[at : at + unit.size] = (here & ~mask) | unit.astype(np.uint64)
             at += unit.size
         entries = _sorted_once(entries)
-        rows = _rows_of(entries, bits)
+        rows = rows_of(entries, bits)
         entries >>= bits
-        return Shingles(keys=entries, texts=rows, sizes=self.sizes[texts])
+        return Shingles(keys=entries, texts=rows, sizes=self.sizes[texts], bits=int(bits))
+
+    def entries_among(self, places: IntArray, bits: np.uint64) -> UInt64Array:
+        """Every entry as one of a larger collection packs it, ascending. places : int64 (n,),
+        ascending, the texts' numbers there; bits : ``text_bits`` of that collection."""
+        own = text_bits(self.n)
+        entries = self.keys << own
+        entries &= ~((np.uint64(1) << bits) - np.uint64(1))
+        entries |= places.astype(np.uint64)[self.texts]
+        return _sorted_once(entries)
+
+    @classmethod
+    def of_entries(cls, entries: UInt64Array, places: IntArray, bits: np.uint64) -> Shingles:
+        """The sets that ``entries_among`` gave, as the larger collection shortens their hashes."""
+        text = rows_of(entries, bits)
+        rows = np.searchsorted(places, text).astype(np.int32)
+        sizes = np.bincount(rows, minlength=places.size).astype(np.int64)
+        return cls(keys=entries >> bits, texts=rows, sizes=sizes, bits=int(bits))
 
     def packed(self) -> UInt64Array:
         """Every entry in one word, ascending: the shortened hash, then the text."""
-        bits = _text_bits(self.n)
+        bits = text_bits(self.n)
         out: UInt64Array = (self.keys << bits) | self.texts.astype(np.uint64)
         return out
 
@@ -297,20 +316,21 @@ class Shingles:
         """What ``of`` gives for all texts, from the ``packed`` sets of some and the sets ``added``
         of the others. places, at : int64, ascending, where the ones and the others stand."""
         n = places.size + at.size
-        bits = _text_bits(n)
+        bits = text_bits(n)
         parts = []
         for entries, here in ((packed, places), (added.packed(), at)):
-            own = _text_bits(here.size)
-            whose = here[_rows_of(entries, own)]
+            own = text_bits(here.size)
+            whose = here[rows_of(entries, own)]
             parts.append((entries >> bits << bits) | whose.astype(np.uint64))
         entries = np.concatenate(parts)
         entries.sort(kind="stable")  # two sorted runs, where no text moved to another place
         keep = np.ones(entries.size, bool)
         keep[1:] = entries[1:] != entries[:-1]
         entries = entries[keep]
-        rows = _rows_of(entries, bits)
+        rows = rows_of(entries, bits)
         entries >>= bits
-        return cls(keys=entries, texts=rows, sizes=np.bincount(rows, minlength=n).astype(np.int64))
+        sizes = np.bincount(rows, minlength=n).astype(np.int64)
+        return cls(keys=entries, texts=rows, sizes=sizes, bits=int(bits))
 
     def some(self, rows: IntArray) -> Shingles:
         """The sets of some texts (int64, ascending), numbered 0, 1, ..."""
@@ -320,13 +340,13 @@ class Shingles:
         place[rows] = np.arange(rows.size)
         held = place[self.texts]
         keep = held >= 0
-        return Shingles(keys=self.keys[keep], texts=held[keep], sizes=self.sizes[rows])
+        return Shingles(self.keys[keep], held[keep], self.sizes[rows], self.bits)
 
     def words(self) -> Shingles:
         """The words alone, of what ``of`` made with pairs."""
-        n = int(np.searchsorted(self.keys, _IS_PAIR >> _text_bits(self.n)))
+        n = int(np.searchsorted(self.keys, _IS_PAIR >> np.uint64(self.bits)))
         sizes = np.bincount(self.texts[:n], minlength=self.n).astype(np.int64)
-        return Shingles(keys=self.keys[:n], texts=self.texts[:n], sizes=sizes)
+        return Shingles(keys=self.keys[:n], texts=self.texts[:n], sizes=sizes, bits=self.bits)
 
     def matrix(self, dtype: type[np.generic] = np.float32) -> sp.csr_array:
         """Sets as a sparse 0/1 matrix (n, shared shingles); a shingle of one text is left out (it
@@ -369,12 +389,12 @@ def _emptied(blocks: list[UInt64Array]) -> UInt64Array:
     return out
 
 
-def _text_bits(n: int) -> np.uint64:
+def text_bits(n: int) -> np.uint64:
     """Bits that the number of one of n texts takes."""
     return np.uint64(max(1, (max(n, 1) - 1).bit_length()))
 
 
-def _rows_of(entries: UInt64Array, bits: np.uint64) -> Int32Array:
+def rows_of(entries: UInt64Array, bits: np.uint64) -> Int32Array:
     """The texts of packed entries, in blocks: no copy of 8 bytes an entry."""
     out = np.empty(entries.size, np.int32)
     mask = (np.uint64(1) << bits) - np.uint64(1)

@@ -21,6 +21,7 @@ from cr_audit.clones.looks import alike
 from cr_audit.clones.overlay import with_listed
 from cr_audit.clones.pairs import ROUNDING, TextPairs
 from cr_audit.clones.rendered import rendered
+from cr_audit.texts import some_of
 
 MIN_WORDS, MAX_WORDS = 3, 9
 """Of the shorter and of the longer prompt: within the default radius a prompt of fewer shingles
@@ -35,7 +36,7 @@ def with_short_prompts(
     """The index and its pairs, and those of short prompts. texts : of the prompts, distinct."""
     found = np.array(sorted(set(_standing_in(texts, index))), np.int64).reshape(-1, 2)
     short = np.flatnonzero(~index.comparable)
-    a, b = alike([texts[i] for i in short.tolist()], np.arange(short.size), np.zeros_like(short))
+    a, b = alike(some_of(texts, short), np.arange(short.size), np.zeros_like(short))
     first = np.concatenate([short[a], found.min(axis=1, initial=len(texts))])
     second = np.concatenate([short[b], found.max(axis=1, initial=-1)])
     if not first.size:
@@ -47,12 +48,12 @@ def with_short_prompts(
 
 
 def _standing_in(texts: Sequence[str], index: SetIndex) -> Iterator[tuple[int, int]]:
-    words = {
-        i: tuple(_WORD.findall(rendered(text).casefold()))
-        for i, text in enumerate(texts)
-        if len(text) <= _MAX_LETTERS
-    }
-    words = {i: w for i, w in words.items() if MIN_WORDS <= len(w) <= MAX_WORDS}
+    words: dict[int, tuple[str, ...]] = {}
+    for i, text in enumerate(texts):
+        if len(text) <= _MAX_LETTERS:
+            found = _WORD.findall(rendered(text).casefold())
+            if MIN_WORDS <= len(found) <= MAX_WORDS:
+                words[i] = tuple(found)
     short: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i, w in words.items():
         if not index.comparable[i]:

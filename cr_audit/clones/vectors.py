@@ -2,8 +2,8 @@
 
 Two responses to one prompt are near if the Euclidean distance of their unit vectors is at most the
 radius. Prompts enter through their own vectors, so that responses to different prompts are never
-within reach. Edges come from ``neighbours.radius_graph`` (exact search, an HNSW graph for large
-sets, every edge verified), clusters from complete linkage as for texts.
+within reach. Edges come from ``neighbours.radius_graph`` (exact search, cells of the space for
+large sets or an HNSW graph, every edge verified), clusters from complete linkage as for texts.
 
 A cosine means different things to different encoders. The default, cosine 0.96, is what separated
 copies from other answers best for the static vectors of this package (docs/clones.md); for vectors
@@ -24,7 +24,7 @@ from cr_audit.clones.find import (
     described,
     partition,
 )
-from cr_audit.clones.neighbours import cosine_to_distance, pair_distances, radius_graph
+from cr_audit.clones.neighbours import Index, cosine_to_distance, pair_distances, radius_graph
 from cr_audit.clones.pairs import TextPairs
 from cr_audit.weights.contexts import response_contexts
 
@@ -69,6 +69,7 @@ def find_vector_clones(
     prompt_of: IntArray,
     *,
     radius: float = DEFAULT_VECTOR_RADIUS,
+    index: Index = "auto",
     rng: np.random.Generator,
 ) -> CloneReport:
     """Clusters of near vectors under one prompt.
@@ -76,7 +77,8 @@ def find_vector_clones(
     vectors : float32 (m, d), unit rows; prompt_vectors : float32 (n_prompts, d_q), unit rows, two
     prompts at least sqrt(2) * radius apart being different ones; prompt_of : int64 (m,).
     radius : in [0, 1), Euclidean between the responses' vectors (2 - 2 cos = radius^2). kind
-    "exact" means equal vectors. There is no boilerplate and no looser radius without texts.
+    "exact" means equal vectors. index : of the search (``neighbours.radius_graph``). There is no
+    boilerplate and no looser radius without texts.
     """
     if not 0.0 <= radius < 1.0:
         raise ValueError(f"expected 0 <= radius < 1, got {radius}")
@@ -84,7 +86,7 @@ def find_vector_clones(
     if contexts.shape[1] != vectors.shape[1]:
         # sqrt(2) c(x): responses to one prompt are then as far apart as their own vectors are.
         contexts = (contexts * np.float32(np.sqrt(2.0))).astype(np.float32)
-    graph = radius_graph(contexts, radius, rng=rng)
+    graph = radius_graph(contexts, radius, index=index, rng=rng)
     units, unit = np.unique(graph.representative, return_inverse=True)
     place = np.full(vectors.shape[0], -1, np.int64)
     place[units] = np.arange(units.size)
@@ -99,8 +101,8 @@ def find_vector_clones(
         complete=True,
     )
     items = UnitRows(unit.astype(np.int64), int(units.size))
-    index = VectorIndex(contexts[units])
-    near: list[RowCluster] = [items.lifted(c) for c in bounded_clusters(index, pairs, (radius,))[0]]
+    held = VectorIndex(contexts[units])
+    near: list[RowCluster] = [items.lifted(c) for c in bounded_clusters(held, pairs, (radius,))[0]]
     exact = list(items.exact())
     clusters: list[Cluster] = [described("response", "exact", c, unit, prompt_of) for c in exact]
     clusters += [described("response", "near", c, unit, prompt_of) for c in near]

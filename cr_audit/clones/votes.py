@@ -42,12 +42,28 @@ class Homogeneity:
     n_permutations: int
 
 
+class Judged:
+    """Which comparisons each item is in."""
+
+    def __init__(self, comparisons: Comparisons) -> None:
+        item = np.concatenate([comparisons.winner, comparisons.loser])
+        self._order = np.argsort(item, kind="stable")
+        self._start = np.searchsorted(item[self._order], np.arange(comparisons.n_items + 1))
+        self._n = comparisons.n
+
+    def of(self, items: IntArray) -> IntArray:
+        """The comparisons of any of these, ascending, each once."""
+        held = [self._order[self._start[i] : self._start[i + 1]] for i in items.tolist()]
+        return np.unique(np.concatenate(held) % max(self._n, 1))
+
+
 def homogeneity(
     comparisons: Comparisons,
     members: IntArray,
     *,
     n_permutations: int = 1999,
     rng: np.random.Generator,
+    judged: Judged | None = None,
 ) -> Homogeneity | NotApplicable:
     """Test that the members win equally often against each opponent they have in common.
 
@@ -69,27 +85,32 @@ def homogeneity(
     Deviations: 1. Masses are not used; one row is one judgement. 2. Rows are taken as independent;
     one annotator who sees the same pair often makes p too small.
 
-    ``members`` : int64 (k,), items of ``comparisons``. Not applicable without a common opponent, or
+    ``members`` : int64 (k,), items of ``comparisons``. judged : which comparisons each item is in,
+    where many sets of members are asked for. Not applicable without a common opponent, or
     where all comparisons with each common opponent ended alike.
     """
-    inside = np.zeros(comparisons.n_items, bool)
-    inside[members] = True
-    won, lost = inside[comparisons.winner], inside[comparisons.loser]
-    rows = np.flatnonzero(won != lost)
-    by_winner = won[rows]
-    member = np.where(by_winner, comparisons.winner[rows], comparisons.loser[rows])
-    opponent = np.where(by_winner, comparisons.loser[rows], comparisons.winner[rows])
+    rows = (judged or Judged(comparisons)).of(members)
+    # Items are numbered anew, in their order: a cluster's own are few, whatever the data holds.
+    both = np.concatenate([comparisons.winner[rows], comparisons.loser[rows]])
+    items, place = np.unique(both, return_inverse=True)
+    winner, loser = place[: rows.size], place[rows.size :]
+    inside = np.isin(items, members)
+    split = inside[winner] != inside[loser]
+    rows, winner, loser = rows[split], winner[split], loser[split]
+    by_winner = inside[winner]
+    member = np.where(by_winner, winner, loser)
+    opponent = np.where(by_winner, loser, winner)
     outcome = comparisons.outcome[rows]
     score = np.where(by_winner, outcome, 1.0 - outcome)
 
-    _, cell = np.unique(opponent * comparisons.n_items + member, return_inverse=True)
+    _, cell = np.unique(opponent * items.size + member, return_inverse=True)
     stratum_of_cell = np.zeros(cell.max(initial=-1) + 1, np.int64)
     stratum_of_cell[cell] = opponent
-    common = np.bincount(stratum_of_cell, minlength=comparisons.n_items) >= 2
+    common = np.bincount(stratum_of_cell, minlength=items.size) >= 2
     if not common.any():
         return NotApplicable("no two members were compared with the same opponent")
-    low = np.full(comparisons.n_items, np.inf)
-    high = np.full(comparisons.n_items, -np.inf)
+    low = np.full(items.size, np.inf)
+    high = np.full(items.size, -np.inf)
     np.minimum.at(low, opponent, score)
     np.maximum.at(high, opponent, score)
     keep = common[opponent] & (low < high)[opponent]
@@ -117,7 +138,7 @@ def homogeneity(
         degrees_of_freedom=q.degrees_of_freedom,
         p_value=max(p, float(np.finfo(float).tiny)),
         method="chi-square" if chi_square else "permutation",
-        members=who,
+        members=items[who],
         win_rates=np.bincount(index, weights=score) / n_per_member,
         n_per_member=n_per_member.astype(np.int64),
         n_opponents=int(q.stratum[-1]) + 1,

@@ -11,8 +11,10 @@ _MARKUP = re.compile(r"<[^<>\n]*>|^[ \t]*#{1,6}[ \t][^\n]*$", re.MULTILINE)
 """Tags, and headings: a heading without anything under it announces what does not come."""
 _NAME = re.compile(r"^[ \t]*[\w .'-]{1,40}:[ \t]*$", re.MULTILINE)
 _SAYS = ("L", "N")
-_PLAIN = re.compile(r"^[^<>:#\nA-Za-z0-9]*[A-Za-z0-9][^<>:#\n]*$", re.MULTILINE)
-"""A line that none of the above can take away: most texts hold one, which is enough to know."""
+PLAIN = r"(?m)^[^<>:#\nA-Za-z0-9]*[A-Za-z0-9][^<>:#\n]*$"
+"""A line that none of the above can take away: most texts hold one, which is enough to know.
+Python's regular expressions and those of polars read it alike."""
+_PLAIN = re.compile(PLAIN)
 
 
 def has_content(text: str) -> bool:

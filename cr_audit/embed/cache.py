@@ -127,10 +127,10 @@ class VectorCache:
     ) -> int:
         db = self._open()
         number = self._number(db, backend)
-        at = {key: i for i, key in enumerate(keys)}
         dimension, damaged = backend.dimension, 0
         for start in range(0, len(keys), _KEYS_PER_QUERY):
             part = list(keys[start : start + _KEYS_PER_QUERY])
+            at = {key: start + i for i, key in enumerate(part)}
             marks = ",".join("?" * len(part))
             query = f"SELECT text, crc, vector FROM vectors WHERE backend=? AND text IN ({marks})"
             for key, crc, blob in db.execute(query, [number, *part]):

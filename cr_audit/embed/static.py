@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
 from cr_audit.data.identity import canonical
 from cr_audit.embed.backends import Notice, Precision, Progress
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _CHARS_PER_BLOCK = 1 << 22
-_SPACES = str.maketrans("\t\n\r", "   ")
+_SPACES = ["\t", "\n", "\r"]
 """White space that ends a word for every tokenizer that ``splits_at_spaces``; other white space is
 left to the tokenizer."""
 
@@ -88,24 +89,29 @@ class StaticBackend:
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Float32Array:
         """float32 (len(texts), d), unit rows; the zero vector for an empty or blank text."""
         out = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        blocks: list[slice] = []
         start = 0
         while start < len(texts):
             stop, size = start + 1, len(texts[start])
             while stop < len(texts) and size + len(texts[stop]) <= _CHARS_PER_BLOCK:
                 size += len(texts[stop]) + 100
                 stop += 1
-            out[start:stop] = self._block(texts[start:stop])
+            blocks.append(slice(start, stop))
             start = stop
+        if blocks and self._tokenizer is None:  # once, and not by each worker
+            self._tokenizer = load_tokenizer(self._table.tokenizer)
+            self._by_words = splits_at_spaces(self._table.tokenizer)
+        made = engine.map(lambda block: self._block(texts[block]), blocks, local=True)
+        for block, vectors in zip(blocks, made, strict=True):
+            out[block] = vectors
             if progress is not None:
-                progress(stop, len(texts))
+                progress(block.stop, len(texts))
         return out
 
     def _block(self, texts: Sequence[str]) -> Float32Array:
         from scipy.sparse import csr_array
 
-        if self._tokenizer is None:
-            self._tokenizer = load_tokenizer(self._table.tokenizer)
-            self._by_words = splits_at_spaces(self._table.tokenizer)
+        assert self._tokenizer is not None
         plain = [readable(canonical(t)) for t in texts]
         pieces, row, column = _pieces(plain) if self._by_words else _whole(plain)
         encodings = self._tokenizer.encode_batch_fast(pieces, add_special_tokens=False)
@@ -139,16 +145,17 @@ def _whole(texts: list[str]) -> Pieces:
 def _pieces(texts: list[str]) -> Pieces:
     """What stands between spaces: (each different piece once, the text and the piece of every one
     that stands in a text)."""
-    number: dict[str, int] = {}
-    found: list[list[str]] = [t.translate(_SPACES).split(" ") for t in texts]
-    for words in found:
-        for word in words:
-            if word not in number:
-                number[word] = len(number)
-    length = np.fromiter(map(len, found), np.int64, len(found))
-    every = map(number.__getitem__, chain.from_iterable(found))
-    column = np.fromiter(every, np.int64, int(length.sum()))
-    return list(number), np.repeat(np.arange(len(texts)), length), column
+    import polars as pl
+
+    spaced = pl.Series("text", texts, dtype=pl.String).str.replace_many(
+        _SPACES, [" "] * len(_SPACES)
+    )
+    words = spaced.str.split(" ")
+    every = words.explode()
+    number = every.unique(maintain_order=True)
+    column = every.cast(pl.Enum(number)).to_physical().to_numpy().astype(np.int64)
+    length = words.list.len().to_numpy().astype(np.int64)
+    return number.to_list(), np.repeat(np.arange(len(texts)), length), column
 
 
 def splits_at_spaces(tokenizer: str) -> bool:

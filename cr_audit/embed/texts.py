@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,13 +13,16 @@ from cr_audit.arrays import Float32Array, IntArray
 from cr_audit.data.identity import canonical
 from cr_audit.embed.backends import Backend, Progress
 from cr_audit.embed.cache import VectorCache, text_key
+from cr_audit.texts import some_of
 
 # Texts of similar length stay together in runs of this many (little padding in a transformer);
 # the runs are then visited in a scattered order, so that the rate seen so far predicts the rest.
 _RUN = 32
 # How long the work between two commits to the cache should take: what a killed process loses.
 _SECONDS_PER_COMMIT = 2.0
-_LARGEST_CHUNK = 8192
+_LARGEST_CHUNK = 32_768
+_LARGE = 512 * 2**20
+"""Bytes of vectors in a file from which those that were written leave memory after each chunk."""
 
 
 def embed_texts(
@@ -35,60 +39,66 @@ def embed_texts(
     every two seconds, so that a killed run loses no more than that.
     ``progress`` counts distinct texts, those from the cache included.
 
-    Memory: the result and one copy of the distinct vectors, both in files beside the cache where
-    there is one and they are large, and the distinct texts.
+    Memory: about 200 bytes for each distinct text, and the result, in a file beside the cache where
+    there is one and it is large.
     """
     keys: list[bytes] = []
     position: dict[bytes, int] = {}
-    distinct: list[str] = []
-    index = np.empty(len(texts), dtype=np.int64)
+    index, length = np.empty(len(texts), np.int64), array("q")
     for i, text in enumerate(texts):
         plain = canonical(text)
         key = text_key(plain)
-        at = position.setdefault(key, len(distinct))
-        if at == len(distinct):
+        at = position.setdefault(key, len(keys))
+        if at == len(keys):
             keys.append(key)
-            distinct.append(plain)
+            length.append(len(plain))
         index[i] = at
+    del position
+    # The vector of a text stands at its first row; the rows of the same text are copied from there.
+    first = np.empty(len(keys), np.int64)
+    first[index[::-1]] = np.arange(len(texts))[::-1]
     folder = None if cache is None else cache.path.parent
-    vectors = engine.zeros_on_disk((len(distinct), backend.dimension), np.float32, folder)
-    missing = [i for i, text in enumerate(distinct) if text]
-    if cache is not None and missing:
-        found = cache.load(backend, [keys[i] for i in missing], vectors, np.array(missing))
-        missing = [i for i, hit in zip(missing, found.tolist(), strict=True) if not hit]
-    _compute(backend, distinct, keys, missing, vectors, cache, progress)
-    if len(distinct) == len(texts):
-        return vectors
-    out = engine.zeros_on_disk((len(texts), backend.dimension), np.float32, folder)
-    for s in engine.spans(len(texts), _LARGEST_CHUNK):
-        out[s] = vectors[index[s]]
-    return out
+    vectors = engine.zeros_on_disk((len(texts), backend.dimension), np.float32, folder)
+    missing = np.flatnonzero(np.array(length, np.int64))
+    if cache is not None and missing.size:
+        found = cache.load(backend, [keys[i] for i in missing.tolist()], vectors, first[missing])
+        missing = missing[~found]
+    order = _scattered(np.array(length, np.int64)[missing])
+    _compute(backend, texts, keys, first, missing[order], vectors, cache, progress)
+    again = np.flatnonzero(first[index] != np.arange(len(texts)))
+    for s in engine.spans(again.size, _LARGEST_CHUNK):
+        vectors[again[s]] = vectors[first[index[again[s]]]]
+    return vectors
 
 
 def _compute(
     backend: Backend,
-    texts: list[str],
+    texts: Sequence[str],
     keys: list[bytes],
-    missing: list[int],
+    first: IntArray,
+    missing: IntArray,
     vectors: Float32Array,
     cache: VectorCache | None,
     progress: Progress | None,
 ) -> None:
-    done, total = len(texts) - len(missing), len(texts)
+    """missing : which distinct texts to encode, in this order."""
+    done, total = len(keys) - missing.size, len(keys)
     report = progress or (lambda done, total: None)
     report(done, total)
-    chunks = _Chunks(_scattered(np.array([len(texts[i]) for i in missing], dtype=np.int64)))
 
     def within(n: int, _: int) -> None:
         report(done + n, total)
 
-    for chunk in chunks:
-        rows = [missing[i] for i in chunk]
-        vectors[rows] = backend.encode([texts[i] for i in rows], within)
+    for chunk in _Chunks(missing):
+        rows = first[chunk]
+        made = backend.encode([canonical(t) for t in some_of(texts, rows)], within)
+        vectors[rows] = made
         if cache is not None:
-            cache.store(backend, [keys[i] for i in rows], vectors[rows])
+            cache.store(backend, [keys[i] for i in chunk.tolist()], made)
         done += len(rows)
         report(done, total)
+        if vectors.nbytes > _LARGE:
+            engine.give_back()
 
 
 def _scattered(lengths: IntArray) -> IntArray:
@@ -107,11 +117,11 @@ class _Chunks:
     def __init__(self, order: IntArray) -> None:
         self._order = order
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[IntArray]:
         at, size = 0, _RUN
         while at < self._order.shape[0]:
             start = time.monotonic()
-            yield self._order[at : at + size].tolist()
+            yield self._order[at : at + size]
             at += size
             taken = max(time.monotonic() - start, 1e-3)
             wanted = size * _SECONDS_PER_COMMIT / taken

@@ -17,7 +17,15 @@ from cr_audit.engine.mapping import map, spans
 from cr_audit.engine.memory import give_back
 from cr_audit.engine.on_disk import zeros_on_disk
 from cr_audit.engine.scratch import PerWorker
-from cr_audit.engine.settings import ALL_CORES, MOST, cores, using, worker_count
+from cr_audit.engine.settings import (
+    ALL_CORES,
+    MOST,
+    cores,
+    memory_limit,
+    scratch_folder,
+    using,
+    worker_count,
+)
 from cr_audit.engine.told import counted, telling, told
 
 __all__ = [
@@ -30,7 +38,9 @@ __all__ = [
     "counted",
     "give_back",
     "map",
+    "memory_limit",
     "one_blas_thread",
+    "scratch_folder",
     "spans",
     "telling",
     "told",

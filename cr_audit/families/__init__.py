@@ -131,6 +131,7 @@ for _family in (
         in_scan=True,
         said=5,
     ),
+    Family("meaning", f"{_HERE}.meaning", ("compute", "show", "wire"), in_scan=True),
     Family(
         "paraphrases",
         f"{_HERE}.paraphrases",

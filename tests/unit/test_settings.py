@@ -15,6 +15,7 @@ from cr_audit.settings import (
     READING,
     SETTINGS,
     Settings,
+    bytes_of,
     check_value,
     parse_count,
     parse_map,
@@ -51,6 +52,7 @@ OUTSIDE: dict[str, list[Any]] = {
     "max_text": [0, "much"],
     "limit": [0, 1.5, "all"],
     "sample": [0, -1, True],
+    "memory": ["63MiB", "2", "GiB", "-2GiB", "2 TB", "2GiB or so", 2, True],
 }
 
 
@@ -160,3 +162,21 @@ def test_deep_nesting_is_an_input_error(tmp_path: Path) -> None:
     path.write_text("a = " + "[" * 20_000 + "]" * 20_000)
     with pytest.raises(InputError, match="not valid TOML"):
         read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("size", "n"),
+    [
+        ("2GiB", 2 * 2**30),
+        ("1.5gib", 3 * 2**29),
+        (" 500 MB ", 500_000_000),
+        ("2GB", 2 * 10**9),
+        ("131072KiB", 2**27),
+        (None, None),
+        ("much", None),
+    ],
+)
+def test_a_size_is_a_number_with_a_unit(size: str | None, n: int | None) -> None:
+    assert bytes_of(size) == n
+    if n is not None:
+        check_value("memory", size, "flag")

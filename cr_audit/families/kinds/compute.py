@@ -19,7 +19,7 @@ def compute(run: Run) -> KindFacts:
         kinds = analysis.kinds
     else:
         run.progress("finding kinds", 0, 0)
-        kinds = kinds_of(analysis.dataset, settings, analysis.embedding, run.kept)
+        kinds = kinds_of(analysis.dataset, settings, analysis.embedding, analysis.graph, run.kept)
     m = analysis.dataset.n_alternatives
     n = 0 if isinstance(kinds, NotApplicable) else kinds.n
     labels = np.full(m, -1, np.int64) if isinstance(kinds, NotApplicable) else kinds.found.labels

@@ -7,9 +7,8 @@ import numpy as np
 from cr_audit.analysis.facts import NamedKinds
 from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import Block, Cell, Column, Prose, Section, Table
-from cr_audit.clones.nearest import NearestGraph
 from cr_audit.families.kinds.facts import KindFacts
-from cr_audit.heads import short
+from cr_audit.heads import graph_in_words, short
 from cr_audit.wording import percent, plural
 
 MAX_BRIEF = 8
@@ -72,27 +71,13 @@ def section(facts: KindFacts, *, limit: int) -> list[Block]:
            if f.n_seen < f.n_distinct else ""),
         f"{plural(f.n_candidates, 'group')} tried; {f.n_unstable:,} of them do not come back in"
         " halves of the data, or no better than in a cloud without kinds",
-        f"each joined to its {f.graph.k} nearest by {_INDEX[f.graph.index]}{_recall(f.graph)}",
+        f"{graph_in_words(f.graph)}",
     ]  # fmt: skip
     blocks: list[Block] = []
     if kinds.n:
         blocks.append(_table(facts, kinds, limit=limit, main=True))
     blocks.append(Prose(tuple(lines), "dim"))
     return [Section("Kinds of answer", _note(facts, kinds), tuple(blocks))]
-
-
-_INDEX = {
-    "exact": "exact search",
-    "cells": "cells of the space",
-    "hnsw": "an HNSW graph",
-}
-
-
-def _recall(graph: NearestGraph) -> str:
-    recall = graph.recall_estimate
-    if isinstance(recall, NotApplicable):
-        return ""
-    return f" (recall {recall:.3f}, of {graph.n_recall_sample:,} looked at)"
 
 
 def _note(facts: KindFacts, kinds: NamedKinds) -> str:

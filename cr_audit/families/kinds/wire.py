@@ -116,7 +116,7 @@ def parts(facts: KindFacts, texts: Texts) -> dict[str, Any]:
                 n=found.graph.n,
                 k=found.graph.k,
                 index=found.graph.index,
-                recall=found.graph.recall_estimate,
+                recall=found.graph.recall,
                 n_recall_sample=found.graph.n_recall_sample,
             ),
             values=values,

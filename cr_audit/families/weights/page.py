@@ -59,7 +59,14 @@ def _map(analysis: Analysis) -> Map | None:
     shown = shown[np.any(e.response_vectors[shown] != 0, axis=1)]
     if shown.size < 3:
         return None
-    layout = plane(e.response_vectors[shown], groups[shown])
+    joined = analysis.graph()
+    if isinstance(joined, NotApplicable):
+        return None
+    layout = plane(
+        e.response_vectors[shown],
+        groups[shown],
+        lambda nodes, k: joined.among(e.response_vectors, shown[nodes], k),
+    )
     names, position = _largest(analysis, groups, shown)
     w = analysis.weights
     times = np.ones(n) if isinstance(w, NotApplicable) else w.weights * w.m

@@ -2,8 +2,9 @@
 
 1. The mean of all distinct vectors is taken from each (mean-pooled vectors share one large part,
    which says nothing about kinds), and rows are scaled to unit length.
-2. Items are joined to their ``NEIGHBOURS`` nearest; a link counts as the Jaccard similarity of the
-   two lists of neighbours (Jarvis and Patrick 1973), which evens out dense and thin regions.
+2. Items are joined to their ``NEIGHBOURS`` nearest, many items to up to ``MOST_NEIGHBOURS``; a link
+   counts as the Jaccard similarity of the two lists of neighbours (Jarvis and Patrick 1973), which
+   evens out dense and thin regions.
 3. The Louvain method (Blondel et al. 2008; scikit-network) cuts this graph at the ``RESOLUTIONS``,
    into a few large groups and many small ones, and likewise both halves of the items, split at
    random ``SPLITS`` times, each half with its own graph. (Leiden's refinement of it draws from C's
@@ -22,9 +23,12 @@
    first splits agree best. Where that leaves none, all stay, and the agreement says how it is.
    What is in no kind is in none: nothing is forced.
 
-At most ``MOST_SEEN`` distinct rows are looked at, drawn at random; the others join the kind that
-most of their nearest among those belong to, or none. Rows stand in the order of their bytes, so
-that the result depends on the set of vectors and the stream alone.
+The graph is the one of ``clones.meaning``: where it does not join all distinct rows, the others
+join the kind that most of their nearest among those belong to, or none. Rows stand in the order of
+their bytes, so that the result depends on the set of vectors and the stream alone.
+
+Memory: beside the graph, float32 vectors of the rows that it joins, those of a cloud and its graph,
+and blocks; the vectors themselves are read in blocks and may be memory-mapped.
 """
 
 from __future__ import annotations
@@ -35,12 +39,16 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from cr_audit import engine
 from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray, NotApplicable
+from cr_audit.clones.meaning import NEIGHBOURS as LISTED
+from cr_audit.clones.meaning import GraphRecord, MeaningGraph, meaning_graph
 from cr_audit.clones.nearest import NearestGraph, nearest_graph, nearest_of
-from cr_audit.clones.neighbours import collapsed
 from cr_audit.engine import one_blas_thread
 
-NEIGHBOURS = 15
+NEIGHBOURS, MOST_NEIGHBOURS = 15, 30
+"""Half the square root of the number of items, within these. With 15 of 3,400 answers refusals fall
+apart into many small groups; with 30 of 120 a kind of 25 is joined to everything."""
 RESOLUTIONS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SPLITS = 3
 HELD_OUT = 2
@@ -53,8 +61,9 @@ answers of the case study (static vectors) agree to 0.76."""
 _FEWEST_MEMBERS = 15
 FEWEST = 50
 """Distinct rows below which there is nothing to look for."""
-MOST_SEEN = 4_000
-_LONG_LIST = 48  # of which a random half holds NEIGHBOURS all but 0.3 % of the time
+DIVIDED = 4_000
+"""Rows that ``find_division`` draws; it looks at four clouds as well."""
+_BLOCK_ROWS = 8_192
 _OVERLAP = 0.1  # of a group's members may be in a more stable kind already
 
 
@@ -98,73 +107,65 @@ class Kinds:
     seen: IntArray
     n_candidates: int
     n_unstable: int
-    graph: NearestGraph
+    graph: GraphRecord
 
 
 def find_kinds(
-    vectors: Float32Array, *, most: int | None = None, rng: np.random.Generator
+    vectors: Float32Array,
+    *,
+    most: int | None = None,
+    joined: MeaningGraph | None = None,
+    rng: np.random.Generator,
 ) -> Kinds | NotApplicable:
     """The kinds among the rows of ``vectors``, float32 (n, d); rows of zeros are of none.
 
-    most : at most so many, those with the most members times stability.
+    most : at most so many, those with the most members times stability. joined : the graph of
+    these vectors, where somebody has made it.
     """
-    known = np.flatnonzero(np.square(vectors).sum(axis=1) > 0)
-    rows = np.ascontiguousarray(vectors[known], dtype=np.float32)
-    distinct, row_of, same = _distinct(rows)
-    u = distinct.shape[0]
-    if u < FEWEST:
-        return NotApplicable(f"fewer than {FEWEST} different texts")
-    centred = _centred(distinct)
-    seen = np.arange(u)
-    if u > MOST_SEEN:
-        seen = np.sort(rng.choice(u, MOST_SEEN, replace=False))
     graph_rng, null_rng, half_rng = rng.spawn(3)
-    graph = nearest_graph(centred[seen], _LONG_LIST, rng=graph_rng)
-    # Distinct rows may have equal centred ones; whoever the graph joined shares one place in it.
-    place = graph.row_of
-    halves = _halves(graph.n, half_rng)
-    whole, parts = _cut(graph, halves)
-    rows = centred[seen][graph.rows]
+    if joined is None:
+        joined = meaning_graph(vectors, rng=graph_rng)
+    space, graph = joined.space, joined.graph
+    if space.n < FEWEST:
+        return NotApplicable(f"fewer than {FEWEST} different texts")
+    halves, links = _halves(graph.n, half_rng), neighbours(graph.n)
+    whole, parts = _cut(graph, halves, links)
+    rows = space.rows(vectors, joined.seen[graph.rows])
     candidates, size, stability, tightness = _candidates(whole, parts, rows)
     is_kind = stability >= STABLE
     if is_kind.any():  # else no cloud is needed to say that there are none
         cloud = _cloud(rows, null_rng)
-        null_graph = nearest_graph(cloud, _LONG_LIST, rng=null_rng)
-        _, *null = _candidates(*_cut(null_graph, halves), cloud[null_graph.rows])
+        null_graph = nearest_graph(cloud, LISTED, index=graph.index, rng=null_rng)
+        _, *null = _candidates(*_cut(null_graph, halves, links), cloud[null_graph.rows])
         is_kind &= _beyond(size, stability, tightness, *null)
+        del cloud, null_graph
     chosen, places = _chosen(whole, candidates, stability, is_kind, graph.n)
     n_apart = len(chosen)
     agreement = 1.0
     if chosen:
         held_out = _halves(graph.n, half_rng, HELD_OUT)
-        others = [(h, _communities(graph, h)) for h in held_out]
+        others = [(h, _communities(graph, h, links)) for h in held_out]
         chosen, places, agreement = _together(chosen, places, parts, others)
     n_apart -= len(chosen)
     if most is not None and len(chosen) > most:
         chosen, places = _largest(chosen, places, stability, most)
         agreement = _agreement(_matches(places, len(chosen), others), range(len(chosen)))
-    of_seen = places[place]
-    labels = np.full(u, -1, np.int64)
-    labels[seen] = of_seen
-    rest = np.setdiff1d(np.arange(u), seen)
-    if rest.size and chosen:
-        labels[rest] = _joined(centred[rest], centred[seen], of_seen, len(chosen))
-    everywhere = np.full(vectors.shape[0], -1, np.int64)
-    everywhere[known] = labels[same]
+    labels = _labels(joined, vectors, rows, places, len(chosen))
+    everywhere = np.append(labels, -1)[space.which]
     kinds, everywhere = _described(
-        everywhere, known[row_of], centred, labels, [stability[k] for k in chosen],
+        everywhere, joined, vectors, labels, [stability[k] for k in chosen],
         [RESOLUTIONS[candidates[k][0]] for k in chosen],
     )  # fmt: skip
     return Kinds(
         everywhere,
         kinds,
         agreement if kinds else NotApplicable("there are no kinds"),
-        n_distinct=u,
-        n_seen=int(seen.size),
-        seen=known[row_of[seen]],
+        n_distinct=space.n,
+        n_seen=int(joined.seen.size),
+        seen=space.first[joined.seen],
         n_candidates=len(candidates),
         n_unstable=int((~is_kind).sum()) + n_apart,
-        graph=graph,
+        graph=joined.record,
     )
 
 
@@ -195,46 +196,36 @@ def find_division(
     vectors : float32 (n, d); rows of zeros are in no group. resolution : given instead of found,
     0 = nothing to divide; the search is most of the time.
     """
-    known = np.flatnonzero(np.square(vectors).sum(axis=1) > 0)
-    distinct, _, same = _distinct(np.ascontiguousarray(vectors[known], dtype=np.float32))
-    u = distinct.shape[0]
-    nothing = Division(np.full(vectors.shape[0], -1, np.int64), 0.0, np.nan, np.nan)
-    if u < FEWEST or resolution == 0:
-        return nothing
-    centred = _centred(distinct)
-    seen = np.arange(u)
-    if u > MOST_SEEN:
-        seen = np.sort(rng.choice(u, MOST_SEEN, replace=False))
     graph_rng, null_rng, half_rng = rng.spawn(3)
-    graph = nearest_graph(centred[seen], _LONG_LIST, rng=graph_rng)
+    nothing = Division(np.full(vectors.shape[0], -1, np.int64), 0.0, np.nan, np.nan)
+    if resolution == 0:
+        return nothing
+    joined = meaning_graph(vectors, most=DIVIDED, rng=graph_rng)
+    graph = joined.graph
+    if joined.space.n < FEWEST:
+        return nothing
+    rows = joined.space.rows(vectors, joined.seen[graph.rows])
     agreement = by_chance = np.nan
     if resolution is None:
         halves = _halves(graph.n, half_rng)
         agreed = _agreements(graph, halves, RESOLUTIONS)
         best = int(np.argmax(np.round(agreed, 2)))
         agreement, at = float(agreed[best]), RESOLUTIONS[best : best + 1]
-        rows = centred[seen][graph.rows]
         chance = [
-            _agreements(nearest_graph(_cloud(rows, some), _LONG_LIST, rng=some), halves, at)[0]
+            _agreements(nearest_graph(_cloud(rows, some), LISTED, rng=some), halves, at)[0]
             for some in null_rng.spawn(CLOUDS)
         ]
         by_chance = float(np.maximum(chance, 0.0).mean())
         if agreement < max(STABLE, by_chance + MARGIN):
             return Division(nothing.labels, 0.0, agreement, by_chance)
         resolution = at[0]
-    (places,) = _communities(graph, np.arange(graph.n), (resolution,))
+    (places,) = _communities(graph, np.arange(graph.n), NEIGHBOURS, (resolution,))
     size = np.bincount(places)
     large = np.flatnonzero(size >= max(_FEWEST_MEMBERS, SMALLEST * graph.n))
     renamed = np.full(size.size, -1, np.int64)
     renamed[large] = np.arange(large.size)
-    labels = np.full(u, -1, np.int64)
-    labels[seen] = of_seen = renamed[places][graph.row_of]
-    rest = np.setdiff1d(np.arange(u), seen)
-    if rest.size and large.size:
-        labels[rest] = _joined(centred[rest], centred[seen], of_seen, large.size)
-    everywhere = nothing.labels.copy()
-    everywhere[known] = labels[same]
-    return Division(everywhere, resolution, agreement, by_chance)
+    labels = _labels(joined, vectors, rows, renamed[places], large.size)
+    return Division(np.append(labels, -1)[joined.space.which], resolution, agreement, by_chance)
 
 
 def _agreements(
@@ -242,28 +233,12 @@ def _agreements(
 ) -> FloatArray:
     """Per resolution the mean adjusted Rand index between the whole's groups, in each half, and the
     half's own: float64; -1 where the whole is one group."""
-    whole, parts = _cut(graph, halves, resolutions)
+    whole, parts = _cut(graph, halves, NEIGHBOURS, resolutions)
     out = np.full(len(whole), -1.0)
     for r, labels in enumerate(whole):
         if labels.max(initial=0) > 0:
             out[r] = np.mean([adjusted_rand_index(labels[h], own[r]) for h, own in parts])
     return out
-
-
-def _distinct(rows: Float32Array) -> tuple[Float32Array, IntArray, IntArray]:
-    """(distinct rows in the order of their bytes, the first row of each, which each row is)."""
-    distinct, row_of, first = collapsed(rows)
-    place = np.empty(rows.shape[0], np.int64)
-    place[row_of] = np.arange(row_of.size)
-    return distinct, row_of, place[first]
-
-
-def _centred(rows: Float32Array) -> Float32Array:
-    out = rows.astype(np.float64)
-    out -= out.mean(axis=0)
-    length = np.sqrt(np.square(out).sum(axis=1))
-    out /= np.where(length > 0, length, 1.0)[:, None]
-    return out.astype(np.float32)
 
 
 def _halves(n: int, rng: np.random.Generator, splits: int = SPLITS) -> list[IntArray]:
@@ -274,27 +249,44 @@ def _halves(n: int, rng: np.random.Generator, splits: int = SPLITS) -> list[IntA
     return out
 
 
+def neighbours(n: int) -> int:
+    """To how many each of n items is joined."""
+    return min(max(int(np.sqrt(n) / 2), NEIGHBOURS), MOST_NEIGHBOURS)
+
+
 def _cut(
-    graph: NearestGraph, halves: Sequence[IntArray], resolutions: Sequence[float] = RESOLUTIONS
+    graph: NearestGraph,
+    halves: Sequence[IntArray],
+    links: int,
+    resolutions: Sequence[float] = RESOLUTIONS,
 ) -> tuple[list[IntArray], Halves]:
-    """The communities of the whole graph and those that each half finds by itself."""
+    """The communities of the whole graph and those that each half finds by itself, everybody joined
+    to ``links`` others."""
     return (
-        _communities(graph, np.arange(graph.n), resolutions),
-        [(h, _communities(graph, h, resolutions)) for h in halves],
+        _communities(graph, np.arange(graph.n), links, resolutions),
+        [(h, _communities(graph, h, links, resolutions)) for h in halves],
     )
 
 
 def _cloud(rows: Float32Array, rng: np.random.Generator) -> Float32Array:
     """As many unit rows from the normal distribution with the covariance of ``rows``."""
-    x = rows.astype(np.float64)
-    x -= x.mean(axis=0)
+    n, d = rows.shape
+    mean = rows.mean(axis=0, dtype=np.float64)
+    covariance = np.zeros((d, d))
+    out = np.empty((n, d), np.float32)
     with one_blas_thread():
-        covariance = x.T @ x / x.shape[0]
+        for part in engine.spans(n, _BLOCK_ROWS):
+            x = rows[part] - mean
+            covariance += x.T @ x
+        covariance /= n
         # A ridge far below single precision, for what has fewer rows than coordinates.
         covariance[np.diag_indices_from(covariance)] += 1e-9 * np.trace(covariance)
-        drawn = rng.standard_normal(x.shape) @ np.linalg.cholesky(covariance).T
-    drawn /= np.sqrt(np.square(drawn).sum(axis=1))[:, None]
-    return np.asarray(drawn, dtype=np.float32)
+        root = np.linalg.cholesky(covariance).T
+        for part in engine.spans(n, _BLOCK_ROWS):
+            drawn = rng.standard_normal((part.stop - part.start, d)) @ root
+            drawn /= np.sqrt(np.square(drawn).sum(axis=1))[:, None]
+            out[part] = drawn
+    return out
 
 
 def _beyond(
@@ -316,27 +308,32 @@ def _beyond(
 
 
 def _communities(
-    graph: NearestGraph, some: IntArray, resolutions: Sequence[float] = RESOLUTIONS
+    graph: NearestGraph,
+    some: IntArray,
+    links: int,
+    resolutions: Sequence[float] = RESOLUTIONS,
 ) -> list[IntArray]:
     """Labels of ``some`` vertices at every resolution, found among them alone."""
     from sknetwork.clustering import Louvain
 
-    links = _shared_neighbours(graph, some)
-    return [
-        np.asarray(Louvain(resolution=r, shuffle_nodes=False).fit_predict(links), dtype=np.int64)
-        for r in resolutions
-    ]
+    linked = _shared_neighbours(graph, some, links)
+    out = []
+    for r in resolutions:
+        # Neither the graph of the communities nor how far everybody is of each is asked for.
+        cut = Louvain(resolution=r, shuffle_nodes=False, return_probs=False, return_aggregate=False)
+        out.append(np.asarray(cut.fit_predict(linked), dtype=np.int64))
+    return out
 
 
-def _shared_neighbours(graph: NearestGraph, some: IntArray) -> sp.csr_matrix:
+def _shared_neighbours(graph: NearestGraph, some: IntArray, links: int) -> sp.csr_matrix:
     """Jaccard similarity of the lists of neighbours of linked vertices, float64 (m, m)."""
     m = some.size
     place = np.full(graph.n, -1, np.int64)
     place[some] = np.arange(m)
     near = place[graph.neighbours[some]]
     inside = near >= 0
-    # The first NEIGHBOURS of each list that are among ``some``.
-    taken = inside & (np.cumsum(inside, axis=1) <= NEIGHBOURS)
+    # The first of each list that are among ``some``.
+    taken = inside & (np.cumsum(inside, axis=1) <= links)
     rows, _ = np.nonzero(taken)
     columns = near[taken]
     mine = sp.csr_array((np.ones(rows.size), (rows, columns)), shape=(m, m))
@@ -368,9 +365,7 @@ def _candidates(
         out += [(r, int(g)) for g in fit]
         sizes.append(size[fit].astype(np.float64))
         stability.append(found.mean(axis=0)[fit])
-        order = np.argsort(labels, kind="stable")
-        starts = np.concatenate([[0], np.cumsum(size)[:-1]])
-        mean = np.add.reduceat(rows[order].astype(np.float64), starts, axis=0) / size[:, None]
+        mean = _sums(rows, labels, size.size) / size[:, None]
         tightness.append(np.sqrt(np.square(mean).sum(axis=1))[fit])
     return (
         out,
@@ -378,6 +373,18 @@ def _candidates(
         np.concatenate(stability),
         np.concatenate(tightness),
     )
+
+
+def _sums(rows: Float32Array, labels: IntArray, n_groups: int) -> FloatArray:
+    """float64 (n_groups, d): of the rows of each group, in blocks."""
+    out = np.zeros((n_groups, rows.shape[1]))
+    order = np.argsort(labels, kind="stable")
+    for part in engine.spans(order.size, _BLOCK_ROWS):
+        some = order[part]
+        group = labels[some]
+        starts = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
+        out[group[starts]] += np.add.reduceat(rows[some].astype(np.float64), starts, axis=0)
+    return out
 
 
 def _best_match(
@@ -459,10 +466,12 @@ def _together(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Match:
-    """Of one half: labels, int64 (m,), the kind of each; and of each kind how like it its match is
-    and who is in that, bool (k, m)."""
+    """Of one half, whose items of one kind and in the same matches are counted together: labels,
+    int64 (p,), the kind of each sort; count, how many there are; and of each kind how like it its
+    match is and who is in that, bool (k, p)."""
 
     labels: IntArray
+    count: IntArray
     found: FloatArray
     theirs: BoolArray
 
@@ -474,7 +483,9 @@ def _matches(labels: IntArray, n_kinds: int, halves: Halves) -> list[_Match]:
         theirs = np.zeros((n_kinds, h.size), bool)
         for g in np.flatnonzero(where >= 0).tolist():
             theirs[g] = own[where[g]] == which[g]
-        out.append(_Match(labels[h], found, theirs))
+        sort = np.concatenate([labels[h][None], np.packbits(theirs, axis=0).astype(np.int64)])
+        _, one, count = np.unique(sort, axis=1, return_index=True, return_counts=True)
+        out.append(_Match(labels[h][one], count, found, theirs[:, one]))
     return out
 
 
@@ -488,48 +499,63 @@ def _agreement(matches: Sequence[_Match], kept: Sequence[int]) -> float:
         for g in some[np.argsort(m.found[some], kind="stable")].tolist():
             mine[m.labels == g] = g + 1
             theirs[m.theirs[g]] = g + 1  # the best match has the last word
-        out.append(_rand(mine, theirs))
+        out.append(_rand(mine, theirs, m.count))
     return float(np.mean(out))
 
 
 def adjusted_rand_index(one: IntArray, two: IntArray) -> float:
     """Hubert and Arabie (1985): 1 where both partitions are the same, 0 expected by chance."""
-    return _rand(np.unique(one, return_inverse=True)[1], np.unique(two, return_inverse=True)[1])
+    a, b = (np.unique(x, return_inverse=True)[1] for x in (one, two))
+    return _rand(a, b, np.ones(a.size, np.int64))
 
 
-def _rand(a: IntArray, b: IntArray) -> float:
-    """``adjusted_rand_index`` of labels 0, 1, ... (not all of which need to be there)."""
+def _rand(a: IntArray, b: IntArray, count: IntArray) -> float:
+    """``adjusted_rand_index`` of labels 0, 1, ... (not all of which need to be there), each of
+    ``count`` items."""
     k = int(b.max(initial=0)) + 1
 
-    def pairs(count: IntArray) -> float:
-        c = count.astype(np.float64)
+    def pairs(c: FloatArray | IntArray) -> float:
         return float((c * (c - 1) / 2).sum())
 
-    together = pairs(np.bincount(a * k + b))
-    of_a, of_b = pairs(np.bincount(a)), pairs(np.bincount(b))
-    n = a.size
+    together = pairs(np.bincount(a * k + b, count))
+    of_a, of_b = pairs(np.bincount(a, count)), pairs(np.bincount(b, count))
+    n = int(count.sum())
     by_chance = of_a * of_b / max(n * (n - 1) / 2, 1.0)
     top = (of_a + of_b) / 2
     return 1.0 if top == by_chance else (together - by_chance) / (top - by_chance)
 
 
-def _joined(rest: Float32Array, seen: Float32Array, of_seen: IntArray, n_kinds: int) -> IntArray:
-    """The kind that most of the nearest seen rows are of, where that is more than half of them."""
-    near, _ = nearest_of(rest, seen, NEIGHBOURS)
-    votes = of_seen[near]
-    count = np.zeros((rest.shape[0], n_kinds), np.int16)
-    rows = np.arange(rest.shape[0])
-    for column in votes.T:
-        some = column >= 0
-        count[rows[some], column[some]] += 1
-    best = count.argmax(axis=1)
-    return np.where(count[rows, best] * 2 > votes.shape[1], best, -1)
+def _labels(
+    joined: MeaningGraph, vectors: Float32Array, rows: Float32Array, places: IntArray, n_kinds: int
+) -> IntArray:
+    """The kind of every distinct vector, int64 (u,): of those in the graph that of their node
+    (``places``; ``rows`` : the vectors of the nodes), of the others that of most of their nearest
+    nodes, where those are more than half."""
+    space = joined.space
+    labels = np.full(space.n, -1, np.int64)
+    rest = np.ones(space.n, bool)
+    rest[joined.seen] = False
+    labels[joined.seen] = places[joined.graph.row_of]
+    if not n_kinds:
+        return labels
+    outside = np.flatnonzero(rest)
+    for part in engine.spans(outside.size, _BLOCK_ROWS):
+        some = outside[part]
+        votes = places[nearest_of(space.rows(vectors, some), rows, NEIGHBOURS)[0]]
+        count = np.zeros((some.size, n_kinds), np.int16)
+        for column in votes.T:
+            known = np.flatnonzero(column >= 0)
+            count[known, column[known]] += 1
+        best = count.argmax(axis=1)
+        most = count[np.arange(some.size), best]
+        labels[some] = np.where(most * 2 > votes.shape[1], best, -1)
+    return labels
 
 
 def _described(
     everywhere: IntArray,
-    row_of: IntArray,
-    centred: Float32Array,
+    joined: MeaningGraph,
+    vectors: Float32Array,
     labels: IntArray,
     stability: Sequence[float],
     resolution: Sequence[float],
@@ -544,13 +570,14 @@ def _described(
     out = []
     for g in order.tolist():
         at = np.flatnonzero(labels == g)
-        mean = centred[at].mean(axis=0, dtype=np.float64)
+        own = joined.space.rows(vectors, at).astype(np.float64)
+        mean = own.mean(axis=0)
         mean /= max(float(np.sqrt(np.square(mean).sum())), 1e-12)
-        cosine = (centred[at].astype(np.float64) * mean).sum(axis=1)
+        cosine = (own * mean).sum(axis=1)
         out.append(
             Kind(
                 members=np.flatnonzero(everywhere == renamed[g]),
-                medoid=int(row_of[at[np.argmax(np.round(cosine, 12))]]),
+                medoid=int(joined.space.first[at[np.argmax(np.round(cosine, 12))]]),
                 stability=float(stability[g]),
                 tightness=float(cosine.mean()),
                 resolution=float(resolution[g]),

@@ -13,8 +13,11 @@ rewards spread as N(0, τ²), r̂ = A r* + noise for A = I - λ J⁻¹, so that
 
 and draws of -λ J⁻¹ ρ, ρ ~ N(0, τ² I), added to the replicates, widen their intervals so that they
 cover the truth on average over items (as Bayesian intervals of smoothing splines do: Wahba 1983,
-Nychka 1988). J is taken at the rewards with the pull undone once, r̂ + λ J⁻¹ r̂, where slopes are
-flatter: at r̂ itself what strong preferences lose is understated.
+Nychka 1988). τ is known from k = items - components rewards only: every draw has its own τ²·k/χ²_k,
+as a variance from k numbers has, which turns the normal distribution of the pull into Student's t
+(k at least ``LEAST_FREEDOM``: below, the draws' covariance would mean nothing). J is taken at the
+rewards with the pull undone once, r̂ + λ J⁻¹ r̂, where slopes are flatter: at r̂ itself what strong
+preferences lose is understated.
 
 The noise has a gap of its own: a bootstrap's variance of a share of n votes is p(1 - p)/n, in
 expectation (1 - 1/n) of q(1 - q)/n; three votes that agree never disagree when they are drawn
@@ -41,6 +44,8 @@ from cr_audit.models.sensitivity.solves import Adjoints, Method
 N_DRAWS, MAX_ITEMS = 200, 4000
 # Items up to which J is factorised; accuracy of the iteration beyond, of draws that are random.
 MAX_DENSE, ACCURACY = 1500, 1e-6
+# Degrees of freedom of the spread with the fewest items: the covariance of the draws must exist.
+LEAST_FREEDOM = 5.0
 # In place of a weight of 0, whose row stays but on whom nothing rests.
 TINY = 1e-12
 
@@ -77,6 +82,7 @@ def around_truth(
     votes = comparisons.proportions(np.ones(comparisons.n)).mass
     truth = rng.standard_normal((N_DRAWS, m))
     votes_drawn = rng.standard_normal((N_DRAWS, pairs.first.shape[0]))
+    scale = _of_few(fits[0].components, rng)
     out = np.empty_like(replicates)
     spread: float | None = None
     turn = np.arange(replicates.shape[1]) % N_DRAWS
@@ -95,8 +101,16 @@ def around_truth(
             size = float((kept[:, known] ** 2).sum() / N_DRAWS)
             own = float(np.nanvar(replicates[k][:, known], axis=0).sum())
             spread = np.sqrt(max(0.0, float((r[known] ** 2).sum()) - own) / max(size, TINY))
-        moved = noise - penalty * spread * undone
+        moved = noise - penalty * spread * scale[:, None] * undone
         out[k] = replicates[k] + _centred(moved, fit.weights, fit.components)[turn]
+    return out
+
+
+def _of_few(components: IntArray, rng: np.random.Generator) -> FloatArray:
+    """√(k/χ²_k) per draw, float64 (N_DRAWS,): how far off a spread from k rewards may be."""
+    k = int((components >= 0).sum()) - int(components.max(initial=-1)) - 1
+    freedom = max(float(k), LEAST_FREEDOM)
+    out: FloatArray = np.sqrt(freedom / rng.chisquare(freedom, N_DRAWS))
     return out
 
 

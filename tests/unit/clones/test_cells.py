@@ -40,7 +40,7 @@ def test_every_cell_looked_at_is_every_distance_looked_at(
     seed: int, n: int, d: int, wanted: int
 ) -> None:
     v = RNG(seed).standard_normal((n, d)).astype(np.float32)
-    found = cells.candidates(v, wanted, probes=1e9)
+    found = cells.candidates(v, wanted, probes=1e9).near
     assert found.shape == (n, wanted)
     truth = np.sort(squared(cells.turned(v)), axis=1)[:, :wanted]
     y = cells.turned(v).astype(np.float64)
@@ -50,7 +50,7 @@ def test_every_cell_looked_at_is_every_distance_looked_at(
 
 def test_nobody_is_his_own_neighbour_and_nobody_comes_twice() -> None:
     v = near_and_equal(700, 24, 1)
-    found = cells.candidates(v, 20)
+    found = cells.candidates(v, 20).near
     assert not (found == np.arange(v.shape[0])[:, None]).any()
     ordered = np.sort(found, axis=1)
     assert (ordered[:, 1:] > ordered[:, :-1]).all()
@@ -99,7 +99,7 @@ def test_same_bytes_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> N
     made = []
     for n in (1, 2, 4):
         with engine.using(workers=n), threadpool_limits(n):
-            made.append(cells.candidates(v, 12).tobytes())
+            made.append(cells.candidates(v, 12).near.tobytes())
     assert made[0] == made[1] == made[2]
 
 
@@ -128,8 +128,8 @@ def test_more_is_looked_at_where_true_neighbours_would_be_missed() -> None:
     # Every cell holds all of them, and no fewer probes are ever taken than asked for.
     assert cells._probes(made, few, 1e6, (some, near)) == 1e6
     assert cells._probes(made, few, 0.5, (some, near)) >= 0.5
-    plain = cells.candidates(v, 8, probes=0.2)
-    helped = cells.candidates(v, 8, probes=0.2, truth=(some, near))
+    plain = cells.candidates(v, 8, probes=0.2).near
+    helped = cells.candidates(v, 8, probes=0.2, truth=(some, near)).near
     found = [np.mean([np.isin(a, c[i]).mean() for i, a in zip(some, near, strict=True)])
              for c in (plain, helped)]  # fmt: skip
     assert found[1] >= found[0]

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2, chi2_contingency, kstest
 
 from cr_audit.arrays import Comparisons, IntArray, NotApplicable
-from cr_audit.clones.votes import Homogeneity, homogeneity, noise_floor
+from cr_audit.clones.votes import Homogeneity, Judged, homogeneity, noise_floor
 
 
 def judged(n_items: int, member: IntArray, opponent: IntArray, score: IntArray) -> Comparisons:
@@ -86,3 +86,19 @@ def test_says_why_it_does_not_apply() -> None:
 def test_noise_floor_counts_decided_comparisons_of_equal_texts() -> None:
     c = Comparisons.of(4, [0, 1, 0, 2], [1, 0, 2, 3], [1, 0.5, 1, 1])
     assert noise_floor(c, np.array([0, 0, 1, -1])) == (2, 1)
+
+
+def test_a_cluster_among_many_is_judged_by_its_own_comparisons() -> None:
+    rng = np.random.default_rng(3)
+    member, opponent = rng.integers(0, 30, 4000), rng.integers(30, 60, 4000)
+    all_of = judged(60, member, opponent, rng.integers(0, 2, 4000))
+    index = Judged(all_of)
+    for members in (np.array([1, 4]), np.array([2, 3, 29]), np.array([31, 40])):
+        inside = np.isin(all_of.winner, members) | np.isin(all_of.loser, members)
+        assert index.of(members).tolist() == np.flatnonzero(inside).tolist()
+        one = homogeneity(all_of, members, rng=np.random.default_rng(0))
+        many = homogeneity(all_of, members, rng=np.random.default_rng(0), judged=index)
+        assert isinstance(one, Homogeneity)
+        assert isinstance(many, Homogeneity)
+        assert (one.p_value, one.statistic) == (many.p_value, many.statistic)
+        assert many.members.tolist() == members[np.isin(members, one.members)].tolist()

@@ -94,9 +94,9 @@ def test_recall_is_measured_where_something_may_be_missed(monkeypatch: pytest.Mo
     # What one list misses another one has; here nobody is to be entered.
     monkeypatch.setattr(nearest, "_entered", lambda near, distance: (near, distance))
 
-    def worse(rows: Float32Array, k: int) -> nearest.Lists:
-        near, distance = found(rows, k + 1)
-        return near[:, 1:], distance[:, 1:]  # the nearest of all is always missed
+    def worse(rows: Float32Array, k: int) -> nearest.Made:
+        near, distance, parameters = found(rows, k + 1)
+        return near[:, 1:], distance[:, 1:], parameters  # the nearest of all is always missed
 
     monkeypatch.setattr(nearest, "_by_hnsw", worse)
     recall = nearest_graph(v, 5, index="hnsw", rng=RNG(0)).recall_estimate

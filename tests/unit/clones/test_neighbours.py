@@ -32,7 +32,7 @@ def brute(v: Float32Array, radius: float) -> set[tuple[int, int]]:
     return set(zip(i.tolist(), j.tolist(), strict=True))
 
 
-@pytest.mark.parametrize("index", ["exact", "hnsw"])
+@pytest.mark.parametrize("index", ["exact", "cells", "hnsw"])
 def test_finds_what_brute_force_finds(index: str) -> None:
     v = clumps(600, 24, 0)
     graph = radius_graph(v, 0.55, index=index, rng=RNG(0))
@@ -41,10 +41,11 @@ def test_finds_what_brute_force_finds(index: str) -> None:
     assert np.all(graph.distance <= 0.55)
 
 
-def test_no_ceiling_on_the_length_of_a_list() -> None:
+@pytest.mark.parametrize("index", ["cells", "hnsw"])
+def test_no_ceiling_on_the_length_of_a_list(index: str) -> None:
     """800 rows in one clump: every list is longer than the first k that is asked for."""
     v = clumps(800, 16, 1, per=800)
-    graph = radius_graph(v, 2.0, index="hnsw", rng=RNG(0))
+    graph = radius_graph(v, 2.0, index=index, rng=RNG(0))
     assert graph.first.size == 800 * 799 // 2
     assert graph.recall_estimate == 1.0
 
@@ -77,7 +78,7 @@ def test_equal_rows_are_collapsed_onto_the_first() -> None:
     assert not np.isin(graph.first, np.arange(50, 450)).any()
 
 
-@pytest.mark.parametrize("index", ["exact", "hnsw"])
+@pytest.mark.parametrize("index", ["exact", "cells", "hnsw"])
 @settings(max_examples=8)
 @given(seed=st.integers(0, 99))
 def test_row_order_and_threads_do_not_matter(index: str, seed: int) -> None:
@@ -95,7 +96,7 @@ def test_row_order_and_threads_do_not_matter(index: str, seed: int) -> None:
 
 def test_empty_single_and_wrong_input() -> None:
     for n in (0, 1):
-        for index in ("exact", "hnsw"):
+        for index in ("exact", "cells", "hnsw"):
             graph = radius_graph(np.ones((n, 3), np.float32), 1.0, index=index, rng=RNG(0))
             assert graph.first.size == 0
     with pytest.raises(ValueError, match="finite"):

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cr_audit.errors import ComputeError
+
 ROOT = Path(__file__).resolve().parents[3]
 START = """
 import sys
@@ -85,12 +87,15 @@ def test_a_transformer_without_its_libraries_is_an_error_that_says_what_to_do(
     assert "Traceback" not in done.stderr
 
 
-def test_without_hnswlib_large_sets_are_searched_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cr_audit.clones.neighbours import radius_graph
+def test_without_hnswlib_pairs_are_found_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cr_audit.clones import neighbours
 
     vectors = np.eye(6, 8, dtype=np.float32)
-    monkeypatch.setitem(sys.modules, "hnswlib", None)
-    graph = radius_graph(vectors, 1.5, index="hnsw", rng=np.random.default_rng(0))
-    assert graph.index == "exact"
+    monkeypatch.setattr(neighbours, "find_spec", lambda name: None)
+    monkeypatch.setattr(neighbours, "CROSSOVER", 3)
+    graph = neighbours.radius_graph(vectors, 1.5, rng=np.random.default_rng(0))
+    assert graph.index == "cells"
     assert graph.first.size == 15
-    assert "hnswlib is not installed" in str(graph.recall_estimate)
+    with pytest.raises(ComputeError, match="hnswlib") as error:
+        neighbours.radius_graph(vectors, 1.5, index="hnsw", rng=np.random.default_rng(0))
+    assert "--index cells" in str(error.value)

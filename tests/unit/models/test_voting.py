@@ -164,6 +164,10 @@ def rule_on(margins: FloatArray, name: str) -> Callable[[IntArray], IntArray]:
     return lambda kept: RULES[name](margins[np.ix_(kept, kept)][None]).rank[0]
 
 
+def many_on(margins: FloatArray, name: str) -> Callable[[IntArray], IntArray]:
+    return lambda kept: RULES[name](margins[kept[:, :, None], kept[:, None, :]]).rank
+
+
 @settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_four_rules_are_independent_of_planted_clones(seed: int) -> None:
@@ -176,6 +180,19 @@ def test_four_rules_are_independent_of_planted_clones(seed: int) -> None:
         assert not check_independence(rule_on(margins, name), m, sets).winners, name
     for name in ("ranked-pairs", "schulze"):
         assert not check_independence(rule_on(margins, name), m, sets).order, name
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10_000))
+def test_many_selections_at_once_are_checked_as_one_by_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    margins = with_clones(random_margins(5, rng, ties=bool(seed % 2)), int(rng.integers(5)), 2, rng)
+    m, sets = margins.shape[0], clone_sets(margins)
+    for name in RULES:
+        one = check_independence(rule_on(margins, name), m, sets)
+        assert (
+            check_independence(rule_on(margins, name), m, sets, many=many_on(margins, name)) == one
+        )
 
 
 def test_borda_depends_on_clones_by_hand() -> None:

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, IntArray, NotApplicable
+from cr_audit.clones import meaning
 from cr_audit.clones.nearest import nearest_graph
 from cr_audit.models.kinds import find
 from cr_audit.models.kinds.find import Kinds, adjusted_rand_index, find_kinds
@@ -97,8 +98,8 @@ def test_the_order_of_the_rows_changes_nothing(seed: int) -> None:
 
 def test_communities_are_the_same_each_time() -> None:
     """On a cloud, where nearly anything would do."""
-    graph = nearest_graph(RNG(0).standard_normal((500, 20)).astype(np.float32), 48, rng=RNG(0))
-    made = [find._communities(graph, np.arange(500)) for _ in range(3)]
+    graph = nearest_graph(RNG(0).standard_normal((500, 20)).astype(np.float32), 80, rng=RNG(0))
+    made = [find._communities(graph, np.arange(500), find.neighbours(500)) for _ in range(3)]
     for labels in made[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(labels, made[0], strict=True))
 
@@ -134,7 +135,7 @@ def test_above_the_most_that_are_looked_at_the_others_join(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     v, truth = planted(4, 150, 100, 7)
-    monkeypatch.setattr(find, "MOST_SEEN", 300)
+    monkeypatch.setattr(meaning, "JOINED", 300)
     kinds = found(v)
     assert (kinds.n_seen, kinds.seen.size, kinds.n_distinct) == (300, 300, 700)
     rest = np.setdiff1d(np.flatnonzero(truth >= 0), kinds.seen)

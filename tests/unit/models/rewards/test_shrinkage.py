@@ -165,3 +165,19 @@ def test_the_chance_of_the_first_place_has_the_same_bytes_on_any_number_of_blas_
         return [made.probability_first_standard.tobytes(), made.interval_shift.tobytes()]
 
     assert chances(1) == chances(2)
+
+
+def test_the_spread_of_few_rewards_is_itself_uncertain() -> None:
+    """√(k/χ²_k): E[scale²] = k/(k - 2), and k/scale² is χ²_k; k is never below 5."""
+    rng = np.random.default_rng(0)
+
+    def scales(*components: int) -> FloatArray:
+        each = [shrinkage._of_few(np.array(components), rng) for _ in range(200)]
+        return np.concatenate(each)
+
+    eleven = scales(*[0] * 7, *[1] * 6, -1)  # 13 with data, two means taken away
+    assert np.mean(eleven**2) == pytest.approx(11 / 9, rel=0.03)
+    assert np.mean(11 / eleven**2) == pytest.approx(11, rel=0.02)
+    assert np.var(11 / eleven**2) == pytest.approx(22, rel=0.05)
+    two = scales(0, 0)
+    assert np.mean(5 / two**2) == pytest.approx(5, rel=0.02)
