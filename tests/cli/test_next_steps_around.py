@@ -447,6 +447,21 @@ def test_a_gpu_that_is_not_there_or_too_small(
     steps.done()
 
 
+def test_an_index_without_its_library(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cr_audit.clones import neighbours
+
+    real = neighbours.find_spec
+    monkeypatch.setattr(
+        neighbours, "find_spec", lambda name: None if name == "hnswlib" else real(name)
+    )
+    words = ("clones", "p.jsonl", *QUICK, "--index")
+    step = steps.of(*words, "hnsw", code=4)
+    index = re.search(r"--index (\w+)", step)
+    assert index
+    steps.works(*words, index[1])
+    steps.done()
+
+
 # -- what few data give
 
 
