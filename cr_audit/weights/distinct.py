@@ -92,7 +92,13 @@ def distinct_items(
     blocks = checked_blocks(contexts)
     cells, first = joined_cells(merge_duplicates(blocks, duplicates)[0], clusters)
     whole = np.array_equal(first, np.arange(cells.size))
-    kept = blocks if whole else tuple(b.take(first) for b in blocks)
+    if not whole:
+        # One part at a time, so that a million items are not held twice.
+        parts, blocks = list(blocks), ()
+        for k in range(len(parts)):
+            parts[k] = parts[k].take(first)
+        blocks = tuple(parts)
+    kept = blocks
     engine.give_back()
     return Distinct(kept, squared_norms(kept), cells)
 
