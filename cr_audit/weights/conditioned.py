@@ -61,6 +61,7 @@ _DRAWS, _ITEMS = 128, 64  # of one block
 _TILE = 1 << 14
 _PLACES = 256
 _NEAR = 2048  # competitors of the smallest gaps, where there are more than twice as many
+_FEW = 8  # draws that are not worth the search for them
 _MARGIN = 1.0 - 1e-5  # for single precision
 _AT_ONCE = 1 << 18  # scores held at once in the last step
 
@@ -321,6 +322,8 @@ class _Roulette:
         guess = ndtr(-(signed / length + asked.max(axis=0, initial=0.0)).astype(np.float64))
         scale = self.t * max(float(guess.mean()) / _GUESSED, 1.0 / self.items.n)
         on = np.flatnonzero(chance * scale < guess)
+        if on.size == 0:
+            return on, np.empty(0)
         asked = np.take(inverse, self.second[on])
         asked *= self.their_scores[on] - signed[on, None]
         step = asked.max(axis=1, initial=0.0)
@@ -348,7 +351,7 @@ class _Roulette:
         the smallest, c; so where s - s_i <= lo c with lo > 0, none of them asks for more than lo.
         """
         r = gap.size
-        if r <= 2 * _NEAR:
+        if r <= 2 * _NEAR or draws.size < _FEW:
             return self._against(draws, np.arange(r), signed, gap, inverse)
         order = np.argpartition(gap, _NEAR)
         near, least = np.sort(order[:_NEAR]), gap[order[_NEAR]]
