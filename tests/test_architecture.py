@@ -34,6 +34,7 @@ EVERYWHERE = {
     "errors",
     "arrays",
     "labels",
+    "texts",
     "registry",
     "wording",
     "settings",

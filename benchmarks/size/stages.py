@@ -2,7 +2,8 @@
 
 The functions below are wrapped; a stage's time is its own processor time (all threads), less that
 of stages inside it. Its memory is the peak of the process while it ran (/proc/self/clear_refs, so
-Linux only). The cache is used as it stands: say whether it was warm.
+Linux only). The cache is used as it stands: say whether it was warm. The JSON is written anew after
+every stage, so that a run that is cut short leaves what it saw. Further arguments go to ``scan``.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Stages:
         self.seconds: dict[str, float] = {}
         self.peak: dict[str, float] = {}
         self._inside: list[float] = []
+        self.kept: Path | None = None
 
     def wrap(self, name: str, module: str, path: str) -> None:
         holder: Any = importlib.import_module(module)
@@ -73,8 +75,15 @@ class Stages:
                     self._inside[-1] += taken
                 self.seconds[name] = self.seconds.get(name, 0.0) + own
                 self.peak[name] = max(self.peak.get(name, 0.0), peak_mib(reset=True))
+                self.keep()
 
         setattr(holder, last, timed)
+
+    def keep(self, total: float | None = None) -> None:
+        """Write what was seen so far."""
+        if self.kept is not None:
+            seen = {"seconds": self.seconds, "peak_mib": self.peak, "total": total}
+            self.kept.write_text(json.dumps(seen))
 
     def _peaks(self, *, reset: bool) -> None:
         self.peak["elsewhere"] = max(self.peak.get("elsewhere", 0.0), peak_mib(reset=reset))
@@ -83,12 +92,13 @@ class Stages:
 def main(arguments: list[str]) -> None:
     started = time.process_time()
     stages = Stages()
+    stages.kept = Path(arguments[1]) if len(arguments) > 1 else None
     for stage in STAGES:
         stages.wrap(*stage)
     from cr_audit.cli.app import main as command
 
     wall = time.perf_counter()
-    sys.argv = ["cr-audit", "scan", arguments[0], "--format", "table"]
+    sys.argv = ["cr-audit", "scan", arguments[0], "--format", "table", *arguments[2:]]
     with (
         Path("/dev/null").open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),
@@ -102,9 +112,7 @@ def main(arguments: list[str]) -> None:
     print(f"{arguments[0]}: {total:.1f} s of processor time, {wall:.1f} s", file=out)
     for name, seconds in stages.seconds.items():
         print(f"| {name:18} | {seconds:7.1f} s | {stages.peak.get(name, 0):6.0f} MiB |", file=out)
-    if len(arguments) > 1:
-        kept = {"seconds": stages.seconds, "peak_mib": stages.peak, "total": total}
-        Path(arguments[1]).write_text(json.dumps(kept))
+    stages.keep(total)
 
 
 if __name__ == "__main__":

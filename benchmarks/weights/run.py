@@ -1,9 +1,13 @@
 """Speed of the weights; how far clones move rewards is benchmarks/case_study.
 
     python benchmarks/weights/run.py speed
+    python benchmarks/weights/run.py cells --vectors FILE.npz --items 2000
 
-Prints a markdown table that compares the Monte-Carlo estimate with the bare matrix products of
-the same shapes, alternately in one run, on the same number of threads.
+``speed`` prints a markdown table that compares the Monte-Carlo estimate with the bare matrix
+products of the same shapes, alternately in one run, on the same number of threads. ``cells``
+compares the samplers of Voronoi cells on the first items of a file of vectors (``vr`` of responses,
+``vp`` of prompts, ``of`` the prompt of each response): processor time, relative error, and, with
+``--truth N``, how far both are from N plain samples in standard errors.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cr_audit import engine
+from cr_audit.weights.contexts import paired_contexts
+from cr_audit.weights.samplers import SAMPLERS
 from cr_audit.weights.sampling import Plan, plan
 from cr_audit.weights.schemes.sharing import sharing_weights
 from cr_audit.weights.spaces import Block, sphere_scores
@@ -56,7 +62,9 @@ def speed() -> None:
         for _ in range(5):
             ours.append(
                 seconds(
-                    lambda x=x: voronoi_weights(x, max_products=1e11, rng=np.random.default_rng(1))
+                    lambda x=x: voronoi_weights(
+                        x, sampler="plain", max_products=1e11, rng=np.random.default_rng(1)
+                    )
                 )
             )
             bare.append(seconds(lambda x=x, s=schedule: bare_products(x, s, workers)))
@@ -70,11 +78,48 @@ def speed() -> None:
         )
 
 
+def cells(path: str, n: int, truth: int, seeds: int) -> None:
+    held = np.load(path)
+    of = held["of"][:n]
+    contexts = paired_contexts(held["vp"][: of.max() + 1], held["vr"][:n], of)
+    known = None
+    if truth:
+        known = voronoi_weights(
+            contexts, sampler="plain", min_samples=truth, precision=1.0, max_products=1e15,
+            rng=np.random.default_rng(99),
+        )  # fmt: skip
+    print("| sampler | samples | relative error | processor s | left out | z rms | z max |")
+    print("|---|---|---|---|---|---|---|")
+    for sampler in SAMPLERS.names:
+        for seed in range(seeds):
+            start = time.process_time()
+            w = voronoi_weights(contexts, sampler=sampler, rng=np.random.default_rng(seed))
+            seconds = time.process_time() - start
+            z = np.full(1, np.nan)
+            if known is not None:
+                some = known.weights > 0.3 / n
+                error = np.hypot(known.standard_error, w.standard_error)[some]
+                z = (w.weights - known.weights)[some] / error
+            print(
+                f"| {sampler} | {w.n_samples:,} | {w.max_relative_error:.3f} | {seconds:.1f} "
+                f"| {w.settings.get('left_out', 0.0):.4f} | {np.sqrt(np.mean(z**2)):.2f} "
+                f"| {np.abs(z).max():.1f} |",
+                flush=True,
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("speed",))
-    parser.parse_args()
-    speed()
+    parser.add_argument("what", choices=("speed", "cells"))
+    parser.add_argument("--vectors")
+    parser.add_argument("--items", type=int, default=2000)
+    parser.add_argument("--truth", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=1)
+    given = parser.parse_args()
+    if given.what == "speed":
+        speed()
+    else:
+        cells(given.vectors, given.items, given.truth, given.seeds)
 
 
 if __name__ == "__main__":

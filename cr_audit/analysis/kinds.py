@@ -14,6 +14,7 @@ from cr_audit.data.identity import digest
 from cr_audit.models.kinds.find import Kinds, find_kinds
 from cr_audit.models.kinds.words import distinguishing_words
 from cr_audit.streams import stream
+from cr_audit.texts import Texts
 
 
 def kinds_of(
@@ -44,10 +45,9 @@ def kinds_of(
     if isinstance(found, NotApplicable):
         return found
     ids = dataset.alternatives["id"].to_list()
-    texts = dataset.alternatives["text"].to_list()
-    seen = found.seen.tolist()
+    texts = Texts(dataset.alternatives["text"])
     words = distinguishing_words(
-        [texts[i] or "" for i in seen], found.labels[found.seen], len(found.kinds)
+        [t or "" for t in texts.take(found.seen)], found.labels[found.seen], len(found.kinds)
     )
     names = tuple(
         ", ".join(w) if w else texts[k.medoid] or ids[k.medoid]

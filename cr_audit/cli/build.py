@@ -220,88 +220,55 @@ def one_of(name: str, values: tuple[str, ...]) -> Any:
     return StrEnum(name, {value: value for value in values})
 
 
+def _written(kind: Any, default: Any, help: str, *flags: str, metavar: str | None = None) -> Hint:
+    """An option of the panel that says how a report is written."""
+    told = typer.Option(*flags, metavar=metavar, help=help, rich_help_panel=OUT)
+    return (Annotated[kind, told], default)
+
+
 def outputs_hints(judged: bool, plots: str, makes: str = "") -> dict[str, Hint]:
     """Formats and files; ``--fail-on`` where findings can fail the command; ``--plot``."""
     formats = one_of("format", tuple(WRITERS))
-    listed = ", ".join(WRITERS)
+    by_default = (
+        "table by default" if makes else "by default what the suffix of -o says, else table"
+    )
     out: dict[str, Hint] = {
-        "format_": (
-            Annotated[
-                formats | None,
-                typer.Option(
-                    "--format",
-                    metavar="FORMAT",
-                    help=f"{listed}; table by default."
-                    if makes
-                    else f"{listed}; by default what the suffix of -o says, else table.",
-                    rich_help_panel=OUT,
-                ),
-            ],
+        "format_": _written(
+            formats | None,
             None,
+            f"{', '.join(WRITERS)}; {by_default}.",
+            "--format",
+            metavar="FORMAT",
         ),
-        "output": (
-            Annotated[
-                Path | None,
-                typer.Option(
-                    "-o",
-                    "--output",
-                    metavar="FILE",
-                    help=f"The file for {makes}."
-                    if makes
-                    else "Write the report to a file instead of stdout.",
-                    rich_help_panel=OUT,
-                ),
-            ],
+        "output": _written(
+            Path | None,
             None,
+            f"The file for {makes}." if makes else "Write the report to a file instead of stdout.",
+            "-o",
+            "--output",
+            metavar="FILE",
         ),
-        "report": (
-            Annotated[
-                list[str] | None,
-                typer.Option(
-                    "--report",
-                    metavar="FORMAT=FILE",
-                    help="One more report, e.g. sarif=out.sarif or markdown=-; as many as you"
-                    " like.",
-                    rich_help_panel=OUT,
-                ),
-            ],
+        "report": _written(
+            list[str] | None,
             None,
+            "One more report, e.g. sarif=out.sarif or markdown=-; as many as you like.",
+            "--report",
+            metavar="FORMAT=FILE",
         ),
-        "full_text": (
-            Annotated[
-                bool,
-                typer.Option(
-                    "--full-text",
-                    help="Texts in full in the JSON, not 200 characters.",
-                    rich_help_panel=OUT,
-                ),
-            ],
-            False,
+        "full_text": _written(
+            bool, False, "Texts in full in the JSON, not 200 characters.", "--full-text"
         ),
-        "details": (
-            Annotated[
-                bool,
-                typer.Option(
-                    "--details",
-                    help="All sections in the terminal, also what only explains.",
-                    rich_help_panel=OUT,
-                ),
-            ],
-            False,
+        "details": _written(
+            bool, False, "All sections in the terminal, also what only explains.", "--details"
         ),
     }
     if plots:
-        out["plot"] = (
-            Annotated[
-                list[Path] | None,
-                typer.Option(
-                    "--plot",
-                    metavar="FILE",
-                    help=f"Also draw {plots} into this file ({PLOT_HELP}).",
-                    rich_help_panel=OUT,
-                ),
-            ],
+        out["plot"] = _written(
+            list[Path] | None,
             None,
+            f"Also draw {plots} into this file ({PLOT_HELP}).",
+            "--plot",
+            metavar="FILE",
         )
     if judged:
         out |= _JUDGED

@@ -15,17 +15,20 @@ folder for it (``engine.scratch_folder``).
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from cr_audit import engine
 from cr_audit.arrays import IntArray
-from cr_audit.clones.pairs import TextIndex
+from cr_audit.clones.pairs import TextIndex, counted
 from cr_audit.clones.shingles import UInt64Array, rows_of, text_bits
+from cr_audit.errors import ComputeError
 
 _PART_BYTES = 192 * 2**20
 """What sorting and numbering one part takes: about three times its entries."""
@@ -49,9 +52,11 @@ class IndexParts:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         if expected > limit / 4 and self._n_parts > 1:
             place = engine.scratch_folder()
-            if place is not None:
-                place.mkdir(parents=True, exist_ok=True)
-            self._folder = tempfile.TemporaryDirectory(dir=place, prefix="sets-")
+            # Where nothing can be written it stays in memory, as large arrays do.
+            with contextlib.suppress(OSError):
+                if place is not None:
+                    place.mkdir(parents=True, exist_ok=True)
+                self._folder = tempfile.TemporaryDirectory(dir=place, prefix="sets-")
         self._on_disk = expected > limit / 4
         self._held: list[list[np.ndarray[tuple[int, ...], np.dtype[np.uint64]]]] = [
             [] for _ in range(self._n_parts)
@@ -84,8 +89,7 @@ class IndexParts:
                 if self._folder is None:
                     self._held[part].append(entries[start:end].copy())
                 else:
-                    with self._file("entries", part).open("ab") as out:
-                        entries[start:end].tofile(out)
+                    self._write(self._file("entries", part), entries[start:end])
             start = end
 
     def _entries(self, part: int) -> UInt64Array:
@@ -103,7 +107,7 @@ class IndexParts:
         """Rows of the shared shingles, the rarest first, and the sizes of the sets."""
         sizes, shared = np.zeros(self.n, np.int64), np.zeros(self.n, np.int64)
         keys_of = np.zeros(1, np.int64)  # how many shingles stand in so many texts
-        counted: list[tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.int32]]] | None] = []
+        parts: list[tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.int32]]] | None] = []
         for part in range(self._n_parts):
             entries = self._entries(part)
             entries.sort()
@@ -121,9 +125,9 @@ class IndexParts:
             if here.size > keys_of.size:
                 keys_of = np.append(keys_of, np.zeros(here.size - keys_of.size, np.int64))
             keys_of[: here.size] += here
-            counted.append(self._put_away(part, frequency, texts))
+            parts.append(self._put_away(part, frequency, texts))
         ends = np.concatenate([[0], np.cumsum(shared)])
-        rows = self._filled(ends, np.cumsum(keys_of) - keys_of, int(keys_of.sum()), counted)
+        rows = self._filled(ends, np.cumsum(keys_of) - keys_of, int(keys_of.sum()), parts)
         return TextIndex.of_rows(rows, sizes)
 
     def _put_away(
@@ -131,16 +135,29 @@ class IndexParts:
     ) -> tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.int32]]] | None:
         if self._folder is None:
             return frequency, texts
-        frequency.tofile(self._file("frequency", part))
-        texts.tofile(self._file("texts", part))
+        self._write(self._file("frequency", part), frequency)
+        self._write(self._file("texts", part), texts)
         return None
+
+    @staticmethod
+    def _write(path: Path, values: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> None:
+        try:
+            with path.open("ab") as out:
+                values.tofile(out)
+        except OSError as error:
+            raise ComputeError(
+                "no-space",
+                f"the search for copies cannot write to {path.parent}: {error.strerror or error}",
+                next_step="free some space there, name another folder in CR_AUDIT_CACHE, or let the"
+                " search hold more with --memory",
+            ) from error
 
     def _filled(
         self,
         ends: IntArray,
         following: IntArray,
         n_columns: int,
-        counted: list[tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.int32]]] | None],
+        parts: list[tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.int32]]] | None],
     ) -> sp.csr_array:
         """following : the next column for a shingle of each frequency."""
         n_entries = int(ends[-1])
@@ -148,7 +165,7 @@ class IndexParts:
         columns = engine.zeros_on_disk((n_entries,), np.int32, where)
         fill = ends[:-1].copy()
         for part in range(self._n_parts):
-            held, counted[part] = counted[part], None
+            held, parts[part] = parts[part], None
             if held is None:
                 frequency = np.fromfile(self._file("frequency", part), np.int64)
                 texts = np.fromfile(self._file("texts", part), np.int32)
@@ -156,7 +173,8 @@ class IndexParts:
                 frequency, texts = held
             del held
             order = np.argsort(frequency, kind="stable")
-            value, start, count = np.unique(frequency[order], return_index=True, return_counts=True)
+            value, count = counted(frequency)
+            start = np.cumsum(count) - count
             column = np.empty(order.size, np.int64)
             column[order] = np.arange(order.size) + np.repeat(following[value] - start, count)
             following[value] += count

@@ -150,8 +150,8 @@ def _words(
     value[~(run | single)] = 0
     hashes: UInt64Array = mixed(np.add.reduceat(value, begins))
     lengths = np.fromiter((len(t) + 1 for t in block), np.int64, len(block))
-    text = np.searchsorted(np.cumsum(lengths), begins, side="right")
-    return hashes, text.astype(np.int64)
+    before = np.searchsorted(begins, np.cumsum(lengths))  # words up to the end of each text
+    return hashes, np.repeat(np.arange(len(block)), np.diff(before, prepend=0))
 
 
 def _with_pairs(hashes: UInt64Array, text: IntArray) -> tuple[UInt64Array, IntArray]:
@@ -298,8 +298,9 @@ class Shingles:
     @classmethod
     def of_entries(cls, entries: UInt64Array, places: IntArray, bits: np.uint64) -> Shingles:
         """The sets that ``entries_among`` gave, as the larger collection shortens their hashes."""
-        text = rows_of(entries, bits)
-        rows = np.searchsorted(places, text).astype(np.int32)
+        place = np.zeros(int(places.max(initial=-1)) + 1, np.int32)
+        place[places] = np.arange(places.size)
+        rows: Int32Array = place[rows_of(entries, bits)]
         sizes = np.bincount(rows, minlength=places.size).astype(np.int64)
         return cls(keys=entries >> bits, texts=rows, sizes=sizes, bits=int(bits))
 

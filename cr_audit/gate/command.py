@@ -31,6 +31,22 @@ def report(run: Run) -> Report:
     return report_of(run, decide_on(run))
 
 
+def _read_both(run: Run, policy: Policy) -> tuple[PreferenceDataset, PreferenceDataset]:
+    """The baseline and the batch. Raises InputError where they are not read alike."""
+    from cr_audit.readers import reading_mismatch
+
+    baseline = run.read(tuple(run.options["baseline"]), kept=run.kept)
+    if run.given.sources.get("max_skipped") == "flag":
+        batch = run.read(run.files)
+    else:
+        limit = f"max-unreadable ([{policy.table}] in {policy.file})"
+        batch = run.read(run.files, max_skipped=policy.max_unreadable, limit_name=limit)
+    unlike = reading_mismatch(baseline.report, batch.report)
+    if unlike is not None:
+        raise unlike
+    return baseline, batch
+
+
 def decide_on(run: Run) -> Decision:
     """What the batch comes to. Raises UsageError and InputError before anything is computed."""
     _both_given(run)
@@ -54,21 +70,12 @@ def decide_on(run: Run) -> Decision:
     from cr_audit.gate.ledger import read_ledger, sum_of, write_ledger
     from cr_audit.gate.rules import ordered
     from cr_audit.gate.verdict import decide
-    from cr_audit.readers import reading_mismatch
 
     path: Path | None = run.options["ledger"]
     carried = None if run.judging is None else run.judging.ledger
     ledger = None if path is None else read_ledger(path, carried)
     kept = run.kept
-    baseline = run.read(tuple(run.options["baseline"]), kept=kept)
-    if run.given.sources.get("max_skipped") == "flag":
-        batch = run.read(run.files)
-    else:
-        limit = f"max-unreadable ([{policy.table}] in {policy.file})"
-        batch = run.read(run.files, max_skipped=policy.max_unreadable, limit_name=limit)
-    unlike = reading_mismatch(baseline.report, batch.report)
-    if unlike is not None:
-        raise unlike
+    baseline, batch = _read_both(run, policy)
 
     def compared(old: PreferenceDataset, new: PreferenceDataset, level: float) -> BatchEffect:
         return compare(

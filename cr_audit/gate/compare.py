@@ -12,7 +12,7 @@ import numpy as np
 
 from cr_audit.analysis import Analysis, Settings, analyse
 from cr_audit.analysis.embedding import Progress, embed, embedding_of_part
-from cr_audit.analysis.facts import UnitResult
+from cr_audit.analysis.facts import Embedding, UnitResult
 from cr_audit.analysis.growing import Growing, Memory
 from cr_audit.analysis.kept import Kept
 from cr_audit.arrays import BoolArray, IntArray, NotApplicable
@@ -63,6 +63,45 @@ class BatchEffect:
         return self.after.units[0]
 
 
+def _analysed(
+    alone: tuple[PreferenceDataset, Embedding | NotApplicable],
+    both: tuple[PreferenceDataset, Embedding | NotApplicable],
+    old: IntArray,
+    settings: Settings,
+    *,
+    kept: Kept | None,
+    progress: Progress | None,
+) -> tuple[Analysis, Analysis]:
+    """The analyses of the baseline alone and with the batch, by one unit and in one scope.
+
+    alone, both : data and their vectors. old : int64, where each alternative of ``alone`` stands in
+    ``both``.
+    """
+    # Of the baseline alone nothing is shown that a bootstrap gives; the paired one comes later.
+    quick = replace(settings, n_replicates=MIN_REPLICATES)
+    memory = Memory(kept)
+    before = analyse(
+        alone[0],
+        quick,
+        backend=None,
+        embedding=alone[1],
+        kept=kept,
+        growing=Growing(np.arange(alone[0].n_alternatives), memory),
+        progress=progress,
+    )
+    same = replace(settings, unit=before.units[0].unit, scope=before.scope.value)
+    after = analyse(
+        both[0],
+        same,
+        backend=None,
+        embedding=both[1],
+        kept=kept,
+        growing=Growing(old, memory, before),
+        progress=progress,
+    )
+    return before, after
+
+
 def compare(
     baseline: PreferenceDataset,
     batch: PreferenceDataset,
@@ -91,33 +130,13 @@ def compare(
     alone, old, asked = restricted(both, n_files, baseline.report)
     backend = backend_for(both)
     embedding = embed(both, backend, cache=cache, progress=progress)
-    known = (
+    part = (
         embedding
         if isinstance(embedding, NotApplicable)
         else embedding_of_part(alone, old, asked, embedding)
     )
-    # Of the baseline alone nothing is shown that a bootstrap gives; the paired one comes below.
-    quick = replace(settings, n_replicates=MIN_REPLICATES)
-    memory = Memory(kept)
-    before = analyse(
-        alone,
-        quick,
-        backend=None,
-        embedding=known,
-        kept=kept,
-        growing=Growing(np.arange(alone.n_alternatives), memory),
-        progress=progress,
-    )
-    unit = before.units[0].unit
-    same = replace(settings, unit=unit, scope=before.scope.value)
-    after = analyse(
-        both,
-        same,
-        backend=None,
-        embedding=embedding,
-        kept=kept,
-        growing=Growing(old, memory, before),
-        progress=progress,
+    before, after = _analysed(
+        (alone, part), (both, embedding), old, settings, kept=kept, progress=progress
     )
     comparisons = both.comparison_arrays()
     added: BoolArray = both.comparisons["file"].to_numpy() >= n_files

@@ -296,9 +296,8 @@ class Builder:
     def add(self, line: int, records: list[Record], notes: Notes) -> None:
         """One row. Raises BadRow, before anything was changed, if none of its records has a use."""
         self._line = line
-        if len(records) == 1 and isinstance(records[0], Judgement):
-            useful = records
-        else:
+        useful = records
+        if len(records) != 1 or type(records[0]) is not Judgement:
             useful = [r for r in records if not (isinstance(r, Judgement) and _same_sides(r))]
         if len(useful) < len(records):
             first = next(r for r in records if isinstance(r, Judgement) and _same_sides(r))
@@ -313,23 +312,20 @@ class Builder:
                 self._add_listing(line, record, notes, mentioned)
             else:
                 self._add_rating(line, record, notes, mentioned)
-        prompt = useful[0].prompt if useful else None
-        if (
-            prompt is not None
-            and prompt.text is None
-            and prompt.key is None
-            and self._without_prompt
-        ):
-            self.n_without_prompt += 1
-            if self.n_without_prompt <= _EXAMPLES:
-                self._issue("no_prompt", line, "prompt", self._without_prompt)
+        if self._without_prompt and useful:
+            prompt = useful[0].prompt
+            if prompt.text is None and prompt.key is None:
+                self.n_without_prompt += 1
+                if self.n_without_prompt <= _EXAMPLES:
+                    self._issue("no_prompt", line, "prompt", self._without_prompt)
         self._pending += len(useful) + len(mentioned)
         if self._pending >= _FLUSH:
             self._flush_full()
         if len(mentioned) > 2:
             mentioned = list(dict.fromkeys(mentioned))
+        file, mention = self._file, self._mentions.add
         for index in mentioned:
-            self._mentions.add((index, self._file, line))
+            mention((index, file, line))
         self.rows_read += 1
         if self.rows_read > MAX_ROWS:
             raise self._bounds.many_rows(self._path, line, MAX_ROWS, "rows")
@@ -352,27 +348,27 @@ class Builder:
     def _add_judgement(
         self, line: int, record: Judgement, notes: Notes, mentioned: list[int]
     ) -> None:
-        if record.mass == 0:  # it says nothing, but the two responses are there
+        asked, one, other, share, annotator, left_first, mass = record
+        if mass == 0:  # it says nothing, but the two responses are there
             notes.append(("zero_weight", "weight", 0))
-            for response in (record.left, record.right):
-                self._add_rating(line, Rating(record.prompt, response, None), notes, mentioned)
+            for response in (one, other):
+                self._add_rating(line, Rating(asked, response, None), notes, mentioned)
             return
-        texts = _canonical(record.left), _canonical(record.right)
-        if _same(record.left, record.right, texts):
-            found = record.left.text or record.left.model or record.left.key
-            raise BadRow("identical_pair", "both responses", found)
-        prompt = self._prompt(record.prompt)
-        left = self._alternative(prompt, record.left, texts[0], notes)
-        right = self._alternative(prompt, record.right, texts[1], notes)
-        won = record.share != 0.0
-        if record.share == 0.5:
+        texts = _canonical(one), _canonical(other)
+        if texts[0] == texts[1] and _same(one, other, texts):
+            raise BadRow("identical_pair", "both responses", one.text or one.model or one.key)
+        prompt = self._prompt(asked)
+        left = self._alternative(prompt, one, texts[0], notes)
+        right = self._alternative(prompt, other, texts[1], notes)
+        won, outcome = share != 0.0, 1.0
+        if share == 0.5:
+            outcome = 0.5
             notes.append(("tie", "label", "tie"))
-        first = -1 if record.left_first is None else int(record.left_first == won)
-        who = -1 if record.annotator is None else self._annotator(record.annotator)
+        first = -1 if left_first is None else int(left_first == won)
+        who = -1 if annotator is None else self._annotator(annotator)
         won_by, lost_by = (left, right) if won else (right, left)
-        outcome = 0.5 if record.share == 0.5 else 1.0
         self._comparisons.add(
-            (won_by, lost_by, outcome, record.mass, who, prompt[0], first, self._file, line)
+            (won_by, lost_by, outcome, mass, who, prompt[0], first, self._file, line)
         )
         mentioned += (left, right)
 

@@ -690,6 +690,10 @@ def _inner(value: dict[str, Any]) -> tuple[int, int]:
             if kind is dict:
                 n_held += 1
                 n += len(v)
+                if len(v) == 2:  # a message, as most are
+                    one, other = v.values()
+                    if type(one) is str and type(other) is str:
+                        continue
                 if not _NESTED.isdisjoint(map(type, v.values())):
                     held.append(v.values())
             elif kind is list:

@@ -37,6 +37,7 @@ from cr_audit.readers.transcripts import (
     has_marker,
     is_messages,
     joined,
+    plain_turns,
     render,
     shared_prefix,
     turns_of,
@@ -109,6 +110,9 @@ def cut_conversations(
 
 
 def _as_turns(value: Any, field: str) -> list[Turn] | None:
+    plain = plain_turns(value)
+    if plain is not None:
+        return plain
     if isinstance(value, dict):
         if "role" in value or "from" in value:
             return _turns([value], field)
@@ -214,7 +218,7 @@ def chosen_rejected(b: Binding) -> Parser:
             else:
                 won, lost = templates.ended(won), templates.ended(lost)
             p, won, lost = cut_conversations(won, lost, names, p, notes)
-        if p.turns:
+        if p.turns and len(p.turns) > 1:
             p = _without_answer(p, won, lost)
         if plain:
             left = Response(won, models[0](row), keys[0](row))

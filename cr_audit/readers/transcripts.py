@@ -13,9 +13,9 @@ from typing import Any
 
 from cr_audit.data.identity import canonical
 from cr_audit.readers import templates
-from cr_audit.readers.turns import NotATurn, Turn, turn_of
+from cr_audit.readers.turns import NotATurn, Turn, plain_turns, turn_of
 
-__all__ = ["NotATurn", "Turn", "render", "turn_of", "turns_of"]
+__all__ = ["NotATurn", "Turn", "plain_turns", "render", "turn_of", "turns_of"]
 
 _HUMAN, _ASSISTANT = "\n\nHuman:", "\n\nAssistant:"
 _TURN = re.compile(r"\n\n(Human|Assistant):")

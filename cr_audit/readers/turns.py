@@ -182,6 +182,23 @@ def turn_of(message: Any) -> Turn:
     return Turn(role, text)
 
 
+def plain_turns(messages: Any) -> list[Turn] | None:
+    """The turns of a list of nothing but ``{role, content}`` with known roles and bare texts, which
+    nearly all are; None for anything else. The same as ``turn_of`` of each, at half the time."""
+    if type(messages) is not list or not messages:
+        return None
+    turns = []
+    for message in messages:
+        if type(message) is not dict or len(message) != 2:
+            return None
+        text, role = message.get("content"), message.get("role")
+        if type(text) is not str or type(role) is not str or role not in _ROLES:
+            return None
+        turns.append(_new(Turn, (_ROLES[role], text)))
+    return turns
+
+
+_new = tuple.__new__  # a Turn without the call that its class puts around this
 _RESULTS = frozenset({"tool", "function", "observation", "ipython"})
 
 

@@ -16,8 +16,8 @@ draw. Most of them need not be made:
 Roulette. The few top scorers of the draw give a guess e' of e_i (an upper bound up to rounding). A
 draw goes on with probability p = min(1, e' / t_i), and counts e_i / p where it does: unbiased for
 every p > 0, whatever the guess is worth, and adding at most t_i W_i to the variance. t_i is ``_T``
-times the mass of an average cell, more where the guesses say that the item has more. Two guesses,
-from ``_FIRST`` and from ``_SECOND`` top scorers, leave a few hundred draws of each item.
+times or more the mass of an average cell, more where the guesses say that the item has more. Two
+guesses, from ``_FIRST`` and from ``_SECOND`` top scorers, leave a few hundred draws of each item.
 
 Competitors. Items of short (centred) vectors hardly ever have a draw. The r longest vectors that
 have all but ``_LEFT_OUT`` of the hits of a pilot run compete with each other; the others get their
@@ -44,29 +44,42 @@ from cr_audit.weights.per_draw import PerDraw, relative_error
 from cr_audit.weights.spaces import Scores
 
 _FIRST, _SECOND = 16, 256
-_T = 8.0
+_T, _PER_T, _MOST_T = 8.0, 500.0, 48.0
+"""t in masses of an average cell: more where competitors are many, so that a draw that goes on is
+dear: r / _PER_T, between the first and the last."""
 _GUESSED = 4.0  # what the first guess exceeds the mass by, at least, of items that have much
-_LEFT_OUT = 0.01
-_ALL = 20_000
-_PILOT = 512  # draws, each with its mirror image
+_LEFT_OUT = 0.02
+_ALL = 12_000
+_PILOT = 256  # draws, each with its mirror image
 _SEEN = 1024  # items of the pilot run
 _SURE = 1.1  # the pilot knows the error to a tenth or so
-_PER_DRAW = 4000.0
-"""What an item and a draw (with its mirror image) cost beside the products, in multiplications of
-the plain sampler: measured (benchmarks/README.md, "Weights")."""
-_DRAWS, _ITEMS = 128, 32  # of one block
+_PER_DRAW, _PER_COMPETITOR = 10_000.0, 15.0
+"""What an item and a draw (with its mirror image) cost beside the products, and what each of up to
+2 ``_NEAR`` competitors adds, in multiplications of the plain sampler: measured
+(benchmarks/README.md, "Weights")."""
+_DRAWS, _ITEMS = 128, 64  # of one block
 _TILE = 1 << 14
-_AT_ONCE = 1 << 19  # scores held at once in the last step
+_PLACES = 256
+_NEAR = 2048  # competitors of the smallest gaps, where there are more than twice as many
+_FEW = 8  # draws that are not worth the search for them
+_MARGIN = 1.0 - 1e-5  # for single precision
+_AT_ONCE = 1 << 18  # scores held at once in the last step
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
     """n_draws, each of which serves with its mirror image; n_competitors, the longest vectors;
-    cost : multiplications."""
+    cost : multiplications; error : expected of a cell of average mass, relative."""
 
     n_draws: int
     n_competitors: int
-    cost: float
+    cost: float = 0.0
+    error: float = math.inf
+
+
+def _work(r: int) -> float:
+    """On one of r items and one draw, in multiplications."""
+    return _PER_DRAW + _PER_COMPETITOR * min(r, 2 * _NEAR)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,28 +112,32 @@ class Conditioned:
         """A bound of every design's cost from below, known without a pilot run."""
         u, d = scores.n_points, scores.n_coordinates
         r = min(u, _ALL)
-        return float(_PILOT) * u * d + float(r) * r * d + float(_PILOT) * r * _PER_DRAW
+        return float(_PILOT) * u * d + float(r) * r * d + float(_PILOT) * r * _work(r)
 
     @property
     def n(self) -> int:
         """u, the items."""
         return int(self.rows.shape[0])
 
-    def design(self, precision: float, rng: np.random.Generator) -> Design:
+    def design(self, precision: float, most: float, rng: np.random.Generator) -> Design:
         """Who competes, and how many draws give a cell of average mass a relative standard error
-        of ``precision``, by a pilot run of some of the items."""
+        of ``precision``, by a pilot run of some of the items; or as many as cost no more than
+        ``most``, at least those of the pilot run."""
         draws, again, items = rng.spawn(3)
         r, d = self.n, self.rows.shape[1]
         if r > _ALL:
             won = np.concatenate([s.won for s in self._scored(_PILOT, r, 0, draws)], axis=1)
             r = max(_ALL, 1 + int(np.quantile(won, 1.0 - _LEFT_OUT, method="higher")))
+        cells = self._side_by_side(r)
         seen = np.unique(np.linspace(0, r - 1, min(r, _SEEN)).astype(np.int64))
-        scores, top, _ = self._drawn(_PILOT, r, again)
-        row, draw, value = self._conditioned(_Roulette.of(self, scores, top), seen, items)
+        scores, top, _ = cells._drawn(_PILOT, r, again)
+        row, draw, value = cells._conditioned(_Roulette.of(cells, scores, top), seen, items)
         found = PerDraw.of(row, draw, value, self.n, _PILOT)
         spread = relative_error(*found.raw()) * math.sqrt(_PILOT)
-        n = _DRAWS * math.ceil(max((_SURE * spread / precision) ** 2, _PILOT) / _DRAWS)
-        return Design(n, r, float(n) * self.n * d + float(r) * r * d + float(n) * r * _PER_DRAW)
+        once, each = float(r) * r * d, float(self.n) * d + r * _work(r)
+        wanted = math.ceil((_SURE * spread / precision) ** 2 / _DRAWS)
+        n = _DRAWS * max(min(wanted, int((most - once) / each / _DRAWS)), _PILOT // _DRAWS)
+        return Design(n, r, once + n * each, spread / math.sqrt(n))
 
     def estimate(self, design: Design, rng: np.random.Generator) -> tuple[PerDraw, float]:
         """What the draws say of every item, and the share of their hits that items have which do
@@ -131,15 +148,30 @@ class Conditioned:
         """
         draws, items = rng.spawn(2)
         n, r = design.n_draws, design.n_competitors
-        scores, top, won = self._drawn(n, r, draws)
-        row, draw, value = self._conditioned(
-            _Roulette.of(self, scores, top), np.arange(r, dtype=np.int64), items
+        cells = self._side_by_side(r)
+        scores, top, won = cells._drawn(n, r, draws)
+        row, draw, value = cells._conditioned(
+            _Roulette.of(cells, scores, top), np.arange(r, dtype=np.int64), items
         )
         short = won >= r
         row = np.concatenate([row, won[short]])
         draw = np.concatenate([draw, np.nonzero(short)[1]])
         value = np.concatenate([value, np.full(row.size - value.size, 0.5)])
-        return PerDraw.of(self.order[row], draw, value, self.n, n), float(short.mean())
+        return PerDraw.of(cells.order[row], draw, value, self.n, n), float(short.mean())
+
+    def _side_by_side(self, r: int) -> Conditioned:
+        """The same, the first r in another order: those near each other, who are asked together,
+        stand together in memory. Near is whose nearest of ``_PLACES`` of them is the same."""
+        if r <= 2 * _NEAR:
+            return self
+        centres = self.rows[np.linspace(0, r - 1, _PLACES).astype(np.int64)]
+        length = np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-30)
+        with engine.one_blas_thread():
+            place = np.argmax(self.rows[:r] @ (centres / length).T, axis=1)
+        to = np.argsort(place, kind="stable")
+        rows, length_of, order = self.rows.copy(), self.length.copy(), self.order.copy()
+        rows[:r], length_of[:r], order[:r] = self.rows[to], self.length[to], self.order[to]
+        return Conditioned(rows, length_of, order, self.workers)
 
     def _drawn(
         self, n: int, r: int, rng: np.random.Generator
@@ -233,6 +265,7 @@ class _Roulette:
     its_scores: Float32Array
     second: IntArray
     their_scores: Float32Array
+    t: float
 
     @classmethod
     def of(cls, items: Conditioned, scores: Float32Array, top: IntArray) -> _Roulette:
@@ -247,6 +280,7 @@ class _Roulette:
             np.ascontiguousarray(values[:, some].T),
             flat,
             values,
+            float(min(max(_T, scores.shape[1] / _PER_T), _MOST_T)),
         )
 
     def __call__(
@@ -286,33 +320,73 @@ class _Roulette:
         # Who cannot hinder the item has an inverse of 0 and asks for nothing: a draw that the item
         # has is taken for one just reached, which is no matter for a guess.
         guess = ndtr(-(signed / length + asked.max(axis=0, initial=0.0)).astype(np.float64))
-        scale = _T * max(float(guess.mean()) / _GUESSED, 1.0 / self.items.n)
+        scale = self.t * max(float(guess.mean()) / _GUESSED, 1.0 / self.items.n)
         on = np.flatnonzero(chance * scale < guess)
+        if on.size == 0:
+            return on, np.empty(0)
         asked = np.take(inverse, self.second[on])
         asked *= self.their_scores[on] - signed[on, None]
-        lo = signed[on] / length + asked.max(axis=1, initial=0.0)
-        second = ndtr(-lo.astype(np.float64))
+        step = asked.max(axis=1, initial=0.0)
+        second = ndtr(-(signed[on] / length + step).astype(np.float64))
         stays = chance[on] * scale < second
         on, p = on[stays], np.minimum(second[stays] / scale, 1.0)
-        value = 0.5 * self._exact(on, signed, gap, inverse, length) / p
+        lo, hi = self._bounds(on, step[stays], signed, gap, inverse)
+        here = signed[on].astype(np.float64) / length
+        value = 0.5 * np.maximum(ndtr(-(here + lo)) - ndtr(-(here + hi)), 0.0) / p
         return on[value > 0], value[value > 0]
 
-    def _exact(
+    def _bounds(
         self,
         draws: IntArray,
+        step: Float32Array,
         signed: Float32Array,
         gap: Float32Array,
         inverse: Float32Array,
-        length: float,
-    ) -> FloatArray:
-        """Phi(hi) - Phi(lo) against all competitors, of some signed draws."""
-        n = self.scores.shape[0]
+    ) -> tuple[FloatArray, FloatArray]:
+        """lo and hi of the module, less z, of some signed draws: float64.
+
+        step : lo against the top scorers of each draw, at least 0. Where there are many
+        competitors, the ``_NEAR`` of the smallest gaps are asked first. Of the others that are no
+        top scorers of a draw none scores more than the last of these, s, nor has a smaller gap than
+        the smallest, c; so where s - s_i <= lo c with lo > 0, none of them asks for more than lo.
+        """
+        r = gap.size
+        if r <= 2 * _NEAR or draws.size < _FEW:
+            return self._against(draws, np.arange(r), signed, gap, inverse)
+        order = np.argpartition(gap, _NEAR)
+        near, least = np.sort(order[:_NEAR]), gap[order[_NEAR]]
+        lo, hi = self._against(draws, near, signed, gap, inverse)
+        np.maximum(lo, step, out=lo, where=step > 0)
+        last = self.their_scores[draws, -1].astype(np.float64) - signed[draws]
+        unsure = np.flatnonzero((lo <= 0) | (last > _MARGIN * lo * least) | (least <= 0))
+        lo[unsure], hi[unsure] = self._against(draws[unsure], np.arange(r), signed, gap, inverse)
+        return lo, hi
+
+    def _against(
+        self,
+        draws: IntArray,
+        others: IntArray,
+        signed: Float32Array,
+        gap: Float32Array,
+        inverse: Float32Array,
+    ) -> tuple[FloatArray, FloatArray]:
+        """lo and hi against some of the competitors, all of them or in ascending order."""
+        n, r = self.scores.shape
+        everyone = others.size == r
+        if draws.size == 0:
+            return np.empty(0), np.empty(0)
+        if not everyone:
+            gap, inverse = gap[others], inverse[others]
         beyond, equal = np.flatnonzero(gap < 0), np.flatnonzero(gap == 0)
         without = np.flatnonzero(gap <= 0)
         lo, hi = np.empty(draws.size), np.full(draws.size, np.inf)
-        for part in engine.spans(draws.size, max(1, _AT_ONCE // gap.size)):
+        for part in engine.spans(draws.size, max(1, _AT_ONCE // others.size)):
             some = draws[part]
-            ahead = self.scores[some % n]
+            if everyone:
+                ahead = self.scores[some % n]
+            else:
+                place = (some % n * r)[:, None] + others
+                ahead = np.take(self.scores.reshape(-1), place, mode="clip")
             ahead *= np.where(some < n, np.float32(1.0), np.float32(-1.0))[:, None]
             ahead -= signed[some, None]
             if beyond.size:
@@ -322,6 +396,4 @@ class _Roulette:
             ahead *= inverse
             ahead[:, without] = -np.inf
             lo[part] = ahead.max(axis=1)
-        here = signed[draws].astype(np.float64) / length
-        out: FloatArray = np.maximum(ndtr(-(here + lo)) - ndtr(-(here + hi)), 0.0)
-        return out
+        return lo, hi

@@ -11,8 +11,9 @@ import numpy as np
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
 from cr_audit.weights.estimates import checked_blocks, joined_cells, merge_duplicates
-from cr_audit.weights.spaces import Blocks, squared_norms
+from cr_audit.weights.spaces import Block, Blocks, squared_norms
 
+_MOVED = 4096
 _ROWS = 256  # rows of the distance matrix held at once by one worker
 
 
@@ -92,7 +93,18 @@ def distinct_items(
     blocks = checked_blocks(contexts)
     cells, first = joined_cells(merge_duplicates(blocks, duplicates)[0], clusters)
     whole = np.array_equal(first, np.arange(cells.size))
-    kept = blocks if whole else tuple(b.take(first) for b in blocks)
+    if not whole:
+        # Rows move up in the copy that ``checked_blocks`` made: a million are not held twice.
+        parts, blocks = list(blocks), ()
+        for k, b in enumerate(parts):
+            if b.of is not None:
+                parts[k] = b.take(first)
+                continue
+            for s in engine.spans(first.size, _MOVED):
+                b.rows[s] = b.rows[first[s]]
+            parts[k] = Block(b.rows[: first.size])
+        blocks = tuple(parts)
+    kept = blocks
     engine.give_back()
     return Distinct(kept, squared_norms(kept), cells)
 

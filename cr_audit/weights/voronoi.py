@@ -50,8 +50,8 @@ def voronoi_weights(
     ``normalise`` : for the sphere only, scale every context to unit length first (a zero vector
     stays at the centre). ``sampler`` : a name of ``samplers.SAMPLERS``; "auto" takes plain hits
     where N reaches the precision within the budget, else, on the sphere, conditional probabilities
-    (``conditioned``), where these reach it within ``samplers.LONGER`` times as much; the settings
-    echo it. ``workers`` changes the speed and nothing else.
+    (``conditioned``), where these come nearer to it within ``samplers.LONGER`` times as much time;
+    the settings echo it. ``workers`` changes the speed and nothing else.
 
     Source: [CR] Definition 4.1, Appendix I.4 (100,000 samples). Deviations:
 

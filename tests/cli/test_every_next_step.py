@@ -2,8 +2,8 @@
 
 ``STEPS`` is a table: a wrong command, what its next step says, what is done to the files if that is
 what is advised, and the command that works then. ``READS`` is the same for what only reading needs.
-The last test walks the code: each place that makes a next step is followed here, or stands in
-``NOT_HERE`` with the reason why no test of this kind can follow it.
+What needs more than files is in ``test_next_steps_around.py``, whose last test walks the code: each
+place that makes a next step is followed in one of the two.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +32,7 @@ from cr_audit.readers.bounds import Bounds
 from cr_audit.readers.places import expand
 from cr_audit.readers.raw import refuse_stdin
 
+pytestmark = pytest.mark.xdist_group("next steps")
 NONE = ("--model", "none")
 QUICK = ("--model", "lexical", "--replicates", "10")
 GATE = ("--exit-zero", *QUICK)
@@ -582,7 +582,6 @@ def step_of(error: str) -> str:
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_next_step_of_a_command(name: str, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    _RAN.add(name)
     step = STEPS[name]
     if name == "a report in the cache":
         monkeypatch.setenv("CR_AUDIT_CACHE", str(Path("cache").absolute()))
@@ -771,7 +770,6 @@ def read_file(body: str | bytes, name: str, options: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("name", READS)
 def test_a_next_step_of_reading(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _RAN.add(f"reading {name}")
     case = READS[name]
     wrong = dict(case.wrong)
     few = wrong.pop("limit_pairs", None)
@@ -903,83 +901,3 @@ def test_what_is_named_in_a_registry(monkeypatch: pytest.MonkeyPatch) -> None:
         assert all(REWARD_MODELS.get(n).name == n for n in names)
         assert raised(lambda: box_named("no", blocks)) == f"use one of {', '.join(SPACES)}"
     advised.FOLLOWED.update(seen)
-
-
-# -- all of them
-
-_GIT = "needs a repository: tests/cli/test_policy_from.py takes each of them to its end"
-_NETWORK = "needs the network, a store's own library or a login"
-_MODEL = "needs a transformer's files or packages that are not installed: tests of the encoders"
-_GUARD = "another check says it first: only a caller of the library meets it, in its unit tests"
-_RARE = "floats that no small data set gives; the unit tests of the fit make them by hand"
-_RACE = "somebody must write into the file while it is read; the unit tests of the reader do"
-NOT_HERE: dict[str, str] = {
-    "cli/outputs.py nothing-to-draw 'leave out --plot'": _GUARD,
-    "cli/protected.py ambiguous-policy f'write the whole name, for example ": _GIT,
-    "cli/protected.py bad-config 'mend it in the protected branch'": _GIT,
-    "cli/protected.py no-config 'merge it there first, or check the ": _GIT,
-    "cli/protected.py no-known-findings 'merge it there first; what a batch ": _GIT,
-    "cli/protected.py no-policy 'fetch it first (git fetch --depth=1": _GIT,
-    "cli/simulate.py bad-value 'give another value, or leave it out": _GUARD,
-    "embed/shipped.py package-damaged 'install cr-audit again, or use --mo": _MODEL,
-    "embed/sources.py model-checksum 'install them again; to use changed ": _MODEL,
-    "embed/sources.py model-refused 'name a folder that SentenceTransfor": _MODEL,
-    "embed/sources.py model-refused 'save the model again with SentenceT": _MODEL,
-    "embed/sources.py model-refused f\"use a model made of {', '.join(sor": _MODEL,
-    "embed/transformer.py gpu-memory 'say --device cpu, or end what else ": _MODEL,
-    "embed/transformer.py model-refused 'name another sentence-transformers ": _MODEL,
-    "embed/transformer.py no-gpu 'say --device cpu, or install a torc": _MODEL,
-    "embed/transformer.py no-transformer-library 'pip install torch --index-url https": _MODEL,
-    "embed/transformer.py old-transformer-library f\"install {'.'.join(map(str, OLDEST)": _MODEL,
-    "export/annotate.py no-mass 'use other weights, for example --we": _RARE,
-    "families/sensitivity/command.py nothing-to-collect 'leave out --next'": _GUARD,
-    "models/listwise/plackett_luce.py no-stages 'give lists with a choice or a ranki": _GUARD,
-    "models/listwise/plackett_luce.py no-unpenalised-fit 'fit with a penalty'": _GUARD,
-    "models/rankings/shifts.py no-comparisons 'check which rows were read and whic": _GUARD,
-    "models/rewards/linear_bootstrap.py fit-no-weight 'use other weights (--weights unifor": _RARE,
-    "models/rewards/networks.py no-torch 'pip install torch --index-url https": _MODEL,
-    "models/rewards/objective.py fit-no-weight 'use other weights (--weights unifor": _RARE,
-    "models/rewards/selection.py selection-too-few 'set --penalty to a number'": _GUARD,
-    "models/ties/fit.py covariates-singular 'leave one of them out, or give data": _RARE,
-    "models/ties/fit.py nothing-compared 'check which rows were read, and --u": _GUARD,
-    "models/ties/fit.py too-many-items 'rank models or clusters (--unit mod": _GUARD,
-    "models/voting/rules.py lottery-unsolved 'leave the maximal lottery out, and ": _RARE,
-    "readers/build.py identifier_collision 'split the data into two runs'": (
-        "two texts with one digest of 64 bits"
-    ),
-    "readers/raw.py changed 'run again when nothing writes to it": _RACE,
-    "readers/remote.py no_data_files 'write the whole address of a file'": _NETWORK,
-    "readers/remote.py no_library_for_address f'pip install {package}, or get the ": _NETWORK,
-    "readers/remote.py not_fetched f'check the address, the network and": _NETWORK,
-    "readers/remote.py offline f'unset it, or get the file elsewher": _NETWORK,
-    "readers/remote.py unknown_address 'write it as hf://datasets/OWNER/NAM": _NETWORK,
-    "readers/selection.py changed 'run again when nothing writes to it": _RACE,
-    "simulate/stress.py stress-kind 'use --unit response or --unit model": (
-        "kinds of answer need fifty texts and an encoder of meaning"
-    ),
-    "weights/estimates.py contexts-not-finite 'check the embedding file or clear t": _GUARD,
-}
-"""Places whose advice no test here can follow, and why."""
-
-
-_RAN: set[str] = set()
-
-
-def test_every_next_step_is_followed(request: pytest.FixtureRequest) -> None:
-    own = [i for i in request.session.items if i.path == request.path]
-    if len(own) < len(STEPS) + len(READS):
-        pytest.skip("a part of the tests says nothing of all places")
-    if len(_RAN) < len(STEPS) + len(READS):  # other processes have some of them
-        alone = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-        line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(request.path)]
-        done = subprocess.run(line, env=alone, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout
-        return
-    missing = [
-        p.name
-        for p in advised.places()
-        if not any(f == p.file and p.first <= n <= p.last for f, n in advised.FOLLOWED)
-    ]
-    new = sorted(set(missing) - NOT_HERE.keys())
-    assert not new, "\n".join(new)
-    assert NOT_HERE.keys() <= {p.name for p in advised.places()}

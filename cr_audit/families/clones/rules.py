@@ -224,7 +224,10 @@ RULES: tuple[Rule, ...] = (
             "Test of equal win rates against common opponents, summed over opponents, with a"
             " permutation p-value where counts are small; p-values corrected over clusters (Holm)."
         ),
-        advice="Read the diff: if the difference is decisive, take the cluster out (--radius).",
+        advice=(
+            "Read the diff (cr-audit clones): if the difference is decisive, these are no copies,"
+            " and --weights uniform leaves them two; if not, the labels are noisy."
+        ),
         source=f"{_CR} (approximate clones: near, and alike to annotators)",
         judge=_votes,
     ),

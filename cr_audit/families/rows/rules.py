@@ -11,6 +11,7 @@ import polars as pl
 from cr_audit.analysis import Analysis
 from cr_audit.clones.rendered import MUCH_HIDDEN, hidden_share
 from cr_audit.findings import Finding, Rule, Severity
+from cr_audit.texts import Texts
 from cr_audit.wording import percent, plural, verb
 
 MAX_ROWS = 5
@@ -89,7 +90,7 @@ def _outweighs(analysis: Analysis) -> Iterator[Finding]:
 
 def _hidden(analysis: Analysis) -> Iterator[Finding]:
     data = analysis.dataset
-    share = hidden_share([t or "" for t in data.alternatives["text"].to_list()])
+    share = hidden_share(Texts(data.alternatives["text"].fill_null("")))
     much = np.flatnonzero(share >= MUCH_HIDDEN)
     if not much.size:
         return

@@ -209,8 +209,11 @@ def _difference(e: Experiment) -> Prose:
 
 
 def _pictures(facts: StrongPreferences) -> Sequence[Chart]:
-    e = facts.experiment
-    given = tuple(e.given.tolist())
+    return [*_regions(facts), _never_compared(facts.experiment)]
+
+
+def _regions(facts: StrongPreferences) -> list[Chart]:
+    """Where a prediction is M-sensitive."""
     half = len(facts.regions[0].edge) // 2
 
     def both(r: Region) -> list[Series]:
@@ -257,28 +260,33 @@ def _pictures(facts: StrongPreferences) -> Sequence[Chart]:
             "p_uv",
             tuple(loop(r.edge_vu, f"M = {r.threshold:g}") for r in facts.regions),
         ),
-        Chart(
-            "line",
-            "p(1≻3), never compared",
-            "p(1≻3) against the p(2≻3) of the data: by the chain, by a Bradley-Terry fit, and by"
-            " small networks, with p(1≻2) fixed and strong",
-            "p(2≻3) in the data",
-            "p(1≻3) learned",
-            (
-                Series("chain", given, tuple(e.chain.tolist()), dashed=True),
-                Series("Bradley-Terry fit", given, tuple(e.fit_13.tolist())),
-                Series(
-                    "networks",
-                    given,
-                    tuple(e.network_13.tolist()),
-                    low=tuple((e.network_13 - e.spread_13).tolist()),
-                    high=tuple((e.network_13 + e.spread_13).tolist()),
-                    dots=True,
-                ),
-            ),
-            y_range=(0.0, 1.0),
-        ),
     ]
+
+
+def _never_compared(e: Experiment) -> Chart:
+    """What is predicted for a pair from the two preferences on the way."""
+    given = tuple(e.given.tolist())
+    return Chart(
+        "line",
+        "p(1≻3), never compared",
+        "p(1≻3) against the p(2≻3) of the data: by the chain, by a Bradley-Terry fit, and by"
+        " small networks, with p(1≻2) fixed and strong",
+        "p(2≻3) in the data",
+        "p(1≻3) learned",
+        (
+            Series("chain", given, tuple(e.chain.tolist()), dashed=True),
+            Series("Bradley-Terry fit", given, tuple(e.fit_13.tolist())),
+            Series(
+                "networks",
+                given,
+                tuple(e.network_13.tolist()),
+                low=tuple((e.network_13 - e.spread_13).tolist()),
+                high=tuple((e.network_13 + e.spread_13).tolist()),
+                dots=True,
+            ),
+        ),
+        y_range=(0.0, 1.0),
+    )
 
 
 SIMULATIONS = (

@@ -60,6 +60,14 @@ def _estimate(weights: Weights) -> list[str]:
             f" {percent(weights.max_relative_error)} (asked for {percent(weights.precision)},"
             f" {reached})"
         )
+    if "left_out" in weights.settings:
+        line = "a sample counts for every item with the probability of having it, given the rest"
+        if weights.settings["left_out"] > 0:
+            line += (
+                f"; {weights.settings['n_competitors']:,} items compete, the others have"
+                f" {percent(weights.settings['left_out'])} of the hits"
+            )
+        lines.append(line)
     return lines
 
 

@@ -9,7 +9,16 @@ from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
 from cr_audit.families.weights.facts import WeightFacts
 from cr_audit.weights.estimates import Weights as Estimated
-from cr_audit.wire import ContentId, Count, NotNegative, Resolved, Share, Texts
+from cr_audit.wire import (
+    ABSENT,
+    ContentId,
+    Count,
+    Missing,
+    NotNegative,
+    Resolved,
+    Share,
+    Texts,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +43,8 @@ class Weight:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """How much each response counts; weights sum to 1. effective_number: 1 / sum(w^2);
-    zero_upper_bound: what a weight of 0 may still be (95 %)."""
+    zero_upper_bound: what a weight of 0 may still be (95 %); n_competitors, left_out: as of
+    ``voronoi``."""
 
     method: str
     space: str | None
@@ -50,6 +60,8 @@ class Weights:
     n_merged: Count
     cautions: list[str]
     values: list[Weight]
+    n_competitors: Count | Missing = ABSENT
+    left_out: Share | Missing = ABSENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +87,9 @@ class CloneMass:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voronoi:
     """The paper's weights, whichever are used (``used``: these are). clone_groups: all groups of
-    clones of responses, the largest first; values: null where ``weights`` holds the same."""
+    clones of responses, the largest first; values: null where ``weights`` holds the same.
+    n_competitors, left_out: where draws were worth a conditional probability, the items that
+    compete and the mass of the others; the absolute biases sum to at most twice that."""
 
     space: str | None
     used: bool
@@ -89,6 +103,8 @@ class Voronoi:
     cautions: list[str]
     clone_groups: list[CloneMass]
     values: list[VoronoiCell] | None
+    n_competitors: Count | Missing = ABSENT
+    left_out: Share | Missing = ABSENT
 
 
 PARTS = {
@@ -125,7 +141,7 @@ def _estimate(w: Estimated) -> dict[str, Any]:
         "effective_number_corrected": w.effective_number_corrected,
         "zero_share": w.zero_share,
         "cautions": list(w.cautions),
-    }
+    } | {k: w.settings[k] for k in ("n_competitors", "left_out") if k in w.settings}
 
 
 def _voronoi(facts: WeightFacts, texts: Texts) -> Voronoi | NotApplicable:

@@ -221,7 +221,7 @@ class _Steps:
             raise ComputeError(
                 "fit-no-weight",
                 "redrawn weights are zero on every compared pair, so there is nothing to fit",
-                next_step="use other weights (--weights uniform), or more samples for these",
+                next_step="use other weights: --weights sharing or --weights uniform",
             )
         possible = 1.0 - np.einsum("mb,mb->b", weights, weights)
         out[used] = total * (possible / (2.0 * observed))

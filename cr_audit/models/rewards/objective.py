@@ -82,7 +82,7 @@ def kappa(proportions: Proportions, weights: FloatArray, *, count_weighted: bool
         raise ComputeError(
             "fit-no-weight",
             "the weights are zero on every compared pair, so there is nothing to fit",
-            next_step="use other weights (--weights uniform), or more samples for these",
+            next_step="use other weights: --weights sharing or --weights uniform",
         )
     return observed / possible
 

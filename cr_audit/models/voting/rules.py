@@ -284,7 +284,7 @@ def _strategy(game: FloatArray) -> FloatArray:
         raise ComputeError(
             "lottery-unsolved",
             f"the maximal lottery over {n} items was not solved: {found.message}",
-            next_step="leave the maximal lottery out, and report these data",
+            next_step="rank them with cr-audit refit, which solves no lottery",
         )
     p = np.where(found.x[:n] > SUPPORT, found.x[:n], 0.0)
     answer: FloatArray = p / p.sum()

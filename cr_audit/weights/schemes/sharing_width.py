@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cr_audit.weights.distinct import Distinct, distances_between, each_block
@@ -24,6 +25,7 @@ _ENOUGH = 400  # items; with fewer, more cuts are made, or the search is noise
 _WIDTHS = 20
 _MULTIPLIED = 4  # a region keeps one item in so many
 _PROBED = 200  # items whose distances set the range of widths
+_PROBED_AT_ONCE = 16
 _GROUPS = 60  # sets looked at where a width is found for many
 _SMALLEST_GROUP = 5
 EXACT_UP_TO = 10_000
@@ -73,7 +75,8 @@ def find_width(
     at random.
 
     Cost: 1,500 x m distances and 20 kernels over them, times 201 columns (2,401 with 33 items and
-    fewer); memory: 256 x m floats per worker, 201 x m floats and 20 x 1,500 x 201 floats (24 MB).
+    fewer); memory: 256 x m floats per worker, 20 x 1,500 x 201 floats (24 MB), and up to
+    ``EXACT_UP_TO`` items 201 x m floats; above, 16 x m floats per worker and 40 x m bytes.
     """
     if len(sets) > 1:
         large = [s for s in sets if s.n >= _SMALLEST_GROUP]
@@ -82,14 +85,14 @@ def find_width(
     seen = [np.sort(rng.choice(s.n, min(s.n, _SEEN), replace=False)) for s in sets]
     n_seen = sum(int(some.size) for some in seen)
     probes = [
-        np.sort(items.distances(some[:_PROBED]), axis=1)[:, 1:]
+        _probed(items, some[:_PROBED], workers)
         for items, some in zip(sets, seen, strict=True)
+        if items.n > 1
     ]
-    probes = [p for p in probes if p.size]
-    high = float(np.quantile(np.concatenate([p.ravel() for p in probes]), 0.95)) if probes else 0.0
+    high = float(np.quantile(np.concatenate([d for _, d in probes]), 0.95)) if probes else 0.0
     if high == 0 or sum(s.n for s in sets) < _FEWEST:
         return WidthSearch(1.0, np.ones(1), np.ones(1), n_seen)
-    low = float(np.median(np.concatenate([p[:, 0] for p in probes])))
+    low = float(np.median(np.concatenate([nearest for nearest, _ in probes])))
     widths = np.linspace(max(low, 1e-3 * high), high, _WIDTHS)
     n_cuts = min(max(_CUTS * _ENOUGH // n_seen, _CUTS), _MOST_CUTS)
     found = [
@@ -100,6 +103,24 @@ def find_width(
     plain = np.concatenate([p for _, p in found])
     chosen, shifts = _widest_of_the_best(moved, plain, n_cuts / _CUTS)
     return WidthSearch(float(widths[chosen]), widths, shifts, n_seen)
+
+
+def _probed(
+    items: Distinct, rows: IntArray, workers: int | None
+) -> tuple[Float32Array, Float32Array]:
+    """Of some items the distance to the nearest other one, and distances to others: to all of
+    them, to every k-th where they are more than ``EXACT_UP_TO``."""
+    step = max(1, items.n // EXACT_UP_TO)
+
+    def work(part: slice) -> tuple[Float32Array, Float32Array]:
+        d = items.distances(rows[part])
+        own = np.arange(d.shape[0]), rows[part]
+        d[own] = np.inf
+        nearest, others = d.min(axis=1), d[:, ::step].ravel()
+        return nearest, others[np.isfinite(others)]
+
+    found = each_block(rows.size, work, workers, _PROBED_AT_ONCE)
+    return np.concatenate([n for n, _ in found]), np.concatenate([d for _, d in found])
 
 
 def _region_shifts(
@@ -113,31 +134,51 @@ def _region_shifts(
     """|W_r - W_r'| per width and region (n_widths, R), and the same under uniform weights (R,)."""
     u = items.n
     anchors = [rng.choice(u, min(k, u), replace=False) for k in _REGIONS * n_cuts]
-    member, away = _thinned_regions(items, anchors, rng)
-    columns = np.hstack([np.ones((u, 1), bool), away])
+    cuts = _thinned_regions(items, anchors, rng)
+    member, away = cuts.of(seen)
     if u > EXACT_UP_TO:
         some = np.sort(rng.choice(u, _LANDMARKS, replace=False))
-        total = _estimated_sums(items, seen, some, widths, columns, workers)
+        chosen, own = _with_all(cuts.of(some)[1]), _with_all(away)
+        total = _estimated_sums(items, seen, some, widths, chosen, own, workers)
     else:
-        total = _kernel_sums(items, seen, widths, columns.astype(np.float32), workers)
-    return _movements(total, member[seen], away[seen])
+        everyone = _with_all(cuts.of(np.arange(u))[1])
+        total = _kernel_sums(items, seen, widths, everyone, workers)
+    return _movements(total, member, away)
 
 
-def _thinned_regions(
-    items: Distinct, anchors: list[IntArray], rng: np.random.Generator
-) -> tuple[BoolArray, BoolArray]:
-    """Who belongs to each region of each cut, and which random part of them is taken away:
-    two matrices (u, R), R the number of anchors of all cuts together.
-    """
+def _with_all(away: BoolArray) -> Float32Array:
+    """A column of ones before the others."""
+    return np.hstack([np.ones((away.shape[0], 1), bool), away]).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cuts:
+    """region : uint8 (n_cuts, u), which region of each cut an item belongs to; goes : bool
+    (n_cuts, u), the random part that is taken away with its region; sizes : regions of each cut."""
+
+    region: NDArray[np.uint8]
+    goes: BoolArray
+    sizes: tuple[int, ...]
+
+    def of(self, rows: IntArray) -> tuple[BoolArray, BoolArray]:
+        """Of some items: who belongs to each region of each cut, and who of them is taken away:
+        two matrices (len(rows), R), R the number of regions of all cuts together."""
+        member = np.hstack(
+            [r[rows, None] == np.arange(n) for r, n in zip(self.region, self.sizes, strict=True)]
+        )
+        goes = np.repeat(self.goes[:, rows].T, self.sizes, axis=1)
+        return member, member & goes
+
+
+def _thinned_regions(items: Distinct, anchors: list[IntArray], rng: np.random.Generator) -> _Cuts:
     u = items.n
     goes = np.arange(u) % _MULTIPLIED != 0
-    members, aways = [], []
-    for cut in anchors:
-        nearest = items.distances(cut).argmin(axis=0)
-        member = nearest[:, None] == np.arange(cut.size)
-        members.append(member)
-        aways.append(member & rng.permutation(goes)[:, None])
-    return np.hstack(members), np.hstack(aways)
+    region = np.empty((len(anchors), u), np.uint8)
+    gone = np.empty((len(anchors), u), np.bool_)
+    for k, cut in enumerate(anchors):
+        region[k] = items.distances(cut).argmin(axis=0)
+        gone[k] = rng.permutation(goes)
+    return _Cuts(region, gone, tuple(cut.size for cut in anchors))
 
 
 def _kernel_sums(
@@ -168,14 +209,15 @@ def _estimated_sums(
     seen: IntArray,
     some: IntArray,
     widths: FloatArray,
-    columns: BoolArray,
+    chosen: Float32Array,
+    own: Float32Array,
     workers: int | None,
 ) -> Float32Array:
     """``_kernel_sums`` from a simple random sample ``some`` of the items: an item's own share as it
-    is, the sum over the others from those in the sample, scaled up; unbiased."""
+    is, the sum over the others from those in the sample, scaled up; unbiased. chosen, own : the
+    columns of the sample and of the items seen."""
     others = items.some(some)
     vectors = others.joined(np.arange(others.n))
-    chosen, own = columns[some].astype(np.float32), columns[seen].astype(np.float32)
 
     def work(rows: slice) -> Float32Array:
         block = seen[rows]

@@ -19,6 +19,7 @@ from cr_audit.clones.in_blocks import index_of, pairs_and_index
 from cr_audit.clones.noise import Forms, noise_pairs
 from cr_audit.clones.pairs import TextIndex
 from cr_audit.clones.shingles import Shingles
+from cr_audit.errors import ComputeError
 from cr_audit.texts import Texts
 
 WORDS = st.lists(st.sampled_from(list("abcdefghijkl")), max_size=14).map(" ".join)
@@ -138,3 +139,31 @@ def test_a_text_of_two_prompts_is_in_the_index_once() -> None:
     found, index = pairs_and_index(texts, np.array([0, 1, 0]), np.array([0, 0, 1]), 0.4)
     assert same(index, TextIndex(Shingles.of(texts)))
     assert not found.by_words.first.size
+
+
+def test_a_full_disk_is_said_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_parts, "_PART_BYTES", 1 << 10)
+    monkeypatch.setattr(index_parts, "_BYTES_PER_ENTRY", 1e-6)
+
+    def full(self: Path, *_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with engine.using(memory=64 * 2**20, folder=tmp_path), monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        with pytest.raises(ComputeError, match="No space left") as caught:
+            index_of(["a b c d e", "a b c d f"])
+    assert "--memory" in str(caught.value.next_step)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_parts, "_PART_BYTES", 1 << 10)
+    monkeypatch.setattr(index_parts, "_BYTES_PER_ENTRY", 1e-6)
+    (tmp_path / "file").write_text("no folder")
+    texts = ["a b c d e", "a b c d f"]
+    with engine.using(memory=64 * 2**20, folder=tmp_path / "file"):
+        assert same(index_of(texts), TextIndex(Shingles.of(texts)))

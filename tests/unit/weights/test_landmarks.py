@@ -105,7 +105,8 @@ def test_width_from_landmarks_is_near_the_one_from_all(monkeypatch: pytest.Monke
     monkeypatch.setattr(sharing_width, "EXACT_UP_TO", 1000)
     monkeypatch.setattr(sharing_width, "_LANDMARKS", 1500)
     part = sharing_width.find_width([items], rng=np.random.default_rng(2))
-    np.testing.assert_allclose(part.widths, whole.widths)
+    # Above the limit the range comes from every second distance.
+    np.testing.assert_allclose(part.widths, whole.widths, rtol=0.005)
     assert np.abs(part.shifts - whole.shifts).max() <= 0.1
     step = whole.widths[1] - whole.widths[0]
     assert abs(part.width - whole.width) <= 4.01 * step
