@@ -36,6 +36,7 @@ OUTSIDE: dict[str, list[Any]] = {
     "resample": ["rows"],
     "confidence_level": [0.4, 1.0],
     "device": ["gpu", "cuda:1", 0],
+    "index": ["annoy", "HNSW", 1],
     "kinds": [0, 1.5, True, "many", 1001],
     "paraphrase_fpr": [-0.1, 0.6, "x", float("nan")],
     "penalty": [0, -1.0, "much", float("inf"), float("nan")],
