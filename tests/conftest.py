@@ -31,9 +31,10 @@ _MEASURED: dict[str, list[float]] = defaultdict(list)
 
 
 def function_of(item: pytest.Item) -> str:
-    """The test's name from the folder of the tests on, without the case."""
+    """The test's name from the folder of the tests on, without the case and without the group that
+    xdist writes behind it."""
     file, _, rest = item.nodeid.partition("::")
-    return f"{file.removeprefix('tests/')}::{rest.partition('[')[0]}"
+    return f"{file.removeprefix('tests/')}::{rest.partition('[')[0].partition('@')[0]}"
 
 
 def slow_tests() -> list[str]:

@@ -28,7 +28,7 @@ from cr_audit.clones.neighbours import Found, Index, distinct_rows
 
 NEIGHBOURS = 80
 """Of which a random half of the responses holds 30 all but 1 % of the time."""
-JOINED = 6_000
+JOINED = 4_000
 _BLOCK_ROWS = 8_192
 
 

@@ -71,7 +71,7 @@ def test_each_index_finds_the_same_neighbours(run: Run, pairs: Path) -> None:
 def test_the_details_say_how_it_was_made(run: Run, pairs: Path) -> None:
     done = run("scan", str(pairs), *QUICK, "--index", "hnsw", "--details")
     assert "Graph of meaning" in done.out
-    assert "graph: 80 nearest of each by an HNSW graph (m 16" in done.out
+    assert "graph: 119 different responses, 80 nearest of each by an HNSW graph (m 16" in done.out
     assert "recall 1.000" in done.out
     assert "Graph of meaning" not in run("scan", str(pairs), *QUICK).out.split("--details")[0]
 

@@ -447,6 +447,49 @@ def test_a_gpu_that_is_not_there_or_too_small(
     steps.done()
 
 
+def test_an_index_without_its_library(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cr_audit.clones import neighbours
+
+    real = neighbours.find_spec
+    monkeypatch.setattr(
+        neighbours, "find_spec", lambda name: None if name == "hnswlib" else real(name)
+    )
+    words = ("clones", "p.jsonl", *QUICK, "--index")
+    step = steps.of(*words, "hnsw", code=4)
+    index = re.search(r"--index (\w+)", step)
+    assert index
+    steps.works(*words, index[1])
+    steps.done()
+
+
+def test_a_disk_that_is_full(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few bytes in a part that the index of twelve rows goes through files."""
+    from cr_audit.clones import index_parts
+    from cr_audit.embed import default_cache_dir
+
+    full = default_cache_dir()
+
+    class Place(type(Path())):  # type: ignore[misc]
+        def open(self, *how: Any, **more: Any) -> Any:
+            if self.is_relative_to(full):
+                raise OSError(28, "No space left on device")
+            return super().open(*how, **more)
+
+    words = ("clones", "p.jsonl", *QUICK, "--memory")
+    with monkeypatch.context() as patch:
+        patch.setattr(index_parts, "_PART_BYTES", 1 << 10)
+        patch.setattr(index_parts, "_BYTES_PER_ENTRY", 1e-6)
+        patch.setattr(index_parts, "Path", Place)
+        step = steps.of(*words, "64MiB", code=4)
+        assert "another folder in CR_AUDIT_CACHE" in step
+        assert step.endswith("with --memory")
+        patch.setenv("CR_AUDIT_CACHE", str(Path("elsewhere").resolve()))
+        steps.works(*words, "64MiB")
+    monkeypatch.setattr(index_parts, "Path", Place)
+    steps.works(*words, "1GiB")
+    steps.done()
+
+
 # -- what few data give
 
 

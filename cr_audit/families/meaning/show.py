@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cr_audit.arrays import NotApplicable
-from cr_audit.blocks import Block, Cell, Column, Prose, Section, Table
+from cr_audit.blocks import Block, Cell, Column, Later, Prose, Section, Table
 from cr_audit.clones.health import OFTEN, MeaningHealth
 from cr_audit.families.meaning.facts import MeaningFacts
 from cr_audit.heads import graph_in_words
@@ -14,24 +14,29 @@ TITLE = "Graph of meaning"
 
 def brief(facts: MeaningFacts) -> list[Block]:
     """Number of neighbours, index and recall; its shape and hubs. Nothing without vectors."""
-    record, health = facts.record, facts.health
-    if isinstance(record, NotApplicable) or isinstance(health, NotApplicable):
+    if isinstance(facts.analysis.embedding, NotApplicable):
         return []
-    drawn = f" of {record.n_distinct:,} drawn" if record.n < record.n_distinct else ""
-    note = f"{plural(record.n, 'different response')}{drawn}, {record.k} nearest each"
+    return [Section(TITLE, blocks=Later(lambda: _inside(facts)), folded=True)]
+
+
+def _inside(facts: MeaningFacts) -> list[Block]:
+    health = facts.health
+    if isinstance(health, NotApplicable):
+        return [Prose((health.reason,), "dim", indent=2)]
     blocks: list[Block] = [Prose(tuple(_lines(facts, health)), "dim", indent=2)]
     if health.hubs.size:
         blocks.append(_hubs(facts, health))
-    return [Section(TITLE, note, tuple(blocks), folded=True)]
+    return blocks
 
 
 def _lines(facts: MeaningFacts, h: MeaningHealth) -> list[str]:
     record = facts.record
-    made = "" if isinstance(record, NotApplicable) else graph_in_words(record)
+    made = ""
+    if not isinstance(record, NotApplicable):
+        drawn = f" drawn of {record.n_distinct:,}" if record.n < record.n_distinct else ""
+        made = f"{plural(record.n, 'different response')}{drawn}, {graph_in_words(record)}"
     whole = "hangs together" if h.n_components == 1 else f"is {h.n_components:,} parts"
-    held = (
-        "" if h.n_components == 1 else f", the largest with {percent(h.largest)} of the responses"
-    )
+    held = f", the largest with {percent(h.largest)} of them" if h.n_components > 1 else ""
     return [
         f"graph: {made}",
         f"by the {h.links} nearest it {whole}{held}; {percent(h.mutual)} of the links go both ways",
