@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.clones.neighbours import distinct_rows
 from cr_audit.errors import ComputeError
 from cr_audit.labels import connected, contiguous
 from cr_audit.weights.contexts import Contexts
@@ -32,7 +31,6 @@ CAUTIONS: Mapping[str, str] = {
     "precision-not-reached": "the sampling budget ended before the stated precision was reached",
 }
 COLLAPSED_BELOW = 0.1
-_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,30 +185,8 @@ def joined_cells(cells: IntArray, *labels: IntArray | None) -> tuple[IntArray, I
 
 
 def _equal_rows(rows: Vectors) -> IntArray:
-    """Labels of rows that are equal byte for byte in float32.
-
-    By a hash of each row, and those with one hash are compared: a sort of whole rows holds them
-    four times.
-    """
-    spread = np.random.default_rng(0x5EED).integers(1, 2**63, rows.shape[1], dtype=np.uint64)
-    spread |= np.uint64(1)
-    blocks = engine.spans(rows.shape[0], _ROWS_AT_ONCE)
-    hashes = np.empty(rows.shape[0], np.uint64)
-    for s in blocks:
-        hashes[s] = (_bits(rows[s]).astype(np.uint64) * spread).sum(axis=1, dtype=np.uint64)
-    _, first, label = np.unique(hashes, return_index=True, return_inverse=True)
-    again = np.flatnonzero(first[label] != np.arange(label.size))
-    for s in engine.spans(again.size, _ROWS_AT_ONCE):
-        some = again[s]
-        if not np.array_equal(_bits(rows[some]), _bits(rows[first[label[some]]])):
-            same = _bits(rows)  # two different rows with one hash
-            packed = same.view(np.dtype((np.void, same.shape[1] * same.itemsize)))[:, 0]
-            return np.unique(packed, return_inverse=True)[1].astype(np.int64)
-    return label.astype(np.int64)
-
-
-def _bits(rows: Vectors) -> NDArray[np.uint32]:
-    return np.ascontiguousarray(rows.astype(np.float32) + np.float32(0.0)).view(np.uint32)
+    """Labels of rows that are equal byte for byte in float32."""
+    return distinct_rows(rows.astype(np.float32, copy=False))[1]
 
 
 def _join(a: IntArray, b: IntArray) -> IntArray:

@@ -25,6 +25,9 @@ from cr_audit.arrays import Float32Array, FloatArray, IntArray
 from cr_audit.weights.distinct import Distinct, distances_between, each_block
 
 FIRST, TOLERANCE = 1024, 0.02
+MOST = 16_384
+"""Landmarks at most where items are more than eight times as many: of a million, one item in seven
+would ask for more, and these would take longer than everything else."""
 _ENOUGH = 100  # landmarks within the width, for a regression
 _CHUNK = 8192  # items whose outer products are summed at once
 _CELLS, _FEW = 1 << 19, 32  # distances held at once by a worker; rows of them at least
@@ -90,8 +93,9 @@ def landmark_densities(
     float64 (u,) each; the first is at least 1, the second 0 where the sum was taken in full.
 
     ``first`` landmarks for all items; those whose standard error is above ``tolerance`` get four
-    times as many, and so on, in the end all: items in thin regions have few neighbours, which few
-    landmarks meet. Cost: u ``first`` d multiplications and those of the repetitions; memory: 256 x
+    times as many, and so on, in the end all, or ``MOST`` where items are more than eight times as
+    many: items in thin regions have few neighbours, which few landmarks meet.
+    Cost: u ``first`` d multiplications and those of the repetitions; memory: 256 x
     the number of landmarks floats per worker, four times. rng : draws the landmarks.
     """
     order = rng.permutation(items.n)
@@ -114,6 +118,8 @@ def landmark_densities(
         density[todo] = np.concatenate([p[0] for p in found])
         error[todo] = np.concatenate([p[1] for p in found])
         todo = todo[error[todo] > tolerance]
+        if n >= MOST and items.n > 8 * MOST:
+            break
         n = 4 * n if 8 * n < items.n else items.n
     return density, error
 

@@ -7,6 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from cr_audit.arrays import FloatArray
+from cr_audit.weights import landmarks
 from cr_audit.weights.contexts import Contexts
 from cr_audit.weights.distinct import Distinct, distinct_items
 from cr_audit.weights.landmarks import Moments, landmark_densities
@@ -110,3 +111,18 @@ def test_width_from_landmarks_is_near_the_one_from_all(monkeypatch: pytest.Monke
     assert np.abs(part.shifts - whole.shifts).max() <= 0.1
     step = whole.widths[1] - whole.widths[0]
     assert abs(part.width - whole.width) <= 4.01 * step
+
+
+def test_landmarks_end_where_items_are_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = _items(2500, seed=3)
+    whole = landmark_densities(items, 2.0, first=2500, rng=np.random.default_rng(2))[0]
+    monkeypatch.setattr(landmarks, "MOST", 256)
+    many, squares = whole > 50, []
+    for seed in range(12):
+        density, error = landmark_densities(
+            items, 2.0, first=64, tolerance=1e-4, rng=np.random.default_rng(seed)
+        )
+        assert (error > 0.0).all()
+        squares.append(np.mean(((density - whole) / (error * density))[many] ** 2))
+    # Stated errors are no smaller than the true ones: they have a floor of a third of a neighbour.
+    assert 0.1 < np.sqrt(np.mean(squares)) < 1.2
