@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -160,14 +161,16 @@ class TextIndex:
         return jaccard_distance(overlap, self.sizes[rows][:, None], self.sizes[None, :])
 
 
-def counted(values: IntArray) -> tuple[IntArray, IntArray]:
+def counted(
+    values: np.ndarray[tuple[int, ...], np.dtype[np.signedinteger[Any]]],
+) -> tuple[IntArray, IntArray]:
     """Different values, ascending, and how often each of them is there; a hundred times as fast as
     ``np.unique`` (2.4) for 400,000 of three million."""
     ordered = np.sort(values)
     new = np.ones(ordered.size, bool)
     np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
     start = np.flatnonzero(new)
-    return ordered[start], np.diff(start, append=ordered.size)
+    return ordered[start].astype(np.int64), np.diff(start, append=ordered.size)
 
 
 def demands(sizes: IntArray, radius: float) -> tuple[IntArray, IntArray]:
