@@ -161,13 +161,9 @@ class TextIndex:
         return jaccard_distance(overlap, self.sizes[rows][:, None], self.sizes[None, :])
 
 
-<<<<<<< HEAD
-def counted(values: np.ndarray[Any, np.dtype[np.signedinteger[Any]]]) -> tuple[IntArray, IntArray]:
-=======
 def counted(
     values: np.ndarray[tuple[int, ...], np.dtype[np.signedinteger[Any]]],
 ) -> tuple[IntArray, IntArray]:
->>>>>>> size
     """Different values, ascending, and how often each of them is there; a hundred times as fast as
     ``np.unique`` (2.4) for 400,000 of three million."""
     ordered = np.sort(values)
