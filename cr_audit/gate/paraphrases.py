@@ -4,7 +4,9 @@ The closeness of an answer is the largest score (``clones.paraphrase_score``) th
 another answer to its prompt, copies in words aside, old or new. It knows nothing of who is new. If
 the batch is a random part of the answers to a prompt, those of its answers that are new are a
 random draw of it, whatever the answers say; if its prompts are a random part of all prompts, so are
-the prompts. Both are tested, each exactly:
+the prompts. Both are tested, each exactly. Closeness looks at the answers to all prompts that are
+clones of each other; who is drawn with whom goes by the prompt itself: the answers to a new prompt
+are no random part of those to its clone ("... turn him in: yes" beside "... no").
 
 Within prompts that have old and new answers. Answers whose closeness is among the largest share
 ``LEVELS`` of all of these prompts are *close*. Of n answers to a prompt m are new; K are close, k
@@ -17,9 +19,10 @@ the smallest p_g of all prompts is as small (Westfall and Young's single-step mi
 was seen counts as one).
 
 Across prompts, of those that are wholly new and those that are wholly old (``MAX_OLD`` of them,
-drawn where there are more). p_g is the smallest binomial tail of k close ones of n at the share
-that is close, over the levels. If M of N prompts are new and r have a p_g as small, then the chance
-that one of these r is new is 1 - C(N - r, M) / C(N, M).
+drawn where there are more); new ones that are clones of each other are one, and so are old ones,
+lest copies under a prompt each be one answer to each. p_g is the smallest binomial tail of k close
+ones of n at the share that is close, over the levels. If M of N prompts are new and r have a p_g as
+small, then the chance that one of these r is new is 1 - C(N - r, M) / C(N, M).
 
 What follows: of a prompt with few old answers the first test can say little (8 new ones of 10, all
 close: 1 in 5), and the second needs many old prompts. Both hold their level exactly where the new
@@ -46,6 +49,7 @@ small ones, many copies among few at the large ones."""
 N_DRAWS = 4_999
 MAX_OLD = 500
 _ROUND = 1e-9
+_OLD, _NEW, _MIXED = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +97,7 @@ def batch_paraphrases(
         return NotApplicable("the batch holds no new answer")
     group = prompt_groups(prompt_of, clones)
     said = np.array([bool(t and t.strip()) for t in texts])
-    prompts = prompts_to_test(np.where(said, group, -1), is_new, rng)
+    prompts = prompts_to_test(np.where(said, group, -1), is_new, rng, prompt=prompt_of)
     if not prompts.used.any():
         return NotApplicable("no prompt of the batch has answers to compare")
     where = np.where(prompts.used[group] & said, group, -1)
@@ -105,33 +109,53 @@ def batch_paraphrases(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompts:
-    """bool (groups,): mixed have old and new answers, fresh new ones alone, known old ones alone
-    (a sample of them)."""
+    """part : int64 (alternatives,), what each is drawn with, -1 = left out: a prompt with old and
+    new answers, or the prompts of one group that have new ones alone, or old ones alone. Of the
+    parts, bool: mixed, fresh and known (a sample of them). used : bool (groups,), of which any pair
+    of answers is compared."""
 
+    part: IntArray
     mixed: BoolArray
     fresh: BoolArray
     known: BoolArray
-
-    @property
-    def used(self) -> BoolArray:
-        """Prompts of which any pair of answers is compared. (n,) bool."""
-        out: BoolArray = self.mixed | self.fresh | self.known
-        return out
+    used: BoolArray
 
 
-def prompts_to_test(group: IntArray, is_new: BoolArray, rng: np.random.Generator) -> Prompts:
-    """group : of each alternative, -1 = left out."""
-    n_groups = int(group.max(initial=-1)) + 1
-    held = group >= 0
-    n_new = np.bincount(group[is_new & held], minlength=n_groups)
-    n_old = np.bincount(group[~is_new & held], minlength=n_groups)
-    fresh = (n_new > 1) & (n_old == 0)
-    old = np.flatnonzero((n_old > 1) & (n_new == 0)) if fresh.any() else np.empty(0, np.int64)
+def prompts_to_test(
+    group: IntArray,
+    is_new: BoolArray,
+    rng: np.random.Generator,
+    *,
+    prompt: IntArray | None = None,
+) -> Prompts:
+    """group : of each alternative, prompts that are clones counted once, -1 = left out. prompt :
+    the prompt itself, that of the group where None."""
+    held = np.flatnonzero(group >= 0)
+    of = group[held]
+    prompt = of if prompt is None else prompt[held]
+    _, own = np.unique(of * (int(prompt.max(initial=0)) + 2) + prompt, return_inverse=True)
+    new = is_new[held]
+    status = 2 * (np.bincount(own[new], minlength=own.size)[own] > 0)
+    status += np.bincount(own[~new], minlength=own.size)[own] > 0
+    # Prompts with old and new answers stand by themselves, the others of a group together.
+    single = np.where(status == _MIXED, own + _MIXED, status)
+    keys, first, at = np.unique(
+        np.stack([of, single]), axis=1, return_index=True, return_inverse=True
+    )
+    part = np.full(group.size, -1, np.int64)
+    part[held] = at.ravel()
+    status = status[first]
+    n, total = np.bincount(part[held]), np.bincount(of)[keys[0]] if of.size else np.zeros(0)
+    mixed = (status == _MIXED) & (n > 2)
+    fresh = (status == _NEW) & (total > 1)
+    old = np.flatnonzero((status == _OLD) & (total > 1)) if fresh.any() else np.empty(0, np.int64)
     if old.size > MAX_OLD:
         old = rng.choice(old, MAX_OLD, replace=False)
-    known = np.zeros(n_groups, np.bool_)
+    known = np.zeros(n.size, np.bool_)
     known[old] = True
-    return Prompts((n_new > 0) & (n_old > 0) & (n_new + n_old > 2), fresh, known)
+    used = np.zeros(int(group.max(initial=-1)) + 1, np.bool_)
+    used[keys[0][mixed | fresh | known]] = True
+    return Prompts(part, mixed, fresh, known, used)
 
 
 def tested(
@@ -144,7 +168,12 @@ def tested(
     """Both tests. close : of the units of ``answers``; is_new : of the alternatives."""
     new_unit = np.ones(answers.n, np.bool_)
     new_unit[answers.of[(answers.of >= 0) & ~is_new]] = False
-    units = _Units(answers, close, new_unit)
+    # An answer to several prompts of a group is drawn with the first, an old one with an old one.
+    part = np.full(answers.n, -1, np.int64)
+    held = np.flatnonzero((answers.of >= 0) & (prompts.part >= 0))[::-1]
+    for some in (held[is_new[held]], held[~is_new[held]]):
+        part[answers.of[some]] = prompts.part[some]
+    units = _Units(answers, close, new_unit, part)
     return BatchParaphrases(
         within=_within(units, prompts.mixed, rng),
         across=_across(units, prompts.fresh, prompts.known),
@@ -169,11 +198,12 @@ def closeness(scored: Scored, rng: np.random.Generator) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Units:
-    """Distinct texts by prompt; an old alternative makes its unit old."""
+    """Distinct texts by prompt; an old alternative makes its unit old. part : see ``Prompts``."""
 
     answers: Answers
     close: FloatArray
     is_new: BoolArray
+    part: IntArray
 
     def bands(self, rows: IntArray) -> IntArray:
         """For each of these units the number of levels at which it is close, int64."""
@@ -189,8 +219,9 @@ class _Units:
     def retold(self, rows: IntArray, p_value: float) -> Retold:
         """rows : the close units of one prompt."""
         answers = self.answers
-        group = answers.group == answers.group[rows[0]]
+        part = self.part == self.part[rows[0]]
         new = rows[self.is_new[rows]]
+        old = (answers.group == answers.group[rows[0]]) & ~self.is_new
         best = new[int(np.argmax(self.close[new]))]
 
         def alternatives(units: IntArray) -> IntArray:
@@ -198,11 +229,11 @@ class _Units:
 
         return Retold(
             new=alternatives(new),
-            old=alternatives(rows[~self.is_new[rows]]),
+            old=alternatives(np.flatnonzero(old & (self.close >= self.close[rows].min()))),
             first=int(np.flatnonzero(answers.of == best)[0]),
             score=float(self.close[best]),
-            n_new=int((group & self.is_new).sum()),
-            n_old=int((group & ~self.is_new).sum()),
+            n_new=int((part & self.is_new).sum()),
+            n_old=int(old.sum()),
             p_value=p_value,
         )
 
@@ -219,9 +250,9 @@ class _Table:
 
 
 def _table(units: _Units, prompts: BoolArray) -> _Table:
-    rows = np.flatnonzero(prompts[units.answers.group])
+    rows = np.flatnonzero((units.part >= 0) & np.append(prompts, False)[units.part])
     band = units.bands(rows)
-    _, prompt = np.unique(units.answers.group[rows], return_inverse=True)
+    _, prompt = np.unique(units.part[rows], return_inverse=True)
     n, width = int(prompt.max(initial=-1)) + 1, len(LEVELS) + 1
     cell = prompt * width + band
     every = np.bincount(cell, minlength=n * width).reshape(n, width)

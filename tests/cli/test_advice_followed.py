@@ -188,10 +188,11 @@ def few_steps(patch: pytest.MonkeyPatch) -> None:
 
 def few_samples(patch: pytest.MonkeyPatch) -> None:
     """As many samples as a thousand times as many responses would get."""
-    from cr_audit.weights import voronoi
+    from cr_audit.weights import samplers
 
-    plan = voronoi.plan
-    patch.setattr(voronoi, "plan", lambda scores, wanted, most: plan(scores, wanted, 1e5))
+    plan = samplers.plan
+    patch.setattr(samplers, "plan", lambda scores, wanted, most: plan(scores, wanted, 1e5))
+    patch.setattr(samplers, "LONGER", 0.0)
 
 
 class Advice(NamedTuple):

@@ -112,15 +112,19 @@ def _probed(
     them, to every k-th where they are more than ``EXACT_UP_TO``."""
     step = max(1, items.n // EXACT_UP_TO)
 
-    def work(part: slice) -> tuple[Float32Array, Float32Array]:
-        d = items.distances(rows[part])
-        own = np.arange(d.shape[0]), rows[part]
-        d[own] = np.inf
-        nearest, others = d.min(axis=1), d[:, ::step].ravel()
-        return nearest, others[np.isfinite(others)]
-
+    work = partial(_to_others, items, rows, step)
     found = each_block(rows.size, work, workers, _PROBED_AT_ONCE)
     return np.concatenate([n for n, _ in found]), np.concatenate([d for _, d in found])
+
+
+def _to_others(
+    items: Distinct, rows: IntArray, step: int, part: slice
+) -> tuple[Float32Array, Float32Array]:
+    d = items.distances(rows[part])
+    own = np.arange(d.shape[0]), rows[part]
+    d[own] = np.inf
+    nearest, others = d.min(axis=1), d[:, ::step].ravel()
+    return nearest, others[np.isfinite(others)]
 
 
 def _region_shifts(
@@ -219,21 +223,33 @@ def _estimated_sums(
     others = items.some(some)
     vectors = others.joined(np.arange(others.n))
 
-    def work(rows: slice) -> Float32Array:
-        block = seen[rows]
-        d = distances_between(items.joined(block), items.norms[block], vectors, others.norms)
-        same = block[:, None] == some[None, :]
-        scale = (items.n - 1) / (some.size - same.sum(axis=1, keepdims=True))
-        out = np.empty((widths.size, d.shape[0], chosen.shape[1]), dtype=np.float32)
-        for i, width in enumerate(widths):
-            kernel = np.maximum(1 - d * np.float32(1 / width), np.float32(0))
-            kernel[same] = 0.0
-            np.matmul(kernel, chosen, out=out[i])
-            out[i] *= scale.astype(np.float32)
-            out[i] += own[rows]
-        return out
-
+    work = partial(_scaled_up, items, seen, some, widths, chosen, own, vectors, others.norms)
     return np.concatenate(each_block(seen.size, work, workers), axis=1)
+
+
+def _scaled_up(
+    items: Distinct,
+    seen: IntArray,
+    some: IntArray,
+    widths: FloatArray,
+    chosen: Float32Array,
+    own: Float32Array,
+    vectors: Float32Array,
+    norms: FloatArray,
+    rows: slice,
+) -> Float32Array:
+    block = seen[rows]
+    d = distances_between(items.joined(block), items.norms[block], vectors, norms)
+    same = block[:, None] == some[None, :]
+    scale = (items.n - 1) / (some.size - same.sum(axis=1, keepdims=True))
+    out = np.empty((widths.size, d.shape[0], chosen.shape[1]), dtype=np.float32)
+    for i, width in enumerate(widths):
+        kernel = np.maximum(1 - d * np.float32(1 / width), np.float32(0))
+        kernel[same] = 0.0
+        np.matmul(kernel, chosen, out=out[i])
+        out[i] *= scale.astype(np.float32)
+        out[i] += own[rows]
+    return out
 
 
 def _movements(

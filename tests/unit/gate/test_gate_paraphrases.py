@@ -35,7 +35,8 @@ def _judged(group: np.ndarray, close: np.ndarray, new: np.ndarray, seed: int = 0
 
 def test_bands_are_shares() -> None:
     close = np.random.default_rng(0).normal(size=1000)
-    units = _Units(_units(np.zeros(1000, np.int64)), close, np.zeros(1000, np.bool_))
+    one = np.zeros(1000, np.int64)
+    units = _Units(_units(one), close, np.zeros(1000, np.bool_), one)
     band = units.bands(np.arange(1000))
     assert [(band > k).sum() for k in range(len(LEVELS))] == [int(q * 1000) for q in LEVELS]
     assert set(np.argsort(-close)[:2]) == set(np.flatnonzero(band == 4))
@@ -94,6 +95,46 @@ def test_level_holds_on_random_splits(monkeypatch: pytest.MonkeyPatch) -> None:
             low[kind] += any(r.p_value <= 0.1 for t in tests for r in t)
     # Binomial(120, 0.1): more than 22 with probability 0.002.
     assert max(low.values()) <= 22
+
+
+def test_a_new_prompt_is_drawn_as_a_prompt_whatever_clones_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twenty pairs of prompts that are clones of each other, with answers that resemble those to
+    their own prompt: whole prompts at random give no more alarms than the level."""
+    monkeypatch.setattr(paraphrases, "N_DRAWS", 499)
+    rng = np.random.default_rng(6)
+    prompt = np.repeat(np.arange(40), 8)
+    close = rng.normal(size=320) + np.repeat(rng.exponential(3.0, size=40), 8)
+    n_low = {"by prompt": 0, "by group": 0}
+    for seed in range(120):
+        new = np.isin(prompt, rng.choice(40, 5, replace=False))
+        for name, own in (("by prompt", prompt), ("by group", None)):
+            draws = np.random.default_rng(seed)
+            parts = prompts_to_test(prompt // 2, new, draws, prompt=own)
+            found = paraphrases.tested(_units(prompt // 2), close, new, parts, draws)
+            tests = [t for t in (found.within, found.across) if not isinstance(t, NotApplicable)]
+            n_low[name] += any(r.p_value <= 0.1 for t in tests for r in t)
+    assert n_low["by prompt"] <= 22  # Binomial(120, 0.1): more with probability 0.002
+    assert n_low["by group"] > 60  # what taking clones for one prompt calls
+
+
+def test_copies_under_a_prompt_each_are_one_new_prompt() -> None:
+    """Eight close answers, each to a clone of an old prompt, among 200 other prompts."""
+    old = np.repeat(np.arange(200), 6)
+    prompt = np.r_[old, 200 + np.arange(8)]
+    group = np.r_[old, np.zeros(8, np.int64)]
+    new = np.r_[np.zeros(old.size, bool), np.ones(8, bool)]
+    close = np.r_[np.random.default_rng(0).normal(size=old.size), np.full(8, 9.0)]
+    rng = np.random.default_rng(1)
+    parts = prompts_to_test(group, new, rng, prompt=prompt)
+    assert parts.fresh.sum() == 1
+    found = paraphrases.tested(_units(group), close, new, parts, rng)
+    assert not isinstance(found.across, NotApplicable)
+    assert found.across[0].p_value == pytest.approx(1 / 201)
+    assert found.across[0].new.tolist() == list(range(old.size, old.size + 8))
+    assert (found.across[0].n_new, found.across[0].n_old) == (8, 6)
+    assert isinstance(found.within, NotApplicable)
 
 
 def test_retold_answer_is_found() -> None:
