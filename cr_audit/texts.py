@@ -75,15 +75,18 @@ class Texts(Sequence[Any]):
             self._digest = h.digest()
         return self._digest
 
+    def _held(self) -> pl.Series:
+        return self._series if self._rows is None else self._series.gather(self._rows)
+
     def n_distinct(self) -> int:
         """Different texts that are not empty."""
-        held = self._series if self._rows is None else self._series.gather(self._rows)
+        held = self._held()
         return int(held.filter(held != "").n_unique())
 
     def ranked(self) -> tuple[Texts, IntArray]:
         """Distinct texts in the order of their characters, and which of them each row has, int64
         (n,), -1 where there is none."""
-        held = self._series if self._rows is None else self._series.gather(self._rows)
+        held = self._held()
         order = held.arg_sort(nulls_last=True).to_numpy().astype(np.int64)
         order = order[: held.len() - held.null_count()]
         new = np.ones(order.size, bool)

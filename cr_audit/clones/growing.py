@@ -157,14 +157,8 @@ class AddedPairs:
         stay = (a >= 0) & (b >= 0)
         stay[stay] &= ~changed[a[stay]]
         first, second = np.minimum(a, b)[stay], np.maximum(a, b)[stay]
-        first, second = np.concatenate([first, new.first]), np.concatenate([second, new.second])
-        order = np.lexsort((second, first))
-        return NoisePairs(
-            first[order],
-            second[order],
-            np.concatenate([known.distance[stay], new.distance])[order],
-            np.concatenate([known.measure[stay], new.measure])[order],
-        )
+        held = NoisePairs(first, second, known.distance[stay], known.measure[stay])
+        return NoisePairs.joined([held, new])
 
     def _searched(self, texts: Sequence[str], units: Units, active: BoolArray) -> NoisePairs:
         some = np.unique(units.text[active])

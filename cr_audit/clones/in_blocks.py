@@ -11,7 +11,7 @@ index.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -89,7 +89,7 @@ def pairs_and_index(
                 entries = entries[mine[forms.shingles.texts]]
             return (
                 entries,
-                _numbered(pairs, units, text.size),
+                replace(pairs, n=text.size, first=units[pairs.first], second=units[pairs.second]),
                 NoisePairs(units[noise.first], units[noise.second], noise.distance, noise.measure),
             )
 
@@ -103,7 +103,7 @@ def pairs_and_index(
             noise.append(others)
             if k % 8 == 7:
                 engine.give_back()
-        both = PairsOfGroups(_joined(by_words, text.size, radius), _joined_noise(noise))
+        both = PairsOfGroups(_joined(by_words, text.size, radius), NoisePairs.joined(noise))
         del by_words, noise
         return both, parts.index()
 
@@ -126,19 +126,6 @@ def _spans(lengths: IntArray) -> list[slice]:
     ]
 
 
-def _numbered(pairs: TextPairs, units: IntArray, n: int) -> TextPairs:
-    return TextPairs(
-        n=n,
-        radius=pairs.radius,
-        first=units[pairs.first],
-        second=units[pairs.second],
-        distance=pairs.distance,
-        balls=(),
-        n_candidates=pairs.n_candidates,
-        complete=True,
-    )
-
-
 def _joined(parts: list[TextPairs], n: int, radius: float) -> TextPairs:
     none = np.empty(0, np.int64)
     first = np.concatenate([p.first for p in parts] or [none])
@@ -153,17 +140,4 @@ def _joined(parts: list[TextPairs], n: int, radius: float) -> TextPairs:
         balls=(),
         n_candidates=sum(p.n_candidates for p in parts),
         complete=True,
-    )
-
-
-def _joined_noise(parts: list[NoisePairs]) -> NoisePairs:
-    none = np.empty(0, np.int64)
-    first = np.concatenate([p.first for p in parts] or [none])
-    second = np.concatenate([p.second for p in parts] or [none])
-    order = np.lexsort((second, first))
-    return NoisePairs(
-        first[order],
-        second[order],
-        np.concatenate([p.distance for p in parts] or [np.empty(0)])[order],
-        np.concatenate([p.measure for p in parts] or [none])[order],
     )

@@ -140,6 +140,20 @@ class NoisePairs:
     distance: FloatArray
     measure: IntArray
 
+    @classmethod
+    def joined(cls, parts: Sequence[NoisePairs]) -> NoisePairs:
+        """The pairs of all parts, which have none in common."""
+        none = np.empty(0, np.int64)
+        first = np.concatenate([p.first for p in parts] or [none])
+        second = np.concatenate([p.second for p in parts] or [none])
+        order = np.lexsort((second, first))
+        return cls(
+            first[order],
+            second[order],
+            np.concatenate([p.distance for p in parts] or [np.empty(0)])[order],
+            np.concatenate([p.measure for p in parts] or [none])[order],
+        )
+
 
 MEASURES = ("letters", "order", "sequence", "part", "look", "written")
 

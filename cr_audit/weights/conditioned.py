@@ -126,7 +126,7 @@ class Conditioned:
         draws, again, items = rng.spawn(3)
         r, d = self.n, self.rows.shape[1]
         if r > _ALL:
-            won = np.concatenate([s.won for s in self._scored(_PILOT, r, 0, draws)], axis=1)
+            won = np.concatenate([s.won for s in self._scored(_PILOT, 0, 0, draws)], axis=1)
             r = max(_ALL, 1 + int(np.quantile(won, 1.0 - _LEFT_OUT, method="higher")))
         cells = self._side_by_side(r)
         seen = np.unique(np.linspace(0, r - 1, min(r, _SEEN)).astype(np.int64))
@@ -234,7 +234,7 @@ class _Scoring:
             # Tiles of competitors are kept, those of others are looked at and forgotten.
             s = draws @ rows[tile].T
             inside = min(tile.stop, r) - tile.start
-            if inside > 0 and self.keep:
+            if inside > 0:
                 scores[:, tile.start : tile.start + inside] = s[:, :inside]
             for k, at in enumerate((s.argmax(axis=1), s.argmin(axis=1))):
                 value = s[row, at] if k == 0 else -s[row, at]
@@ -247,7 +247,7 @@ class _Scoring:
                 some = np.argpartition(signed, self.keep - 1, axis=1)[:, : self.keep]
                 by = np.argsort(np.take_along_axis(signed, some, 1), axis=1, kind="stable")
                 top[k] = np.take_along_axis(some, by, 1)
-        return _Scored(scores if self.keep else scores[:, :0], won, top)
+        return _Scored(scores, won, top)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

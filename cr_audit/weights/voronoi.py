@@ -114,8 +114,6 @@ def weights_from_hits(
     m, u, n = cells.shape[0], hits.shape[0], int(hits.sum())
     size = np.bincount(cells, minlength=u)
     mass = hits / n
-    weights = (mass / size)[cells]
-    error = np.sqrt(mass * (1 - mass) / n) / size
     achieved = math.sqrt((u - 1) / n)
     # E[h (h - 1)] = N (N - 1) W^2 for independent draws; mirrored pairs have N (N - 2) W^2.
     pairs = n * (n - (2 if space == "sphere" and u > 1 else 1))
@@ -129,26 +127,20 @@ def weights_from_hits(
         "equals-uniform": m > 1 and (u == 1 or statistic <= float(chi2.ppf(_UNIFORM_LEVEL, u - 1))),
         "precision-not-reached": achieved > precision,
     }
-    return Weights(
-        method="voronoi",
+    return _weights(
+        mass,
+        np.sqrt(mass * (1 - mass) / n),
+        cells,
         space=space,
-        weights=weights,
-        standard_error=error[cells],
-        cells=cells,
+        precision=precision,
+        achieved=achieved,
+        corrected=corrected,
+        cautions=cautions,
+        settings=settings,
         hits=hits,
         n_samples=n,
-        precision=precision,
-        max_relative_error=achieved,
-        reached=achieved <= precision,
-        effective_number=1.0 / float(np.sum(weights**2)),
-        effective_number_corrected=corrected,
-        zero_share=float(np.mean(weights == 0)),
         zero_upper_bound=3.0 / n,
-        n_cells=u,
-        n_merged=m - u,
         outside_share=outside,
-        cautions=tuple(slug for slug, holds in cautions.items() if holds),
-        settings=settings,
     )
 
 
@@ -171,7 +163,6 @@ def weights_from_draws(
     mass, error = per_draw.masses()
     m, u = cells.shape[0], per_draw.u
     size = np.bincount(cells, minlength=u)
-    weights = (mass / size)[cells]
     achieved = relative_error(mass, error)
     squares = float(np.sum((mass**2 - error**2) / size))
     corrected = float(np.clip(1.0 / squares, 1.0, m)) if squares > 0 else float(m)
@@ -182,13 +173,50 @@ def weights_from_draws(
         "equals-uniform": excess <= _UNIFORM_Z * math.sqrt(2.0 * float(np.sum(error**4))),
         "precision-not-reached": achieved > precision,
     }
+    return _weights(
+        mass,
+        error,
+        cells,
+        space=space,
+        precision=precision,
+        achieved=achieved,
+        corrected=corrected,
+        cautions=cautions,
+        settings=settings,
+        per_draw=per_draw,
+        n_samples=n_samples,
+        zero_upper_bound=3.0 / per_draw.n,
+    )
+
+
+def _weights(
+    mass: FloatArray,
+    error: FloatArray,
+    cells: IntArray,
+    *,
+    space: str,
+    precision: float,
+    achieved: float,
+    corrected: float,
+    cautions: Mapping[str, bool],
+    settings: Mapping[str, Any],
+    n_samples: int,
+    zero_upper_bound: float,
+    hits: IntArray | None = None,
+    per_draw: PerDraw | None = None,
+    outside_share: float = 0.0,
+) -> Weights:
+    """The record of cells of these masses, each shared by its items. mass, error : float64 (u,)."""
+    m, u = cells.shape[0], mass.shape[0]
+    size = np.bincount(cells, minlength=u)
+    weights = (mass / size)[cells]
     return Weights(
         method="voronoi",
         space=space,
         weights=weights,
         standard_error=(error / size)[cells],
         cells=cells,
-        hits=None,
+        hits=hits,
         n_samples=n_samples,
         precision=precision,
         max_relative_error=achieved,
@@ -196,10 +224,10 @@ def weights_from_draws(
         effective_number=1.0 / float(np.sum(weights**2)),
         effective_number_corrected=corrected,
         zero_share=float(np.mean(weights == 0)),
-        zero_upper_bound=3.0 / per_draw.n,
+        zero_upper_bound=zero_upper_bound,
         n_cells=u,
         n_merged=m - u,
-        outside_share=0.0,
+        outside_share=outside_share,
         cautions=tuple(slug for slug, holds in cautions.items() if holds),
         settings=settings,
         per_draw=per_draw,

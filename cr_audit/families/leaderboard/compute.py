@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.analysis.facts import UnitResult
 from cr_audit.analysis.units import choose_resampling, nothing_compared
 from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
@@ -664,17 +665,18 @@ def _copied(items: list[int], rules: list[RankRule], m: int, *, ordered: bool) -
 
 
 def _rule(margins: FloatArray, name: str) -> RankRule:
-    return lambda kept: RULES[name](margins[np.ix_(kept, kept)][None]).rank[0]
+    many = _rule_of_many(margins, name)
+    return lambda kept: many(kept[None])[0]
 
 
 def _rule_of_many(margins: FloatArray, name: str) -> ManyRanks:
-    """As ``_rule``, of several selections; 32 MB of margins at a time."""
+    """Of several selections of one size; 32 MB of margins at a time."""
 
     def ranks(kept: IntArray) -> IntArray:
-        size = max(1, BLOCK // max(kept.shape[1] ** 2, 1))
-        blocks = [kept[lo : lo + size] for lo in range(0, kept.shape[0], size)]
+        blocks = engine.spans(kept.shape[0], max(1, BLOCK // max(kept.shape[1] ** 2, 1)))
+        some = (kept[s] for s in blocks)
         return np.concatenate(
-            [RULES[name](margins[k[:, :, None], k[:, None, :]]).rank for k in blocks]
+            [RULES[name](margins[k[:, :, None], k[:, None, :]]).rank for k in some]
         )
 
     return ranks

@@ -31,14 +31,12 @@ def _inside(facts: MeaningFacts) -> list[Block]:
 
 def _lines(facts: MeaningFacts, h: MeaningHealth) -> list[str]:
     record = facts.record
-    made = ""
-    if not isinstance(record, NotApplicable):
-        drawn = f" drawn of {record.n_distinct:,}" if record.n < record.n_distinct else ""
-        made = f"{plural(record.n, 'different response')}{drawn}, {graph_in_words(record)}"
+    assert not isinstance(record, NotApplicable)  # it has a shape
+    drawn = f" drawn of {record.n_distinct:,}" if record.n < record.n_distinct else ""
     whole = "hangs together" if h.n_components == 1 else f"is {h.n_components:,} parts"
     held = f", the largest with {percent(h.largest)} of them" if h.n_components > 1 else ""
     return [
-        f"graph: {made}",
+        f"graph: {plural(record.n, 'different response')}{drawn}, {graph_in_words(record)}",
         f"by the {h.links} nearest it {whole}{held}; {percent(h.mutual)} of the links go both ways",
         f"a response is among the {h.links} nearest of {h.links} others on average, of"
         f" {h.in_degree_max:,} at most; {plural(h.n_hubs, 'hub')} of {OFTEN * h.links} or more,"
