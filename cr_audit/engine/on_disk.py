@@ -23,9 +23,7 @@ SHARE = 1 / 16
 _open: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 
 
-def zeros_on_disk(
-    shape: tuple[int, ...], dtype: Any, folder: Path | None
-) -> np.ndarray[Any, Any]:
+def zeros_on_disk(shape: tuple[int, ...], dtype: Any, folder: Path | None) -> np.ndarray[Any, Any]:
     """An array of zeros; of at least ``LEAST_BYTES`` in a file in ``folder`` that nobody else sees
     and that goes with the array. In memory where there is no folder, or the file cannot be had.
 

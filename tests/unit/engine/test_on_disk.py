@@ -76,40 +76,37 @@ def test_vectors_are_the_same_on_disk_and_in_memory(small: None, tmp_path: Path)
 
 
 @linux
+@pytest.mark.parametrize("zero", [False, True])
 def test_weights_are_the_same_on_disk_and_in_memory(
-    small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zero: bool
 ) -> None:
-    """Contexts in two parts, equal ones among them, a vector of zeros, in blocks of a few rows."""
+    """Contexts in two parts, equal ones among them, one of zeros or none; blocks of a few rows."""
     rng = np.random.default_rng(3)
     answers = rng.standard_normal((900, 12)).astype(np.float32)
     answers /= np.linalg.norm(answers, axis=1, keepdims=True)
     answers[40:60] = answers[100:120]
+    answers[7] = 0.0 if zero else answers[8]
     prompts = rng.standard_normal((300, 12)).astype(np.float32)
     prompts /= np.linalg.norm(prompts, axis=1, keepdims=True)
     prompts[20] = prompts[50]
     clones = np.where(np.arange(900) < 30, np.arange(900) // 3, -1)
-    for zero in (False, True):
-        answers[7] = 0.0 if zero else answers[8]
-        contexts = Contexts(answers, prompts, np.arange(900) // 3)
+    contexts = Contexts(answers, prompts, np.arange(900) // 3)
 
-        def found() -> list[bytes]:
-            seed = np.random.default_rng
-            shared = sharing_weights(contexts, clusters=clones, rng=seed(1))
-            paper = voronoi_weights(contexts, min_samples=2_000, rng=seed(2))
-            return [w.weights.tobytes() + w.cells.tobytes() for w in (shared, paper)]
+    def found() -> list[bytes]:
+        shared = sharing_weights(contexts, clusters=clones, rng=np.random.default_rng(1))
+        paper = voronoi_weights(contexts, min_samples=2_000, rng=np.random.default_rng(2))
+        return [w.weights.tobytes() + w.cells.tobytes() for w in (shared, paper)]
 
-        in_memory = found()
-        made: list[int] = []
-        monkeypatch.setattr(on_disk, "SHARE", 0.0)
-        monkeypatch.setattr(on_disk, "_BLOCK_BYTES", 5_000)
-        monkeypatch.setattr(on_disk, "_BLOCKS_HELD", 2)
-        whole = on_disk.zeros_on_disk
-        monkeypatch.setattr(on_disk, "zeros_on_disk", lambda *a: made.append(1) or whole(*a))
-        with engine.using(folder=tmp_path):
-            assert found() == in_memory
-        assert len(made) > 3
-        monkeypatch.undo()
-        monkeypatch.setattr(on_disk, "LEAST_BYTES", 1)
+    in_memory = found()
+    made: list[int] = []
+    whole = on_disk.zeros_on_disk
+    monkeypatch.setattr(on_disk, "SHARE", 0.0)
+    monkeypatch.setattr(on_disk, "_BLOCK_BYTES", 5_000)
+    monkeypatch.setattr(on_disk, "_BLOCKS_HELD", 2)
+    monkeypatch.setattr(on_disk, "zeros_on_disk", lambda *a: made.append(1) or whole(*a))
+    with engine.using(folder=tmp_path):
+        assert found() == in_memory
+    assert len(made) > 3
 
 
 def test_blocks_of_rows_hold_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
