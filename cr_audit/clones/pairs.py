@@ -168,7 +168,7 @@ class TextIndex:
         return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
 
     def _shared(self, rows: IntArray, step: int) -> Iterator[tuple[slice, FloatArray]]:
-        """Blocks of all sets, and how much each shares with the sets of a few rows, (block, rows)."""
+        """Blocks of all sets, and what each shares with the sets of a few rows, (block, rows)."""
         some = self.rows[rows]
         used, _ = counted(some.indices)
         place = np.full(self.rows.shape[1], -1, np.int32)

@@ -117,15 +117,11 @@ class StaticBackend:
         assert self._tokenizer is not None
         ids = [self._words.get(p) for p in pieces]
         new = [i for i, found in enumerate(ids) if found is None]
-        made = self._tokenizer.encode_batch_fast(
-            [pieces[i] for i in new], add_special_tokens=False
-        )
+        made = self._tokenizer.encode_batch_fast([pieces[i] for i in new], add_special_tokens=False)
         for i, encoding in zip(new, made, strict=True):
             ids[i] = encoding.ids
         if self._by_words and len(self._words) < _MOST_WORDS:
-            self._words.update(
-                (pieces[i], ids[i]) for i in new if len(pieces[i]) <= _LONGEST_WORD
-            )
+            self._words.update((pieces[i], ids[i]) for i in new if len(pieces[i]) <= _LONGEST_WORD)
         return ids  # type: ignore[return-value]
 
     def _block(self, texts: Sequence[str]) -> Float32Array:
