@@ -8,12 +8,13 @@ minute of processor time.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 
-SYLLABLES = [
+SYLLABLES = re.findall("..", "bacedifogukaleminopurasetivowaxeyizoster")
     "ba",
     "ce",
     "di",
