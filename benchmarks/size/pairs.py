@@ -15,27 +15,6 @@ from pathlib import Path
 import numpy as np
 
 SYLLABLES = re.findall("..", "bacedifogukaleminopurasetivowaxeyizoster")
-    "ba",
-    "ce",
-    "di",
-    "fo",
-    "gu",
-    "ka",
-    "le",
-    "mi",
-    "no",
-    "pu",
-    "ra",
-    "se",
-    "ti",
-    "vo",
-    "wa",
-    "xe",
-    "yi",
-    "zo",
-    "st",
-    "er",
-]
 N_WORDS, EXPONENT, COPIED, CHANGED = 60_000, 1.05, 0.03, 3
 _PLACES = 1 << 22  # of the table by which a word is drawn in one look-up
 _AT_ONCE = 5_000
