@@ -143,7 +143,9 @@ class StaticBackend:
         inside = csr_array(_ones_of(piece, place, len(ids)), shape=(len(ids), used.size))
         made_of = csr_array(_ones_of(row, column, len(plain)), shape=(len(plain), len(ids)))
         counts = made_of @ inside
-        total: FloatArray = counts @ self._table.tokens[used].astype(np.float64)
+        total: FloatArray = np.asarray(
+            counts @ self._table.tokens[used].astype(np.float64), np.float64
+        )
         empty = np.array([not text for text in plain], dtype=np.bool_)
         total[~total.any(axis=1) & ~empty] = self._table.tokens[self._table.unknown]
         norm = np.sqrt(np.add.reduce(total * total, axis=1))

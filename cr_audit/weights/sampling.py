@@ -122,7 +122,7 @@ def _winners(scores: Scores, draws: Float32Array, values: Float32Array) -> list[
         elif b.rows.shape[0] > _MOST_SHARED:
             apart.append((draws[:, k], b.rows, b.of))
         else:
-            shared.append((draws[:, k] @ b.rows.T, b.of))
+            shared.append((np.asarray(draws[:, k] @ b.rows.T, np.float32), b.of))
     best: list[tuple[IntArray, Float32Array]] = []
     for first in range(0, u, _TILE):
         width = min(_TILE, u - first)
