@@ -31,6 +31,8 @@ from cr_audit.write.html.text import commented, text
 MAX_ADVICE, N_NUMBERS = 3, 3
 MAP_FIRST = ("scan", "clones", "weights", "kinds")
 """Commands whose answer the map shows; the others begin with what they were asked for."""
+FINDINGS_FIRST = ("gate",)
+"""Commands that are asked for findings; the others show what they were asked for before them."""
 _SETTLED = ("waived", "baselined")
 _WORD: dict[Tone, tuple[str, str]] = {
     "good": ("✓", "nothing to warn about"),
@@ -50,8 +52,8 @@ def document(blocks: Sequence[Block], more: Sequence[Block], outcome: Outcome, t
     cards = [(name, page.card(name, inside)) for name, inside in _sections(blocks, more)]
     found = findings_card(page, outcome)
     if found:
-        after = 1 if cards and "<svg" in cards[0][1] else 0
-        cards.insert(after, ("Findings", found))
+        asked_first = header is None or header.command not in FINDINGS_FIRST
+        cards.insert(1 if cards and asked_first else 0, ("Findings", found))
     listed = "".join(
         f'<li><a href="#{page.anchor(name)}">{text(name)}</a></li>' for name, _ in cards
     )
@@ -104,7 +106,8 @@ def _first_screen(
         numbers = _counts(outcome)
     elif len(numbers.numbers) < N_NUMBERS:
         numbers = replace(numbers, numbers=(*numbers.numbers, *_found(outcome)))
-    loose = [b for b in blocks if isinstance(b, Prose | Steps | Numbers)]
+    again = [b for b in blocks if isinstance(b, Prose) and b.again and said]
+    loose = [b for b in blocks if isinstance(b, Prose | Steps | Numbers) and b not in again]
     parts = [said, page.block(numbers, 2) if numbers else "", *(page.block(b, 2) for b in loose)]
     parts.append(_what_to_do(page, blocks, outcome))
     inside = "\n".join(p for p in parts if p)
