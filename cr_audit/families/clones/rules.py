@@ -63,7 +63,8 @@ def _quoted(analysis: Analysis, cluster: Cluster) -> str:
     data = analysis.dataset
     texts = (data.prompts if cluster.scope == "prompt" else data.alternatives)["text"]
     text = texts[int(cluster.members[0])]
-    return f": “{short(' '.join(text[:LOOKED_AT].split()), SHOWN)}”" if text else ""
+    shown = short(" ".join((text or "")[:LOOKED_AT].split()), SHOWN)
+    return f": “{shown}”" if shown else ", which is empty" if text is not None else ""
 
 
 def _near(analysis: Analysis) -> Iterator[Finding]:
