@@ -31,6 +31,8 @@ def blocks(done: Exported) -> list[Block]:
         if n_left
         else f"{plural(done.n_written, 'row')} written to {done.files[0]}."
     ]
+    if done.exit == "clean" and not n_left and not done.n_rewritten:
+        answer.append("Nothing had to go: the rows are those that were read.")
     if done.n_rewritten:
         rows = plural(done.n_rewritten, "row")
         answer.append(f"In {rows} the text of a copy was replaced by that of its medoid.")
