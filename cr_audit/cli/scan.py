@@ -69,7 +69,7 @@ def _verdict(findings: Sequence[Finding]) -> Block:
     from cr_audit.wording import plural
 
     if not findings:
-        return Prose(("Verdict: nothing was found.",), "good")
+        return Prose(("Verdict: nothing was found.",), "good", again=True)
     counts = [
         plural(n, name)
         for name in ("error", "warning", "note")
@@ -77,7 +77,8 @@ def _verdict(findings: Sequence[Finding]) -> Block:
     ]
     worst = findings[0]
     tone: Tone = "good" if worst.severity == "note" else worst.severity.value
-    return Prose((f"Verdict: {', '.join(counts)}; {worst.rule} {worst.message}.",), tone)
+    said = f"Verdict: {', '.join(counts)}; {worst.rule} {worst.message}."
+    return Prose((said,), tone, again=True)
 
 
 def _next(run: Run, findings: Sequence[Finding]) -> Block:
