@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from cr_audit import __version__
+from cr_audit import __version__, engine
 from cr_audit.arrays import Groups, NotApplicable
 from cr_audit.clones.calibration import EncoderCosines
 from cr_audit.clones.find import CloneReport, Cluster, Neighbours
@@ -257,7 +257,8 @@ def _feed(h: hashlib.blake2b, value: Any) -> None:
         h.update(b"T" + value.digest())  # asked for by several stages, worked out once
     elif isinstance(value, np.ndarray):
         h.update(f"a{value.dtype.str}{value.shape}:".encode())
-        h.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+        for here in engine.blocks_of_rows(value) if value.ndim > 1 else (...,):
+            h.update(np.ascontiguousarray(value[here]).reshape(-1).view(np.uint8).data)
     elif value is None or isinstance(value, bool | int | float):
         h.update(f"{type(value).__name__}{value!r};".encode())
     elif isinstance(value, Mapping):

@@ -69,7 +69,7 @@ def _verdict(findings: Sequence[Finding]) -> Block:
     from cr_audit.wording import plural
 
     if not findings:
-        return Prose(("Verdict: nothing was found.",), "good")
+        return Prose(("Verdict: nothing was found.",), "good", again=True)
     counts = [
         plural(n, name)
         for name in ("error", "warning", "note")
@@ -77,7 +77,8 @@ def _verdict(findings: Sequence[Finding]) -> Block:
     ]
     worst = findings[0]
     tone: Tone = "good" if worst.severity == "note" else worst.severity.value
-    return Prose((f"Verdict: {', '.join(counts)}; {worst.rule} {worst.message}.",), tone)
+    said = f"Verdict: {', '.join(counts)}; {worst.rule} {worst.message}."
+    return Prose((said,), tone, again=True)
 
 
 def _next(run: Run, findings: Sequence[Finding]) -> Block:
@@ -98,10 +99,15 @@ def _action(run: Run, files: str) -> tuple[str, list[tuple[str, str]]]:
 
     analysis, noted = run.analysis, run.dataset.report.noted
     clones = None if isinstance(analysis.clones, NotApplicable) else analysis.clones
-    copies = clones is not None and bool(clones.clusters)
-    if copies or noted.get("duplicate_row", 0) or noted.get("contradictory_row", 0):
+    scopes = () if clones is None else {c.scope for c in clones.clusters if c.kind != "loose"}
+    clean = f"cr-audit export {files} --as clean"
+    if "response" in scopes or noted.get("duplicate_row", 0) or noted.get("contradictory_row", 0):
         return "train and rank on one of each copy", [
-            (f"cr-audit export {files} --as clean -o clean.jsonl", "the data with one of each copy")
+            (f"{clean} -o clean.jsonl", "the data with one of each copy")
+        ]
+    if "boilerplate" in scopes:
+        return "read the rows whose answer stands under many prompts, and decide", [
+            (f"{clean} --drop-boilerplate --dropped dropped.jsonl -o clean.jsonl", "both parts")
         ]
     unit = analysis.units[0] if analysis.units else None
     if unit is not None and unit.unit == "model" and unit.comparisons.n:

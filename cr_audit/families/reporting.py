@@ -110,6 +110,7 @@ def report(
         pictures=pictures or (lambda: NotApplicable("this command draws nothing")),
         exit_zero=run.exit_zero,
         more=lambda: page(run, run.dataset, families),
+        own_rules=tuple(rule.id for name in also for rule in FAMILIES[name].rules),
     )
 
 

@@ -281,6 +281,42 @@ def test_copies_of_other_authors_go(run: Run) -> None:
     assert lines("out.jsonl") == rows[:-1]
 
 
+def first_step(out: str) -> list[str]:
+    """The words of the first command under "Next"; a wide screen gives it one line."""
+    lines = out.split("\n")
+    at = next(i for i, line in enumerate(lines) if line.startswith("Next  "))
+    return lines[at + 1].strip().split("  ")[0].split()
+
+
+def test_what_a_scan_says_to_export_leaves_something_out(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies under a prompt go by themselves, one answer under many prompts only on request."""
+    monkeypatch.setenv("COLUMNS", "400")
+    one = words(0)
+    cases = {
+        "copies.jsonl": some_pairs(),
+        "boilerplate.jsonl": [pair(i, one, words(i + 1)) for i in range(6)] + some_pairs()[1:-1],
+    }
+    for file, rows in cases.items():
+        put(file, rows)
+        out = run("scan", file, *QUICK).out
+        command = first_step(out)
+        assert command[:4] == ["cr-audit", "export", file, "--as"], command
+        n_before = len(lines(file))
+        said = run(*command[1:], *QUICK).out
+        changed = len(lines("clean.jsonl")) < n_before or "was replaced" in said
+        assert changed, said
+        assert "Nothing had to go" not in said
+
+
+def test_a_clean_set_that_lost_nothing_says_so(run: Run) -> None:
+    put("a.jsonl", some_pairs()[:-1])
+    said = run("export", "a.jsonl", "--as", "clean", "-o", "b.jsonl", *QUICK).out
+    assert "Nothing had to go" in said
+    assert Path("b.jsonl").read_bytes() == Path("a.jsonl").read_bytes()
+
+
 def test_identical_pairs_go_on_request(run: Run) -> None:
     rows = [*some_pairs(), pair(0, words(77), words(77))]
     put("in.jsonl", rows)

@@ -17,6 +17,7 @@ from cr_audit.wording import percent, plural
 MAX_CLUSTERS, IN_BRIEF = 8, 3
 MAX_MEMBERS = 20
 _SCOPES = ("response", "boilerplate", "prompt")
+_COUNTED = {"response": "of copies", "boilerplate": "across prompts", "prompt": "of prompts"}
 _IN_WORDS = {"response": "", "prompt": "prompts ", "boilerplate": "boilerplate "}
 
 
@@ -124,8 +125,16 @@ def section(
     if brief is None:
         note += f"; {found}"
     elif len(shown) > brief:
-        note += f"; the largest {brief} of {plural(len(shown), 'cluster')}"
+        note += f"; the largest {brief} of {_by_scope(shown)}"
     return Section("Clones", note, tuple(blocks))
+
+
+def _by_scope(shown: Sequence[Cluster]) -> str:
+    """ "12 clusters", and of what where they are of several things."""
+    counts = [(sum(c.scope == s for c in shown), s) for s in _SCOPES]
+    parts = [f"{n:,} {_COUNTED[s]}" for n, s in counts if n]
+    total = plural(len(shown), "cluster")
+    return total if len(parts) == 1 else f"{total} ({', '.join(parts)})"
 
 
 def shown_clusters(clones: CloneReport) -> list[Cluster]:

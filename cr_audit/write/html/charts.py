@@ -8,7 +8,17 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
-from cr_audit.blocks import Cells, Chart, Colouring, Map, Matrix, Series, Slope, SlopeChart
+from cr_audit.blocks import (
+    Cells,
+    Chart,
+    Colouring,
+    Map,
+    Matrix,
+    Series,
+    Slope,
+    SlopeChart,
+    Stretch,
+)
 from cr_audit.write.chart_svg import round_ticks
 from cr_audit.write.escape import shorten, visible
 from cr_audit.write.html.text import text
@@ -20,6 +30,8 @@ MAX_NAME = 34
 N_COLOURS = 6
 MAX_DOTS = 80
 """Points of a line that are drawn, each with its value, if there are no more."""
+STRIP = 24.0
+"""Height of the named pieces of the axis over a picture, with the room under them."""
 
 
 def _p(value: float) -> str:
@@ -112,10 +124,12 @@ def _plane(block: Chart) -> tuple[list[str], float]:
         ys = [*block.y_range]
     y_ticks = _ticks(min(ys), max(ys), block.y_log, 5)
     left = 18 + max(text_width(t, SIZE) for _, t in y_ticks)
-    top, bottom, right = 44.0, 330.0, WIDTH - 16.0
+    top, bottom, right = 44.0 + STRIP * bool(block.strip), 330.0, WIDTH - 16.0
     x_low, x_high, x_ticks = _x_axis(block, xs, to_x)
     x, y = _Scale(x_low, x_high, left, right), _Scale(y_ticks[0][0], y_ticks[-1][0], bottom, top)
-    parts = [_line(left, y(v), right, y(v), "grid") for v, _ in y_ticks]
+    parts = [] if block.band is None else _band(block.band, lambda v: x(to_x(v)), top, bottom)
+    parts += _strip(block, lambda v: x(to_x(v)), top)
+    parts += [_line(left, y(v), right, y(v), "grid") for v, _ in y_ticks]
     parts += [_label(left - 8, y(v) + 4, t, "end", "dim") for v, t in y_ticks]
     room = (right - left) / max(len(x_ticks), 1)
     fits = max(3, int(room / (0.6 * SIZE)))
@@ -130,6 +144,30 @@ def _plane(block: Chart) -> tuple[list[str], float]:
         )
     parts += _legend([(s.label, _colour(k, s)) for k, s in enumerate(block.series)], right, 18)
     return parts, 390
+
+
+def _band(band: Stretch, x: Callable[[float], float], top: float, bottom: float) -> list[str]:
+    """A shaded piece of the plane, named at its foot."""
+    start, end = x(band.low), x(band.high)
+    at = f'x="{_p(start)}" y="{_p(top)}" width="{_p(end - start)}" height="{_p(bottom - top)}"'
+    hover = f"<title>{text(f'{band.label}: {band.low:.3g} to {band.high:.3g}', 300)}</title>"
+    return [f'<rect class="band" {at}>{hover}</rect>']
+
+
+def _strip(block: Chart, x: Callable[[float], float], top: float) -> list[str]:
+    """Named pieces of the axis over the plane; a name that has no room is left to the hover."""
+    colours = {s.label: _colour(k, s) for k, s in enumerate(block.series)}
+    parts: list[str] = []
+    for piece in block.strip:
+        start, end = x(piece.low), x(piece.high)
+        at = f'x="{_p(start)}" y="{_p(top - STRIP)}" width="{_p(end - start - 1)}" height="18"'
+        hover = text(f"{piece.label}: {piece.low:.3g} to {piece.high:.3g}", 300)
+        kind = f"strip fill {colours.get(piece.label, 'c-grey')}"
+        parts.append(f'<rect class="{kind}" {at}><title>{hover}</title></rect>')
+        shown = shorten(visible(piece.label), max(1, int((end - start - 8) / (0.6 * SIZE))))
+        if len(shown) > 2:
+            parts.append(_label((start + end) / 2, top - STRIP + 13.5, shown))
+    return parts
 
 
 def _x_axis(
@@ -215,7 +253,7 @@ def _legend(entries: Sequence[tuple[str, str]], right: float, y: float) -> list[
     parts: list[str] = []
     end = right
     for label, colour in reversed(entries):
-        shown = shorten(visible(label), 24)
+        shown = shorten(visible(label), 24 if len(entries) > 3 else MAX_NAME)
         end -= text_width(shown, SIZE)
         parts.append(_label(end, y, shown, "start"))
         parts.append(f'<circle class="fill {colour}" cx="{_p(end - 10)}" cy="{_p(y - 4)}" r="5"/>')
@@ -240,7 +278,7 @@ def _intervals(block: Chart) -> tuple[list[str], float]:
     names = [shorten(visible(name), MAX_NAME) for name, _ in rows]
     left = 16 + min(280.0, max(text_width(n, SIZE) for n in names))
     ticks = round_ticks(min(values), max(values), 6)
-    top, right = 44.0, WIDTH - 20.0
+    top, right = 44.0 if len(block.series) > 1 else 12.0, WIDTH - 20.0
     bottom = top + ROW * len(names)
     x = _Scale(ticks[0][0], ticks[-1][0], left, right)
     parts = [_line(x(v), top, x(v), bottom, "zero" if v == 0 else "grid") for v, _ in ticks]

@@ -39,6 +39,8 @@ MAX_ROWS = 500
 """Rows of one table; how many there are is said, and the JSON report has them all."""
 MAX_BYTES = 4_500_000
 """Of all rows and pictures together; frame, style and script are some 30 kB."""
+WIDTHS = ((4, "few"), (7, "fit"), (12, "room"), (60, "roomy"))
+"""Texts of a column longer than so many characters ask for a width, so that words stay whole."""
 LONG_SIDE = 3_000
 """Characters of one run of a word diff."""
 DrawnBlock = TypeVar("DrawnBlock", SlopeChart, Chart, Cells, Map, Matrix)
@@ -246,8 +248,9 @@ def _head(column: Column, widest: int) -> str:
     if not column.title.strip():
         return "<td></td>"
     kind = _class(column)
-    if column.kind in ("text", "line") and widest > 12:
-        kind = f' class="{"roomy" if widest > 60 else "room"}"'
+    widest = max(widest, *(len(word) for word in column.title.split()))
+    if column.kind in ("text", "line") and widest > WIDTHS[0][0]:
+        kind = f' class="{next(name for most, name in reversed(WIDTHS) if widest > most)}"'
     if column.kind == "place" and widest > 18:
         kind = ' class="place room"'
     return f'<th scope="col"{kind}>{text(column.title, 80)}</th>'
