@@ -7,12 +7,16 @@ from collections.abc import Callable
 from functools import cache
 from typing import cast
 
+import numpy as np
+
 from cr_audit.analysis.facts import Embedding
-from cr_audit.analysis.kept import Kept
+from cr_audit.analysis.kept import Kept, entry_name
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Float32Array, NotApplicable
-from cr_audit.clones.meaning import NEIGHBOURS, MeaningGraph, meaning_graph
-from cr_audit.clones.neighbours import Index
+from cr_audit.clones import meaning
+from cr_audit.clones.meaning import LISTED, NEIGHBOURS, MeaningGraph, meaning_graph
+from cr_audit.clones.meaning_growing import KnownGraph, digests, grown, made_anew, signs
+from cr_audit.clones.neighbours import Index, distinct_rows
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.streams import stream
 
@@ -76,8 +80,34 @@ def _joined(
     index = cast(Index, settings.index)
 
     def make() -> MeaningGraph:
-        return meaning_graph(vectors, index=index, rng=stream(settings.seed, name))
+        rng = stream(settings.seed, name)
+        if kept is not None and index == "exact" and vectors.shape[0] > meaning.JOINED:
+            known = distinct_rows(vectors)[0]
+            if known.size > meaning.JOINED + 1:  # a row of zeros may be among them
+                return _grown(vectors, index, kept, signs(digests(vectors, known)), rng)
+        return meaning_graph(vectors, index=index, rng=rng)
 
     if kept is None:
         return make()
     return kept.call(f"graph of {name}", (vectors, index, NEIGHBOURS, settings.seed), make)
+
+
+def _grown(
+    vectors: Float32Array,
+    index: Index,
+    kept: Kept,
+    signs: tuple[str, ...],
+    rng: np.random.Generator,
+) -> MeaningGraph:
+    """From the graph of an earlier state of the data, where one is kept; the same either way."""
+    asked = [entry_name("a graph that may grow", (i, s, LISTED)) for i, s in enumerate(signs)]
+    found = (kept.find(place) for name in asked if isinstance(place := kept.find(name), str))
+    known = next((g for g in found if isinstance(g, KnownGraph)), None)
+    graph, then = (
+        made_anew(vectors, index, rng) if known is None else grown(known, vectors, index, rng)
+    )
+    place = entry_name("known graph", (then.digest, LISTED))
+    kept.put(place, then)
+    for name in asked:
+        kept.put(name, place)
+    return graph

@@ -106,6 +106,20 @@ def test_planted_kinds_what_they_hold_and_who_wins(
     assert "not_applicable" in kinds["cooking"]["agreement"]
 
 
+def test_rows_are_exported_with_the_kind_of_what_was_asked(
+    run: Run, pairs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    done = run("export", str(pairs), "--as", "rows", "-o", str(out), *QUICK)
+    assert done.code == 0, done.err
+    words = json.loads(Path(f"{out}.meta.json").read_text(encoding="utf-8"))["prompt_kinds"]
+    assert len(words) == 3
+    for row in map(json.loads, out.read_text(encoding="utf-8").splitlines()):
+        own = " ".join(words[row["cr_prompt_kind"]]).split()
+        (name,) = [n for n, theirs in KINDS.items() if set(own) <= set(theirs.split())]
+        assert len(set(KINDS[name].split()) & set(row["prompt"].split())) > 2
+
+
 def test_the_command_says_what_leads_to_an_action(
     run: Run, rows: list[dict[str, Any]], tmp_path: Path
 ) -> None:
