@@ -176,11 +176,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Lines of text, each a paragraph or an item of a list of facts. indent : in columns."""
+    """Lines of text, each a paragraph or an item of a list of facts. indent : in columns.
+    again : what the head of the report says already, for readers who see its end first."""
 
     lines: tuple[Words, ...]
     tone: Tone = "plain"
     indent: int = 0
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +256,22 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A piece of the axis of x, and what holds there."""
+
+    low: float
+    high: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """Lines, points, bars, or intervals of labelled items. description : for who cannot see it.
 
     kind "interval": one row per label of each series, y is the value. x_title, y_title : with unit.
     x_names : ticks of x, (value, text), where it is not a scale. y_range : where it is fixed.
+    band : a piece of x that is shaded. strip : pieces of x named along the top, in the colour of
+    the series that has the name.
     """
 
     kind: Literal["line", "scatter", "bars", "interval"]
@@ -272,6 +285,8 @@ class Chart:
     x_names: tuple[tuple[float, str], ...] = ()
     y_range: tuple[float, float] | None = None
     note: str = ""
+    band: Stretch | None = None
+    strip: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

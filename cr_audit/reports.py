@@ -20,7 +20,8 @@ class Report:
     wire records (``cr_audit.wire``). outcome : the findings. pictures : the charts that ``--plot``
     draws into one file, or why there are none. exit_zero : whatever was
     found. said : one line for stderr at the end. more : further blocks for who has the room, a
-    browser's page, say: what a reader of a terminal would ask the next command for.
+    browser's page, say: what a reader of a terminal would ask the next command for. own_rules : of
+    what the command was asked for, beside those that every audit looks for.
     """
 
     command: str
@@ -33,6 +34,7 @@ class Report:
     exit_zero: bool = False
     said: str = ""
     more: Callable[[], Sequence[Block]] = field(default=tuple, repr=False)
+    own_rules: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -1,10 +1,13 @@
-"""HTML reports of a million rows: how large they are and how long they take.
+"""HTML reports of a million rows: how large they are, how long they take, how they open.
 
-    python -m benchmarks.report.million FOLDER [--rows 1000000] [--what names texts]
+    python -m benchmarks.report.million FOLDER [--rows 1000000] [--what names many texts long]
 
-"names": two of 200 models and who won, no texts. "texts": 400 invented prompts, 12 answers of 8 to
-30 invented words each, three of them near-copies of the first. The files are written to FOLDER and
-left there. Each command is a process of its own; processor time is that of the process.
+"names": two of 200 models and who won, no texts. "many": the same of 20,000 models. "texts": 400
+invented prompts, 12 answers of 8 to 30 invented words each, three of them near-copies of the first.
+"long": 40 pairs whose answers have ten million characters, whatever --rows says. The files are
+written to FOLDER and used again where they are there. Each command is a process of its own;
+processor time is that of the process. Each page is then opened and scrolled as by
+``benchmarks.report.run``: seconds until it is loaded, and the share of frames dropped.
 """
 
 from __future__ import annotations
@@ -19,25 +22,44 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report.run import scroll
+
 COMMANDS = {
-    "names": ("scan", "winrates", "refit", "leaderboard", "sensitivity"),
-    "texts": ("scan", "winrates", "refit --unit response", "clones"),
+    "names": ("scan", "leaderboard", "sensitivity", "refit", "winrates"),
+    "many": ("leaderboard", "scan", "sensitivity"),
+    "texts": ("scan", "clones", "winrates", "refit --unit response"),
+    "long": ("scan", "clones"),
 }
 MODELS, PROMPTS, ANSWERS, WORDS = 200, 400, 12, 5_000
 SYLLABLES = ("ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo")
 
 
-def names(path: Path, n: int) -> None:
+def names(path: Path, n: int, m: int = MODELS) -> None:
     rng = np.random.default_rng(5)
-    theta = rng.normal(size=MODELS)
-    a = rng.integers(MODELS, size=n)
-    b = (a + rng.integers(1, MODELS, size=n)) % MODELS
+    theta = rng.normal(size=m)
+    a = rng.integers(m, size=n)
+    b = (a + rng.integers(1, m, size=n)) % m
     won = rng.random(n) < 1 / (1 + np.exp(theta[b] - theta[a]))
     tie = rng.random(n) < 0.1
     with path.open("w", encoding="utf-8") as out:
         for x, y, w, t in zip(a.tolist(), b.tolist(), won.tolist(), tie.tolist(), strict=True):
             winner = "tie" if t else "model_a" if w else "model_b"
             row = {"model_a": f"model-{x:03d}", "model_b": f"model-{y:03d}", "winner": winner}
+            out.write(json.dumps(row) + "\n")
+
+
+def many(path: Path, n: int) -> None:
+    names(path, n, 100 * MODELS)
+
+
+def long(path: Path, n: int) -> None:
+    """Pairs of answers of ten million characters, the second a copy with one word changed."""
+    rng = np.random.default_rng(7)
+    words = ["".join(rng.choice(SYLLABLES, size=2)) for _ in range(WORDS)]
+    with path.open("w", encoding="utf-8") as out:
+        for k in range(min(n, 40)):
+            answer = " ".join(words[i] for i in rng.integers(WORDS, size=2_000_000))
+            row = {"prompt": f"prompt {k}", "chosen": answer, "rejected": answer + " other"}
             out.write(json.dumps(row) + "\n")
 
 
@@ -77,11 +99,15 @@ def main() -> None:
     parser.add_argument("--what", nargs="*", choices=tuple(COMMANDS), default=tuple(COMMANDS))
     given = parser.parse_args()
     print(
-        "| rows | command | exit | wall | processor | peak so far | report |\n" + "|---" * 7 + "|"
+        "| rows | command | exit | wall | processor | peak so far | report | loaded | dropped |\n"
+        + "|---" * 9
+        + "|",
+        flush=True,
     )
     for what in given.what:
         path = given.folder / f"{what}.jsonl"
-        {"names": names, "texts": texts}[what](path, given.rows)
+        if not path.exists():
+            {"names": names, "many": many, "texts": texts, "long": long}[what](path, given.rows)
         for command in COMMANDS[what]:
             page = given.folder / f"{what}-{command.split()[0]}.html"
             words = [sys.executable, "-m", "cr_audit", *command.split(), str(path)]
@@ -91,10 +117,15 @@ def main() -> None:
             )
             wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
             used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            size = f"{page.stat().st_size / 1e6:.2f} MB" if page.exists() else done.stderr[-200:]
+            opened = "- | -"
+            size = done.stderr[-200:].replace("\n", " ")
+            if page.exists():
+                size = f"{page.stat().st_size / 1e6:.2f} MB"
+                seen = scroll(page)
+                opened = f"{seen['load_seconds']:.1f} s | {seen['dropped_share']:.1%}"
             print(
                 f"| {given.rows:,}, {what} | `{command}` | {done.returncode} | {wall:.0f} s"
-                f" | {used:.0f} s | {after.ru_maxrss / 1024**2:.2f} GiB | {size} |",
+                f" | {used:.0f} s | {after.ru_maxrss / 1024**2:.2f} GiB | {size} | {opened} |",
                 flush=True,
             )
 

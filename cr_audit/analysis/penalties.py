@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,8 @@ N_FOLDS = 5
 PER_DECADE, FROM_CONTEXTS = 4, 1
 """Penalties per decade on the path, beside those of the grid; fits of functions of the contexts
 take longer and change more slowly with the penalty."""
+MAX_BEYOND = 1_000
+"""Items up to which both fits are also made where the data predict worse, to be shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,13 +45,15 @@ class Paths:
     """Both fits at every penalty that the data cannot tell from the chosen one.
 
     low, high : the range; chosen from the data it is ``PenaltyChoice``'s, else the penalty asked
-    for halved and doubled. standard, weighted : subjects' rewards along it.
+    for halved and doubled. standard, weighted : subjects' rewards along it. beyond : both at every
+    penalty that was tried as well, for the eye alone; nothing is decided by them.
     """
 
     low: float
     high: float
     standard: PenaltyPath
     weighted: PenaltyPath | NotApplicable
+    beyond: tuple[PenaltyPath, PenaltyPath | NotApplicable] | NotApplicable
 
     def holds(self, above: IntArray, below: IntArray) -> BoolArray:
         """Per pair (``above`` first in the standard fit), does it change sides at every penalty?"""
@@ -105,15 +110,41 @@ def paths(
     else:
         grid = path_of(choice, per_decade=FROM_CONTEXTS if model.from_contexts else PER_DECADE)
 
-    def along(w: FloatArray) -> PenaltyPath:
-        return penalty_path(problem.comparisons, _at(model, problem, w, means), components, grid)
+    def along(w: FloatArray, at: FloatArray = grid) -> PenaltyPath:
+        return penalty_path(problem.comparisons, _at(model, problem, w, means), components, at)
 
+    standard = along(problem.uniform)
+    weighted = weights if isinstance(weights, NotApplicable) else along(weights)
     return Paths(
         low=float(grid[0]),
         high=float(grid[-1]),
-        standard=along(problem.uniform),
-        weighted=weights if isinstance(weights, NotApplicable) else along(weights),
+        standard=standard,
+        weighted=weighted,
+        beyond=_beyond(model, problem, choice, along, standard, (weights, weighted)),
     )
+
+
+def _beyond(
+    model: RewardModel,
+    problem: Problem,
+    choice: PenaltyChoice | None,
+    along: Callable[[FloatArray, FloatArray], PenaltyPath],
+    standard: PenaltyPath,
+    weighted: tuple[FloatArray | NotApplicable, PenaltyPath | NotApplicable],
+) -> tuple[PenaltyPath, PenaltyPath | NotApplicable] | NotApplicable:
+    """Both paths with the penalties tried outside the open range."""
+    if choice is None:
+        return NotApplicable("the penalty was asked for")
+    if model.from_contexts or problem.n_items > MAX_BEYOND:
+        return NotApplicable(f"more than {MAX_BEYOND:,} items, or rewards from contexts")
+    tried = choice.penalties
+    outside = tried[(tried < choice.low) | (tried > choice.high)]
+    if not outside.size:
+        return NotApplicable("every penalty tried is in the range")
+    weights, path = weighted
+    if isinstance(weights, NotApplicable) or isinstance(path, NotApplicable):
+        return standard.joined(along(problem.uniform, outside)), path
+    return standard.joined(along(problem.uniform, outside)), path.joined(along(weights, outside))
 
 
 def tabular_penalty(analysis: Analysis, unit: UnitResult) -> tuple[float, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cr_audit.commands import Command, Option
@@ -9,6 +12,7 @@ from cr_audit.errors import UsageError
 from cr_audit.export import EXITS, TRAINERS
 
 if TYPE_CHECKING:
+    from cr_audit.blocks import Block
     from cr_audit.export.outcome import Exported
     from cr_audit.reports import Report
     from cr_audit.run import Run
@@ -54,11 +58,15 @@ def report(run: Run) -> Report:
     from cr_audit.wire import document, setting_records
 
     parts: dict[str, object]
+    more: Callable[[], Sequence[Block]] = tuple
     if run.options["dry_run"] is not None:
         from cr_audit.export.xray import x_ray
 
         seen = x_ray(run, run.options["dry_run"])
-        blocks, parts = show.x_ray(seen, run.options["dry_run"]), {"dry_run": wire.dry_run(seen)}
+        trainer = run.options["dry_run"]
+        blocks, parts = show.x_ray(seen, trainer), {"dry_run": wire.dry_run(seen)}
+        files = " ".join(shlex.quote(f.path) for f in run.dataset.report.files[:3])
+        more = partial(show.x_ray_page, seen, trainer, files)
     else:
         done = done_by(run)
         blocks, parts = show.blocks(done), {"export": wire.part(done)}
@@ -70,6 +78,7 @@ def report(run: Run) -> Report:
         blocks=lambda: [header(run.dataset, run.command), *blocks],
         document=lambda full: document("export", settings, parts, []),
         outcome=outcome_of((), (), "never", run.dataset.report.files[0].path),
+        more=more,
     )
 
 

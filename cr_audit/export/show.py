@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from cr_audit.blocks import Answer, Block, Cell, Column, Prose, Section, Table
+from cr_audit.blocks import (
+    Answer,
+    Block,
+    Cell,
+    Column,
+    Number,
+    Numbers,
+    Prose,
+    Section,
+    Steps,
+    Table,
+    Tone,
+)
 from cr_audit.export.loaders import FATES
 from cr_audit.export.outcome import Exported
 from cr_audit.export.xray import PAIRS, XRay
@@ -153,9 +165,47 @@ def x_ray(seen: XRay, name: str) -> list[Block]:
         ],
         name="outcomes",
     )
+    n_same = seen.outcomes["same"].n_rows if "same" in seen.outcomes else 0
+    bad = sum(r.n_rows for k, r in seen.outcomes.items() if k in _BAD)
+    tone: Tone = "good" if n_same == seen.n_rows else "error" if bad == seen.n_rows else "warning"
     return [
-        Answer(tuple(answer)),
+        Answer(tuple(answer), tone),
         about,
         Section("Fields", "", (fields,)),
         Section("Rows", "", (outcomes,)),
     ]
+
+
+def x_ray_page(seen: XRay, trainer: str, files: str) -> list[Block]:
+    """The first screen of a page: three numbers and what to do. files : as a shell takes them."""
+
+    def share(n: int) -> str:
+        return percent(n / seen.n_rows if seen.n_rows else 0.0)
+
+    n_pairs = sum(r.n_rows for k, r in seen.outcomes.items() if k in PAIRS)
+    n_same = seen.outcomes["same"].n_rows if "same" in seen.outcomes else 0
+    n_reversed = seen.outcomes["reversed"].n_rows if "reversed" in seen.outcomes else 0
+    right: Tone = "good" if n_same == seen.n_rows else "warning" if n_same else "error"
+    numbers = (
+        Number(
+            share(n_same),
+            "of the rows train what they say",
+            f"{n_same:,} of {seen.n_rows:,}",
+            right,
+        ),
+        Number(
+            f"{seen.n_rows - n_pairs:,}",
+            f"of {plural(seen.n_rows, 'row')} make no pair",
+            tone="plain" if n_pairs == seen.n_rows else "warning",
+        ),
+        Number(
+            f"{n_reversed:,}",
+            "pairs are trained the wrong way round",
+            tone="error" if n_reversed else "plain",
+        ),
+    )
+    if n_same == seen.n_rows:
+        return [Numbers(numbers)]
+    command = f"cr-audit export {files} --as {trainer} -o train.jsonl"
+    steps = Steps(((command, "rows that this trainer reads as they are meant"),))
+    return [Numbers(numbers), Section("Next", "", (steps,))]

@@ -114,6 +114,7 @@ def report(
         pictures=pictures or (lambda: NotApplicable("this command draws nothing")),
         exit_zero=run.exit_zero,
         more=lambda: page(run, run.dataset, families),
+        own_rules=tuple(rule.id for name in also for rule in FAMILIES[name].rules),
     )
 
 
@@ -239,7 +240,7 @@ def verdict(findings: Sequence[Finding], said: str = "") -> Prose:
     """
     before = f"Verdict: {said} " if said else "Verdict: "
     if not findings:
-        return Prose((f"{before}{'N' if said else 'n'}othing was found.",), "good")
+        return Prose((f"{before}{'N' if said else 'n'}othing was found.",), "good", again=True)
     counts = [
         plural(n, name)
         for name in ("error", "warning", "note")
@@ -250,4 +251,4 @@ def verdict(findings: Sequence[Finding], said: str = "") -> Prose:
     # What the command found is often the worst finding itself.
     told = said and worst.message.casefold() in said.casefold()
     also = f" ({worst.rule})" if told else f"; {worst.rule} {worst.message}"
-    return Prose((f"{before}{', '.join(counts)}{also}.",), tone)
+    return Prose((f"{before}{', '.join(counts)}{also}.",), tone, again=True)

@@ -183,6 +183,19 @@ class PenaltyPath:
         """Whether the same items lead at every penalty."""
         return len(set(self.leaders)) <= 1
 
+    def joined(self, other: PenaltyPath) -> PenaltyPath:
+        """This path with the penalties of another, which are none of its own."""
+        penalties = np.concatenate([self.penalties, other.penalties])
+        order = np.argsort(penalties)
+        leaders = self.leaders + other.leaders
+        return PenaltyPath(
+            penalties[order],
+            np.concatenate([self.rewards, other.rewards])[order],
+            np.concatenate([self.rank, other.rank])[order],
+            self.component,
+            tuple(leaders[k] for k in order.tolist()),
+        )
+
     def turns(self) -> tuple[tuple[float, tuple[int, ...]], ...]:
         """Where the leader changes: each first penalty with its leaders, rising."""
         out: list[tuple[float, tuple[int, ...]]] = []

@@ -46,7 +46,7 @@ from cr_audit.reports import Report
 from cr_audit.wording import left_out
 from cr_audit.write import Target
 from cr_audit.write.braille import braille_rows
-from cr_audit.write.escape import no_commands, shorten, visible
+from cr_audit.write.escape import beginning, no_commands, visible
 from cr_audit.write.places import Place
 
 WIDE = 110
@@ -318,7 +318,7 @@ def _cell(column: Column, cell: Cell, target: Target) -> RenderableType:
 def _diff(block: Diff, target: Target) -> RenderableType:
     grid = empty_grid()
     for title in block.titles:
-        grid.add_column(Text(shorten(visible(title), target.width // 2 - 4)), ratio=1)
+        grid.add_column(Text(beginning(title, target.width // 2 - 4)), ratio=1)
     left, right = _runs(block.left, "red", "-", target), _runs(block.right, "green", "+", target)
     grid.add_row(left, right)
     return Group(Text(visible(block.caption), style="dim"), grid)
@@ -331,7 +331,7 @@ def _runs(runs: Sequence[DiffRun], style: str, mark: str, target: Target) -> Tex
         if len(out) > MAX_DIFF:
             out.append(" …", style="dim")
             break
-        text = shorten(visible(run.text), MAX_DIFF)
+        text = beginning(run.text, MAX_DIFF)
         if run.kind == "skipped":
             out.append(f" {text} ", style="dim")
         elif run.kind == "same":
@@ -363,9 +363,9 @@ def _slope_chart(block: SlopeChart, target: Target) -> list[RenderableType]:
         after = by_right[k]
         mark = ("▲" if after.rises else "▼") if after.marked else " "
         grid.add_row(
-            _one_line(shorten(visible(slope.label), label), _slope_style(slope)),
+            _one_line(beginning(slope.label, label), _slope_style(slope)),
             line,
-            _one_line(f"{mark} {shorten(visible(after.label), label)}", _slope_style(after)),
+            _one_line(f"{mark} {beginning(after.label, label)}", _slope_style(after)),
         )
     return [_heading(block.title, block.note), Padding(grid, (0, 0, 0, 1))]
 

@@ -11,9 +11,12 @@ from cr_audit.analysis.units import cluster_id
 from cr_audit.arrays import NotApplicable
 from cr_audit.clones.find import Cluster
 from cr_audit.findings import Finding, Rule, Severity
+from cr_audit.heads import short
 from cr_audit.wording import plural
 
 MAX_ROWS = 10
+LOOKED_AT, SHOWN = 400, 48
+"""Characters of a text whose white space is joined, and of those that a message quotes."""
 VOTES_LEVEL = 0.01
 """Family-wise level of CR105 over all clusters tested (Holm)."""
 _CR = "Clone-Robust AI Alignment, arXiv 2501.09254"
@@ -48,11 +51,21 @@ def _found(
     ]
     for cluster, rows in zip(clusters, _first_rows(analysis, firsts), strict=True):
         yield rule.finding(
-            message=message.format(size=cluster.size, prompts=cluster.n_prompts),
+            message=message.format(size=cluster.size, prompts=cluster.n_prompts)
+            + _quoted(analysis, cluster),
             subject=subject_of(analysis, cluster),
             rows=rows,
             evidence=_evidence(analysis, cluster),
         )
+
+
+def _quoted(analysis: Analysis, cluster: Cluster) -> str:
+    """Which text it is: the beginning of the first member's."""
+    data = analysis.dataset
+    texts = (data.prompts if cluster.scope == "prompt" else data.alternatives)["text"]
+    text = texts[int(cluster.members[0])]
+    shown = short(" ".join((text or "")[:LOOKED_AT].split()), SHOWN)
+    return f": “{shown}”" if shown else ", which is empty" if text is not None else ""
 
 
 def _near(analysis: Analysis) -> Iterator[Finding]:
@@ -124,7 +137,8 @@ def _votes(analysis: Analysis) -> Iterator[Finding]:
             continue
         cluster = clones.clusters[tested[position].cluster]
         yield RULES[4].finding(
-            message=f"{cluster.size} near-identical responses fare differently in the votes",
+            message=f"{cluster.size} near-identical responses fare differently in the votes"
+            + _quoted(analysis, cluster),
             subject=subject_of(analysis, cluster),
             rows=_first_rows(analysis, [cluster.members[:MAX_ROWS].tolist()])[0],
             evidence={"p_value": float(p[position]), "p_value_holm": value},

@@ -123,8 +123,8 @@ def compute(run: Run) -> LeaderboardFacts:
     return LeaderboardFacts(
         unit=unit.unit,
         unit_reason=unit.reason,
-        names=unit.items.names,
-        ids=unit.items.ids,
+        names=tuple(unit.items.names),
+        ids=tuple(unit.items.ids),
         n_within=unit.n_within,
         resampled=resampled,
         level=level,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cr_audit.analysis.penalties import Paths
 from cr_audit.analysis.reward_facts import MOVED, HeldOut, RewardFit, Rewards, Subjects
 from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import (
@@ -21,6 +22,7 @@ from cr_audit.blocks import (
     Series,
     Slope,
     SlopeChart,
+    Stretch,
     Table,
     Tone,
 )
@@ -35,7 +37,7 @@ from cr_audit.wording import SURE_OF_SIDES, percent, plural, verb
 MAX_ITEMS = 15
 MAX_CAUSES = 6
 MAX_EFFECTS = 3
-MAX_LEADERS, MAX_TURNS, MAX_ON_PATH = 3, 4, 5
+MAX_LEADERS, MAX_TURNS, MAX_ON_PATH, ON_PATH_NAME = 3, 4, 5, 24
 LIKELY = 0.5
 """Chance of the first place below which whoever is first is not said to lead."""
 ONE_STEP = 3.2
@@ -681,39 +683,79 @@ def _penalty(r: Rewards) -> list[Block]:
         f" {one.low:.2g} to {one.high:.2g} cannot be told from the best"
     )
     return [
-        Section("Penalty", note, (_penalty_chart(one, two), *_path_chart(r), table), folded=True)
+        Section("Penalty", note, (_penalty_chart(one, two), *_path_charts(r), table), folded=True)
     ]
 
 
-def _path_chart(r: Rewards) -> list[Chart]:
-    """Rewards of the first items of the standard fit over the penalties that are open."""
-    s, c = r.subjects, r.changes
+def _path_charts(r: Rewards) -> list[Chart]:
+    """Who leads at which penalty, in either fit."""
+    s = r.subjects
     if isinstance(r.paths, NotApplicable) or isinstance(s, NotApplicable) or s.n_components != 1:
         return []
-    path = r.paths.standard
-    if isinstance(c, NotApplicable) or path.penalties.size < 2:
+    beyond = r.paths.beyond
+    standard: PenaltyPath = r.paths.standard
+    weighted: PenaltyPath | NotApplicable = r.paths.weighted
+    if not isinstance(beyond, NotApplicable):
+        standard, weighted = beyond
+    along = {"standard": standard}
+    if not isinstance(weighted, NotApplicable):
+        along["weighted"] = weighted
+    items = _on_path(r, s, tuple(along.values()))
+    if len(items) < 2 or standard.penalties.size < 2:
         return []
-    first = np.flatnonzero(c.rank_standard > 0)
-    first = first[np.lexsort((first, c.rank_standard[first]))][:MAX_ON_PATH]
+    return [_path_chart(r, s, r.paths, fit, path, items) for fit, path in along.items()]
+
+
+def _on_path(r: Rewards, s: Subjects, along: Sequence[PenaltyPath]) -> list[int]:
+    """Who is drawn, in the same colour for every fit: all who lead somewhere, then the first of
+    either fit at the chosen penalty; in the order of the standard fit."""
+    ranks = []
+    for path in along:
+        at = int(np.argmin(np.abs(np.log(path.penalties / r.penalty))))
+        ranks.append(np.where(path.rank[at] > 0, path.rank[at], s.n + 1))
+    best = np.minimum.reduce(ranks)
+    known = np.flatnonzero((best <= s.n) & (s.components == 0))
+    first = known[np.lexsort((known, best[known]))].tolist()
+    leaders = [i for path in along for group in path.leaders for i in group]
+    items = list(dict.fromkeys([*leaders, *first]))[:MAX_ON_PATH]
+    return sorted(items, key=lambda i: (int(ranks[0][i]), i))
+
+
+def _path_chart(
+    r: Rewards, s: Subjects, paths: Paths, fit: str, path: PenaltyPath, items: list[int]
+) -> Chart:
+    """Rewards along a path, and who leads where."""
     x = tuple(path.penalties.tolist())
-    series = tuple(
-        Series(named(s.names[i], s.unit, 30), x, tuple(path.rewards[:, i].tolist()))
-        for i in first.tolist()
+    names = {i: named(s.names[i], s.unit, ON_PATH_NAME) for i in items}
+    series = tuple(Series(names[i], x, tuple(path.rewards[:, i].tolist())) for i in items)
+    turns = path.turns()
+    # A lead changes somewhere between two penalties that were fitted: drawn halfway.
+    before = [x[x.index(start) - 1] for start, _ in turns[1:]]
+    after = [start for start, _ in turns[1:]]
+    edges = [x[0], *np.sqrt(np.multiply(before, after)).tolist(), x[-1]]
+    strip = tuple(
+        Stretch(low, high, names.get(who[0], "") if len(who) == 1 else _list(s, who))
+        for low, high, (_, who) in zip(edges, edges[1:], turns, strict=False)
     )
-    low, high = f"{path.penalties[0]:.2g}", f"{path.penalties[-1]:.2g}"
-    who = "the same leads throughout" if path.decided else "who leads changes on the way"
-    return [
-        Chart(
-            "line",
-            "Penalty path",
-            f"rewards of the first {plural(len(series), s.unit)} of the standard fit at penalties"
-            f" of {low} to {high}; {who}",
-            "penalty",
-            "reward, log-odds",
-            series,
-            x_log=True,
-        )
-    ]
+    where = f"{paths.low:.2g} to {paths.high:.2g}"
+    along = paths.standard if fit == "standard" else paths.weighted
+    decided = isinstance(along, NotApplicable) or along.decided
+    who_leads = "the same leads at all of them" if decided else "who leads changes within them"
+    open_ = (
+        "cannot be told from the best" if not isinstance(r.curves, NotApplicable) else "are held"
+    )
+    return Chart(
+        "line",
+        f"Penalty path, {fit} fit",
+        f"Rewards of {plural(len(series), s.unit)} against the penalty; above: who leads there."
+        f" Shaded: penalties of {where} {open_}; {who_leads}.",
+        "penalty",
+        "reward, log-odds",
+        series,
+        x_log=True,
+        band=Stretch(paths.low, paths.high, open_),
+        strip=strip,
+    )
 
 
 def _leads_at(r: Rewards) -> dict[str, dict[float, str]]:

@@ -12,9 +12,10 @@ a file that must open offline, vega with lite and embed would add 832 kB, EChart
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cr_audit.blocks import Block
-from cr_audit.findings import Outcome
+from cr_audit.findings import SEVERITIES, Outcome, Told
 from cr_audit.reports import Report
 from cr_audit.write import Target
 from cr_audit.write.html.document import document
@@ -22,7 +23,17 @@ from cr_audit.write.html.document import document
 
 def write(report: Report, target: Target) -> str:
     """One HTML document with a final newline."""
-    return document(report.blocks(), report.more(), report.outcome, f"cr-audit {report.command}")
+    outcome = _own_first(report.outcome, report.own_rules)
+    return document(report.blocks(), report.more(), outcome, f"cr-audit {report.command}")
+
+
+def _own_first(outcome: Outcome, own: Sequence[str]) -> Outcome:
+    """Of findings that are as severe, those first that the command was asked for."""
+
+    def place(told: Told) -> tuple[int, bool]:
+        return -SEVERITIES.index(told.finding.severity), told.finding.rule not in own
+
+    return replace(outcome, told=tuple(sorted(outcome.told, key=place))) if own else outcome
 
 
 def write_blocks(blocks: Sequence[Block], title: str) -> str:

@@ -86,7 +86,10 @@ def _cells(block: Cells) -> Table:
 
 def _chart(block: Chart) -> Table:
     """One row per point of each series; columns that no series has are left out."""
+    shared = all(s.x == block.series[0].x for s in block.series)
     bounded = any(s.low for s in block.series)
+    if shared and not bounded and (block.band or block.strip):
+        return _along(block)
     labelled = any(s.labels for s in block.series)
     several = len(block.series) > 1
     has_x = block.kind != "interval"
@@ -110,6 +113,30 @@ def _chart(block: Chart) -> Table:
         for k in range(len(s.y))
     ]
     return Table.of(columns, rows, caption=f"{block.title}: numbers")
+
+
+def _along(block: Chart) -> Table:
+    """One row per x, which all series share: what holds there, and the value of each series."""
+    first, names = block.series[0], dict(block.x_names)
+    columns = [
+        Column(block.x_title or "x", "number"),
+        *([Column("over it")] if block.strip else []),
+        *([Column(block.band.label)] if block.band else []),
+        *(Column(s.label, "number") for s in block.series),
+    ]
+
+    def row(k: int) -> tuple[Cell, ...]:
+        x = first.x[k]
+        piece = next((p.label for p in block.strip if p.low <= x <= p.high), "")
+        inside = block.band is not None and block.band.low <= x <= block.band.high
+        return (
+            Cell(names[x]) if x in names else _number(x),
+            *([Cell(piece)] if block.strip else []),
+            *([Cell("yes" if inside else "no")] if block.band else []),
+            *(_number(s.y[k]) for s in block.series),
+        )
+
+    return Table(tuple(columns), len(first.x), row, caption=f"{block.title}: numbers")
 
 
 def _at(labels: Sequence[str], k: int) -> str:

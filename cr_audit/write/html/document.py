@@ -31,6 +31,10 @@ from cr_audit.write.html.text import commented, text
 MAX_ADVICE, N_NUMBERS = 3, 3
 MAP_FIRST = ("scan", "clones", "weights", "kinds")
 """Commands whose answer the map shows; the others begin with what they were asked for."""
+FINDINGS_FIRST = ("gate",)
+"""Commands that are asked for findings; the others show what they were asked for before them."""
+NEXT = "Next"
+"""The section of what to do, where a report has it for a page alone."""
 _SETTLED = ("waived", "baselined")
 _WORD: dict[Tone, tuple[str, str]] = {
     "good": ("✓", "nothing to warn about"),
@@ -50,8 +54,8 @@ def document(blocks: Sequence[Block], more: Sequence[Block], outcome: Outcome, t
     cards = [(name, page.card(name, inside)) for name, inside in _sections(blocks, more)]
     found = findings_card(page, outcome)
     if found:
-        after = 1 if cards and "<svg" in cards[0][1] else 0
-        cards.insert(after, ("Findings", found))
+        asked_first = header is None or header.command not in FINDINGS_FIRST
+        cards.insert(1 if cards and asked_first else 0, ("Findings", found))
     listed = "".join(
         f'<li><a href="#{page.anchor(name)}">{text(name)}</a></li>' for name, _ in cards
     )
@@ -104,9 +108,11 @@ def _first_screen(
         numbers = _counts(outcome)
     elif len(numbers.numbers) < N_NUMBERS:
         numbers = replace(numbers, numbers=(*numbers.numbers, *_found(outcome)))
-    loose = [b for b in blocks if isinstance(b, Prose | Steps | Numbers)]
+    again = [b for b in blocks if isinstance(b, Prose) and b.again and said]
+    loose = [b for b in blocks if isinstance(b, Prose | Steps | Numbers) and b not in again]
     parts = [said, page.block(numbers, 2) if numbers else "", *(page.block(b, 2) for b in loose)]
-    parts.append(_what_to_do(page, blocks, outcome))
+    beyond = [b for b in more if isinstance(b, Section) and b.title == NEXT]
+    parts.append(_what_to_do(page, (*blocks, *beyond), outcome))
     inside = "\n".join(p for p in parts if p)
     if not inside:
         return ""
@@ -224,7 +230,9 @@ def _sections(blocks: Sequence[Block], more: Sequence[Block]) -> list[tuple[str,
             case _:
                 own.append(Section(getattr(block, "title", "") or "Report", "", (block,)))
     here = {t.name for t in tables_of(own)}
-    beyond = [b for b in more if isinstance(b, Section) and not _stands_there(b, here)]
+    beyond = [
+        b for b in more if isinstance(b, Section) and b.title != NEXT and not _stands_there(b, here)
+    ]
     maps = [s for s in beyond if any(isinstance(b, Map) for b in s.blocks)]
     rest = [s for s in beyond if not any(isinstance(b, Map) for b in s.blocks)]
     out: list[tuple[str, Section]] = []

@@ -48,7 +48,11 @@
     const box = field("Find in this report", (w) => {
       main.classList.toggle("looking", Boolean(w));
       for (const more of all("details.more", main)) more.open = Boolean(w);
-      return filter(found, "page", w, "rows and findings");
+      const told = filter(found, "page", w, "rows and findings");
+      for (const group of all(".alike", main)) {
+        group.hidden = !group.querySelector(".finding:not([hidden])");
+      }
+      return told;
     });
     const first = main.querySelector(".card");
     if (first) main.insertBefore(box, first);
