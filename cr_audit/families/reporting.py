@@ -40,6 +40,9 @@ FEW = 0.1
 MOST_RULES = 4
 """Of a terminal without --details."""
 
+READ_AS = ("expand_choices", "ratings_to_pairs")
+"""Switches without which the same files hold other comparisons, or none."""
+
 FactsOf = Callable[[Family], Any]
 
 
@@ -227,8 +230,9 @@ def finding_section(findings: Sequence[Finding]) -> Section:
 def command_on(run: Run, command: str, more: str = "", *, by_unit: bool = False) -> str:
     """``command`` on the files of this run, and by its unit where that was chosen, to be copied."""
     files = [shlex.quote(f.path) for f in run.dataset.report.files[:3]]
+    read = [f"--{key.replace('_', '-')}" for key in READ_AS if run.reading.get(key)]
     unit = f"--unit {run.settings.unit}" if by_unit and not run.is_default("unit") else ""
-    return " ".join(part for part in ("cr-audit", command, *files, unit, more) if part)
+    return " ".join(part for part in ("cr-audit", command, *files, *read, unit, more) if part)
 
 
 def next_steps(why: str, steps: Sequence[tuple[str, str]]) -> list[Block]:
