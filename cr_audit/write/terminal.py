@@ -53,7 +53,7 @@ WIDE = 110
 """Columns from which a table shows its ``wide`` ones."""
 MAX_DIFF = 400
 """Characters of one side of a word diff."""
-MAX_FILES, MAX_NAMED = 3, 4
+MAX_FILES, MAX_NAMED = 3, 3
 CHART_WIDTH = 24
 
 _STYLES: dict[Tone, str] = {

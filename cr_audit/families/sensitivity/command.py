@@ -25,7 +25,7 @@ def report(run: Run) -> Report:
     from cr_audit.arrays import NotApplicable
     from cr_audit.families.reporting import command_on, finding_section, next_steps, verdict
     from cr_audit.families.reporting import report as made
-    from cr_audit.families.sensitivity.show import answer, answer_block, pictures, sections
+    from cr_audit.families.sensitivity.show import SETTLED, answer, answer_block, pictures, sections
     from cr_audit.heads import header
 
     run.left_out = [Stage.VOTES, Stage.RESAMPLING]
@@ -35,7 +35,9 @@ def report(run: Run) -> Report:
 
     def blocks(findings: tuple[Finding, ...]) -> list[Block]:
         steps = []
-        if run.options["next"] is None and not isinstance(facts.next_votes, NotApplicable):
+        votes = facts.next_votes
+        open_still = not isinstance(votes, NotApplicable) and votes.probability_wrong >= SETTLED
+        if run.options["next"] is None and open_still:
             command = command_on(run, "sensitivity", f"--next {N_NEXT}", by_unit=True)
             steps.append((command, f"writes {FILE}, a comparison a line"))
         return [
