@@ -40,6 +40,8 @@ WORDS: dict[str, str] = {
     "hub": "In the graph of meaning: a response that is among the nearest of very many others.",
     "iia": "Independence of irrelevant alternatives: how two members of a list compare does not"
     " depend on what else the list offers.",
+    "kind of prompt": "Prompts that are near each other in meaning and that halves of the data find"
+    " again; the same search as for kinds of answer.",
     "known": "In a gate: a finding that an earlier run wrote down; it is told and does not fail.",
     "link": "The weakest link of a clone cluster: the longest step needed to reach every member"
     " from another.",

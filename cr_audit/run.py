@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -245,11 +246,7 @@ class Run:
         from cr_audit.analysis import analyse, compose
 
         dataset, encoder = self.dataset, None if "vectors" in self.left_out else self.encoder
-        folder = None if self.cache is None else self.cache.path.parent
-        with (
-            engine.telling(self.progress),
-            engine.using(memory=bytes_of(self.reading["memory"]), folder=folder),
-        ):
+        with engine.telling(self.progress), self._resources():
             return analyse(
                 dataset,
                 self.settings,
@@ -259,6 +256,15 @@ class Run:
                 left_out=self.left_out,
                 progress=self.progress,
             )
+
+    @contextmanager
+    def _resources(self) -> Iterator[None]:
+        """The memory that was asked for, and where large arrays stand."""
+        from cr_audit import engine
+
+        folder = None if self.cache is None else self.cache.path.parent
+        with engine.using(memory=bytes_of(self.reading["memory"]), folder=folder):
+            yield
 
     def on(self, analysis: Analysis, sources: Mapping[str, str]) -> Run:
         """The same run on other data, whose base facts are known. sources : of its settings."""
@@ -275,7 +281,11 @@ class Run:
         """The facts of one family, computed once."""
         from cr_audit.families import FAMILIES
 
-        return self.once(f"facts of {family}", lambda: FAMILIES[family].compute(self))
+        def compute() -> Any:
+            with self._resources():
+                return FAMILIES[family].compute(self)
+
+        return self.once(f"facts of {family}", compute)
 
 
 def _sha256(path: Path) -> str:

@@ -315,7 +315,8 @@ SETTINGS: dict[str, Setting] = {
             "kinds",
             "count",
             "auto",
-            "How many kinds of answer at most; auto: all that come back in halves of the data.",
+            "How many kinds of answer, and of prompt, at most; auto: all that come back in halves"
+            " of the data.",
             CLONES,
             "analysis",
             low=1,

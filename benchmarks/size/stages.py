@@ -30,6 +30,7 @@ STAGES = (
     ("votes", "cr_audit.analysis.compose", "_votes"),
     ("weights", "cr_audit.analysis.compose", "alternative_weights"),
     ("units", "cr_audit.analysis.compose", "rank_units"),
+    ("Voronoi weights", "cr_audit.families.weights.compute", "weights_by"),
     ("graph of meaning", "cr_audit.analysis.meaning", "meaning_graph"),
     ("graph of a cloud", "cr_audit.models.kinds.find", "nearest_graph"),
     ("kinds, the rest", "cr_audit.families.kinds.compute", "compute"),

@@ -24,7 +24,7 @@ from cr_audit.analysis.facts import (
 from cr_audit.analysis.growing import Growing
 from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.kinds import kinds_of
-from cr_audit.analysis.meaning import graph_of
+from cr_audit.analysis.meaning import graph_of, prompt_graph_of
 from cr_audit.analysis.settings import Settings
 from cr_audit.analysis.units import options_of, rank_units
 from cr_audit.arrays import BoolArray, Comparisons, IntArray, NotApplicable
@@ -133,6 +133,7 @@ def analyse(
         choice_sets=_choice_set_facts(dataset),
         kinds=kinds,
         graph=graph,
+        prompt_graph=prompt_graph_of(dataset, settings, embedding, kept),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -58,8 +58,8 @@ class Items:
     """
 
     unit: Unit
-    ids: tuple[str, ...]
-    names: tuple[str, ...]
+    ids: Sequence[str]
+    names: Sequence[str]
     labels: IntArray
     weights: FloatArray | NotApplicable
     standard_error: FloatArray
@@ -156,7 +156,8 @@ NO_GRAPH = NotApplicable("this analysis has no vectors")
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
     """All facts about one data set. units : the main one first. kinds : where they are the unit.
-    graph : gives the graph of meaning, which is made when it is first asked for."""
+    graph, prompt_graph : give the graphs of meaning, of the responses and of the prompts, which are
+    made when they are first asked for."""
 
     dataset: PreferenceDataset
     settings: Settings
@@ -170,3 +171,6 @@ class Analysis:
     choice_sets: ChoiceSetFacts | NotApplicable
     kinds: NamedKinds | NotApplicable = NO_KINDS
     graph: Callable[[], MeaningGraph | NotApplicable] = field(default=lambda: NO_GRAPH, repr=False)
+    prompt_graph: Callable[[], MeaningGraph | NotApplicable] = field(
+        default=lambda: NO_GRAPH, repr=False
+    )

@@ -28,13 +28,14 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from cr_audit import __version__
+from cr_audit import __version__, engine
 from cr_audit.arrays import Groups, NotApplicable
 from cr_audit.clones.calibration import EncoderCosines
 from cr_audit.clones.find import CloneReport, Cluster, Neighbours
 from cr_audit.clones.growing import KnownPairs
 from cr_audit.clones.in_blocks import PairsOfGroups
 from cr_audit.clones.meaning import Centred, GraphRecord, MeaningGraph
+from cr_audit.clones.meaning_growing import KnownGraph
 from cr_audit.clones.nearest import NearestGraph
 from cr_audit.clones.noise import NoisePairs
 from cr_audit.clones.pairs import TextPairs
@@ -77,6 +78,7 @@ _CLASSES: dict[str, type[Any]] = {
         Groups,
         KindOfAnswer,
         Kinds,
+        KnownGraph,
         KnownPairs,
         MeaningGraph,
         Nearest,
@@ -130,7 +132,7 @@ class Kept:
         sound: Callable[[T], bool] = lambda result: True,
     ) -> T:
         """As ``call``, by the name that ``entry_name`` gives."""
-        path = self._folder / f"kept-{name}.bin"
+        path = self._path(name)
         found = self._load(path)
         if found is not None:
             return found[0]  # type: ignore[no-any-return]
@@ -138,6 +140,19 @@ class Kept:
         if sound(result):
             self._store(path, _encoded(result))
         return result
+
+    def find(self, name: str) -> Any:
+        """What is kept under a name that ``entry_name`` gave, None where there is nothing."""
+        found = self._load(self._path(name))
+        return None if found is None else found[0]
+
+    def put(self, name: str, result: Any) -> None:
+        """Keep ``result`` under a name, in the place of what stood there: for what may only save
+        time, since no digest says that it belongs to what is asked."""
+        self._store(self._path(name), _encoded(result))
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"kept-{name}.bin"
 
     def _load(self, path: Path) -> tuple[Any] | None:
         try:
@@ -242,7 +257,8 @@ def _feed(h: hashlib.blake2b, value: Any) -> None:
         h.update(b"T" + value.digest())  # asked for by several stages, worked out once
     elif isinstance(value, np.ndarray):
         h.update(f"a{value.dtype.str}{value.shape}:".encode())
-        h.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+        for here in engine.blocks_of_rows(value) if value.ndim > 1 else (...,):
+            h.update(np.ascontiguousarray(value[here]).reshape(-1).view(np.uint8).data)
     elif value is None or isinstance(value, bool | int | float):
         h.update(f"{type(value).__name__}{value!r};".encode())
     elif isinstance(value, Mapping):

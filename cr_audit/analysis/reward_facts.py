@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,8 +64,8 @@ class Subjects:
 
     unit: Unit
     what: str
-    ids: tuple[str, ...]
-    names: tuple[str, ...]
+    ids: Sequence[str]
+    names: Sequence[str]
     labels: IntArray
     components: IntArray
     n_comparisons: IntArray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,8 +71,8 @@ def _averages(
     unit: UnitResult,
     kind: Unit,
     what: str,
-    ids: tuple[str, ...],
-    names: tuple[str, ...],
+    ids: Sequence[str],
+    names: Sequence[str],
 ) -> Averages:
     """Models or kinds: rewards of all are on one scale, that of the contexts."""
     labels, n = unit.items.labels, len(ids)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
+import polars as pl
 
 from cr_audit.analysis.choice import Choice, Unit
 from cr_audit.analysis.facts import ClosestModels, Embedding, Items, NamedKinds, UnitResult
@@ -19,6 +20,7 @@ from cr_audit.data.identity import digest
 from cr_audit.errors import ComputeError
 from cr_audit.models.graph import graph_health
 from cr_audit.models.rankings import RankShift, bootstrap_win_rates, win_rates
+from cr_audit.texts import Texts
 from cr_audit.weights.contexts import ModelGram, model_gram, points_from_gram
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.scheme import Options, Weighed
@@ -135,16 +137,21 @@ def choose_units(
 
 def _responses(dataset: PreferenceDataset, weights: Weights | NotApplicable) -> Items:
     frame = dataset.alternatives
-    columns = (frame["text"], frame["model"], frame["key"], frame["id"])
-    names = tuple(t or m or k or i for t, m, k, i in zip(*columns, strict=True))
+    names = frame["text"]
+    if not bool((names.is_not_null() & (names != "")).all()):
+        columns = ("text", "model", "key", "id")
+        names = frame.select(
+            pl.coalesce(pl.when(pl.col(c) != "").then(pl.col(c)) for c in columns)
+        ).to_series()
     labels = np.arange(dataset.n_alternatives, dtype=np.int64)
-    return _weighed("response", tuple(frame["id"]), names, labels, weights)
+    # The frame holds them: two million texts are not held twice.
+    return _weighed("response", Texts(frame["id"]), Texts(names), labels, weights)
 
 
 def _weighed(
     unit: Unit,
-    ids: tuple[str, ...],
-    names: tuple[str, ...],
+    ids: Sequence[str],
+    names: Sequence[str],
     labels: IntArray,
     weights: Weights | NotApplicable,
 ) -> Items:

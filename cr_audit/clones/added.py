@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from cr_audit import engine
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.clones.clusters import SetIndex
 from cr_audit.clones.pairs import (
@@ -31,6 +32,7 @@ from cr_audit.clones.searches import Units
 from cr_audit.clones.shingles import Shingles, jaccard_distance
 
 MAX_CANDIDATES = 5_000_000
+_AT_ONCE = 16
 _CELLS = 4_000_000  # counts of shared shingles held at once
 
 
@@ -239,6 +241,14 @@ class GrowingIndex:
     def among(self, rows: IntArray) -> FloatArray:
         index, at = self._inner(rows)
         return index.among(at)
+
+    def within(self, rows: IntArray, radius: float) -> tuple[IntArray, IntArray]:
+        found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+        for part in engine.spans(rows.size, _AT_ONCE):
+            i, j = np.nonzero(self.to_all(rows[part]) <= radius)
+            near = self.comparable[rows[part]][i] & self.comparable[j]
+            found.append((i[near] + part.start, j[near]))
+        return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
 
     def to_all(self, rows: IntArray) -> FloatArray:
         reach = self._sets.reach(rows)

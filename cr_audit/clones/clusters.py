@@ -50,6 +50,11 @@ class SetIndex(DistanceIndex, Protocol):
     sizes: IntArray
     comparable: BoolArray
 
+    def within(self, rows: IntArray, radius: float) -> tuple[IntArray, IntArray]:
+        """Pairs (a place in ``rows``, a row) of comparable sets at distance <= radius < 1, as
+        ``to_all`` has it; whether rows are near themselves is not said."""
+        ...
+
     @property
     def n(self) -> int:
         """Sets."""

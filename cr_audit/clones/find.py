@@ -28,7 +28,7 @@ from cr_audit.texts import ranked
 DEFAULT_RADIUS = 0.4
 DEFAULT_LOOSE_RADIUS = 0.55
 METRIC = "jaccard-words-and-pairs"
-_RECALL_CELLS = 4_000_000
+_RECALL_ROWS = 64  # looked at together
 
 Scope = Literal["response", "prompt", "boilerplate"]
 Kind = Literal["exact", "near", "loose"]
@@ -208,13 +208,9 @@ def _recall(levels: Sequence[_Level], rng: np.random.Generator, n_sample: int) -
         rows = np.sort(rng.choice(index.n, min(n_sample, index.n), replace=False))
         listed = set((pairs.first * index.n + pairs.second).tolist())
         sampled += rows.size
-        step = int(np.clip(_RECALL_CELLS // max(index.n, 1), 16, 64))
-        for lo in range(0, rows.size, step):
-            some = rows[lo : lo + step]
-            d = index.to_all(some)
-            d[:, ~index.comparable] = np.inf
-            d[~index.comparable[some]] = np.inf
-            i, j = np.nonzero(d <= pairs.radius)
+        for lo in range(0, rows.size, _RECALL_ROWS):
+            some = rows[lo : lo + _RECALL_ROWS]
+            i, j = index.within(some, pairs.radius)
             a, b = some[i], j
             keep = a != b
             a, b = np.minimum(a, b)[keep], np.maximum(a, b)[keep]

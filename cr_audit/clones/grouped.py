@@ -50,14 +50,26 @@ class GroupedIndex:
     def to_all(self, rows: IntArray) -> FloatArray:
         """From a few units to all, float64 (rows, n)."""
         out = np.ones((rows.size, self.n))
+        mine, others, distance = self._of_their_groups(rows)
+        out[mine, others] = distance
+        out[np.arange(rows.size), rows] = 0.0
+        return out
+
+    def within(self, rows: IntArray, radius: float) -> tuple[IntArray, IntArray]:
+        """Pairs (a place in ``rows``, a unit) of comparable units at distance <= radius < 1, as
+        ``to_all`` has it; themselves may be among them."""
+        mine, others, distance = self._of_their_groups(rows)
+        near = (distance <= radius) & self.comparable[rows[mine]] & self.comparable[others]
+        return mine[near], others[near]
+
+    def _of_their_groups(self, rows: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """(place in ``rows``, unit, distance) of all units of the groups of some."""
         low = np.searchsorted(self._sorted, self._group[rows])
         count = np.searchsorted(self._sorted, self._group[rows], side="right") - low
         mine = np.repeat(np.arange(rows.size), count)
         at = np.arange(mine.size) + np.repeat(low - (np.cumsum(count) - count), count)
         others = self._by_group[at]
-        out[mine, others] = self._index.distances(self._text[rows[mine]], self._text[others])
-        out[np.arange(rows.size), rows] = 0.0
-        return out
+        return mine, others, self._index.distances(self._text[rows[mine]], self._text[others])
 
 
 def are_small(group: IntArray) -> bool:

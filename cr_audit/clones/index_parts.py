@@ -38,6 +38,50 @@ _MOST_PARTS = 256
 _ROWS_AT_ONCE = 1 << 22
 
 
+class _PartsFile:
+    """Arrays by name and part, each in pieces as they come, in a file without a name: of a killed
+    process nothing stays behind."""
+
+    def __init__(self, folder: Path | None) -> None:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        self._where = folder or Path(tempfile.gettempdir())
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed by who holds it)
+        self._pieces: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        self._end = 0
+
+    def put(self, name: str, part: int, values: np.ndarray[Any, np.dtype[Any]]) -> None:
+        """One more piece. Raises ComputeError where it finds no room."""
+        try:
+            self._file.seek(self._end)
+            self._file.write(np.ascontiguousarray(values).view(np.uint8).data)
+            self._file.flush()
+        except OSError as error:
+            raise ComputeError(
+                "no-space",
+                f"the search for copies cannot write to {self._where}: {error.strerror or error}",
+                next_step="free some space there, name another folder in CR_AUDIT_CACHE, or let the"
+                " search hold more with --memory",
+            ) from error
+        self._pieces.setdefault((name, part), []).append((self._end, values.nbytes))
+        self._end += values.nbytes
+
+    def take(self, name: str, part: int, dtype: Any) -> np.ndarray[Any, np.dtype[Any]]:
+        """All pieces of a part, in their order; they are asked for once."""
+        pieces = self._pieces.pop((name, part), [])
+        out = np.empty(sum(n for _, n in pieces), np.uint8)
+        at = 0
+        for start, size in pieces:
+            self._file.seek(start)
+            self._file.readinto(out[at : at + size].data)
+            at += size
+        return out.view(dtype)
+
+    def close(self) -> None:
+        """The file goes."""
+        self._file.close()
+
+
 class IndexParts:
     """Takes the sets of ``n`` texts as packed entries, in any order of the texts, each text once;
     ``index`` ends it. A context: its files go when it is left. n_bytes : of all texts together."""
@@ -49,14 +93,11 @@ class IndexParts:
         self._n_parts = min(parts, _MOST_PARTS, 1 << (64 - int(self.bits)))
         self._shift = np.uint64(64 - (self._n_parts.bit_length() - 1))
         limit = engine.memory_limit()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._file: _PartsFile | None = None
         if expected > limit / 4 and self._n_parts > 1:
-            place = engine.scratch_folder()
             # Where nothing can be written it stays in memory, as large arrays do.
             with contextlib.suppress(OSError):
-                if place is not None:
-                    place.mkdir(parents=True, exist_ok=True)
-                self._folder = tempfile.TemporaryDirectory(dir=place, prefix="sets-")
+                self._file = _PartsFile(engine.scratch_folder())
         self._on_disk = expected > limit / 4
         self._held: list[list[np.ndarray[tuple[int, ...], np.dtype[np.uint64]]]] = [
             [] for _ in range(self._n_parts)
@@ -72,12 +113,8 @@ class IndexParts:
         trace: TracebackType | None,
     ) -> None:
         self._held = []
-        if self._folder is not None:
-            self._folder.cleanup()
-
-    def _file(self, name: str, part: int) -> Path:
-        assert self._folder is not None
-        return Path(self._folder.name) / f"{name}-{part}"
+        if self._file is not None:
+            self._file.close()
 
     def add(self, entries: UInt64Array) -> None:
         """Entries of some texts, uint64 ascending: the shortened hash, then the text."""
@@ -86,22 +123,17 @@ class IndexParts:
         start = 0
         for part, end in enumerate(ends):
             if end > start:
-                if self._folder is None:
+                if self._file is None:
                     self._held[part].append(entries[start:end].copy())
                 else:
-                    self._write(self._file("entries", part), entries[start:end])
+                    self._file.put("entries", part, entries[start:end])
             start = end
 
     def _entries(self, part: int) -> UInt64Array:
-        if self._folder is None:
-            held, self._held[part] = self._held[part], []
-            return np.concatenate(held) if held else np.empty(0, np.uint64)
-        path = self._file("entries", part)
-        if not path.exists():
-            return np.empty(0, np.uint64)
-        out = np.fromfile(path, np.uint64)
-        path.unlink()
-        return out
+        if self._file is not None:
+            return self._file.take("entries", part, np.uint64)
+        held, self._held[part] = self._held[part], []
+        return np.concatenate(held) if held else np.empty(0, np.uint64)
 
     def index(self) -> TextIndex:
         """Rows of the shared shingles, the rarest first, and the sizes of the sets."""
@@ -133,24 +165,11 @@ class IndexParts:
     def _put_away(
         self, part: int, frequency: IntArray, texts: np.ndarray[tuple[int, ...], np.dtype[np.int32]]
     ) -> tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.int32]]] | None:
-        if self._folder is None:
+        if self._file is None:
             return frequency, texts
-        self._write(self._file("frequency", part), frequency)
-        self._write(self._file("texts", part), texts)
+        self._file.put("frequency", part, frequency)
+        self._file.put("texts", part, texts)
         return None
-
-    @staticmethod
-    def _write(path: Path, values: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> None:
-        try:
-            with path.open("ab") as out:
-                values.tofile(out)
-        except OSError as error:
-            raise ComputeError(
-                "no-space",
-                f"the search for copies cannot write to {path.parent}: {error.strerror or error}",
-                next_step="free some space there, name another folder in CR_AUDIT_CACHE, or let the"
-                " search hold more with --memory",
-            ) from error
 
     def _filled(
         self,
@@ -167,8 +186,9 @@ class IndexParts:
         for part in range(self._n_parts):
             held, parts[part] = parts[part], None
             if held is None:
-                frequency = np.fromfile(self._file("frequency", part), np.int64)
-                texts = np.fromfile(self._file("texts", part), np.int32)
+                assert self._file is not None
+                frequency = self._file.take("frequency", part, np.int64)
+                texts = self._file.take("texts", part, np.int32)
             else:
                 frequency, texts = held
             del held

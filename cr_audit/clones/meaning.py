@@ -28,6 +28,9 @@ from cr_audit.clones.neighbours import Found, Index, distinct_rows
 
 NEIGHBOURS = 80
 """Of which a random half of the responses holds 30 all but 1 % of the time."""
+LISTED = 112
+"""Looked at where exact search joins more than ``JOINED``: what lies beyond the neighbours lets the
+graph grow with the data (``clones.meaning_growing``)."""
 JOINED = 4_000
 _BLOCK_ROWS = 8_192
 
@@ -173,5 +176,13 @@ def meaning_graph(
     most = JOINED if most is None else most
     if index == "auto" and space.n > most:
         seen = np.sort(draw.choice(space.n, most, replace=False)).astype(np.int64)
+    if index == "exact" and space.n > most:
+        return MeaningGraph(space, seen, whole_graph(space, vectors, rng).first(NEIGHBOURS), index)
     graph = nearest_graph(space.rows(vectors, seen), NEIGHBOURS, index=index, rng=measure)
     return MeaningGraph(space, seen, graph, index)
+
+
+def whole_graph(space: Centred, vectors: Float32Array, rng: np.random.Generator) -> NearestGraph:
+    """The ``LISTED`` nearest of all distinct vectors of ``space``, by exact search."""
+    every = np.arange(space.n, dtype=np.int64)
+    return nearest_graph(space.rows(vectors, every), LISTED, index="exact", rng=rng)

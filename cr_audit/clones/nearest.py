@@ -21,7 +21,7 @@ bytes of candidates and what cells or the HNSW graph (4 d + 136 bytes per row) n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -78,6 +78,11 @@ class NearestGraph:
         """Neighbours of each."""
         return int(self.neighbours.shape[1])
 
+    def first(self, k: int) -> NearestGraph:
+        """The same with the ``k`` nearest of each alone."""
+        near, away = self.neighbours[:, :k].copy(), self.distance[:, :k].copy()
+        return replace(self, neighbours=near, distance=away)
+
 
 def nearest_graph(
     vectors: Float32Array,
@@ -133,6 +138,27 @@ def nearest_of(
     return _exact(queries, rows, vectors, min(k, vectors.shape[0]), own=False)
 
 
+def nearest_among(rows: Float32Array, some: IntArray, k: int) -> Lists:
+    """The k nearest others of the rows ``some`` among all ``rows``, exactly; as ``nearest_of``."""
+    return _exact(rows, some, rows, min(k, rows.shape[0] - 1), own=True)
+
+
+def distances_to(
+    queries: Float32Array, block: IntArray, vectors: Float32Array, found: IntArray
+) -> FloatArray:
+    """float64 of the shape of ``found``: Euclidean, from the rows ``block`` of ``queries`` to those
+    of ``vectors``, every sum in one order."""
+    exact = np.empty(found.shape)
+    step = max(1, _DECIDED // max(found.shape[1] * vectors.shape[1], 1))
+    for lo in range(0, block.size, step):
+        part = slice(lo, lo + step)
+        a = vectors[found[part]].astype(np.float64)
+        a -= queries[block[part], None, :]
+        np.square(a, out=a)
+        exact[part] = np.sqrt(a.sum(axis=2))
+    return exact
+
+
 Lists = tuple[Int32Array, FloatArray]
 
 
@@ -176,14 +202,7 @@ def _decided(
     queries: Float32Array, block: IntArray, vectors: Float32Array, found: IntArray, k: int
 ) -> Lists:
     """The k nearest of the candidates, by their distances in double precision."""
-    exact = np.empty(found.shape)
-    step = max(1, _DECIDED // max(found.shape[1] * vectors.shape[1], 1))
-    for lo in range(0, block.size, step):
-        part = slice(lo, lo + step)
-        a = vectors[found[part]].astype(np.float64)
-        a -= queries[block[part], None, :]
-        np.square(a, out=a)
-        exact[part] = np.sqrt(a.sum(axis=2))
+    exact = distances_to(queries, block, vectors, found)
     order = np.lexsort((found, exact), axis=1)[:, :k]
     return (
         np.take_along_axis(found, order, 1).astype(np.int32),

@@ -27,6 +27,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.cells import candidates
 from cr_audit.errors import ComputeError
@@ -156,10 +157,12 @@ def distinct_rows(vectors: Float32Array) -> tuple[IntArray, IntArray]:
     n, d = vectors.shape
     if not n or not d:
         return np.zeros(min(n, 1), np.int64), np.zeros(n, np.int64)
-    head = _bytes_of(vectors[:, :2]).view(">u4").astype(np.uint64)
-    key = head[:, 0] << np.uint64(32)
-    if d > 1:
-        key |= head[:, 1]
+    key = np.empty(n, np.uint64)
+    for here in engine.blocks_of_rows(vectors):
+        head = _bytes_of(vectors[here, :2]).view(">u4").astype(np.uint64)
+        key[here] = head[:, 0] << np.uint64(32)
+        if d > 1:
+            key[here] |= head[:, 1]
     order = np.argsort(key, kind="stable")
     begins = np.append(True, key[order[1:]] != key[order[:-1]])
     run = np.cumsum(begins) - 1

@@ -60,6 +60,10 @@ class OverlaidIndex:
         out[i, j] = out[j, i] = self._over(rows[i], rows[j], out[i, j])
         return out
 
+    def within(self, rows: IntArray, radius: float) -> tuple[IntArray, IntArray]:
+        """As ``to_all``: of the words alone."""
+        return self._index.within(rows, radius)
+
     def to_all(self, rows: IntArray) -> FloatArray:
         """Of the words alone: pairs that noise measures list are never missed by their search."""
         return self._index.to_all(rows)

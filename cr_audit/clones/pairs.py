@@ -60,7 +60,7 @@ _TILES = 96
 """Tiles at most: the time of a tile with every other one is that of their number squared, so that
 of more texts they are larger."""
 _BLOCK_ENTRIES = 4_000_000
-_BLOCK_ROWS = 1 << 18
+_BLOCK_ROWS, _FEW_ROWS = 1 << 18, 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,19 +146,42 @@ class TextIndex:
 
     def to_all(self, rows: IntArray) -> FloatArray:
         """Exact distances of a few rows to all, float64 (rows, n)."""
+        overlap = np.empty((rows.size, self.n))
+        for here, shared in self._shared(rows, _BLOCK_ROWS):
+            overlap[:, here] = shared.T
+        return jaccard_distance(overlap, self.sizes[rows][:, None], self.sizes[None, :])
+
+    def within(self, rows: IntArray, radius: float) -> tuple[IntArray, IntArray]:
+        """Pairs (a place in ``rows``, a row) of comparable sets at exact distance <= radius < 1, as
+        ``to_all`` has it, themselves included; the index is looked at once, and flat memory."""
+        least = (1.0 - radius) * self.sizes[rows] - 1.0
+        least[~self.comparable[rows]] = np.inf
+        found: list[tuple[IntArray, IntArray]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+        for here, shared in self._shared(rows, _FEW_ROWS):
+            at, i = np.nonzero(shared >= least)
+            j = at + here.start
+            d = jaccard_distance(
+                shared[at, i].astype(np.float64), self.sizes[rows[i]], self.sizes[j]
+            )
+            near = (d <= radius) & self.comparable[j]
+            found.append((i[near], j[near]))
+        return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+
+    def _shared(self, rows: IntArray, step: int) -> Iterator[tuple[slice, FloatArray]]:
+        """Blocks of all sets, and what each shares with the sets of a few rows, (block, rows)."""
         some = self.rows[rows]
         used, _ = counted(some.indices)
         place = np.full(self.rows.shape[1], -1, np.int32)
         place[used] = np.arange(used.size)
         columns = relabelled(some, place, used.size).toarray().T
-        overlap = np.empty((rows.size, self.n))
-        for here in engine.spans(self.n, _BLOCK_ROWS):
+        for number, here in enumerate(engine.spans(self.n, step)):
             ends = self.rows.indptr[here.start : here.stop + 1]
             block = slice(int(ends[0]), int(ends[-1]))
             held = sp.csr_array((here.stop - here.start, place.size), dtype=np.bool_)
             held.indptr, held.indices = ends - ends[0], self.rows.indices[block]
-            overlap[:, here] = (relabelled(held, place, used.size) @ columns).T
-        return jaccard_distance(overlap, self.sizes[rows][:, None], self.sizes[None, :])
+            yield here, relabelled(held, place, used.size) @ columns
+            if number % 4 == 3:
+                engine.forget()
 
 
 def counted(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _CHARS_PER_BLOCK = 1 << 21
+_MOST_WORDS, _LONGEST_WORD = 1 << 17, 40  # kept with their tokens: 40 MB
 _SPACES = ["\t", "\n", "\r"]
 """White space that ends a word for every tokenizer that ``splits_at_spaces``; other white space is
 left to the tokenizer."""
@@ -61,6 +62,7 @@ class StaticBackend:
         self._kept: StaticTable | None = None
         self._tokenizer: Tokenizer | None = None
         self._by_words = False
+        self._words: dict[str, list[int] | None] = {}
         self._fingerprint = _digest(b"static-1", identity.encode(), version("tokenizers").encode())
 
     @classmethod
@@ -109,14 +111,26 @@ class StaticBackend:
                 progress(block.stop, len(texts))
         return out
 
+    def _tokens_of(self, pieces: list[str]) -> list[list[int]]:
+        """The tokens of each piece. Words come again in every block: those of the first
+        ``_MOST_WORDS`` different ones are worked out once."""
+        assert self._tokenizer is not None
+        ids = [self._words.get(p) for p in pieces]
+        new = [i for i, found in enumerate(ids) if found is None]
+        made = self._tokenizer.encode_batch_fast([pieces[i] for i in new], add_special_tokens=False)
+        for i, encoding in zip(new, made, strict=True):
+            ids[i] = encoding.ids
+        if self._by_words and len(self._words) < _MOST_WORDS:
+            self._words.update((pieces[i], ids[i]) for i in new if len(pieces[i]) <= _LONGEST_WORD)
+        return ids  # type: ignore[return-value]
+
     def _block(self, texts: Sequence[str]) -> Float32Array:
         from scipy.sparse import csr_array
 
         assert self._tokenizer is not None
         plain = [readable(canonical(t)) for t in texts]
         pieces, row, column = _pieces(plain) if self._by_words else _whole(plain)
-        encodings = self._tokenizer.encode_batch_fast(pieces, add_special_tokens=False)
-        ids = [e.ids for e in encodings]
+        ids = self._tokens_of(pieces)
         length = np.fromiter(map(len, ids), np.int64, len(ids))
         token = np.fromiter(chain.from_iterable(ids), np.int64, int(length.sum()))
         known = token != self._table.unknown
@@ -126,15 +140,24 @@ class StaticBackend:
         place = place_of[token[known]]
         # Texts by pieces, pieces by tokens: counts, so every product of them is exact.
         piece = np.repeat(np.arange(len(ids)), length)[known]
-        inside = csr_array((np.ones(piece.size), (piece, place)), shape=(len(ids), used.size))
-        made_of = csr_array((np.ones(row.size), (row, column)), shape=(len(plain), len(ids)))
+        inside = csr_array(_ones_of(piece, place, len(ids)), shape=(len(ids), used.size))
+        made_of = csr_array(_ones_of(row, column, len(plain)), shape=(len(plain), len(ids)))
         counts = made_of @ inside
-        total: FloatArray = counts @ self._table.tokens[used].astype(np.float64)
+        total: FloatArray = np.asarray(
+            counts @ self._table.tokens[used].astype(np.float64), np.float64
+        )
         empty = np.array([not text for text in plain], dtype=np.bool_)
         total[~total.any(axis=1) & ~empty] = self._table.tokens[self._table.unknown]
         norm = np.sqrt(np.add.reduce(total * total, axis=1))
         unit: FloatArray = total / np.where(norm > 0, norm, 1.0)[:, None]
         return unit.astype(np.float32)
+
+
+def _ones_of(row: IntArray, column: IntArray, n: int) -> tuple[FloatArray, IntArray, IntArray]:
+    """A 1 at each place, as a sparse matrix holds it; row : ascending. A place that comes twice
+    stands there twice, which a product does not see."""
+    ends = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))])
+    return np.ones(row.size), column, ends
 
 
 Pieces = tuple[list[str], IntArray, IntArray]

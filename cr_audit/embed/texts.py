@@ -61,13 +61,19 @@ def embed_texts(
     vectors = engine.zeros_on_disk((len(texts), backend.dimension), np.float32, folder)
     missing = np.flatnonzero(np.array(length, np.int64))
     if cache is not None and missing.size:
-        found = cache.load(backend, [keys[i] for i in missing.tolist()], vectors, first[missing])
+        found = np.zeros(missing.size, bool)
+        for s in engine.spans(missing.size, _LARGEST_CHUNK):
+            some = missing[s]
+            found[s] = cache.load(backend, [keys[i] for i in some.tolist()], vectors, first[some])
+            if vectors.nbytes > _LARGE:
+                engine.forget()
         missing = missing[~found]
     order = _scattered(np.array(length, np.int64)[missing])
     _compute(backend, texts, keys, first, missing[order], vectors, cache, progress)
     again = np.flatnonzero(first[index] != np.arange(len(texts)))
     for s in engine.spans(again.size, _LARGEST_CHUNK):
         vectors[again[s]] = vectors[first[index[again[s]]]]
+    engine.forget()
     return vectors
 
 

@@ -6,20 +6,24 @@ import mmap
 import os
 import tempfile
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cr_audit.engine.settings import memory_limit, scratch_folder
+
 LEAST_BYTES = 64 * 2**20
 """Smaller arrays are kept in memory."""
+_BLOCK_BYTES, _BLOCKS_HELD = 1 << 24, 16
+SHARE = 1 / 16
+"""Of the memory that is allowed, for one array: a stage holds several."""
 
 _open: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 
 
-def zeros_on_disk(
-    shape: tuple[int, ...], dtype: type[np.generic], folder: Path | None
-) -> np.ndarray[Any, Any]:
+def zeros_on_disk(shape: tuple[int, ...], dtype: Any, folder: Path | None) -> np.ndarray[Any, Any]:
     """An array of zeros; of at least ``LEAST_BYTES`` in a file in ``folder`` that nobody else sees
     and that goes with the array. In memory where there is no folder, or the file cannot be had.
 
@@ -37,6 +41,26 @@ def zeros_on_disk(
         return np.zeros(shape, dtype)
     _open.add(held)
     return np.frombuffer(held, dtype).reshape(shape)
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
+    """An array to be written to; what stands in it at first is not said. In a file as
+    ``zeros_on_disk`` has it, where it would take more than a share of the memory that is allowed
+    (``settings.memory_limit``)."""
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if size < LEAST_BYTES or size <= memory_limit() * SHARE:
+        return np.empty(shape, dtype)
+    return zeros_on_disk(shape, dtype, scratch_folder())
+
+
+def blocks_of_rows(rows: np.ndarray[Any, Any]) -> Iterator[slice]:
+    """Consecutive rows of ``_BLOCK_BYTES`` together; what was looked at of arrays in files leaves
+    memory from time to time."""
+    step = max(1, _BLOCK_BYTES // max(rows[:1].nbytes, 1))
+    for number, start in enumerate(range(0, rows.shape[0], step)):
+        yield slice(start, min(start + step, rows.shape[0]))
+        if number % _BLOCKS_HELD == _BLOCKS_HELD - 1:
+            forget()
 
 
 def forget() -> None:

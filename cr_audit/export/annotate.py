@@ -175,7 +175,7 @@ def clusters_of(analysis: Analysis) -> list[str | None]:
 
 
 def kinds_of(kinds: NamedKinds | NotApplicable, n: int) -> list[str | None]:
-    """The kind of answer of each of n alternatives, as the report names it; None without one."""
+    """The kind of each of n responses, or prompts, as the report names it; None without one."""
     if isinstance(kinds, NotApplicable):
         return [None] * n
     # The last place is asked for by -1: of no kind.

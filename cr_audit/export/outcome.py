@@ -41,7 +41,7 @@ class Weighting:
 class Exported:
     """One export. files : all that was written, the main one first. rewritten : rows in which a
     copy's text was replaced by that of the medoid. kinds : id -> words of each kind of answer that
-    a column names. notes : what a reader of the files must know.
+    a column names; prompt_kinds : of prompt. notes : what a reader of the files must know.
     """
 
     exit: str
@@ -53,4 +53,5 @@ class Exported:
     columns: tuple[str, ...] = ()
     weighting: Weighting | None = None
     kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prompt_kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -4,7 +4,8 @@ Columns (``--prefix``, ``cr_`` by default): ``weight`` (mean 1 over the rows wit
 for the others), ``weight_chosen`` and ``weight_rejected`` (alternative weights times their number,
 so 1 is an average response), ``cluster_chosen`` and ``cluster_rejected`` (the clone cluster, as
 ``cr-audit clones`` names it), ``kind_chosen`` and ``kind_rejected`` (the kind of answer, as
-``cr-audit kinds`` names it; its words stand in the metadata), ``flags`` (rules by id). Chosen is
+``cr-audit kinds`` names it; its words stand in the metadata), ``prompt_kind`` (the same of what was
+asked), ``flags`` (rules by id). Chosen is
 the winner of the row's comparison, of a tie the side that stands first; rows of several pairs have
 null there. Messages of a tree, whose ranked replies are rows of their own, have the weight of
 their set of replies, and stand as chosen themselves.
@@ -57,6 +58,7 @@ ADDED = {
     "cluster_rejected": pl.String,
     "kind_chosen": pl.String,
     "kind_rejected": pl.String,
+    "prompt_kind": pl.String,
     "flags": pl.List(pl.String),
 }
 """The columns beside the weight, and their types in a Parquet file."""
@@ -87,11 +89,12 @@ def written(run: Run, path: Path) -> Exported:
     prefix: str = run.options["prefix"]
     weight = run.options["weight_column"] or f"{prefix}weight"
     found: NamedKinds | NotApplicable = run.facts("kinds").kinds
+    asked: NamedKinds | NotApplicable = run.facts("prompts").kinds
     left_out: dict[str, Reason] = {}
     counts = {"read": 0}
 
     def rows() -> Iterator[OutRow]:
-        annotated = _annotations(run, table, weights, found, prefix, weight)
+        annotated = _annotations(run, table, weights, found, asked, prefix, weight)
         for row, at in placed(run, table, messages=True):
             counts["read"] += 1
             if row.value is None:
@@ -112,6 +115,7 @@ def written(run: Run, path: Path) -> Exported:
         left_out=left_out,
         columns=(weight, *(prefix + name for name in ADDED)),
         kinds=_told(found),
+        prompt_kinds=_told(asked),
         notes=() if not isinstance(found, NotApplicable) else (f"no kinds: {found.reason}",),
         weighting=weights.weighting,
     )
@@ -128,12 +132,14 @@ def _annotations(
     table: RowTable,
     weights: RowWeights,
     kinds: NamedKinds | NotApplicable,
+    asked: NamedKinds | NotApplicable,
     prefix: str,
     weight: str,
 ) -> Any:
     """(row, position in the table) -> the added columns of a row."""
     cluster, flags = clusters_of(run.analysis), flags_of(run.analysis, table)
     kind = kinds_of(kinds, run.dataset.n_alternatives)
+    of_prompt, prompt_of = kinds_of(asked, run.dataset.n_prompts), run.dataset.prompt_of.tolist()
     skipped = skipped_flags(run.dataset)
     of_row = weights.weight.round(DIGITS).tolist()
     of_side = weights.of.round(DIGITS).tolist()
@@ -160,6 +166,7 @@ def _annotations(
             f"{prefix}cluster_rejected": cluster[b] if b >= 0 else None,
             f"{prefix}kind_chosen": kind[a] if a >= 0 else None,
             f"{prefix}kind_rejected": kind[b] if b >= 0 else None,
+            f"{prefix}prompt_kind": of_prompt[prompt_of[a]] if a >= 0 else None,
             f"{prefix}flags": told,
         }
 

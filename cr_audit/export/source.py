@@ -117,6 +117,7 @@ def write_metadata(run: Run, exported: Exported, path: Path) -> None:
         "columns": list(exported.columns),
         "weighting": None if exported.weighting is None else asdict(exported.weighting),
         "kinds": {name: list(words) for name, words in exported.kinds.items()},
+        "prompt_kinds": {name: list(words) for name, words in exported.prompt_kinds.items()},
         "settings": settings,
         "inputs": [
             {"path": f.path, "sha256": f.sha256, "n_rows": f.n_rows}

@@ -131,6 +131,7 @@ for _family in (
         in_scan=True,
         said=5,
     ),
+    Family("prompts", f"{_HERE}.prompts", ("compute", "show", "wire"), in_scan=True),
     Family("meaning", f"{_HERE}.meaning", ("compute", "show", "wire"), in_scan=True),
     Family(
         "paraphrases",

@@ -14,6 +14,7 @@ from cr_audit.weights.estimates import checked_blocks, joined_cells, merge_dupli
 from cr_audit.weights.spaces import Block, Blocks, squared_norms
 
 _MOVED = 4096
+_FORGOTTEN = 128
 _ROWS = 256  # rows of the distance matrix held at once by one worker
 
 
@@ -115,4 +116,9 @@ def each_block(
     """``work`` over blocks of rows, results in the order of the rows."""
     spans = engine.spans(n, rows)
     found = engine.map(work, spans, workers=workers, most=engine.ALL_CORES)
-    return list(engine.told("distances of responses", found, [s.stop - s.start for s in spans]))
+    out: list[Any] = []
+    for part in engine.told("distances of responses", found, [s.stop - s.start for s in spans]):
+        out.append(part)
+        if len(out) % _FORGOTTEN == 0:
+            engine.forget()  # rows of items that stand in files
+    return out

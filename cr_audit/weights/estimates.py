@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.clones.neighbours import distinct_rows
 from cr_audit.errors import ComputeError
@@ -123,33 +124,45 @@ def checked_blocks(contexts: Any) -> Blocks:
     float32 stays float32, anything else becomes float64. Refuses what is empty or not finite.
     """
     if isinstance(contexts, Contexts) and contexts.prompts is not None:
-        half = np.float32(math.sqrt(0.5))
+        half = math.sqrt(0.5)
         used, of = np.unique(np.asarray(contexts.prompt_of), return_inverse=True)
-        parts: list[tuple[Vectors, IntArray | None]] = [
-            (contexts.responses * half, None),
-            (contexts.prompts[used] * half, of.astype(np.int64)),
-        ]
-        for rows, _ in parts:
-            rows += rows.dtype.type(0.0)
-    else:
-        given = contexts.responses if isinstance(contexts, Contexts) else np.asarray(contexts)
-        if given.dtype != np.float32:
-            given = given.astype(np.float64)
-        parts = [(given + given.dtype.type(0.0), None)]
-    for rows, _ in parts:
-        if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] == 0:
-            raise ComputeError(
-                "no-contexts",
-                f"weights need a matrix of at least one context, not one of shape {rows.shape}",
-            )
-        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if bad.size:
-            raise ComputeError(
-                "contexts-not-finite",
-                f"{bad.size} of {rows.shape[0]} vectors hold NaN or infinity, first row {bad[0]}",
-                next_step="check the embedding file or clear the embedding cache",
-            )
-    return tuple(Block(rows, of) for rows, of in parts)
+        return (
+            Block(_checked(contexts.responses, None, half)),
+            Block(_checked(contexts.prompts, used, half), of.astype(np.int64)),
+        )
+    given = contexts.responses if isinstance(contexts, Contexts) else np.asarray(contexts)
+    if given.dtype != np.float32:
+        given = given.astype(np.float64)
+    return (Block(_checked(given, None, 1.0)),)
+
+
+def _checked(given: Vectors, used: IntArray | None, factor: float) -> Vectors:
+    """A copy of the rows (of those ``used``) times a factor, in blocks: of a million, neither they
+    nor what is looked at on the way is held in memory whole."""
+    if given.ndim != 2 or given.shape[0] == 0 or given.shape[1] == 0:
+        raise ComputeError(
+            "no-contexts",
+            f"weights need a matrix of at least one context, not one of shape {given.shape}",
+        )
+    n = given.shape[0] if used is None else used.size
+    out: Vectors = engine.empty((n, given.shape[1]), given.dtype)
+    bad: list[IntArray] = []
+    for here in engine.blocks_of_rows(out):
+        np.multiply(
+            given[here] if used is None else given[used[here]],
+            given.dtype.type(factor),
+            out=out[here],
+        )
+        out[here] += given.dtype.type(0.0)
+        bad.append(np.flatnonzero(~np.isfinite(out[here]).all(axis=1)) + here.start)
+    odd = np.concatenate(bad)
+    if odd.size:
+        raise ComputeError(
+            "contexts-not-finite",
+            f"{odd.size} of {n} vectors hold NaN or infinity, first row {odd[0]}",
+            next_step="check the embedding file or clear the embedding cache",
+        )
+    return out
 
 
 def merge_duplicates(

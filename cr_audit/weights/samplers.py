@@ -26,6 +26,11 @@ LONGER = 5.0
 """Times ``max_products`` that a sampler may cost which gives more than hits (reckoned in the time
 that plain hits take for as many multiplications)."""
 
+MOST_NUMBERS = 1 << 28
+"""Coordinates of all items together up to which conditional probabilities are tried, which hold
+them three times, the longest first: 1 GiB each. Of so many items (350,000 of 768 coordinates) more
+compete than can be asked in any time unless a few hold nearly all the space."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -128,6 +133,8 @@ class ConditionedDraws:
 
     def ready(self, scores: Scores, wanted: Wanted, rng: np.random.Generator) -> Ready:
         if not scores.gaussian or scores.offsets is not None or scores.n_points < 2:
+            return _Never()
+        if scores.n_points * scores.n_coordinates > MOST_NUMBERS:
             return _Never()
         most = LONGER * wanted.max_products
         if Conditioned.least_cost(scores) > most:

@@ -17,6 +17,9 @@ from cr_audit.weights.spaces import Scores
 
 _BLOCK_CELLS = 1 << 22  # scores held at once by one worker: 16 MiB of float32
 _TILE = 1 << 15  # alternatives scored at once
+_MOST_SHARED = 1 << 17
+"""Prompts whose scores are worked out once for all their alternatives; of more, which would take
+gigabytes for each worker, tile by tile. A rule of the input alone: single precision knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +112,17 @@ def _winners(scores: Scores, draws: Float32Array, values: Float32Array) -> list[
     Alternatives are scored tile by tile, so that memory does not grow with their number.
     """
     n, u = draws.shape[0], scores.n_points
-    shared, start = [], 0
+    shared: list[tuple[Float32Array, IntArray]] = []
+    apart: list[tuple[Float32Array, Float32Array, IntArray]] = []
+    start = 0
     for b in scores.directions:
         k = slice(start, start := start + b.rows.shape[1])
         if b.of is None:
             own, own_draws = b.rows, draws[:, k]
+        elif b.rows.shape[0] > _MOST_SHARED:
+            apart.append((draws[:, k], b.rows, b.of))
         else:
-            shared.append((draws[:, k] @ b.rows.T, b.of))
+            shared.append((np.asarray(draws[:, k] @ b.rows.T, np.float32), b.of))
     best: list[tuple[IntArray, Float32Array]] = []
     for first in range(0, u, _TILE):
         width = min(_TILE, u - first)
@@ -123,6 +130,9 @@ def _winners(scores: Scores, draws: Float32Array, values: Float32Array) -> list[
         np.matmul(own_draws, own[first : first + width].T, out=tile)
         for per_row, of in shared:
             tile += np.take(per_row, of[first : first + width], axis=1)
+        for part, rows, of in apart:
+            used, which = np.unique(of[first : first + width], return_inverse=True)
+            tile += np.take(part @ rows[used].T, which, axis=1)
         if scores.offsets is not None:
             tile += scores.offsets[first : first + width]
         found = [_extreme(tile, tile.argmax(axis=1), first, 1.0)]

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray
 from cr_audit.engine import one_blas_thread
 from cr_audit.errors import UsageError
@@ -44,11 +45,21 @@ class Block:
         return per_row if self.of is None else per_row[self.of]
 
     def take(self, points: IntArray) -> Block:
-        """The block of some points, in the order given; rows that none of them has are dropped."""
+        """The block of some points, in the order given; rows that none of them has are dropped.
+        Where points share rows and none is dropped, the rows are these, and no copy."""
         if self.of is None:
-            return Block(self.rows[points])
+            return Block(_gathered(self.rows, points))
         used, of = np.unique(self.of[points], return_inverse=True)
-        return Block(self.rows[used], of.astype(np.int64))
+        rows = self.rows if used.size == self.rows.shape[0] else _gathered(self.rows, used)
+        return Block(rows, of.astype(np.int64))
+
+
+def _gathered(rows: Vectors, some: IntArray) -> Vectors:
+    """``rows[some]``; many of them in a file."""
+    out: Vectors = engine.empty((some.size, rows.shape[1]), rows.dtype)
+    for here in engine.blocks_of_rows(out):
+        out[here] = rows[some[here]]
+    return out
 
 
 Blocks = tuple[Block, ...]
@@ -56,9 +67,16 @@ Blocks = tuple[Block, ...]
 
 def squared_norms(blocks: Blocks) -> FloatArray:
     """|y|^2 of every point: float64 (m,)."""
-    parts = [b.spread(np.einsum("ij,ij->i", b.rows, b.rows, dtype=np.float64)) for b in blocks]
+    parts = [b.spread(_squares(b.rows)) for b in blocks]
     total: FloatArray = np.sum(parts, axis=0)
     return total
+
+
+def _squares(rows: Vectors) -> FloatArray:
+    out = np.empty(rows.shape[0])
+    for here in engine.blocks_of_rows(rows):
+        np.einsum("ij,ij->i", rows[here], rows[here], dtype=np.float64, out=out[here])
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,14 +179,22 @@ def on_unit_sphere(blocks: Blocks) -> Blocks:
     length = np.sqrt(squared_norms(blocks))
     if len(blocks) > 1 and np.abs(length - 1.0).max() <= 1e-6:
         return blocks
-    joined = np.hstack([b.rows if b.of is None else b.rows[b.of] for b in blocks])
-    scale = np.where(length > 0, length, 1.0)[:, None]
-    return (Block(joined / scale.astype(joined.dtype)),)
+    kind = np.result_type(*(b.rows for b in blocks))
+    width = sum(b.rows.shape[1] for b in blocks)
+    joined: Vectors = engine.empty((length.size, width), kind)
+    scale = np.where(length > 0, length, 1.0)[:, None].astype(kind)
+    for here in engine.blocks_of_rows(joined):
+        parts = [b.rows[here] if b.of is None else b.rows[b.of[here]] for b in blocks]
+        np.divide(np.hstack(parts), scale[here], out=joined[here])
+    return (Block(joined),)
 
 
 def _centred(rows: Vectors) -> Vectors:
     """Less their mean: the argmax does not see it, and float32 does not cancel."""
-    out: Vectors = rows - rows.mean(axis=0, dtype=np.float64).astype(rows.dtype)
+    mean = rows.mean(axis=0, dtype=np.float64).astype(rows.dtype)
+    out: Vectors = engine.empty(rows.shape, rows.dtype)
+    for here in engine.blocks_of_rows(rows):
+        np.subtract(rows[here], mean, out=out[here])
     return out
 
 

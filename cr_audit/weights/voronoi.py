@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.engine.tails import chi2
 from cr_audit.weights.contexts import points_from_gram
@@ -72,13 +73,15 @@ def voronoi_weights(
     if on_sphere and normalise:
         blocks = on_unit_sphere(blocks)
     cells, first = merge_duplicates(blocks, duplicates)
-    distinct = tuple(b.take(first) for b in blocks)
+    distinct = blocks if first.size == cells.size else tuple(b.take(first) for b in blocks)
     outside = 0.0
     if on_sphere:
         scores, name = sphere_scores(distinct), "sphere"
     else:
         box = space if isinstance(space, Box) else box_named(str(space), blocks)
         scores, name, outside = box_scores(distinct, box), box.name, box.share_outside(blocks)
+    del blocks, distinct  # of a million, each is 5 GB in files
+    engine.give_back()
     wanted = Wanted(precision, min_samples, max_products, workers)
     taken, ready = chosen(sampler, scores, wanted, rng)
     found = ready.sample(rng)

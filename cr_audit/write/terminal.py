@@ -43,6 +43,7 @@ from cr_audit.blocks import (
     spans,
 )
 from cr_audit.reports import Report
+from cr_audit.wording import left_out
 from cr_audit.write import Target
 from cr_audit.write.braille import braille_rows
 from cr_audit.write.escape import beginning, no_commands, visible
@@ -284,7 +285,7 @@ def _table(block: Table, target: Target) -> list[RenderableType]:
     left = block.n - block.n_shown
     if left > 0 and (target.details or block.brief is None):
         order = f" ({block.order} first)" if block.order else ""
-        parts.append(Text(f"… and {left:,} {visible(block.more)}{visible(order)}", style="dim"))
+        parts.append(Text(f"{visible(left_out(left, block.more))}{visible(order)}", style="dim"))
     if block.legend:
         parts.append(_words(block.legend, "dim"))
     return parts

@@ -7,6 +7,7 @@ The last test walks over the code and counts what was followed here and in
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -469,23 +471,25 @@ def test_a_disk_that_is_full(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> N
 
     full = default_cache_dir()
 
-    class Place(type(Path())):  # type: ignore[misc]
-        def open(self, *how: Any, **more: Any) -> Any:
-            if self.is_relative_to(full):
-                raise OSError(28, "No space left on device")
-            return super().open(*how, **more)
+    class Full(io.BytesIO):
+        def write(self, _: Any) -> int:
+            raise OSError(28, "No space left on device")
 
+    def file(*, dir: Path) -> Any:
+        return Full() if dir.is_relative_to(full) else tempfile.TemporaryFile(dir=dir)
+
+    files = SimpleNamespace(TemporaryFile=file, gettempdir=tempfile.gettempdir)
     words = ("clones", "p.jsonl", *QUICK, "--memory")
     with monkeypatch.context() as patch:
         patch.setattr(index_parts, "_PART_BYTES", 1 << 10)
         patch.setattr(index_parts, "_BYTES_PER_ENTRY", 1e-6)
-        patch.setattr(index_parts, "Path", Place)
+        patch.setattr(index_parts, "tempfile", files)
         step = steps.of(*words, "64MiB", code=4)
         assert "another folder in CR_AUDIT_CACHE" in step
         assert step.endswith("with --memory")
         patch.setenv("CR_AUDIT_CACHE", str(Path("elsewhere").resolve()))
         steps.works(*words, "64MiB")
-    monkeypatch.setattr(index_parts, "Path", Place)
+    monkeypatch.setattr(index_parts, "tempfile", files)
     steps.works(*words, "1GiB")
     steps.done()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cr_audit.models.voting.rules import RULES, lottery
+from cr_audit.models.voting.lottery import lottery
+from cr_audit.models.voting.rules import RULES
 
 pytest.importorskip("pref_voting", reason="pref_voting is not installed")
 

@@ -1,4 +1,4 @@
-"""``cr-audit kinds``: which kinds of answer there are, and how they fare."""
+"""``cr-audit kinds``: which kinds of answer and of prompt there are, and how they fare."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def report(run: Run) -> Report:
-    """The kinds, the largest effects first, and what the rules say about them."""
+    """The kinds, the largest effects first, those of prompts, and what the rules say."""
     from cr_audit.families.kinds.show import answer, section
-    from cr_audit.families.reporting import finding_section
+    from cr_audit.families.reporting import finding_section, shown_by
     from cr_audit.families.reporting import report as made
     from cr_audit.heads import header
 
@@ -29,8 +29,10 @@ def report(run: Run) -> Report:
         said = answer(facts)
         if isinstance(facts.kinds, NotApplicable):
             said = [f"No kinds of answer were looked for: {facts.kinds.reason}."]
-        out.append(Answer(tuple(said)))
+        prompts, of_prompts = shown_by("prompts"), run.facts("prompts")
+        out.append(Answer((*said, *prompts.said(of_prompts))))
         out += section(facts, limit=run.options["top"])
+        out += prompts.section(of_prompts, limit=run.options["top"])
         return [*out, finding_section([f for f in findings if f.rule.startswith("CR9")])]
 
     return made(run, blocks)
@@ -39,12 +41,12 @@ def report(run: Run) -> Report:
 COMMANDS = (
     Command(
         "kinds",
-        "Which kinds of answer there are, in meaning, and how each fares against the others.",
+        "Which kinds of answer and of prompt there are, in meaning, and how each fares.",
         report,
         examples=(
             "cr-audit kinds prefs.jsonl",
             "cr-audit refit prefs.jsonl --unit kind",
         ),
-        options=(Option("top", "whole", 30, "How many kinds to show.", low=1),),
+        options=(Option("top", "whole", 30, "How many kinds of each to show.", low=1),),
     ),
 )

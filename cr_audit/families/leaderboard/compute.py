@@ -63,8 +63,9 @@ from cr_audit.models.voting.independence import (
     check_independence,
     clone_sets,
 )
+from cr_audit.models.voting.lottery import lottery
 from cr_audit.models.voting.margins import BLOCK, margin_matrix, observed
-from cr_audit.models.voting.rules import RULES, lottery
+from cr_audit.models.voting.rules import RULES
 from cr_audit.readers.columns import read_columns
 from cr_audit.run import Run
 
@@ -122,8 +123,8 @@ def compute(run: Run) -> LeaderboardFacts:
     return LeaderboardFacts(
         unit=unit.unit,
         unit_reason=unit.reason,
-        names=unit.items.names,
-        ids=unit.items.ids,
+        names=tuple(unit.items.names),
+        ids=tuple(unit.items.ids),
         n_within=unit.n_within,
         resampled=resampled,
         level=level,
@@ -606,11 +607,14 @@ def _voting(
     else:
         how = "a copy of each of the best items, entered one by one"
         best = board.places.order[:MAX_COPIES].tolist()
-        copies = [_with_copy(margins, i) for i in best]
         for name in RULES:
-            each = [_rule(c, name) for c in copies]
+            alone = _rule(margins, name)(np.arange(m))
+            each = [_ranked_with(_rule(_with_copy(margins, i), name), alone) for i in best]
             checks[name] = _copied(best, each, m, ordered=name in ORDERS)
-        again = [_board_rule(_cells_with_copy(cells, i), board.fit) for i in best]
+        alone = _board_rule(cells, board.fit)(np.arange(m))
+        again = [
+            _ranked_with(_board_rule(_cells_with_copy(cells, i), board.fit), alone) for i in best
+        ]
         checks["board"] = _copied(best, again, m, ordered=True)
     return Voting(
         rules=results,
@@ -626,6 +630,11 @@ def _with_copy(margins: FloatArray, item: int) -> FloatArray:
     out: FloatArray = margins[np.ix_(at, at)].copy()
     out[item, item + 1] = out[item + 1, item] = 0.0
     return out
+
+
+def _ranked_with(rule: RankRule, alone: IntArray) -> RankRule:
+    """``rule`` with a copy; with the copy or its original left out, what is left is the data."""
+    return lambda kept: alone if kept.size == alone.size else rule(kept)
 
 
 def _cells_with_copy(cells: Battles, item: int) -> Battles:

@@ -162,7 +162,7 @@ def _gist(unit: UnitResult, weighted: bool, many: bool) -> str:
     """The legend in a line."""
     parts = ["error = one standard error"] if weighted else []
     if weighted:
-        parts.append("▲▼ = rank changes beyond noise")
+        parts.append("sure: that its rank changes; ▲▼ = beyond noise")
     if many:
         parts.append(f"group = one of {unit.graph.n_components:,} separate rankings")
     known = unit.win_rates.n_opponents[unit.win_rates.n_opponents > 0]

@@ -10,7 +10,7 @@ import numpy as np
 from cr_audit.arrays import FloatArray, IntArray
 from cr_audit.models.ties.battles import Battles
 from cr_audit.models.voting.margins import drawn_margins, margin_matrix
-from cr_audit.models.voting.rules import RULES
+from cr_audit.models.voting.rules import RULES, orders
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,14 +48,12 @@ def bootstrap_rules(
     won = {r: np.zeros(m) for r in rules}
     at = 0
     for block in drawn_margins(rows, n_replicates, rng, clusters=clusters):
-        for r in rules:
-            order = RULES[r](block)
+        for r, order in orders(block, rules).items():
             ranks[r][at : at + block.shape[0]] = order.rank
             won[r] += (order.winners / order.winners.sum(axis=1, keepdims=True)).sum(axis=0)
         at += block.shape[0]
     out = []
-    for r in rules:
-        order = RULES[r](data)
+    for r, order in orders(data, rules).items():
         low, high = _central(ranks[r], level)
         out.append(
             RuleResult(

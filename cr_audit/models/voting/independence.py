@@ -36,6 +36,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 
@@ -83,7 +84,7 @@ def clone_sets(margins: FloatArray, *, tolerance: float = 0.0) -> tuple[CloneSet
     """M(c, d) for every pair, the whole set left out, each set once.
 
     margins : float64 (m, m), NaN where a pair was not compared.
-    Time O(m⁴) at worst, memory O(m³) numbers for all pairs of one item at a time: O(m²).
+    Time O(m⁴) at worst, O(m³) where no two items are alike; memory O(m²).
     """
     m = margins.shape[0]
     unknown = np.isnan(margins)
@@ -97,7 +98,11 @@ def clone_sets(margins: FloatArray, *, tolerance: float = 0.0) -> tuple[CloneSet
 
     found: dict[tuple[int, ...], tuple[int, int]] = {}
     for c in range(m - 1):
-        others = np.arange(c + 1, m)
+        tells = apart(
+            np.minimum(low_of[c], low_of), np.maximum(high_of[c], high_of), unknown[c] | unknown
+        )
+        tells[:, c] = False
+        others = c + 1 + np.flatnonzero(~_everybody(tells, c)[c + 1 :])
         inside = np.zeros((others.size, m), np.bool_)
         inside[:, c] = True
         inside[np.arange(others.size), others] = True
@@ -118,6 +123,25 @@ def clone_sets(margins: FloatArray, *, tolerance: float = 0.0) -> tuple[CloneSet
             members = tuple(np.flatnonzero(inside[row]).tolist())
             found.setdefault(members, (c, int(others[row])))
     return tuple(CloneSet(pair, members) for members, pair in sorted(found.items()))
+
+
+def _everybody(tells: BoolArray, c: int) -> BoolArray:
+    """For which d M(c, d) is sure to be the whole set, bool (m,); true of c itself.
+
+    tells : bool (m, m), whether y tells x from c at [x, y]. With x, M(c, d) holds every y that does
+    so, and hence everybody that a path of such steps leads to from d. Where all of them are on
+    circles with each other, or one such circle leads to all, nobody is left outside.
+    """
+    n_parts, part = connected_components(tells, directed=True, connection="strong")
+    x, y = np.nonzero(tells)
+    crossing = part[x] != part[y]
+    led_to = np.zeros(n_parts, np.bool_)
+    led_to[part[y[crossing]]] = True
+    led_to[part[c]] = True  # nobody leads to c, which is inside anyway, and c to nobody
+    first = np.flatnonzero(~led_to)
+    out = part == first[0] if first.size == 1 else np.zeros(part.size, np.bool_)
+    out[c] = True
+    return out
 
 
 def clone_sets_of_ballots(positions: IntArray) -> tuple[CloneSet, ...]:

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cr_audit.clones import pairs
+from cr_audit.clones.added import GrowingIndex, TextSets
 from cr_audit.clones.grouped import GroupedIndex, are_small, grouped_pairs, pairs_of_one_group
 from cr_audit.clones.pairs import TextIndex, text_pairs
 from cr_audit.clones.shingles import Shingles, text_distance
@@ -40,6 +42,41 @@ def test_pairs_and_distances_are_those_of_the_search(
             np.tile(some, some.size)[two.ravel()],
         )
         assert index.distances(first, second) == pytest.approx(other.distances(first, second))
+
+
+@given(st.lists(st.tuples(WORDS, st.integers(-1, 3)), unique=True, max_size=16), st.data())
+def test_rows_within_a_radius_are_those_of_all_distances(
+    given_: list[tuple[str, int]], data: st.DataObject
+) -> None:
+    """Of texts, of units of groups, and of a growing index; in blocks of three texts."""
+    texts = sorted({t for t, _ in given_})
+    text = np.array([texts.index(t) for t, _ in given_], np.int64)
+    group = np.array([g for _, g in given_], np.int64)
+    shingles = Shingles.of(texts)
+    of_texts = TextIndex(shingles)
+    indices = [
+        of_texts,
+        GroupedIndex(of_texts, text, group),
+        GrowingIndex(TextSets(shingles), np.empty(0, np.int64)),
+    ]
+    radius = data.draw(st.sampled_from([0.0, 0.4, 0.55, 0.9]))
+    for index in indices:
+        if not index.n:
+            continue
+        rows = data.draw(st.sets(st.integers(0, index.n - 1), min_size=1))
+        some = np.array(sorted(rows), np.int64)
+        distance = index.to_all(some)
+        expected = {
+            (i, j)
+            for i, j in zip(*np.nonzero(distance <= radius), strict=True)
+            if index.comparable[some[i]] and index.comparable[j] and some[i] != j
+        }
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pairs, "_FEW_ROWS", 3)
+            i, j = index.within(some, radius)
+        found = [(a, b) for a, b in zip(i.tolist(), j.tolist(), strict=True) if some[a] != b]
+        assert len(found) == len(set(found))
+        assert set(found) == expected
 
 
 @given(st.lists(st.integers(-1, 4), max_size=20))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -147,11 +149,12 @@ def test_a_full_disk_is_said_with_what_helps(
     monkeypatch.setattr(index_parts, "_PART_BYTES", 1 << 10)
     monkeypatch.setattr(index_parts, "_BYTES_PER_ENTRY", 1e-6)
 
-    def full(self: Path, *_: object) -> None:
-        raise OSError(28, "No space left on device")
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
 
     with engine.using(memory=64 * 2**20, folder=tmp_path), monkeypatch.context() as patch:
-        patch.setattr(Path, "open", full)
+        patch.setattr(tempfile, "TemporaryFile", lambda **_: Full())
         with pytest.raises(ComputeError, match="No space left") as caught:
             index_of(["a b c d e", "a b c d f"])
     assert "--memory" in str(caught.value.next_step)

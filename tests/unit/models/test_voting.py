@@ -19,12 +19,11 @@ from cr_audit.models.voting.independence import (
     clone_sets_of_ballots,
     groups_as_sets,
 )
+from cr_audit.models.voting.lottery import central_path, lottery, programme, smith_sets
 from cr_audit.models.voting.margins import drawn_margins, margin_matrix, observed
 from cr_audit.models.voting.rules import (
     INDEPENDENT_OF_CLONES,
     RULES,
-    lottery,
-    smith_sets,
     widest_paths,
 )
 
@@ -120,6 +119,44 @@ def test_a_lottery_is_not_beaten(seed: int, m: int, ties: bool) -> None:
     assert (p @ margins).min() >= -1e-9
     smith = smith_sets(margins[None])[0]
     assert p[~smith].sum() == 0.0
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.integers(4, 30), st.floats(0.1, 1.0))
+def test_the_path_draws_whom_the_linear_programme_draws(seed: int, m: int, known: float) -> None:
+    """Margins of one or a few battles a pair, many of them level or never seen."""
+    rng = np.random.default_rng(seed)
+    upper = np.triu(rng.integers(-2, 3, size=(m, m)) * (rng.random((m, m)) < known) / 2.0, 1)
+    game = upper - upper.T
+    if not game.any():
+        return
+    found = central_path(game)
+    assert found is not None
+    assert ((found > 0) == (programme(game) > 0)).all()
+    assert (found @ game).min() >= -1e-9
+    # Dropping items on the way does not change who is drawn, their order changes nothing.
+    whole = central_path(game, drop=False)
+    assert whole is not None
+    assert ((found > 0) == (whole > 0)).all()
+    p = rng.permutation(m)
+    assert central_path(game[np.ix_(p, p)]) == pytest.approx(found[p], abs=1e-7)
+
+
+def test_of_several_lotteries_everybody_whom_any_draws_is_drawn() -> None:
+    """a and b beat all others and not each other: every mixture of the two is a lottery."""
+    game = matrix(5, {(0, 1): 0.0, (2, 3): 0.5, (3, 4): 0.5, (4, 2): 0.5}
+                  | {(i, j): 0.25 for i in (0, 1) for j in (2, 3, 4)})  # fmt: skip
+    assert lottery(game[None])[0] == pytest.approx([0.5, 0.5, 0.0, 0.0, 0.0], abs=1e-9)
+    assert lottery(game[None])[0][2:].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_ranked_pairs_locks_equal_margins_in_by_the_order_of_the_items() -> None:
+    # Of a circle of equal margins the last pair by winner, c over a, is left out.
+    even = matrix(3, {(0, 1): 0.2, (1, 2): 0.2, (2, 0): 0.2})
+    assert RULES["ranked-pairs"](even[None]).rank[0].tolist() == [1, 2, 3]
+    # More items than a machine word has bits: a chain, and one pair against it.
+    chain = matrix(70, {(i, i + 1): 0.5 for i in range(69)} | {(69, 0): 0.4})
+    assert RULES["ranked-pairs"](chain[None]).rank[0].tolist() == list(range(1, 71))
 
 
 @settings(max_examples=20)

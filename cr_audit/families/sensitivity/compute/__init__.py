@@ -111,8 +111,8 @@ def compute(run: Run) -> SensitivityFacts:
     return SensitivityFacts(
         unit=unit.unit,
         reason=unit.reason,
-        names=unit.items.names,
-        ids=unit.items.ids,
+        names=tuple(unit.items.names),
+        ids=tuple(unit.items.ids),
         n_comparisons=votes.rows.n,
         n_components=int(sizes.shape[0]),
         penalty=penalty,
