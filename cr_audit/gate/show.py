@@ -54,6 +54,7 @@ def blocks(decision: Decision) -> list[Block]:
         Prose(
             (f"Verdict: {decision.verdict.reason}.",),
             "good" if decision.verdict.passed else "error",
+            again=True,
         ),
     ]
 
