@@ -51,11 +51,6 @@ def blocks(decision: Decision) -> list[Block]:
         _verdict(decision),
         Prose((what_was_judged(decision),), "dim"),
         *(section for section in sections if section is not None),
-        Prose(
-            (f"Verdict: {decision.verdict.reason}.",),
-            "good" if decision.verdict.passed else "error",
-            again=True,
-        ),
     ]
 
 
