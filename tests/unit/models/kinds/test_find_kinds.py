@@ -198,3 +198,24 @@ def test_the_index_counts_pairs(pairs: list[tuple[int, int]]) -> None:
     top = (one.sum() + two.sum()) / 2
     expected = 1.0 if top == chance else ((one & two).sum() - chance) / (top - chance)
     assert adjusted_rand_index(a, b) == pytest.approx(expected)
+
+
+def test_a_kind_that_falls_into_kinds_as_sure_is_shown_as_those() -> None:
+    """Groups 0 to 9 of ten each: A is 0 to 4 as {0, 1}, {2, 3, 4}; B is 5 to 8, whose halves are
+    far less stable than it; C is 9, in two of which one is no kind."""
+    n = 100
+    coarse = np.repeat([0, 0, 0, 0, 0, 1, 1, 1, 1, 2], 10)
+    fine = np.repeat([0, 0, 1, 1, 1, 2, 2, 3, 3, 4], 10)
+    fine[95:] = 5
+    whole = [coarse, fine]
+    candidates = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (1, 3), (1, 4), (1, 5)]
+    stability = np.array([0.95, 0.95, 0.9, 0.85, 0.9, 0.7, 0.7, 0.9, 0.3])
+    chosen, labels = find._chosen(whole, candidates, stability, stability >= 0.5, n)
+    assert {candidates[k] for k in chosen} == {(1, 0), (1, 1), (0, 1), (0, 2)}
+    for g, k in enumerate(chosen):
+        r, group = candidates[k]
+        assert np.array_equal(labels == g, whole[r] == group)
+    # All of C in two kinds as sure as it is: then these.
+    stability[[7, 8]] = 0.9
+    chosen, _ = find._chosen(whole, candidates, stability, stability >= 0.5, n)
+    assert {candidates[k] for k in chosen} == {(1, 0), (1, 1), (0, 1), (1, 4), (1, 5)}
