@@ -92,7 +92,7 @@ def write(report: Report, target: Target) -> str:
         # Said where a reader stops reading, so that nothing is missed without a word.
         more = f" and {len(left) - MAX_NAMED} more" if len(left) > MAX_NAMED else ""
         named = ", ".join(left[:MAX_NAMED])
-        said = Prose((f"--details shows whole tables and: {named}{more}",), "dim")
+        said = Prose((f"--details: whole tables, {named}{more}",), "dim")
         last = bool(blocks) and isinstance(blocks[-1], Prose)  # the verdict, once more
         blocks.insert(len(blocks) - last, said)
     return write_blocks(blocks, target)

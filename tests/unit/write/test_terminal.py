@@ -217,7 +217,7 @@ def test_sections_that_explain_are_folded_and_named(scans: dict[str, Scan]) -> N
     short = scan.text(80)
     whole = WRITERS["table"].write(scan.report, Target(80, details=True))
     assert "effective number" not in short
-    assert "--details shows whole tables and: Word for word, Weights, Voronoi weights" in short
+    assert "--details: whole tables, Word for word, Weights, Voronoi weights" in short
     assert "effective number" in whole
     assert "--details" not in whole
     assert "effective number" in WRITERS["markdown"].write(scan.report, Target())
