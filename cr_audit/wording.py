@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 SURE = "sure s = of the changes with s or more, at most 1 - s are chance"
 """What the column of that name means, under every table that marks changes (``models.marks``)."""
+
+SURE_OF_SIDES = (
+    "sure: that it changes sides with another, not that its reward moves; of those marked at s,"
+    " at most 1 - s are chance"
+)
+"""The same under rewards, where a reward may surely move and nobody be passed."""
 
 
 def percent(share: float) -> str:
@@ -21,6 +29,12 @@ def percent(share: float) -> str:
 def plural(n: int, noun: str, many: str | None = None) -> str:
     """1 row, 2 rows; ``many`` where the plural takes more than an s."""
     return f"{n:,} {noun if n == 1 else many or noun + 's'}"
+
+
+def left_out(n: int, more: str) -> str:
+    """… and 3 more rows, … and 1 more row. more : "more rows"."""
+    what = re.sub(r"^(more [\w-]+?)s\b", r"\1", more) if n == 1 else more
+    return f"… and {n:,} {what}"
 
 
 def verb(n: int, one: str, many: str) -> str:

@@ -11,6 +11,9 @@ from typing import Any
 
 from cr_audit.run import Progress, silent
 
+MEASURABLE = 0.1
+"""Seconds of work below which a rate would be that of the clock."""
+
 
 @contextmanager
 def progress_bar(*, enabled: bool) -> Iterator[Progress]:
@@ -53,7 +56,7 @@ def progress_bar(*, enabled: bool) -> Iterator[Progress]:
             bar.reset(tasks[stage], total=total or None)
             began[stage], current[0] = now, stage
         elapsed = max(now - began[stage], 1e-9)
-        rate = f"{done / elapsed:,.0f}/s" if done else ""
+        rate = f"{done / elapsed:,.0f}/s" if done and elapsed > MEASURABLE else ""
         bar.update(tasks[stage], completed=done, total=total or None, rate=rate)
 
     try:

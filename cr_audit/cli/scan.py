@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def report(run: Run) -> Report:
     """Header, answer, what each family shows, findings, next steps."""
-    from cr_audit.families.reporting import finding_section, in_scan
+    from cr_audit.families.reporting import finding_section, in_scan, verdict
     from cr_audit.families.reporting import report as made
     from cr_audit.heads import header
 
@@ -28,7 +28,7 @@ def report(run: Run) -> Report:
             show = family.part("show")
             if show is not None:
                 out += show.brief(run.facts(family.name))
-        return [*out, finding_section(findings), _next(run, findings), _verdict(findings)]
+        return [*out, finding_section(findings), _next(run, findings), verdict(findings)]
 
     return made(run, blocks)
 
@@ -61,24 +61,6 @@ def _unchecked(run: Run) -> list[str]:
         if (show := family.part("show")) is not None and hasattr(show, "unchecked")
         for name in show.unchecked(run.facts(family.name))
     ]
-
-
-def _verdict(findings: Sequence[Finding]) -> Block:
-    """Once more where a reader stops reading: how bad it is, and the worst of it."""
-    from cr_audit.blocks import Prose, Tone
-    from cr_audit.wording import plural
-
-    if not findings:
-        return Prose(("Verdict: nothing was found.",), "good", again=True)
-    counts = [
-        plural(n, name)
-        for name in ("error", "warning", "note")
-        if (n := sum(f.severity == name for f in findings))
-    ]
-    worst = findings[0]
-    tone: Tone = "good" if worst.severity == "note" else worst.severity.value
-    said = f"Verdict: {', '.join(counts)}; {worst.rule} {worst.message}."
-    return Prose((said,), tone, again=True)
 
 
 def _next(run: Run, findings: Sequence[Finding]) -> Block:

@@ -147,7 +147,7 @@ class TextIndex:
     def to_all(self, rows: IntArray) -> FloatArray:
         """Exact distances of a few rows to all, float64 (rows, n)."""
         overlap = np.empty((rows.size, self.n))
-        for here, shared in self._shared(rows, _BLOCK_ROWS):
+        for here, shared in self._shared(rows):
             overlap[:, here] = shared.T
         return jaccard_distance(overlap, self.sizes[rows][:, None], self.sizes[None, :])
 
@@ -157,7 +157,7 @@ class TextIndex:
         least = (1.0 - radius) * self.sizes[rows] - 1.0
         least[~self.comparable[rows]] = np.inf
         found: list[tuple[IntArray, IntArray]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-        for here, shared in self._shared(rows, _FEW_ROWS):
+        for here, shared in self._shared(rows):
             at, i = np.nonzero(shared >= least)
             j = at + here.start
             d = jaccard_distance(
@@ -167,20 +167,26 @@ class TextIndex:
             found.append((i[near], j[near]))
         return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
 
-    def _shared(self, rows: IntArray, step: int) -> Iterator[tuple[slice, FloatArray]]:
+    def _shared(self, rows: IntArray) -> Iterator[tuple[slice, FloatArray]]:
         """Blocks of all sets, and what each shares with the sets of a few rows, (block, rows)."""
         some = self.rows[rows]
         used, _ = counted(some.indices)
         place = np.full(self.rows.shape[1], -1, np.int32)
         place[used] = np.arange(used.size)
         columns = relabelled(some, place, used.size).toarray().T
-        for number, here in enumerate(engine.spans(self.n, step)):
+
+        def look(here: slice) -> FloatArray:
             ends = self.rows.indptr[here.start : here.stop + 1]
             block = slice(int(ends[0]), int(ends[-1]))
             held = sp.csr_array((here.stop - here.start, place.size), dtype=np.bool_)
             held.indptr, held.indices = ends - ends[0], self.rows.indices[block]
-            yield here, relabelled(held, place, used.size) @ columns
-            if number % 4 == 3:
+            return np.asarray(relabelled(held, place, used.size) @ columns)
+
+        blocks = engine.spans(self.n, _FEW_ROWS)
+        found = engine.map(look, blocks, local=True)
+        for number, (here, shared) in enumerate(zip(blocks, found, strict=True)):
+            yield here, shared
+            if number % 16 == 15:
                 engine.forget()
 
 
@@ -241,6 +247,23 @@ class _LongestPrefixes:
         return np.concatenate(found)
 
 
+class _Near:
+    """Rows within a distance of pivots. A look at the index takes as long for a few pivots as for
+    one: those whose turn it is if this one fails are looked at with it."""
+
+    def __init__(self, index: TextIndex, radius: float) -> None:
+        self._index, self._radius = index, radius
+        self._known: dict[int, IntArray] = {}
+
+    def first_of(self, pivots: IntArray) -> IntArray:
+        """Comparable rows, ascending, of the first of these pivots."""
+        if int(pivots[0]) not in self._known:
+            some = pivots[:_MAX_FAILED_PIVOTS]
+            at, rows = self._index.within(some, self._radius)
+            self._known = {p: rows[at == k] for k, p in enumerate(some.tolist())}
+        return self._known[int(pivots[0])]
+
+
 def _set_balls_aside(
     index: TextIndex, radius: float, diameter: float
 ) -> tuple[list[IntArray], BoolArray]:
@@ -249,7 +272,7 @@ def _set_balls_aside(
     balls: list[IntArray] = []
     done: set[int] = set()
     barren = 0
-    prefixes = _LongestPrefixes(index, radius)
+    prefixes, near = _LongestPrefixes(index, radius), _Near(index, diameter / 2)
     held = prefixes.frequency(np.flatnonzero(active))
     while True:
         frequency = held.copy()
@@ -260,8 +283,8 @@ def _set_balls_aside(
         posting = prefixes.holding(column, np.flatnonzero(active))
         failed = 0
         while failed < _MAX_FAILED_PIVOTS and posting.size > HEAVY:
-            pivot, rows = posting[:1], np.flatnonzero(active)
-            ball = rows[index.to_all(pivot)[0, rows] <= diameter / 2]
+            pivot, ball = posting[:1], near.first_of(posting)
+            ball = ball[active[ball]]
             if ball.size < MIN_BALL:
                 failed += 1
                 posting = posting[1:]

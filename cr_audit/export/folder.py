@@ -20,6 +20,7 @@ from cr_audit.export import rows
 from cr_audit.export.outcome import Exported
 from cr_audit.export.source import check_target, write_metadata
 from cr_audit.files import write_whole
+from cr_audit.wording import plural
 
 if TYPE_CHECKING:
     from cr_audit.run import Run
@@ -101,13 +102,13 @@ def _card(run: Run, done: Exported, data: Path, name: str) -> str:
     lines += [f"    num_examples: {done.n_written}", f"  download_size: {n_bytes}"]
     lines += [f"  dataset_size: {n_bytes}", "tags:", "- preference", "- cr-audit", "---", ""]
     inputs = [
-        f"- {_code(Path(f.path).name)}, {f.n_rows:,} rows, SHA-256 `{f.sha256}`"
+        f"- {_code(Path(f.path).name)}, {plural(f.n_rows, 'row')}, SHA-256 `{f.sha256}`"
         for f in run.dataset.report.files
     ]
     lines += [
         f"# {_code(name)}",
         "",
-        f"{done.n_written:,} rows as they were read, each with a weight, written by cr-audit"
+        f"{plural(done.n_written, 'row')} as read, each with a weight, written by cr-audit"
         f" {__version__}. Columns that it added: {', '.join(map(_code, done.columns))}.",
         "",
         "## Weights",
@@ -115,7 +116,7 @@ def _card(run: Run, done: Exported, data: Path, name: str) -> str:
         f"Scheme {_code(w.scheme)}: {w.reason}.",
         f"Weight of a row: {w.formula}.",
         f"Source: {w.source}.",
-        f"Effective size: {w.effective_size:,.1f} of {w.n_rows:,} rows.",
+        f"Effective size: {w.effective_size:,.1f} of {plural(w.n_rows, 'row')}.",
         "",
         "## Files that were read",
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,12 @@ from cr_audit.blocks import (
     Number,
     Numbers,
     Picture,
+    Prose,
     Section,
     Span,
+    Steps,
     Table,
+    Tone,
 )
 from cr_audit.families import FAMILIES, Family
 from cr_audit.families.provenance import provenance
@@ -33,8 +37,11 @@ if TYPE_CHECKING:
 MAX_NUMBERS = 3
 FEW = 0.1
 """Share of the items of a map below which clusters are not what colours show at first."""
-MOST_RULES = 5
+MOST_RULES = 4
 """Of a terminal without --details."""
+
+READ_AS = ("expand_choices", "ratings_to_pairs")
+"""Switches without which the same files hold other comparisons, or none."""
 
 FactsOf = Callable[[Family], Any]
 
@@ -179,6 +186,11 @@ def run_document(
     )
 
 
+def _brief(f: Finding) -> str:
+    """The message without the text that it quotes at its end, which fills a line of its own."""
+    return f.message.partition(": “")[0]
+
+
 def finding_section(findings: Sequence[Finding]) -> Section:
     """One line a rule and severity: its first finding, and how many more there are."""
     if not findings:
@@ -198,7 +210,7 @@ def finding_section(findings: Sequence[Finding]) -> Section:
                 Cell(first.rule),
                 Cell(str(first.severity), tone=first.severity.value),
                 Cell(
-                    (first.message, Span(f" (and {more:,} more)", "dim")) if more else first.message
+                    (_brief(first), Span(f" (and {more:,} more)", "dim")) if more else _brief(first)
                 ),
                 Cell(first.rows[0] if first.rows else ""),
             )
@@ -210,8 +222,40 @@ def finding_section(findings: Sequence[Finding]) -> Section:
     )
     note = plural(len(findings), "finding")
     if len(groups) < len(findings):
-        note += f" of {plural(len(groups), 'rule')}"
-        if len(groups) > MOST_RULES:
-            note += f", the worst {MOST_RULES} here"
-        note += "; all of them with --format json"
+        worst = f"the worst {MOST_RULES} of " if len(groups) > MOST_RULES else ""
+        note += f", {worst}{plural(len(groups), 'rule')}; all with --format json"
     return Section("Findings", note, (table,))
+
+
+def command_on(run: Run, command: str, more: str = "", *, by_unit: bool = False) -> str:
+    """``command`` on the files of this run, and by its unit where that was chosen, to be copied."""
+    files = [shlex.quote(f.path) for f in run.dataset.report.files[:3]]
+    read = [f"--{key.replace('_', '-')}" for key in READ_AS if run.reading.get(key)]
+    unit = f"--unit {run.settings.unit}" if by_unit and not run.is_default("unit") else ""
+    return " ".join(part for part in ("cr-audit", command, *files, *read, unit, more) if part)
+
+
+def next_steps(why: str, steps: Sequence[tuple[str, str]]) -> list[Block]:
+    """One thing to do now and why; nothing where there is nothing to do."""
+    return [Section("Next", why, (Steps(tuple(steps)),))] if steps else []
+
+
+def verdict(findings: Sequence[Finding], said: str = "") -> Prose:
+    """Once more where a reader stops reading: what came out, how bad it is, and the worst of it.
+
+    said : a sentence with its full stop, the command's own answer.
+    """
+    before = f"Verdict: {said} " if said else "Verdict: "
+    if not findings:
+        return Prose((f"{before}{'N' if said else 'n'}othing was found.",), "good", again=True)
+    counts = [
+        plural(n, name)
+        for name in ("error", "warning", "note")
+        if (n := sum(f.severity == name for f in findings))
+    ]
+    worst = findings[0]
+    tone: Tone = "good" if worst.severity == "note" else worst.severity.value
+    # What the command found is often the worst finding itself.
+    told = said and worst.message.casefold() in said.casefold()
+    also = f" ({worst.rule})" if told else f"; {worst.rule} {_brief(worst)}"
+    return Prose((f"{before}{', '.join(counts)}{also}.",), tone, again=True)

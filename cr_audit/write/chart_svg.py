@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from cr_audit.blocks import Cells, Chart, Series
-from cr_audit.write.escape import shorten, visible
+from cr_audit.write.escape import beginning
 from cr_audit.write.svg_text import svg_text, text_width
 
 # Okabe and Ito's colours, told apart by readers who do not see red and green alike.
@@ -111,7 +111,7 @@ class Axes:
         left, right = self.left, PANEL_WIDTH - 16
         size = SIZE * 1.0
         fits = max(8, int((PANEL_WIDTH - 16) / (0.55 * size)))
-        self.parts.append(label(PANEL_WIDTH / 2, 18, shorten(visible(self.title), fits)))
+        self.parts.append(label(PANEL_WIDTH / 2, 18, beginning(self.title, fits)))
         for value, text in y_ticks:
             y = self.y(value)
             self.parts.append(
@@ -121,7 +121,7 @@ class Axes:
             self.parts.append(label(left - 5, y + 4, text, anchor="end", fill=GREY))
         room = int((right - left) / max(len(x_ticks), 1) / (0.55 * size))
         for value, text in x_ticks:
-            shown = shorten(visible(text), max(room, 6))
+            shown = beginning(text, max(room, 6))
             self.parts.append(label(self.x(value), self.height - MARGIN + 16, shown, fill=GREY))
 
     def legend(self, entries: Sequence[tuple[str, str]]) -> int:
@@ -129,7 +129,7 @@ class Axes:
         distinct = list(dict.fromkeys(entries))
         x, y = float(MARGIN), float(self.height - 14)
         for text, colour in distinct:
-            shown = shorten(visible(text), int((PANEL_WIDTH - MARGIN - 20) / (0.55 * SIZE)))
+            shown = beginning(text, int((PANEL_WIDTH - MARGIN - 20) / (0.55 * SIZE)))
             width = text_width(shown, SIZE) + 24
             if x > MARGIN and x + width > PANEL_WIDTH:
                 x, y = float(MARGIN), y + ROW
@@ -253,7 +253,7 @@ def _intervals(chart: Chart) -> tuple[list[str], int]:
     height = max(PANEL_HEIGHT, 2 * MARGIN + ROW * len(names))
     if not values:
         return [label(PANEL_WIDTH / 2, height / 2, "nothing to draw", fill=GREY)], height
-    shown = {n: shorten(visible(n), MAX_LABEL) for n in names}
+    shown = {n: beginning(n, MAX_LABEL) for n in names}
     left = 8 + max(text_width(n, SIZE) for n in shown.values())
     ticks = round_ticks(min(values), max(values), 4)
     axes = Axes(

@@ -14,6 +14,7 @@ import unicodedata
 # Zl / Zp line separators. Cn (unassigned) is left to the terminal's own replacement glyph, except
 # the noncharacters, which no text may hold and XML forbids.
 _SUSPECT = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_MARKS = frozenset({"Mn", "Me"})
 # On one letter; more of them are drawn over the lines above and below.
 _MAX_MARKS = 5
 _SIMPLE = re.compile(r"[\x20-\x7e]*\Z")
@@ -32,17 +33,23 @@ def visible(text: str, *, keep_newlines: bool = False) -> str:
     text = _COMMAND.sub(r"#\\x23", text)
     if _SIMPLE.match(text):
         return text
+    # What a text holds is few of the characters there are: each is looked up once.
+    kinds = {ch: unicodedata.category(ch) for ch in set(text)}
+    if keep_newlines:
+        kinds.pop("\n", None)
+    escaped = {
+        ord(ch): _escaped(ch)
+        for ch, category in kinds.items()
+        if category in _SUSPECT or _is_noncharacter(ch)
+    }
+    piled = {ch for ch, category in kinds.items() if category in _MARKS}
+    if not piled:
+        return text.translate(escaped) if escaped else text
     out = []
     marks = 0
     for ch in text:
-        category = unicodedata.category(ch)
-        marks = marks + 1 if category in ("Mn", "Me") else 0
-        if keep_newlines and ch == "\n":
-            out.append(ch)
-        elif category in _SUSPECT or marks > _MAX_MARKS or _is_noncharacter(ch):
-            out.append(_escaped(ch))
-        else:
-            out.append(ch)
+        marks = marks + 1 if ch in piled else 0
+        out.append(_escaped(ch) if marks > _MAX_MARKS else escaped.get(ord(ch), ch))
     return "".join(out)
 
 
@@ -58,6 +65,11 @@ def _escaped(ch: str) -> str:
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def beginning(text: str, width: int) -> str:
+    """``shorten`` of the visible text, of which no more is looked at than can be shown."""
+    return shorten(visible(text[: width + 1]), width)
 
 
 def shorten(text: str, width: int) -> str:

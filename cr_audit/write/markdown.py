@@ -28,6 +28,7 @@ from cr_audit.blocks import (
     plain_text,
 )
 from cr_audit.reports import Report
+from cr_audit.wording import left_out
 from cr_audit.write import Target
 from cr_audit.write.escape import markdown, shorten, visible
 
@@ -118,7 +119,7 @@ def _table(block: Table) -> list[str]:
     lines.append("")
     left = block.n - block.n_shown
     if left > 0:
-        lines += [markdown(f"… and {left:,} {block.more}"), ""]
+        lines += [markdown(left_out(left, block.more)), ""]
     if block.legend:
         lines += [_words(block.legend), ""]
     return lines

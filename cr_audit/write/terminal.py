@@ -43,16 +43,17 @@ from cr_audit.blocks import (
     spans,
 )
 from cr_audit.reports import Report
+from cr_audit.wording import left_out
 from cr_audit.write import Target
 from cr_audit.write.braille import braille_rows
-from cr_audit.write.escape import no_commands, shorten, visible
+from cr_audit.write.escape import beginning, no_commands, visible
 from cr_audit.write.places import Place
 
 WIDE = 110
 """Columns from which a table shows its ``wide`` ones."""
 MAX_DIFF = 400
 """Characters of one side of a word diff."""
-MAX_FILES, MAX_NAMED = 3, 4
+MAX_FILES, MAX_NAMED = 3, 3
 CHART_WIDTH = 24
 
 _STYLES: dict[Tone, str] = {
@@ -284,7 +285,7 @@ def _table(block: Table, target: Target) -> list[RenderableType]:
     left = block.n - block.n_shown
     if left > 0 and (target.details or block.brief is None):
         order = f" ({block.order} first)" if block.order else ""
-        parts.append(Text(f"… and {left:,} {visible(block.more)}{visible(order)}", style="dim"))
+        parts.append(Text(f"{visible(left_out(left, block.more))}{visible(order)}", style="dim"))
     if block.legend:
         parts.append(_words(block.legend, "dim"))
     return parts
@@ -317,7 +318,7 @@ def _cell(column: Column, cell: Cell, target: Target) -> RenderableType:
 def _diff(block: Diff, target: Target) -> RenderableType:
     grid = empty_grid()
     for title in block.titles:
-        grid.add_column(Text(shorten(visible(title), target.width // 2 - 4)), ratio=1)
+        grid.add_column(Text(beginning(title, target.width // 2 - 4)), ratio=1)
     left, right = _runs(block.left, "red", "-", target), _runs(block.right, "green", "+", target)
     grid.add_row(left, right)
     return Group(Text(visible(block.caption), style="dim"), grid)
@@ -330,7 +331,7 @@ def _runs(runs: Sequence[DiffRun], style: str, mark: str, target: Target) -> Tex
         if len(out) > MAX_DIFF:
             out.append(" …", style="dim")
             break
-        text = shorten(visible(run.text), MAX_DIFF)
+        text = beginning(run.text, MAX_DIFF)
         if run.kind == "skipped":
             out.append(f" {text} ", style="dim")
         elif run.kind == "same":
@@ -362,9 +363,9 @@ def _slope_chart(block: SlopeChart, target: Target) -> list[RenderableType]:
         after = by_right[k]
         mark = ("▲" if after.rises else "▼") if after.marked else " "
         grid.add_row(
-            _one_line(shorten(visible(slope.label), label), _slope_style(slope)),
+            _one_line(beginning(slope.label, label), _slope_style(slope)),
             line,
-            _one_line(f"{mark} {shorten(visible(after.label), label)}", _slope_style(after)),
+            _one_line(f"{mark} {beginning(after.label, label)}", _slope_style(after)),
         )
     return [_heading(block.title, block.note), Padding(grid, (0, 0, 0, 1))]
 

@@ -653,11 +653,12 @@ def test_a_leaderboard_of_the_library(steps: Steps, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_lottery_that_is_not_solved(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cr_audit.models.voting import rules
+    from cr_audit.models.voting import lottery
 
     Path("cycle.jsonl").write_text(lines(MODELS))
+    monkeypatch.setattr(lottery, "central_path", lambda game: None)
     monkeypatch.setattr(
-        rules, "linprog", lambda *a, **k: SimpleNamespace(x=None, message="numbers")
+        lottery, "linprog", lambda *a, **k: SimpleNamespace(x=None, message="numbers")
     )
     step = steps.of("leaderboard", "cycle.jsonl", *QUICK, code=4)
     command = re.search(r"cr-audit (\w+)", step)

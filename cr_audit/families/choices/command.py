@@ -19,9 +19,10 @@ FILE = "remedy.jsonl"
 def report(run: Run) -> Report:
     """Lists, places, kinds and their tests, prediction, ranking, remedies, findings."""
     from cr_audit.analysis.facts import Stage
+    from cr_audit.arrays import NotApplicable
     from cr_audit.families.choices.compute import needs_clones
-    from cr_audit.families.choices.show import answer_block, brief, pictures
-    from cr_audit.families.reporting import finding_section
+    from cr_audit.families.choices.show import answer, answer_block, brief, pictures
+    from cr_audit.families.reporting import command_on, finding_section, next_steps, verdict
     from cr_audit.families.reporting import report as made
     from cr_audit.heads import header
 
@@ -38,11 +39,17 @@ def report(run: Run) -> Report:
     def blocks(findings: tuple[Finding, ...]) -> list[Block]:
         facts = run.facts("choices")
         own = tuple(f for f in findings if f.rule.startswith("CR7"))
+        steps = []
+        if not run.options.get("remedy") and not isinstance(facts.remedies, NotApplicable):
+            command = command_on(run, "choices", "--remedy recommended")
+            steps.append((command, f"writes {FILE}"))
         return [
             header(run.dataset, run.command),
             answer_block(facts, own),
             *brief(facts),
             finding_section(findings),
+            *next_steps("train on what the lists allow", steps),
+            verdict(findings, answer(facts)[0]),
         ]
 
     return made(run, blocks, also=("choices",), pictures=lambda: pictures(run.facts("choices")))
@@ -57,6 +64,7 @@ def _write_remedy(run: Run) -> None:
     from cr_audit.arrays import NotApplicable
     from cr_audit.families.choices.compute import remedy
     from cr_audit.files import write_whole
+    from cr_audit.wording import plural
 
     method, rows = remedy(run, run.facts("choices"), run.options["remedy"])
     if isinstance(rows, NotApplicable):
@@ -65,7 +73,7 @@ def _write_remedy(run: Run) -> None:
     path = Path(run.options.get("remedy_file") or FILE)
     lines = [orjson.dumps(row) for row in rows]
     write_whole(b"".join(line + b"\n" for line in lines), path, option="--remedy-file")
-    run.say(f"{len(lines):,} rows of {method}: {path}")
+    run.say(f"{plural(len(lines), 'row')} of {method}: {path}")
 
 
 COMMANDS = (

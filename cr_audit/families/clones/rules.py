@@ -12,6 +12,7 @@ from cr_audit.arrays import NotApplicable
 from cr_audit.clones.find import Cluster
 from cr_audit.findings import Finding, Rule, Severity
 from cr_audit.heads import short
+from cr_audit.wording import plural
 
 MAX_ROWS = 10
 LOOKED_AT, SHOWN = 400, 48
@@ -149,7 +150,7 @@ def _noise_floor(analysis: Analysis) -> Iterator[Finding]:
     if isinstance(floor, NotApplicable) or floor.n_decided == 0:
         return
     yield RULES[5].finding(
-        message=f"of {floor.n_comparisons:,} comparisons of identical texts,"
+        message=f"of {plural(floor.n_comparisons, 'comparison')} of identical texts,"
         f" {floor.n_decided:,} prefer one of them",
         subject="dataset",
         evidence={

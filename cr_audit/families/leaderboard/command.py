@@ -7,24 +7,40 @@ from typing import TYPE_CHECKING
 from cr_audit.commands import Command, Option
 
 if TYPE_CHECKING:
+    from cr_audit.blocks import Block
+    from cr_audit.findings import Finding
     from cr_audit.reports import Report
     from cr_audit.run import Run
 
 
 def report(run: Run) -> Report:
     """The board, what it depends on, and the findings of its own rules."""
-    from cr_audit.families.leaderboard.show import blocks_of, chart
-    from cr_audit.families.reporting import finding_section
+    from cr_audit.families.leaderboard.rules import contenders
+    from cr_audit.families.leaderboard.show import answer, blocks_of, chart
+    from cr_audit.families.reporting import command_on, finding_section, next_steps, verdict
     from cr_audit.families.reporting import report as made
     from cr_audit.heads import header
 
+    def blocks(findings: tuple[Finding, ...]) -> list[Block]:
+        facts = run.facts("leaderboard")
+        own = [f for f in findings if f.rule.startswith("CR21")]
+        sure = len(contenders(facts)) == 1
+        command = command_on(run, "sensitivity", by_unit=True)
+        first = answer(facts)[facts.board.fit.n_components > 1]
+        return [
+            header(run.dataset, run.command),
+            *blocks_of(facts, limit=run.options["top"]),
+            finding_section(own),
+            *next_steps(
+                "see what the first place hangs on" if sure else "see what would settle it",
+                [(command, "how few votes turn it" if sure else "which battles to collect")],
+            ),
+            verdict(own, first),
+        ]
+
     return made(
         run,
-        lambda findings: [
-            header(run.dataset, run.command),
-            *blocks_of(run.facts("leaderboard"), limit=run.options["top"]),
-            finding_section([f for f in findings if f.rule.startswith("CR21")]),
-        ],
+        blocks,
         also=("leaderboard",),
         pictures=lambda: (chart(run.facts("leaderboard")),),
     )

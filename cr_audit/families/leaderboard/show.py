@@ -12,10 +12,11 @@ from cr_audit.heads import named
 from cr_audit.models.ties.fit import ELO_PER_LOG_ODDS
 from cr_audit.models.voting.independence import Independence
 from cr_audit.models.voting.rules import INDEPENDENT_OF_CLONES
-from cr_audit.wording import percent, plural
+from cr_audit.wording import left_out, percent, plural
 
 MAX_GROUPS = 6
 MAX_PAIRS = 10
+MAX_WINNERS = 3
 
 
 def blocks_of(facts: LeaderboardFacts, *, limit: int) -> list[Block]:
@@ -122,7 +123,7 @@ def _board_table(
         Column("range", "id", ("rank_low", "rank_high")),
         Column(facts.unit, "line", ("name",)),
         Column("Elo", "number", ("elo", "elo_low", "elo_high")),
-        Column("log-odds", "number", ("reward", "low", "high")),
+        Column("log-odds", "number", ("reward", "low", "high"), wide=True),
         Column("P(first)", "number", ("probability_first",)),
         Column("won-tied-lost", "id", ("n_wins", "n_ties", "n_losses")),
         Column("opponents", "count", ("n_opponents",), wide=True),
@@ -216,7 +217,7 @@ def _groups(facts: LeaderboardFacts) -> tuple[Block, ...]:
         items = tuple(places.order[a : b + 1].tolist())
         lines.append(f"not distinguishable: {_list(facts, items, 6)}")
     if len(several) > MAX_GROUPS:
-        lines.append(f"… and {len(several) - MAX_GROUPS:,} more groups")
+        lines.append(left_out(len(several) - MAX_GROUPS, "more groups"))
     return (Prose(tuple(lines), "dim"),)
 
 
@@ -455,13 +456,13 @@ def _voting(facts: LeaderboardFacts) -> Section | None:
     checks = v.independence
     rows = []
     for r in v.rules:
-        best = tuple(r.winners.tolist())
+        best = tuple(sorted(r.winners.tolist(), key=lambda i: int(facts.board.places.rank[i])))
         here = _dependence(facts, checks[r.rule])
         always = "always" if r.rule in INDEPENDENT_OF_CLONES else "no"
         rows.append(
             (
                 Cell(r.rule, (r.rule,)),
-                Cell(_list(facts, best, 3), (facts.names[best[0]],)),
+                Cell(_winners(facts, best), (facts.names[best[0]],)),
                 Cell(
                     f"{float(r.share_winning[list(best)].sum()):.2f}",
                     (float(r.share_winning[list(best)].sum()),),
@@ -486,6 +487,13 @@ def _voting(facts: LeaderboardFacts) -> Section | None:
     return Section(
         "Rules on margins", "independent of clones by construction, or not", (table, own)
     )
+
+
+def _winners(facts: LeaderboardFacts, best: tuple[int, ...]) -> str:
+    """The winners, the best of the board first; how many where the rule leaves most open."""
+    if len(best) > max(MAX_WINNERS, len(facts.names) // 2):
+        return f"open: {len(best):,} of {len(facts.names):,}"
+    return _list(facts, best, MAX_WINNERS)
 
 
 def _dependence(facts: LeaderboardFacts, check: Independence) -> str:

@@ -15,7 +15,7 @@ from cr_audit.families.rankings.rules import new_leaders
 from cr_audit.heads import named
 from cr_audit.wording import SURE, comparisons_in_median, percent, plural
 
-MAX_ITEMS, IN_BRIEF = 15, 5
+MAX_ITEMS, IN_BRIEF = 15, 3
 MAX_SECONDARY = 6
 
 
@@ -160,14 +160,14 @@ def _explains(unit: UnitResult) -> tuple[Prose, ...]:
 
 def _gist(unit: UnitResult, weighted: bool, many: bool) -> str:
     """The legend in a line."""
-    parts = ["error = one standard error"] if weighted else []
+    parts = ["± = standard error"] if weighted else []
     if weighted:
-        parts.append("▲▼ = rank changes beyond noise")
+        parts.append("sure = of a new rank; ▲▼ = beyond noise")
     if many:
         parts.append(f"group = one of {unit.graph.n_components:,} separate rankings")
     known = unit.win_rates.n_opponents[unit.win_rates.n_opponents > 0]
     if not many and known.size and known.min() < known.max():
-        parts.append("rates are against different opponents")
+        parts.append("opponents differ")
     return "; ".join(parts) or "average win rate against every opponent"
 
 

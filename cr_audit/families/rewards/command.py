@@ -8,6 +8,7 @@ from cr_audit.commands import Command, Option
 
 if TYPE_CHECKING:
     from cr_audit.blocks import Block
+    from cr_audit.families.rewards.facts import RewardFacts
     from cr_audit.findings import Finding
     from cr_audit.reports import Report
     from cr_audit.run import Run
@@ -24,9 +25,9 @@ def report(run: Run) -> Report:
 
     from cr_audit.arrays import NotApplicable
     from cr_audit.errors import UsageError
-    from cr_audit.families.reporting import finding_section, shown_by
+    from cr_audit.families.reporting import finding_section, next_steps, shown_by, verdict
     from cr_audit.families.reporting import report as made
-    from cr_audit.families.rewards.show import answer_block, pictures, sections
+    from cr_audit.families.rewards.show import answer_block, pictures, said, sections
     from cr_audit.heads import header
 
     if run.options["weighted"] and run.options["standard"]:
@@ -43,9 +44,39 @@ def report(run: Run) -> Report:
         if not isinstance(unit.shift, NotApplicable):
             section = shown_by("rankings").section(unit, limit=MAX_WIN_RATES, main=False)
             out.append(replace(section, folded=True))  # rewards are what was asked for
-        return [*out, *sections(facts), finding_section(findings)]
+        out += [*sections(facts), finding_section(findings), *next_steps(*_next(run, facts))]
+        return [*out, verdict(findings, said(facts))]
 
     return made(run, blocks, also=("rewards",), pictures=lambda: pictures(run.facts("rewards")))
+
+
+def _next(run: Run, facts: RewardFacts) -> tuple[str, list[tuple[str, str]]]:
+    """Why, and the one command, by what the ranking leaves open."""
+    from cr_audit.arrays import NotApplicable
+    from cr_audit.families.reporting import command_on
+    from cr_audit.families.rewards.show import fits_of
+
+    r = facts.rewards
+    c, s = r.changes, r.subjects
+    if isinstance(c, NotApplicable) or isinstance(s, NotApplicable) or s.n_components > 1:
+        kinds = run.facts("kinds").kinds
+        if isinstance(kinds, NotApplicable) or kinds.n < 2 or run.settings.unit == "kind":
+            return "", []
+        command = command_on(run, "refit", "--unit kind")
+        return "one ranking of everything needs a unit that rows share", [
+            (command, "which kinds of answer are preferred")
+        ]
+    if bool(c.flagged.any()):
+        return "train and rank on one of each copy", [
+            (command_on(run, "export", "--as clean -o clean.jsonl"), "the data without the copies")
+        ]
+    decided = all(r.decided(name) for name, _ in fits_of(r))
+    return f"see {'what the first place hangs on' if decided else 'what would decide it'}", [
+        (
+            command_on(run, "sensitivity", by_unit=True),
+            "how few votes turn it, and which to collect" if decided else "which votes to collect",
+        )
+    ]
 
 
 COMMANDS = (

@@ -32,12 +32,14 @@ from cr_audit.findings import Finding
 from cr_audit.heads import named, short
 from cr_audit.models.penalty import PenaltyChoice, PenaltyPath
 from cr_audit.models.rewards.changes import Changes
-from cr_audit.wording import SURE, percent, plural, verb
+from cr_audit.wording import SURE_OF_SIDES, percent, plural, verb
 
 MAX_ITEMS = 15
 MAX_CAUSES = 6
 MAX_EFFECTS = 3
 MAX_LEADERS, MAX_TURNS, MAX_ON_PATH, ON_PATH_NAME = 3, 4, 5, 24
+LIKELY = 0.5
+"""Chance of the first place below which whoever is first is not said to lead."""
 ONE_STEP = 3.2
 """The next penalty of the grid of two per decade."""
 SOME = 5
@@ -90,6 +92,15 @@ def answer(facts: RewardFacts) -> list[str]:
     if bad:
         out.append(f"The {' and the '.join(bad)} fit did not converge: see How sure (--details).")
     return out
+
+
+def said(facts: RewardFacts) -> str:
+    """Who leads in one sentence, or why nobody does."""
+    r = facts.rewards
+    c, s = r.changes, r.subjects
+    if isinstance(c, NotApplicable) or isinstance(s, NotApplicable):
+        return f"there is no ranking: {_no_ranking(r)}."
+    return _leaders(r, c, s)[0]
 
 
 def _no_ranking(r: Rewards) -> str:
@@ -175,7 +186,8 @@ def _lead(r: Rewards, s: Subjects, c: Changes, fit: str) -> _Lead:
         who = _list(s, tuple(tied.tolist()))
         return _Lead(who, "tie for the first place", False, leader, float("nan"), "")
     sure = float(first[leader])
-    return _Lead(_named(s, leader), "leads", True, leader, sure, _sure(c, f"{sure:.2f}"))
+    does = "leads" if sure >= LIKELY else "has the highest reward"
+    return _Lead(_named(s, leader), does, True, leader, sure, _sure(c, f"{sure:.2f}"))
 
 
 def _list(s: Subjects, items: tuple[int, ...]) -> str:
@@ -388,7 +400,7 @@ def _legend(r: Rewards, c: Changes, s: Subjects, both: bool) -> str:
     text = f"log-odds{'' if s.what == s.unit + 's' else ' (' + s.what + ')'}"
     text += f", {level} intervals from {plural(c.n_replicates, 'replicate')}: {r.intervals}"
     if both:
-        text += f"; both centred alike; {SURE}, ▲▼ = sure {c.confidence_level:.2f} or more"
+        text += f"; both centred alike; {SURE_OF_SIDES}, ▲▼ = sure {c.confidence_level:.2f} or more"
     if s.n_components > 1:
         text += f"; ranks are within {s.n_components:,} separate components"
     silent = int((s.components < 0).sum())

@@ -22,7 +22,7 @@ HEAVY_ROW, HEAVY_SHARE = 10.0, 0.01
 def _skipped(analysis: Analysis) -> Iterator[Finding]:
     reasons = analysis.dataset.report.skipped_by_reason
     others = {reason: n for reason, n in reasons.items() if reason != "identical_pair"}
-    return _told(analysis, RULES[0], others, "were skipped")
+    return _told(analysis, RULES[0], others, "skipped")
 
 
 def _contradictory(analysis: Analysis) -> Iterator[Finding]:
@@ -36,7 +36,7 @@ def _duplicated(analysis: Analysis) -> Iterator[Finding]:
 def _identical(analysis: Analysis) -> Iterator[Finding]:
     reasons = analysis.dataset.report.skipped_by_reason
     these = {reason: n for reason, n in reasons.items() if reason == "identical_pair"}
-    return _told(analysis, RULES[3], these, "were skipped")
+    return _told(analysis, RULES[3], these, "skipped")
 
 
 def _empty(analysis: Analysis) -> Iterator[Finding]:
@@ -112,7 +112,7 @@ def _hidden(analysis: Analysis) -> Iterator[Finding]:
 def _noted(analysis: Analysis, rule: Rule, reason: str) -> Iterator[Finding]:
     """A remark of the reader on rows that were kept."""
     n = analysis.dataset.report.noted.get(reason)
-    return _told(analysis, rule, {} if n is None else {reason: n}, "were kept")
+    return _told(analysis, rule, {} if n is None else {reason: n}, "kept")
 
 
 def _told(
@@ -122,7 +122,8 @@ def _told(
     for reason, n in sorted(counts.items()):
         examples = [e for e in report.examples if e.reason == reason][:MAX_ROWS]
         yield rule.finding(
-            message=f"{n:,} rows {what}: {reason.replace('_', ' ')}",
+            message=f"{plural(n, 'row')} {verb(n, 'was', 'were')} {what}:"
+            f" {reason.replace('_', ' ')}",
             subject=f"rows:{reason}",
             rows=tuple(f"{e.file}:{e.line}" for e in examples),
             evidence={"n_rows": n, "share": n / max(report.rows_read, 1)},

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 GROUP = "Sensitivity"
 FILE = "next.jsonl"
+N_NEXT = 50
+"""Comparisons that a report proposes to collect: half an hour for one person."""
 
 
 def report(run: Run) -> Report:
     """Header, answer, flips, fragile pairs, strong preferences, advice, findings."""
     from cr_audit.analysis.facts import Stage
-    from cr_audit.families.reporting import finding_section
+    from cr_audit.arrays import NotApplicable
+    from cr_audit.families.reporting import command_on, finding_section, next_steps, verdict
     from cr_audit.families.reporting import report as made
-    from cr_audit.families.sensitivity.show import answer_block, pictures, sections
+    from cr_audit.families.sensitivity.show import SETTLED, answer, answer_block, pictures, sections
     from cr_audit.heads import header
 
     run.left_out = [Stage.VOTES, Stage.RESAMPLING]
@@ -31,11 +34,19 @@ def report(run: Run) -> Report:
         _write_tasks(run, facts)
 
     def blocks(findings: tuple[Finding, ...]) -> list[Block]:
+        steps = []
+        votes = facts.next_votes
+        open_still = not isinstance(votes, NotApplicable) and votes.probability_wrong >= SETTLED
+        if run.options["next"] is None and open_still:
+            command = command_on(run, "sensitivity", f"--next {N_NEXT}", by_unit=True)
+            steps.append((command, f"writes {FILE}, a comparison a line"))
         return [
             header(run.dataset, run.command),
             answer_block(facts, findings),
             *sections(facts, top=run.options["top"]),
             finding_section(findings),
+            *next_steps("collect what says most", steps),
+            verdict(findings, answer(facts)[0]),
         ]
 
     return made(run, blocks, also=("sensitivity",), pictures=lambda: pictures(facts))
@@ -51,6 +62,7 @@ def _write_tasks(run: Run, facts: SensitivityFacts) -> None:
     from cr_audit.errors import ComputeError
     from cr_audit.families.sensitivity.compute import tasks
     from cr_audit.files import write_whole
+    from cr_audit.wording import plural
 
     votes = facts.next_votes
     if isinstance(votes, NotApplicable):
@@ -62,7 +74,7 @@ def _write_tasks(run: Run, facts: SensitivityFacts) -> None:
     path = Path(run.options["next_file"] or FILE)
     lines = [orjson.dumps(task) for task in tasks(run, facts, votes)]
     write_whole(b"".join(line + b"\n" for line in lines), path, option="--next-file")
-    run.say(f"{len(lines)} comparisons to collect: {path}")
+    run.say(f"{plural(len(lines), 'comparison')} to collect: {path}")
 
 
 COMMANDS = (

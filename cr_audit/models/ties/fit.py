@@ -180,9 +180,17 @@ class Problem:
         dd, de, ee = self.link.curvature(counts, delta, eta)
         n = self.m + self.q
         out = np.zeros((self.n_parameters, self.n_parameters))
-        inner = self.adjoint @ sp.csr_array(sp.diags_array(dd)) @ self.design
-        out[:n, :n] = inner.toarray()
-        out[: self.m, : self.m] += self.gauge
+        m, first, second = self.m, self.rows.first, self.rows.second
+        # Of the rewards it is the Laplacian of the battles, weighted by dd.
+        between = np.bincount(first * np.int64(m) + second, weights=dd, minlength=m * m)
+        square = between.reshape(m, m)
+        out[:m, :m] = self.gauge - square - square.T
+        degree = np.bincount(first, weights=dd, minlength=m)
+        out[np.arange(m), np.arange(m)] += degree + np.bincount(second, weights=dd, minlength=m)
+        if self.q:
+            cross = self.adjoint @ (dd[:, None] * self.rows.covariates)
+            out[:n, m:n] = cross
+            out[m:n, :m] = cross[:m].T
         out[np.arange(n), np.arange(n)] += self.prior
         if self.link.has_eta:
             out[:n, -1] = out[-1, :n] = self.adjoint @ de

@@ -20,7 +20,7 @@ from cr_audit.blocks import (
     Stretch,
 )
 from cr_audit.write.chart_svg import round_ticks
-from cr_audit.write.escape import shorten, visible
+from cr_audit.write.escape import beginning
 from cr_audit.write.html.text import text
 from cr_audit.write.svg_text import text_width
 
@@ -133,7 +133,7 @@ def _plane(block: Chart) -> tuple[list[str], float]:
     parts += [_label(left - 8, y(v) + 4, t, "end", "dim") for v, t in y_ticks]
     room = (right - left) / max(len(x_ticks), 1)
     fits = max(3, int(room / (0.6 * SIZE)))
-    parts += [_label(x(v), bottom + 20, shorten(visible(t), fits), kind="dim") for v, t in x_ticks]
+    parts += [_label(x(v), bottom + 20, beginning(t, fits), kind="dim") for v, t in x_ticks]
     parts.append(_label((left + right) / 2, bottom + 42, block.x_title, kind="dim"))
     parts.append(_label(8, 18, block.y_title, "start", "dim"))
     bars = [k for k, s in enumerate(block.series) if block.kind == "bars" and not s.dashed]
@@ -164,7 +164,7 @@ def _strip(block: Chart, x: Callable[[float], float], top: float) -> list[str]:
         hover = text(f"{piece.label}: {piece.low:.3g} to {piece.high:.3g}", 300)
         kind = f"strip fill {colours.get(piece.label, 'c-grey')}"
         parts.append(f'<rect class="{kind}" {at}><title>{hover}</title></rect>')
-        shown = shorten(visible(piece.label), max(1, int((end - start - 8) / (0.6 * SIZE))))
+        shown = beginning(piece.label, max(1, int((end - start - 8) / (0.6 * SIZE))))
         if len(shown) > 2:
             parts.append(_label((start + end) / 2, top - STRIP + 13.5, shown))
     return parts
@@ -253,7 +253,7 @@ def _legend(entries: Sequence[tuple[str, str]], right: float, y: float) -> list[
     parts: list[str] = []
     end = right
     for label, colour in reversed(entries):
-        shown = shorten(visible(label), 24 if len(entries) > 3 else MAX_NAME)
+        shown = beginning(label, 24 if len(entries) > 3 else MAX_NAME)
         end -= text_width(shown, SIZE)
         parts.append(_label(end, y, shown, "start"))
         parts.append(f'<circle class="fill {colour}" cx="{_p(end - 10)}" cy="{_p(y - 4)}" r="5"/>')
@@ -275,7 +275,7 @@ def _intervals(block: Chart) -> tuple[list[str], float]:
     values = [v for s in block.series for v in (*s.y, *s.low, *s.high) if math.isfinite(v)]
     if not values or not rows:
         return _nothing()
-    names = [shorten(visible(name), MAX_NAME) for name, _ in rows]
+    names = [beginning(name, MAX_NAME) for name, _ in rows]
     left = 16 + min(280.0, max(text_width(n, SIZE) for n in names))
     ticks = round_ticks(min(values), max(values), 6)
     top, right = 44.0 if len(block.series) > 1 else 12.0, WIDTH - 20.0
@@ -311,7 +311,7 @@ def slope(block: SlopeChart, key: str) -> str:
     name = 22 if valued else MAX_NAME
     texts = [t for s in block.slopes for t in (s.left_text, s.right_text)]
     value = 16 + max(text_width(t, SIZE) for t in texts) if valued else 0.0
-    side = min(160.0, max(text_width(shorten(visible(s.label), name), SIZE) for s in block.slopes))
+    side = min(160.0, max(text_width(beginning(s.label, name), SIZE) for s in block.slopes))
     start, end, top = 12 + side + value, WIDTH - 28 - side - value, 56.0
     parts = [
         _label(start - 10, 30, block.left, "end", "strong"),
@@ -328,7 +328,7 @@ def _one_slope(
 ) -> list[str]:
     kind = ("up" if s.rises else "down") if s.marked else ""
     y1, y2 = (top + ROW * (row + 0.5) for row in (s.left, s.right))
-    label = shorten(visible(s.label), name)
+    label = beginning(s.label, name)
     bold = f"t-{kind}" if kind else ""
     hover = f"{s.label}: place {s.left + 1} to {s.right + 1}"
     if s.left_text or s.right_text:
@@ -409,7 +409,7 @@ def _legend_of(colouring: Colouring, groups: str, *, hidden: bool) -> str:
 
 def matrix(block: Matrix, key: str) -> str:
     """Rows named, columns numbered like the rows; blue wins, orange loses, by how far from 1/2."""
-    names = [f"{shorten(visible(n), 26)}  {k}" for k, n in enumerate(block.names, 1)]
+    names = [f"{beginning(n, 26)}  {k}" for k, n in enumerate(block.names, 1)]
     m = len(names)
     left = 16 + min(250.0, max(text_width(n, SIZE) for n in names))
     side = min(46.0, (WIDTH - left - 16) / m)
@@ -451,5 +451,5 @@ def cells(block: Cells, key: str) -> str:
         parts.append(f'<polygon class="cell m{k % N_COLOURS}" points="{corners}"/>')
     for k, (a, b) in enumerate(block.points):
         parts.append(_dot(x(a), y(b), f"fill c{k % N_COLOURS}", block.labels[k]))
-        parts.append(_label(x(a) + 8, y(b) - 6, shorten(visible(block.labels[k]), 40), "start"))
+        parts.append(_label(x(a) + 8, y(b) - 6, beginning(block.labels[k], 40), "start"))
     return _svg(parts, height, block.title, block.description, key)

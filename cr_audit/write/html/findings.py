@@ -39,7 +39,7 @@ def findings_card(page: Page, outcome: Outcome) -> str:
         if left
         else ""
     )
-    rest = "".join(f"<li>{text(line)}</li>" for line in outcome.not_judged)
+    rest = "".join(f"<li>{text(line)}</li>" for line in outcome.not_judged[:MAX_FINDINGS])
     not_judged = f'<h3>Not judged</h3><ul class="note">{rest}</ul>' if rest else ""
     looked = "".join(f"<li><code>{text(r.id)}</code> {text(r.summary)}</li>" for r in outcome.rules)
     rules_list = (

@@ -38,11 +38,12 @@ from cr_audit.write.html.text import TEXT, text, words
 MAX_ROWS = 500
 """Rows of one table; how many there are is said, and the JSON report has them all."""
 MAX_BYTES = 4_500_000
-"""Of all rows and pictures together; frame, style and script are some 30 kB."""
+"""Of all rows, paragraphs and pictures together; frame, style and script are some 30 kB."""
 WIDTHS = ((4, "few"), (7, "fit"), (12, "room"), (60, "roomy"))
 """Texts of a column longer than so many characters ask for a width, so that words stay whole."""
 LONG_SIDE = 3_000
 """Characters of one run of a word diff."""
+LEFT_OUT = '<p class="note">(left out: the report is full)</p>'
 DrawnBlock = TypeVar("DrawnBlock", SlopeChart, Chart, Cells, Map, Matrix)
 _KINDS = {"count": "n", "number": "n", "id": "id", "place": "place"}
 
@@ -108,9 +109,9 @@ class Page:
             case Numbers():
                 return _numbers(block)
             case Prose():
-                return _prose(block)
+                return self._within(_prose(block))
             case Steps():
-                return _steps(block)
+                return self._within(_steps(block))
             case Table():
                 return self.table(block)
             case Diff():
@@ -133,6 +134,10 @@ class Page:
         if section.folded:
             return f"<details><summary>{title}{note}</summary>{inside}</details>"
         return f"<div><h{level}>{title}{note}</h{level}>{inside}</div>"
+
+    def _within(self, markup: str) -> str:
+        """The markup, or that there was no room for it."""
+        return markup if self.fits(markup) else LEFT_OUT
 
     # --- tables ---
 
@@ -174,7 +179,7 @@ class Page:
             for title, runs, tag in sides
         )
         made = f'<p class="note">{text(block.caption)}</p><div class="diff">{columns}</div>'
-        return made if self.fits(made) else '<p class="note">(left out: the report is full)</p>'
+        return self._within(made)
 
     def _slope(self, block: SlopeChart) -> str:
         return self._figure(

@@ -35,4 +35,4 @@ def words(line: Words, most: int = LONG) -> str:
 def commented(raw: str) -> str:
     """A sentence in which commands stand between backticks, or between round brackets."""
     marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", text(raw))
-    return re.sub(r"\((cr-audit [^()<>`]+)\)", r"(<code>\1</code>)", marked)
+    return re.sub(r"\((cr-audit [^()<>`,]+)\)", r"(<code>\1</code>)", marked)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cr_audit import engine
+from cr_audit.arrays import IntArray
 from cr_audit.clones import pairs as module
 from cr_audit.clones import shingles
 from cr_audit.clones.pairs import MIN_SHINGLES, TextIndex, TextPairs, text_pairs
@@ -148,3 +149,27 @@ def test_says_when_frequent_shingles_were_left_out(monkeypatch: pytest.MonkeyPat
 def test_refuses_a_radius_that_lets_everything_in() -> None:
     with pytest.raises(ValueError, match="radius"):
         text_pairs(TextIndex(Shingles.of(["a"])), 1.0)
+
+
+def test_pivots_of_a_heavy_shingle_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shingles that many texts share and no ball: one look at the index for each, not for each
+    pivot."""
+    rng = np.random.default_rng(4)
+    words = np.array([f"w{i}" for i in range(25)])
+    texts = sorted({" ".join(rng.choice(words, 8)) for _ in range(300)})
+    index = TextIndex(Shingles.of(texts))
+    expected = text_pairs(index, 0.7)
+    looks: list[int] = []
+    within = TextIndex.within
+
+    def counted(self: TextIndex, rows: IntArray, radius: float) -> tuple[IntArray, IntArray]:
+        looks.append(rows.size)
+        return within(self, rows, radius)
+
+    monkeypatch.setattr(module, "HEAVY", 20)
+    monkeypatch.setattr(TextIndex, "within", counted)
+    found = text_pairs(index, 0.7)
+    assert looks == [8] * 8
+    assert found.balls == ()
+    assert found.first.tolist() == expected.first.tolist()
+    assert found.distance.tolist() == expected.distance.tolist()

@@ -209,7 +209,7 @@ def test_more_findings_than_shown_are_counted() -> None:
     assert n > 1
     said = " ".join(scan.text(200).split())
     assert f"(and {n - 1} more)" in said
-    assert "all of them with --format json" in said
+    assert "all with --format json" in said
 
 
 def test_sections_that_explain_are_folded_and_named(scans: dict[str, Scan]) -> None:
