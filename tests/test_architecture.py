@@ -60,6 +60,7 @@ ROLES: dict[str, set[str]] = {
         "analysis",
         "arrays",
         "files",
+        "wording",
     },
     "simulate": EVERYWHERE
     | NUMERICS

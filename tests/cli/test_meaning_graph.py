@@ -107,11 +107,11 @@ def test_it_is_made_once_and_kept(run: Run, pairs: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(stage, "meaning_graph", counted)
     first = run("scan", str(pairs), *QUICK, "--format", "json").out
-    assert len(made) == 1  # for kinds and for the report
+    assert len(made) == 2  # of responses, for kinds and for the report, and of prompts
     assert run("scan", str(pairs), *QUICK, "--format", "json").out == first
-    assert len(made) == 1
+    assert len(made) == 2
     run("scan", str(pairs), *QUICK, "--index", "cells")
-    assert len(made) == 2  # another index is another graph
+    assert len(made) == 3  # another index is another graph; a terminal shows none of prompts
 
 
 def test_without_vectors(run: Run, pairs: Path) -> None:
