@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import Header
 from cr_audit.clones.meaning import GraphRecord
@@ -13,6 +15,11 @@ def header(dataset: PreferenceDataset, command: str) -> Header:
     """The head of a report on one data set."""
     files = tuple(f.path for f in dataset.report.files)
     return Header(command, files, what_was_read(dataset))
+
+
+def typed_files(data: PreferenceDataset) -> str:
+    """The first three files, to be copied into a shell. Raw: a writer escapes what is odd."""
+    return " ".join(shlex.quote(f.path) for f in data.report.files[:3])
 
 
 def what_was_read(data: PreferenceDataset) -> str:

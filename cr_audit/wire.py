@@ -13,17 +13,19 @@ its annotations are its types. A family names its parts of the document in ``PAR
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from annotated_types import Ge, Interval
 
 from cr_audit import __version__
+from cr_audit.arrays import NotApplicable
 from cr_audit.findings import Finding as Found
 from cr_audit.findings import Severity
 
 if TYPE_CHECKING:
+    from cr_audit.clones.meaning import GraphRecord
     from cr_audit.data.dataset import PreferenceDataset
 
 SCHEMA = "cr-audit/v1"
@@ -56,6 +58,27 @@ NotNegative = Annotated[float, Ge(0)]
 ContentId = Annotated[str, Pattern("^[0-9a-f]{16}$")]
 ClusterId = Annotated[str, Pattern("^cluster:[0-9a-f]{16}$")]
 ItemId = Annotated[str, Pattern("^((model|cluster|kind):)?[0-9a-f]{16}$")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeGraph:
+    """How a graph of meaning was made; families say of what it is."""
+
+    n: Count
+    n_distinct: Count
+    k: Count
+    asked: Literal["auto", "exact", "cells", "hnsw"]
+    index: Literal["exact", "cells", "hnsw"]
+    parameters: dict[str, int]
+    recall: Share | NotApplicable
+    n_recall_sample: Count
+
+
+def made_graph(record: GraphRecord) -> dict[str, Any]:
+    """The fields of a ``MadeGraph``."""
+    return {f.name: getattr(record, f.name) for f in fields(MadeGraph)} | {
+        "parameters": dict(record.parameters)
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +203,6 @@ def json_schema(parts: Mapping[str, Any], required: tuple[str, ...] = ()) -> dic
     """
     from pydantic import TypeAdapter
     from pydantic.json_schema import GenerateJsonSchema
-
-    from cr_audit.arrays import NotApplicable
 
     class Generate(GenerateJsonSchema):
         def dataclass_schema(self, schema: Any) -> dict[str, Any]:

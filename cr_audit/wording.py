@@ -31,6 +31,11 @@ def plural(n: int, noun: str, many: str | None = None) -> str:
     return f"{n:,} {noun if n == 1 else many or noun + 's'}"
 
 
+def drawn_of(n: int, n_all: int, noun: str) -> str:
+    """800 rows, or 4,000 rows drawn of 9,000."""
+    return plural(n, noun) + (f" drawn of {n_all:,}" if n < n_all else "")
+
+
 def left_out(n: int, more: str) -> str:
     """… and 3 more rows, … and 1 more row. more : "more rows"."""
     what = re.sub(r"^(more [\w-]+?)s\b", r"\1", more) if n == 1 else more

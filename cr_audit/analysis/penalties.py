@@ -141,10 +141,11 @@ def _beyond(
     outside = tried[(tried < choice.low) | (tried > choice.high)]
     if not outside.size:
         return NotApplicable("every penalty tried is in the range")
+    first = standard.joined(along(problem.uniform, outside))
     weights, path = weighted
     if isinstance(weights, NotApplicable) or isinstance(path, NotApplicable):
-        return standard.joined(along(problem.uniform, outside)), path
-    return standard.joined(along(problem.uniform, outside)), path.joined(along(weights, outside))
+        return first, path
+    return first, path.joined(along(weights, outside))
 
 
 def tabular_penalty(analysis: Analysis, unit: UnitResult) -> tuple[float, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from cr_audit.commands import Command
@@ -66,10 +65,9 @@ def _unchecked(run: Run) -> list[str]:
 def _next(run: Run, findings: Sequence[Finding]) -> Block:
     """One thing to do now and why, and what explains the worst; both can be copied as they are."""
     from cr_audit.blocks import Section, Steps
-    from cr_audit.write.escape import visible
+    from cr_audit.heads import typed_files
 
-    files = " ".join(shlex.quote(visible(f.path)) for f in run.dataset.report.files[:3])
-    why, steps = _action(run, files)
+    why, steps = _action(run, typed_files(run.dataset))
     if findings:
         steps.append((f"cr-audit explain {findings[0].rule}", "what that means and what mends it"))
     return Section("Next", why, (Steps(tuple(steps)),))

@@ -29,7 +29,13 @@ from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.cells import Int32Array
 from cr_audit.clones.meaning import LISTED, NEIGHBOURS, MeaningGraph, centred, whole_graph
-from cr_audit.clones.nearest import NearestGraph, distances_to, nearest_among, nearest_of
+from cr_audit.clones.nearest import (
+    NearestGraph,
+    distances_to,
+    nearest_among,
+    nearest_first,
+    nearest_of,
+)
 from cr_audit.clones.neighbours import Index, collapsed
 
 MARGIN = 3e-4
@@ -188,8 +194,4 @@ def _again(
     away[gone] = np.inf
     found = np.concatenate([listed, to_added[0][part]], axis=1)
     away = np.concatenate([away, to_added[1][part]], axis=1)
-    order = np.lexsort((found, away), axis=1)[:, : lists.shape[1]]
-    return (
-        np.take_along_axis(found, order, 1).astype(np.int32),
-        np.take_along_axis(away, order, 1),
-    )
+    return nearest_first(found, away, lists.shape[1])

@@ -202,7 +202,11 @@ def _decided(
     queries: Float32Array, block: IntArray, vectors: Float32Array, found: IntArray, k: int
 ) -> Lists:
     """The k nearest of the candidates, by their distances in double precision."""
-    exact = distances_to(queries, block, vectors, found)
+    return nearest_first(found, distances_to(queries, block, vectors, found), k)
+
+
+def nearest_first(found: IntArray | Int32Array, exact: FloatArray, k: int) -> Lists:
+    """Of every list its k nearest, of equal ones the lower row first."""
     order = np.lexsort((found, exact), axis=1)[:, :k]
     return (
         np.take_along_axis(found, order, 1).astype(np.int32),

@@ -184,10 +184,7 @@ class TextIndex:
 
         blocks = engine.spans(self.n, _FEW_ROWS)
         found = engine.map(look, blocks, local=True)
-        for number, (here, shared) in enumerate(zip(blocks, found, strict=True)):
-            yield here, shared
-            if number % 16 == 15:
-                engine.forget()
+        yield from engine.forgetting(zip(blocks, found, strict=True))
 
 
 def counted(

@@ -15,7 +15,7 @@ from cr_audit.engine.blas import one_blas_thread
 from cr_audit.engine.kinds import KINDS, Kind
 from cr_audit.engine.mapping import map, spans
 from cr_audit.engine.memory import give_back
-from cr_audit.engine.on_disk import blocks_of_rows, empty, forget, zeros_on_disk
+from cr_audit.engine.on_disk import blocks_of_rows, empty, forget, forgetting, zeros_on_disk
 from cr_audit.engine.scratch import PerWorker
 from cr_audit.engine.settings import (
     ALL_CORES,
@@ -39,6 +39,7 @@ __all__ = [
     "counted",
     "empty",
     "forget",
+    "forgetting",
     "give_back",
     "map",
     "memory_limit",

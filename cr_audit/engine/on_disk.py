@@ -6,13 +6,15 @@ import mmap
 import os
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cr_audit.engine.settings import memory_limit, scratch_folder
+
+T = TypeVar("T")
 
 LEAST_BYTES = 64 * 2**20
 """Smaller arrays are kept in memory."""
@@ -57,9 +59,15 @@ def blocks_of_rows(rows: np.ndarray[Any, Any]) -> Iterator[slice]:
     """Consecutive rows of ``_BLOCK_BYTES`` together; what was looked at of arrays in files leaves
     memory from time to time."""
     step = max(1, _BLOCK_BYTES // max(rows[:1].nbytes, 1))
-    for number, start in enumerate(range(0, rows.shape[0], step)):
-        yield slice(start, min(start + step, rows.shape[0]))
-        if number % _BLOCKS_HELD == _BLOCKS_HELD - 1:
+    starts = range(0, rows.shape[0], step)
+    return forgetting(slice(s, min(s + step, rows.shape[0])) for s in starts)
+
+
+def forgetting(parts: Iterable[T], every: int = _BLOCKS_HELD) -> Iterator[T]:
+    """The parts, one after another; ``forget`` once so many of them were used."""
+    for number, part in enumerate(parts, 1):
+        yield part
+        if number % every == 0:
             forget()
 
 

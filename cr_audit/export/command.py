@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -53,7 +52,7 @@ def report(run: Run) -> Report:
     """The export, and what to say of it."""
     from cr_audit.export import show, wire
     from cr_audit.findings import outcome_of
-    from cr_audit.heads import header
+    from cr_audit.heads import header, typed_files
     from cr_audit.reports import Report
     from cr_audit.wire import document, setting_records
 
@@ -62,11 +61,10 @@ def report(run: Run) -> Report:
     if run.options["dry_run"] is not None:
         from cr_audit.export.xray import x_ray
 
-        seen = x_ray(run, run.options["dry_run"])
         trainer = run.options["dry_run"]
+        seen = x_ray(run, trainer)
         blocks, parts = show.x_ray(seen, trainer), {"dry_run": wire.dry_run(seen)}
-        files = " ".join(shlex.quote(f.path) for f in run.dataset.report.files[:3])
-        more = partial(show.x_ray_page, seen, trainer, files)
+        more = partial(show.x_ray_page, seen, trainer, typed_files(run.dataset))
     else:
         done = done_by(run)
         blocks, parts = show.blocks(done), {"export": wire.part(done)}

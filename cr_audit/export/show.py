@@ -107,8 +107,7 @@ _BAD = frozenset(_OUTCOMES) - {"same", "several", "no_pair"}
 
 def x_ray(seen: XRay, name: str) -> list[Block]:
     """What the loader does with every field, and what it makes of the rows."""
-    n_same = seen.outcomes["same"].n_rows if "same" in seen.outcomes else 0
-    n_made = sum(r.n_rows for k, r in seen.outcomes.items() if k in PAIRS)
+    n_same, n_made, n_bad = (seen.n_of(o) for o in (("same",), PAIRS, _BAD))
     title = f"{seen.trainer} {seen.version}"
     answer = [
         f"{title} makes a pair of {n_made:,} of {plural(seen.n_rows, 'row')}; in {n_same:,} it is"
@@ -165,9 +164,7 @@ def x_ray(seen: XRay, name: str) -> list[Block]:
         ],
         name="outcomes",
     )
-    n_same = seen.outcomes["same"].n_rows if "same" in seen.outcomes else 0
-    bad = sum(r.n_rows for k, r in seen.outcomes.items() if k in _BAD)
-    tone: Tone = "good" if n_same == seen.n_rows else "error" if bad == seen.n_rows else "warning"
+    tone: Tone = "good" if n_same == seen.n_rows else "error" if n_bad == seen.n_rows else "warning"
     return [
         Answer(tuple(answer), tone),
         about,
@@ -182,9 +179,7 @@ def x_ray_page(seen: XRay, trainer: str, files: str) -> list[Block]:
     def share(n: int) -> str:
         return percent(n / seen.n_rows if seen.n_rows else 0.0)
 
-    n_pairs = sum(r.n_rows for k, r in seen.outcomes.items() if k in PAIRS)
-    n_same = seen.outcomes["same"].n_rows if "same" in seen.outcomes else 0
-    n_reversed = seen.outcomes["reversed"].n_rows if "reversed" in seen.outcomes else 0
+    n_pairs, n_same, n_reversed = (seen.n_of(o) for o in (PAIRS, ("same",), ("reversed",)))
     right: Tone = "good" if n_same == seen.n_rows else "warning" if n_same else "error"
     numbers = (
         Number(

@@ -16,7 +16,7 @@ read. Outcomes
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,10 @@ class XRay:
     columns: Mapping[str, Column]
     outcomes: Mapping[str, Reason]
     notes: tuple[str, ...] = field(default=())
+
+    def n_of(self, outcomes: Collection[str]) -> int:
+        """Rows with one of these outcomes."""
+        return sum(r.n_rows for k, r in self.outcomes.items() if k in outcomes)
 
 
 PAIRS = (

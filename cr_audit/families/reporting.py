@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from cr_audit.blocks import (
 from cr_audit.families import FAMILIES, Family
 from cr_audit.families.provenance import provenance
 from cr_audit.findings import Finding, Rule, outcome_of, ranked
+from cr_audit.heads import typed_files
 from cr_audit.reports import Report
 from cr_audit.wire import Texts, document, finding, setting_records
 from cr_audit.wording import plural
@@ -229,10 +229,10 @@ def finding_section(findings: Sequence[Finding]) -> Section:
 
 def command_on(run: Run, command: str, more: str = "", *, by_unit: bool = False) -> str:
     """``command`` on the files of this run, and by its unit where that was chosen, to be copied."""
-    files = [shlex.quote(f.path) for f in run.dataset.report.files[:3]]
     read = [f"--{key.replace('_', '-')}" for key in READ_AS if run.reading.get(key)]
     unit = f"--unit {run.settings.unit}" if by_unit and not run.is_default("unit") else ""
-    return " ".join(part for part in ("cr-audit", command, *files, *read, unit, more) if part)
+    parts = ("cr-audit", command, typed_files(run.dataset), *read, unit, more)
+    return " ".join(part for part in parts if part)
 
 
 def next_steps(why: str, steps: Sequence[tuple[str, str]]) -> list[Block]:

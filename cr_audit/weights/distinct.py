@@ -116,9 +116,5 @@ def each_block(
     """``work`` over blocks of rows, results in the order of the rows."""
     spans = engine.spans(n, rows)
     found = engine.map(work, spans, workers=workers, most=engine.ALL_CORES)
-    out: list[Any] = []
-    for part in engine.told("distances of responses", found, [s.stop - s.start for s in spans]):
-        out.append(part)
-        if len(out) % _FORGOTTEN == 0:
-            engine.forget()  # rows of items that stand in files
-    return out
+    told = engine.told("distances of responses", found, [s.stop - s.start for s in spans])
+    return list(engine.forgetting(told, _FORGOTTEN))  # rows of items may stand in files

@@ -53,10 +53,8 @@ class Moments:
             partial(_sums, items), engine.spans(items.n, _CHUNK), most=engine.ALL_CORES
         )
         total: Any = None
-        for number, part in enumerate(parts):  # in the order of the items, whoever summed them
+        for part in engine.forgetting(parts):  # in the order of the items, whoever summed them
             total = part if total is None else [a + b for a, b in zip(total, part, strict=True)]
-            if number % 16 == 15:
-                engine.forget()
         first, second, outer = total
         norms = float(items.norms.sum()), float(np.square(items.norms).sum())
         return cls(norms, first, second, outer.astype(np.float32))

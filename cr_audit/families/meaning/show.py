@@ -7,7 +7,7 @@ from cr_audit.blocks import Block, Cell, Column, Later, Prose, Section, Table
 from cr_audit.clones.health import OFTEN, MeaningHealth
 from cr_audit.families.meaning.facts import MeaningFacts
 from cr_audit.heads import graph_in_words
-from cr_audit.wording import percent, plural
+from cr_audit.wording import drawn_of, percent, plural
 
 TITLE = "Graph of meaning"
 
@@ -32,11 +32,11 @@ def _inside(facts: MeaningFacts) -> list[Block]:
 def _lines(facts: MeaningFacts, h: MeaningHealth) -> list[str]:
     record = facts.record
     assert not isinstance(record, NotApplicable)  # it has a shape
-    drawn = f" drawn of {record.n_distinct:,}" if record.n < record.n_distinct else ""
+    joined = drawn_of(record.n, record.n_distinct, "different response")
     whole = "hangs together" if h.n_components == 1 else f"is {h.n_components:,} parts"
     held = f", the largest with {percent(h.largest)} of them" if h.n_components > 1 else ""
     return [
-        f"graph: {plural(record.n, 'different response')}{drawn}, {graph_in_words(record)}",
+        f"graph: {joined}, {graph_in_words(record)}",
         f"by the {h.links} nearest it {whole}{held}; {percent(h.mutual)} of the links go both ways",
         f"a response is among the {h.links} nearest of {h.links} others on average, of"
         f" {h.in_degree_max:,} at most; {plural(h.n_hubs, 'hub')} of {OFTEN * h.links} or more,"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from cr_audit.arrays import NotApplicable
 from cr_audit.clones.health import MeaningHealth
 from cr_audit.families.meaning.facts import MeaningFacts
-from cr_audit.wire import ContentId, Count, NotNegative, Share, Texts
+from cr_audit.wire import ContentId, Count, MadeGraph, NotNegative, Share, Texts, made_graph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +41,11 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
+class Meaning(MadeGraph):
     """The graph of meaning: n of n_distinct different responses joined to their k nearest. asked:
     the index of the settings; index: the one used, with its parameters; recall: share of the true
     neighbours of n_recall_sample of them that were found."""
 
-    n: Count
-    n_distinct: Count
-    k: Count
-    asked: Literal["auto", "exact", "cells", "hnsw"]
-    index: Literal["exact", "cells", "hnsw"]
-    parameters: dict[str, int]
-    recall: Share | NotApplicable
-    n_recall_sample: Count
     health: Health | NotApplicable
 
 
@@ -66,19 +58,7 @@ def parts(facts: MeaningFacts, texts: Texts) -> dict[str, Any]:
     r = facts.record
     if isinstance(r, NotApplicable):
         return {"meaning": r}
-    return {
-        "meaning": Meaning(
-            n=r.n,
-            n_distinct=r.n_distinct,
-            k=r.k,
-            asked=r.asked,
-            index=r.index,
-            parameters=dict(r.parameters),
-            recall=r.recall,
-            n_recall_sample=r.n_recall_sample,
-            health=_health(facts, facts.health, texts),
-        )
-    }
+    return {"meaning": Meaning(**made_graph(r), health=_health(facts, facts.health, texts))}
 
 
 def _health(

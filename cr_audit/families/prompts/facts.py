@@ -13,7 +13,6 @@ from cr_audit.analysis.facts import NamedKinds
 from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.kinds import prompt_kinds_of
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
-from cr_audit.clones.meaning import GraphRecord
 from cr_audit.models.kinds.within import (
     NO_LEADER,
     Leader,
@@ -59,11 +58,6 @@ class PromptFacts:
         a = self.analysis
         self.began()
         return prompt_kinds_of(a.dataset, a.settings, a.embedding, a.prompt_graph, self.kept)
-
-    @cached_property
-    def graph(self) -> GraphRecord | NotApplicable:
-        """How the graph was made."""
-        return self.kinds if isinstance(self.kinds, NotApplicable) else self.kinds.found.graph
 
     @property
     def n(self) -> int:

@@ -11,7 +11,7 @@ from cr_audit.families.prompts.facts import Judged, PromptFacts
 from cr_audit.heads import graph_in_words, short
 from cr_audit.models.kinds.find import FEWEST
 from cr_audit.models.kinds.within import Within
-from cr_audit.wording import percent, plural
+from cr_audit.wording import drawn_of, percent, plural
 
 TITLE = "Kinds of prompt"
 MAX_BRIEF = 8
@@ -96,8 +96,7 @@ def _inside(facts: PromptFacts, limit: int) -> list[Block]:
 
 def _lines(facts: PromptFacts, kinds: NamedKinds) -> list[str]:
     f = kinds.found
-    drawn = f" drawn of {f.n_distinct:,}" if f.n_seen < f.n_distinct else ""
-    how = f"{plural(f.n_seen, 'different prompt')}{drawn}, {graph_in_words(f.graph)}"
+    how = f"{drawn_of(f.n_seen, f.n_distinct, 'different prompt')}, {graph_in_words(f.graph)}"
     tried = f"{plural(f.n_candidates, 'group')} tried, {f.n_unstable:,} of them do not come back"
     if not kinds.n:
         return ["none that comes back in halves of the prompts", f"{how}; {tried}"]

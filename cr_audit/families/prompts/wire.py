@@ -10,7 +10,16 @@ import numpy as np
 from cr_audit.arrays import NotApplicable
 from cr_audit.families.prompts.facts import Judged, PromptFacts
 from cr_audit.models.kinds.within import Within
-from cr_audit.wire import ContentId, Count, NotNegative, Pattern, Share, Texts
+from cr_audit.wire import (
+    ContentId,
+    Count,
+    MadeGraph,
+    NotNegative,
+    Pattern,
+    Share,
+    Texts,
+    made_graph,
+)
 
 PromptKindId = Annotated[str, Pattern("^prompt-kind:[0-9a-f]{16}$")]
 
@@ -80,19 +89,10 @@ class PromptKind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromptGraph:
+class PromptGraph(MadeGraph):
     """Each different prompt joined to its nearest: n of n_distinct to k others. asked: the index of
     the settings; index: the one used; recall: share of the true neighbours of n_recall_sample
     prompts that were found."""
-
-    n: Count
-    n_distinct: Count
-    k: Count
-    asked: Literal["auto", "exact", "cells", "hnsw"]
-    index: Literal["exact", "cells", "hnsw"]
-    parameters: dict[str, int]
-    recall: Share | NotApplicable
-    n_recall_sample: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ def parts(facts: PromptFacts, texts: Texts) -> dict[str, Any]:
     if isinstance(kinds, NotApplicable):
         return {"prompt_kinds": kinds}
     found, mass, copies = kinds.found, facts.weight_share, facts.copy_share
-    r, judged = found.graph, facts.judgements
+    judged = facts.judgements
     values = [
         PromptKind(
             id=kinds.ids[g],
@@ -149,16 +149,7 @@ def parts(facts: PromptFacts, texts: Texts) -> dict[str, Any]:
             n_candidates=found.n_candidates,
             n_unstable=found.n_unstable,
             agreement=found.agreement,
-            graph=PromptGraph(
-                n=r.n,
-                n_distinct=r.n_distinct,
-                k=r.k,
-                asked=r.asked,
-                index=r.index,
-                parameters=dict(r.parameters),
-                recall=r.recall,
-                n_recall_sample=r.n_recall_sample,
-            ),
+            graph=PromptGraph(**made_graph(found.graph)),
             values=values,
         )
     }

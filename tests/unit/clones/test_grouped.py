@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cr_audit.arrays import IntArray
 from cr_audit.clones import pairs
 from cr_audit.clones.added import GrowingIndex, TextSets
 from cr_audit.clones.grouped import GroupedIndex, are_small, grouped_pairs, pairs_of_one_group
@@ -15,15 +16,19 @@ from cr_audit.clones.shingles import Shingles, text_distance
 
 WORDS = st.lists(st.sampled_from(list("abcdefghijkl")), max_size=14).map(" ".join)
 
+Units = list[tuple[str, int]]
 
-@given(st.lists(st.tuples(WORDS, st.integers(-1, 3)), unique=True, max_size=16), st.data())
-def test_pairs_and_distances_are_those_of_the_search(
-    given_: list[tuple[str, int]], data: st.DataObject
-) -> None:
+
+def units_of(given_: Units) -> tuple[IntArray, IntArray, Shingles]:
+    """Which text each unit is, its group, and the sets of the texts."""
     texts = sorted({t for t, _ in given_})
     text = np.array([texts.index(t) for t, _ in given_], np.int64)
-    group = np.array([g for _, g in given_], np.int64)
-    shingles = Shingles.of(texts)
+    return text, np.array([g for _, g in given_], np.int64), Shingles.of(texts)
+
+
+@given(st.lists(st.tuples(WORDS, st.integers(-1, 3)), unique=True, max_size=16), st.data())
+def test_pairs_and_distances_are_those_of_the_search(given_: Units, data: st.DataObject) -> None:
+    text, group, shingles = units_of(given_)
     index = GroupedIndex(TextIndex(shingles), text, group)
     other = TextIndex(shingles.within(text, group + 1))
     radius = data.draw(st.sampled_from([0.0, 0.4, 0.55]))
@@ -46,13 +51,10 @@ def test_pairs_and_distances_are_those_of_the_search(
 
 @given(st.lists(st.tuples(WORDS, st.integers(-1, 3)), unique=True, max_size=16), st.data())
 def test_rows_within_a_radius_are_those_of_all_distances(
-    given_: list[tuple[str, int]], data: st.DataObject
+    given_: Units, data: st.DataObject
 ) -> None:
     """Of texts, of units of groups, and of a growing index; in blocks of three texts."""
-    texts = sorted({t for t, _ in given_})
-    text = np.array([texts.index(t) for t, _ in given_], np.int64)
-    group = np.array([g for _, g in given_], np.int64)
-    shingles = Shingles.of(texts)
+    text, group, shingles = units_of(given_)
     of_texts = TextIndex(shingles)
     indices = [
         of_texts,
