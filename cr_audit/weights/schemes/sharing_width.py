@@ -96,10 +96,11 @@ def find_width(
     low = float(np.median(np.concatenate([nearest for nearest, _ in probes])))
     widths = np.linspace(max(low, 1e-3 * high), high, _WIDTHS)
     n_cuts = min(max(_CUTS * _ENOUGH // n_seen, _CUTS), _MOST_CUTS)
-    found = [
-        _region_shifts(items, some, widths, n_cuts, workers, rng)
-        for items, some in zip(sets, seen, strict=True)
-    ]
+    with engine.one_blas_thread():  # the same bits on any machine size
+        found = [
+            _region_shifts(items, some, widths, n_cuts, workers, rng)
+            for items, some in zip(sets, seen, strict=True)
+        ]
     moved = np.concatenate([m for m, _ in found], axis=1)
     plain = np.concatenate([p for _, p in found])
     chosen, shifts = _widest_of_the_best(moved, plain, n_cuts / _CUTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from cr_audit.weights import distinct
 from cr_audit.weights.compare import compare_weights
@@ -227,6 +228,15 @@ def test_the_search_is_the_same_with_any_number_of_workers() -> None:
 def test_the_search_survives_tiny_and_equal_data(m: int) -> None:
     assert sharing_weights(np.ones((m, 2)), rng=rng()).weights == pytest.approx(1 / m)
     assert sharing_weights(np.eye(m, 3), rng=rng()).weights == pytest.approx(1 / m)
+
+
+def test_the_search_is_the_same_with_any_number_of_blas_threads() -> None:
+    x = np.asarray(blobs((4_000, 4_000, 4_000), 0.9, d=128)[0], np.float32)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(find_width([distinct_items(x)], workers=1, rng=rng()))
+    assert np.array_equal(found[0].shifts, found[1].shifts)
 
 
 def test_width_is_checked() -> None:
