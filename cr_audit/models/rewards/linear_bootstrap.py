@@ -28,6 +28,9 @@ from cr_audit.models.rewards.linear import (
 # sums have one order whatever the number of workers.
 BLOCK_ROWS = 2048
 HELD = 32_000_000
+KNOWN_AT_ONCE = 100
+"""Replicates at once, at least, where no weights are redrawn: they hold 2 bytes a comparison each,
+and every block of them looks at all differences of the pairs twice."""
 N_STEPS = 2
 
 
@@ -93,7 +96,8 @@ def bootstrap_linear(
     m, d = shared.values.shape
     shape = (len(fits), n_replicates, d)
     theta, centre = np.empty(shape), np.empty(shape)
-    size = max(1, min(n_replicates, HELD // m))
+    least = KNOWN_AT_ONCE if all(d is None for d in draws) else 1
+    size = min(n_replicates, max(HELD // m, least))
     with one_blas_thread():
         fitted = [
             _Steps.of(data, shared, fit, draw, stream, workers)

@@ -183,6 +183,7 @@ def test_contexts_in_two_parts_and_in_files_give_the_same_bytes(
     rows = Comparisons.of(2 * n, np.arange(n) * 2, np.arange(n) * 2 + 1)
     uniform = np.full(2 * n, 0.5 / n)
     monkeypatch.setattr(linear_bootstrap, "HELD", 2 * n * 7)
+    monkeypatch.setattr(linear_bootstrap, "KNOWN_AT_ONCE", 1)
 
     def found(contexts: np.ndarray | JoinedRows, workers: int) -> list[np.ndarray]:
         shared = SharedContexts(contexts)
