@@ -185,19 +185,24 @@ def _thinned_regions(items: Distinct, anchors: list[IntArray], rng: np.random.Ge
     goes = np.arange(u) % _MULTIPLIED != 0
     region = np.empty((len(anchors), u), np.uint8)
     gone = np.empty((len(anchors), u), np.bool_)
-    parts = items.parts()
-    found = engine.map(partial(_regions, items, anchors), parts, local=True)
-    for part, here in engine.forgetting(zip(parts, found, strict=True), every=1):
-        region[:, part] = here
+    parts, every = items.parts(), list(range(len(anchors)))
+    # Where all items are one part, workers share the cuts.
+    tasks = [(p, every) for p in parts] if len(parts) > 1 else [(parts[0], [k]) for k in every]
+    found = engine.map(partial(_regions, items, anchors), tasks, local=True)
+    for (part, cuts), here in engine.forgetting(zip(tasks, found, strict=True)):
+        region[cuts, part] = here
     for k in range(len(anchors)):
         gone[k] = rng.permutation(goes)
     return _Cuts(region, gone, tuple(cut.size for cut in anchors))
 
 
-def _regions(items: Distinct, anchors: list[IntArray], part: slice) -> NDArray[np.uint8]:
-    """Which anchor of each cut the items of a part are nearest to."""
+def _regions(
+    items: Distinct, anchors: list[IntArray], task: tuple[slice, list[int]]
+) -> NDArray[np.uint8]:
+    """Which anchor of some cuts the items of a part are nearest to: (cuts, part)."""
+    part, cuts = task
     piece = items.within(part)
-    nearest = [piece.distances(items, cut).argmin(axis=0) for cut in anchors]
+    nearest = [piece.distances(items, anchors[k]).argmin(axis=0) for k in cuts]
     return np.array(nearest, np.uint8)
 
 
