@@ -9,17 +9,18 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from cr_audit.errors import ComputeError
 
 
-def write_whole(content: bytes, path: Path, *, option: str) -> None:
-    """Put ``content`` at ``path``: it is written to a new private file in the same folder, which
-    takes the place of ``path`` at the end. A reader sees the old file or the new one; a failure
-    leaves the old one and nothing beside it. A link at ``path`` is replaced, never followed.
+def write_whole(content: bytes | Iterable[bytes], path: Path, *, option: str) -> None:
+    """Put ``content``, whole or in pieces, at ``path``: it is written to a new private file in the
+    same folder, which takes the place of ``path`` at the end. A reader sees the old file or the new
+    one; a failure leaves the old one and nothing beside it. A link at ``path`` is replaced, never
+    followed.
 
     option : the one that named the file, for the message. Raises ComputeError if it cannot be
     written. A device or a pipe is written to as it is.
@@ -27,7 +28,7 @@ def write_whole(content: bytes, path: Path, *, option: str) -> None:
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             with os.fdopen(_open_device(path), "wb") as device:
-                device.write(content)
+                device.writelines([content] if isinstance(content, bytes) else content)
             return
         replace_file(content, path)
     except OSError as error:
@@ -59,10 +60,10 @@ def _open_device(path: Path) -> int:
             return descriptor
 
 
-def replace_file(content: bytes, path: Path) -> None:
+def replace_file(content: bytes | Iterable[bytes], path: Path) -> None:
     """The same, raising OSError."""
     with _replacing(path) as out:
-        out.write(content)
+        out.writelines([content] if isinstance(content, bytes) else content)
 
 
 @contextlib.contextmanager
@@ -122,8 +123,9 @@ def _mode_of(path: Path) -> int:
         return 0o666 & ~mask
 
 
-def write_stdout(text: str) -> None:
-    """Every byte, or an error: an unbuffered stream may take a part of what it is given.
+def write_stdout(text: str | Iterable[str]) -> None:
+    """Every byte of a text, whole or in pieces, or an error: an unbuffered stream may take a part
+    of what it is given.
 
     A reader that goes away (``| head``) has what it wanted: the rest is not written, and that is no
     error. Raises ComputeError where standard output cannot take it (closed, or a full disk, say).
@@ -132,16 +134,18 @@ def write_stdout(text: str) -> None:
         if sys.stdout is None:
             raise OSError(9, "it is closed")
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        rest = memoryview(text.encode(encoding, "backslashreplace"))
         sys.stdout.flush()
         out = getattr(sys.stdout, "buffer", None)
-        if out is None:  # a stream of texts that somebody put in its place
-            sys.stdout.write(text)
-            return
-        while rest:
-            written = out.write(rest)
-            rest = rest[len(rest) if written is None else written :]
-        out.flush()
+        for part in [text] if isinstance(text, str) else text:
+            if out is None:  # a stream of texts that somebody put in its place
+                sys.stdout.write(part)
+                continue
+            rest = memoryview(part.encode(encoding, "backslashreplace"))
+            while rest:
+                written = out.write(rest)
+                rest = rest[len(rest) if written is None else written :]
+        if out is not None:
+            out.flush()
     except BrokenPipeError:
         discard_stdout()
     except (OSError, ValueError) as error:

@@ -189,7 +189,8 @@ def _thinned_regions(items: Distinct, anchors: list[IntArray], rng: np.random.Ge
     # Where all items are one part, workers share the cuts.
     tasks = [(p, every) for p in parts] if len(parts) > 1 else [(parts[0], [k]) for k in every]
     found = engine.map(partial(_regions, items, anchors), tasks, local=True)
-    for (part, cuts), here in engine.forgetting(zip(tasks, found, strict=True)):
+    every_so_often = 1 if len(parts) > 1 else len(tasks)
+    for (part, cuts), here in engine.forgetting(zip(tasks, found, strict=True), every_so_often):
         region[cuts, part] = here
     for k in range(len(anchors)):
         gone[k] = rng.permutation(goes)
