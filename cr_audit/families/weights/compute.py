@@ -28,4 +28,4 @@ def compute(run: Run) -> WeightFacts:
         run.progress("sampling Voronoi cells", 0, 0)
         return weights_by(analysis, PAPER, run.kept)
 
-    return WeightFacts(analysis, voronoi)
+    return WeightFacts(analysis, run.later(voronoi))
