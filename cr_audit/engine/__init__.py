@@ -15,7 +15,14 @@ from cr_audit.engine.blas import one_blas_thread
 from cr_audit.engine.kinds import KINDS, Kind
 from cr_audit.engine.mapping import map, spans
 from cr_audit.engine.memory import give_back
-from cr_audit.engine.on_disk import blocks_of_rows, empty, forget, forgetting, zeros_on_disk
+from cr_audit.engine.on_disk import (
+    blocks_of_rows,
+    empty,
+    forget,
+    forgetting,
+    is_large,
+    zeros_on_disk,
+)
 from cr_audit.engine.scratch import PerWorker
 from cr_audit.engine.settings import (
     ALL_CORES,
@@ -41,6 +48,7 @@ __all__ = [
     "forget",
     "forgetting",
     "give_back",
+    "is_large",
     "map",
     "memory_limit",
     "one_blas_thread",
