@@ -58,6 +58,10 @@ def _next(run: Run, facts: RewardFacts) -> tuple[str, list[tuple[str, str]]]:
 
     r = facts.rewards
     c, s = r.changes, r.subjects
+    if not isinstance(c, NotApplicable) and bool(c.flagged.any()):
+        return "train and rank on one of each copy", [
+            (command_on(run, "export", "--as clean -o clean.jsonl"), "the data without the copies")
+        ]
     if isinstance(c, NotApplicable) or isinstance(s, NotApplicable) or s.n_components > 1:
         kinds = run.facts("kinds").kinds
         if isinstance(kinds, NotApplicable) or kinds.n < 2 or run.settings.unit == "kind":
@@ -65,10 +69,6 @@ def _next(run: Run, facts: RewardFacts) -> tuple[str, list[tuple[str, str]]]:
         command = command_on(run, "refit", "--unit kind")
         return "one ranking of everything needs a unit that rows share", [
             (command, "which kinds of answer are preferred")
-        ]
-    if bool(c.flagged.any()):
-        return "train and rank on one of each copy", [
-            (command_on(run, "export", "--as clean -o clean.jsonl"), "the data without the copies")
         ]
     decided = all(r.decided(name) for name, _ in fits_of(r))
     return f"see {'what the first place hangs on' if decided else 'what would decide it'}", [
