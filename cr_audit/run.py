@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cr_audit.analysis import Analysis
     from cr_audit.analysis.facts import Stage
     from cr_audit.analysis.kept import Kept
+    from cr_audit.analysis.shelf import FolderOfParts
     from cr_audit.data.dataset import PreferenceDataset
     from cr_audit.embed import PrecomputedVectors, VectorCache
     from cr_audit.embed.backends import Backend
@@ -199,6 +200,16 @@ class Run:
 
         return Kept(default_cache_dir(), notice=self.say)
 
+    @property
+    def shelf(self) -> FolderOfParts | None:
+        """Where parts of the work stand (``--parts``)."""
+        folder = self.options.get("parts")
+        if folder is None:
+            return None
+        from cr_audit.analysis.shelf import FolderOfParts
+
+        return FolderOfParts(Path(folder), say=self.say)
+
     def backend(self, dataset: PreferenceDataset) -> Backend | PrecomputedVectors | None:
         """The encoder, the user's vectors, or None for ``--model none`` and data without texts."""
         if self.embeddings is not None:
@@ -246,7 +257,7 @@ class Run:
         from cr_audit.analysis import analyse, compose
 
         dataset, encoder = self.dataset, None if "vectors" in self.left_out else self.encoder
-        with engine.telling(self.progress), self._resources():
+        with engine.telling(self.progress), self.resources():
             return analyse(
                 dataset,
                 self.settings,
@@ -254,11 +265,12 @@ class Run:
                 cache=self.cache,
                 kept=self.kept if dataset.n_alternatives >= compose.PARTS_KEPT else None,
                 left_out=self.left_out,
+                shelf=self.shelf,
                 progress=self.progress,
             )
 
     @contextmanager
-    def _resources(self) -> Iterator[None]:
+    def resources(self) -> Iterator[None]:
         """The memory that was asked for, and where large arrays stand."""
         from cr_audit import engine
 
@@ -282,7 +294,7 @@ class Run:
         from cr_audit.families import FAMILIES
 
         def compute() -> Any:
-            with self._resources():
+            with self.resources():
                 return FAMILIES[family].compute(self)
 
         return self.once(f"facts of {family}", compute)
