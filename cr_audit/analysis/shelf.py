@@ -124,8 +124,7 @@ class FolderOfParts:
                 "part-too-early",
                 f"a part of {making.stage} needs all of {stage} first, and {len(missing)} of"
                 f" {plural(n, 'piece')} are not in {self._folder}",
-                next_step=f"make them with --of {stage}, in as many parts as you like: all at once"
-                f" is --of {stage} --part 1/1",
+                next_step=f"make all parts of {stage} first, at once with --of {stage} --part 1/1",
             )
         self._say(
             f"{stage}: {n - len(missing)} of {plural(n, 'piece')} are in {self._folder}"
@@ -139,7 +138,7 @@ class FolderOfParts:
         held = self._held(part.stage, of, n)
         found = path.exists() and all(i in held for i in mine)
         if not found:
-            results = compute(mine) if len(mine) else ()
+            results = engine.told(part.stage, compute(mine) if mine else (), [1] * len(mine))
             with whole_file(path, option="--parts", value="DIR") as out:
                 _write(out, mine, results, of)
             held = self._held(part.stage, of, n)
