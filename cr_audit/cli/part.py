@@ -129,8 +129,8 @@ COMMAND = Command(
     ),
     examples=(
         "cr-audit part prefs.jsonl --of vectors --part 3/8 --parts parts/",
-        "for k in 1 2 3 4; do cr-audit part prefs.jsonl --of prompts --part $k/4 --parts parts/;"
-        " done",
+        "cr-audit part prefs.jsonl --of prompts --part 1/1 --parts parts/",
+        "cr-audit part prefs.jsonl --of copies --part 8/8 --parts parts/",
         "cr-audit scan prefs.jsonl --parts parts/ -o report.html",
     ),
 )
