@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cr_audit.analysis import Analysis
     from cr_audit.analysis.facts import Stage
     from cr_audit.analysis.kept import Kept
+    from cr_audit.analysis.shelf import FolderOfParts
     from cr_audit.data.dataset import PreferenceDataset
     from cr_audit.embed import PrecomputedVectors, VectorCache
     from cr_audit.embed.backends import Backend
@@ -201,6 +202,16 @@ class Run:
 
         return Kept(default_cache_dir(), notice=self.say)
 
+    @property
+    def shelf(self) -> FolderOfParts | None:
+        """Where parts of the work stand (``--parts``)."""
+        folder = self.options.get("parts")
+        if folder is None:
+            return None
+        from cr_audit.analysis.shelf import FolderOfParts
+
+        return FolderOfParts(Path(folder), say=self.say)
+
     def backend(self, dataset: PreferenceDataset) -> Backend | PrecomputedVectors | None:
         """The encoder, the user's vectors, or None for ``--model none`` and data without texts."""
         if self.embeddings is not None:
@@ -247,7 +258,7 @@ class Run:
         from cr_audit.analysis import analyse, compose
 
         dataset, encoder = self.dataset, None if "vectors" in self.left_out else self.encoder
-        with self._resources():
+        with self.resources():
             made = analyse(
                 dataset,
                 self.settings,
@@ -255,6 +266,7 @@ class Run:
                 cache=self.cache,
                 kept=self.kept if dataset.n_alternatives >= compose.PARTS_KEPT else None,
                 left_out=self.left_out,
+                shelf=self.shelf,
                 progress=self.progress,
             )
         return replace(
@@ -262,7 +274,7 @@ class Run:
         )
 
     @contextmanager
-    def _resources(self) -> Iterator[None]:
+    def resources(self) -> Iterator[None]:
         """The memory that was asked for, where large arrays stand, and whom stages tell how far
         they are."""
         from cr_audit import engine
@@ -276,7 +288,7 @@ class Run:
         """Work that a report may ask for when the command is done, with what the run has."""
 
         def with_resources() -> T:
-            with self._resources():
+            with self.resources():
                 return work()
 
         return with_resources
@@ -297,7 +309,7 @@ class Run:
         from cr_audit.families import FAMILIES
 
         def compute() -> Any:
-            with self._resources():
+            with self.resources():
                 return FAMILIES[family].compute(self)
 
         return self.once(f"facts of {family}", compute)
