@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MAX_NUMBERS = 3
 FEW = 0.1
 """Share of the items of a map below which clusters are not what colours show at first."""
-MOST_RULES = 4
+MOST_RULES = 3
 """Of a terminal without --details."""
 
 READ_AS = ("expand_choices", "ratings_to_pairs")
