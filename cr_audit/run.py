@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from cr_audit.settings import Given, Settings, bytes_of
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from cr_audit.data.dataset import PreferenceDataset
     from cr_audit.embed import PrecomputedVectors, VectorCache
     from cr_audit.embed.backends import Backend
+
+T = TypeVar("T")
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total) from time to time; total 0 means unknown."""
@@ -253,12 +255,11 @@ class Run:
         return made
 
     def _analyse(self) -> Analysis:
-        from cr_audit import engine
         from cr_audit.analysis import analyse, compose
 
         dataset, encoder = self.dataset, None if "vectors" in self.left_out else self.encoder
-        with engine.telling(self.progress), self.resources():
-            return analyse(
+        with self.resources():
+            made = analyse(
                 dataset,
                 self.settings,
                 backend=encoder,
@@ -268,15 +269,29 @@ class Run:
                 shelf=self.shelf,
                 progress=self.progress,
             )
+        return replace(
+            made, graph=self.later(made.graph), prompt_graph=self.later(made.prompt_graph)
+        )
 
     @contextmanager
     def resources(self) -> Iterator[None]:
-        """The memory that was asked for, and where large arrays stand."""
+        """The memory that was asked for, where large arrays stand, and whom stages tell how far
+        they are."""
         from cr_audit import engine
 
         folder = None if self.cache is None else self.cache.path.parent
-        with engine.using(memory=bytes_of(self.reading["memory"]), folder=folder):
+        memory = bytes_of(self.reading["memory"])
+        with engine.telling(self.progress), engine.using(memory=memory, folder=folder):
             yield
+
+    def later(self, work: Callable[[], T]) -> Callable[[], T]:
+        """Work that a report may ask for when the command is done, with what the run has."""
+
+        def with_resources() -> T:
+            with self.resources():
+                return work()
+
+        return with_resources
 
     def on(self, analysis: Analysis, sources: Mapping[str, str]) -> Run:
         """The same run on other data, whose base facts are known. sources : of its settings."""

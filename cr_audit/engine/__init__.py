@@ -17,7 +17,14 @@ from cr_audit.engine.blas import one_blas_thread
 from cr_audit.engine.kinds import KINDS, Kind
 from cr_audit.engine.mapping import map, spans
 from cr_audit.engine.memory import give_back
-from cr_audit.engine.on_disk import blocks_of_rows, empty, forget, forgetting, zeros_on_disk
+from cr_audit.engine.on_disk import (
+    blocks_of_rows,
+    empty,
+    forget,
+    forgetting,
+    is_large,
+    zeros_on_disk,
+)
 from cr_audit.engine.pieces import (
     Compute,
     Inputs,
@@ -59,6 +66,7 @@ __all__ = [
     "give_back",
     "has_shelf",
     "in_pieces",
+    "is_large",
     "map",
     "memory_limit",
     "one_blas_thread",

@@ -256,6 +256,7 @@ def verdict(findings: Sequence[Finding], said: str = "") -> Prose:
     worst = findings[0]
     tone: Tone = "good" if worst.severity == "note" else worst.severity.value
     # What the command found is often the worst finding itself.
-    told = said and worst.message.casefold() in said.casefold()
+    core = worst.message.split(": ", 1)[-1].split("; ", 1)[0]
+    told = said and any(part.casefold() in said.casefold() for part in (worst.message, core))
     also = f" ({worst.rule})" if told else f"; {worst.rule} {_brief(worst)}"
     return Prose((f"{before}{', '.join(counts)}{also}.",), tone, again=True)

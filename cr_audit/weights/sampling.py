@@ -21,6 +21,7 @@ _BLOCK_CELLS = 1 << 22  # scores held at once by one worker: 16 MiB of float32
 _PIECES = 64
 """Runs of draws that may be counted apart (``engine.pieces``)."""
 _TILE = 1 << 15  # alternatives scored at once
+_TILES_HELD = 8  # after so many, those that stand in files leave memory
 _MOST_SHARED = 1 << 17
 """Prompts whose scores are worked out once for all their alternatives; of more, which would take
 gigabytes for each worker, tile by tile. A rule of the input alone: single precision knows it."""
@@ -152,7 +153,7 @@ def _winners(scores: Scores, draws: Float32Array, values: Float32Array) -> list[
         else:
             shared.append((np.asarray(draws[:, k] @ b.rows.T, np.float32), b.of))
     best: list[tuple[IntArray, Float32Array]] = []
-    for first in range(0, u, _TILE):
+    for first in engine.forgetting(range(0, u, _TILE), _TILES_HELD):
         width = min(_TILE, u - first)
         tile = values[: n * width].reshape(n, width)
         np.matmul(own_draws, own[first : first + width].T, out=tile)

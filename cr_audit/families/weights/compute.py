@@ -30,4 +30,4 @@ def compute(run: Run) -> WeightFacts:
         with engine.shelved(run.shelf):
             return weights_by(analysis, PAPER, run.kept)
 
-    return WeightFacts(analysis, voronoi)
+    return WeightFacts(analysis, run.later(voronoi))
