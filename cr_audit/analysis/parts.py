@@ -61,7 +61,7 @@ def make_part(
         "cells": cells,
     }
     try:
-        with engine.shelved(shelf), engine.telling(progress):
+        with engine.shelved(shelf):
             ways[stage]()
     except PartMade as end:
         return end.made
