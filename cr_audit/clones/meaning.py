@@ -157,14 +157,15 @@ def meaning_graph(
     *,
     index: Index = "auto",
     most: int | None = None,
+    space: Centred | None = None,
     rng: np.random.Generator,
 ) -> MeaningGraph:
     """The graph of the rows of ``vectors``, float32 (n, d); rows of zeros are not in it.
 
-    most : instead of ``JOINED``. rng : draws the rows that are joined, where not all are, and those
-    that recall is measured on.
+    most : instead of ``JOINED``. space : ``centred(vectors)``, where it is there already. rng :
+    draws the rows that are joined, where not all are, and those that recall is measured on.
     """
-    space = centred(vectors)
+    space = space or centred(vectors)
     draw, measure = rng.spawn(2)
     seen = np.arange(space.n, dtype=np.int64)
     most = JOINED if most is None else most

@@ -127,8 +127,10 @@ class Means:
 class Replicates:
     """rewards : float64 (fits, replicates, n_subjects). weights_drawn : whether they hold the
     Monte-Carlo error of the weights. also : what else they vary, in words (", …" or "").
-    around_truth : the same with what the penalty takes away and votes that agree do not show
-    (``shrinkage``), for intervals of the true rewards; None where that is not known.
+    votes : the same with the noise of votes that resampling cannot show, for marks and places;
+    around_truth : with what the penalty takes away too, for intervals of the true rewards
+    (``shrinkage``); None where that is not known. local : a component's rewards follow from its own
+    comparisons, so that these alone say how well its errors are known.
     """
 
     rewards: FloatArray
@@ -136,6 +138,8 @@ class Replicates:
     also: str
     n_not_converged: int
     around_truth: FloatArray | None = None
+    votes: FloatArray | None = None
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

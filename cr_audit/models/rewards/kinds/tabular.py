@@ -113,13 +113,20 @@ class Tabular:
             count_weighted=problem.count_weighted,
             rng=rng,
         )
-        rewards, truth = drawn.rewards, None if isinstance(wide, NotApplicable) else wide
-        if means.matrix is not None:
-            rewards = np.stack([means.of(r) for r in rewards])
-            truth = None if truth is None else np.stack([means.of(r) for r in truth])
-        not_converged = sum(drawn.n_not_converged)
-        also = "" if truth is None else ", and what the penalty takes away"
-        return Replicates(rewards, drawn.weights_drawn[-1], also, not_converged, truth)
+        known = not isinstance(wide, NotApplicable)
+
+        def subjects(rewards: FloatArray) -> FloatArray:
+            return rewards if means.matrix is None else np.stack([means.of(r) for r in rewards])
+
+        return Replicates(
+            subjects(drawn.rewards),
+            drawn.weights_drawn[-1],
+            ", and what the penalty takes away" if known else "",
+            sum(drawn.n_not_converged),
+            around_truth=None if isinstance(wide, NotApplicable) else subjects(wide.truth),
+            votes=None if isinstance(wide, NotApplicable) else subjects(wide.votes),
+            local=True,
+        )
 
     def drawn_differences(
         self,
