@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cr_audit.write.indented as indented_module
@@ -43,6 +43,7 @@ RECORDS: Any = st.recursive(
 
 
 @given(st.dictionaries(st.text(), RECORDS), st.integers(1, 3), st.integers(0, 5))
+@settings(max_examples=40)
 def test_pieces_are_the_whole_text(document: dict[str, Any], entries: int, levels: int) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(indented_module, "_ENTRIES", entries)
