@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cr_audit.commands import Command
+from cr_audit.commands import Command, Option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +127,16 @@ COMMAND = Command(
         "cr-audit scan train.jsonl.gz extra.csv --unit model",
         "cr-audit scan prefs.jsonl --map prompt=question,chosen=better,rejected=worse",
         "cr-audit scan prefs.jsonl -o report.json --fail-on error",
+    ),
+    options=(
+        Option(
+            "parts",
+            "path",
+            None,
+            "Take what cr-audit part has put into this folder; what is missing is computed.",
+            metavar="DIR",
+            first=False,
+        ),
     ),
     judged=True,
 )

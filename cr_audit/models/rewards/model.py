@@ -18,6 +18,7 @@ from cr_audit.arrays import (
     Float32Array,
     FloatArray,
     IntArray,
+    JoinedRows,
     NotApplicable,
     Proportions,
 )
@@ -26,6 +27,8 @@ from cr_audit.models.rewards.moments import FitStatus
 
 FitRewards = Callable[[FloatArray], FloatArray]
 """Weights of the fitted items -> their rewards."""
+Contexts = Float32Array | JoinedRows
+"""float32 (n_items, d)."""
 Tick = Callable[[int, int], None]
 """Called with (done, total) from time to time."""
 
@@ -45,7 +48,7 @@ class Problem:
     comparisons: Comparisons
     weights: FloatArray | NotApplicable
     draw: WeightDraw | None
-    contexts: Float32Array | FloatArray | None
+    contexts: Float32Array | FloatArray | JoinedRows | None
     count_weighted: bool
     penalty: float
     workers: int | None
@@ -176,7 +179,7 @@ class RewardModel(Protocol):
     max_groups: int | None
     costly: bool
 
-    def prepared(self, contexts: Float32Array) -> Float32Array:
+    def prepared(self, contexts: Contexts) -> Contexts:
         """The contexts as a fit of this model is given them: (n_items, d')."""
         ...
 

@@ -10,7 +10,6 @@ from scipy.sparse import csr_array
 
 from cr_audit.arrays import (
     Comparisons,
-    Float32Array,
     FloatArray,
     IntArray,
     NotApplicable,
@@ -19,6 +18,7 @@ from cr_audit.arrays import (
 from cr_audit.models.rewards.bootstrap import bootstrap_tabular, sandwich_covariance, score_rows
 from cr_audit.models.rewards.model import (
     Certificate,
+    Contexts,
     FitRewards,
     Fitted,
     Means,
@@ -48,7 +48,7 @@ class Tabular:
     max_groups: int | None = None
     costly = False
 
-    def prepared(self, contexts: Float32Array) -> Float32Array:
+    def prepared(self, contexts: Contexts) -> Contexts:
         return contexts
 
     def n_coordinates(self, problem: Problem) -> int | None:
