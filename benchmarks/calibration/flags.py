@@ -140,7 +140,7 @@ def halves(data: RealSet, rng: np.random.Generator) -> tuple[bool, bool]:
         effective.append(boot.n_effective)
     both = fits[0].has_data & fits[1].has_data
     pair = fits[0].components * (fits[1].n_components + 1) + fits[1].components
-    components = np.where(both, pair, -1)
+    components = np.where(both, np.unique(pair, return_inverse=True)[1], -1)
     out = ranking_changes(
         fits[0].rewards, fits[1].rewards, components, np.stack(drawn),
         confidence_level=LEVEL, n_units=min(effective), local_units=np.minimum(*local),
