@@ -52,7 +52,7 @@ class Outputs:
                 target = Target(full_text=self.full_text, details=self.details)
             text = WRITERS[name].write(report, target)
             if path is None:
-                write_stdout(text)
+                write_stdout(text, people=name == "table")
             else:
                 write_whole(text.encode("utf-8", "backslashreplace"), path, option="-o")
 
