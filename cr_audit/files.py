@@ -32,7 +32,7 @@ def write_whole(content: bytes, path: Path, *, option: str) -> None:
             return
         replace_file(content, path)
     except OSError as error:
-        raise _cannot(path, option, error) from error
+        raise _cannot(path, f"{option} FILE", error) from error
 
 
 PIPE_SECONDS = 30.0
@@ -67,14 +67,14 @@ def replace_file(content: bytes, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, *, option: str) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, option: str, value: str = "FILE") -> Iterator[BinaryIO]:
     """``write_whole`` piece by piece: what the block writes takes the place of ``path`` when it
-    ends, and nothing does where it fails."""
+    ends, and nothing does where it fails. value : what the option takes, for the message."""
     try:
         with _replacing(path) as out:
             yield out
     except OSError as error:
-        raise _cannot(path, option, error) from error
+        raise _cannot(path, f"{option} {value}", error) from error
 
 
 @contextlib.contextmanager
@@ -96,12 +96,13 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
 def check_place(path: Path, *, option: str) -> None:
     """Raise the ComputeError of ``write_whole`` for a place where no file can be written, before
     anything is computed for it: no folder there, a folder of that name, or no right to write."""
+    named = f"{option} FILE"
     if path.is_dir():
-        raise _cannot(path, option, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+        raise _cannot(path, named, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     if not path.parent.is_dir():
-        raise _cannot(path, option, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+        raise _cannot(path, named, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise _cannot(path, option, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        raise _cannot(path, named, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def _cannot(path: Path, option: str, error: OSError) -> ComputeError:
@@ -109,7 +110,7 @@ def _cannot(path: Path, option: str, error: OSError) -> ComputeError:
         "cannot-write",
         f"the file cannot be written: {error.strerror}",
         where=str(path),
-        next_step=f"choose another {option} FILE",
+        next_step=f"choose another {option}",
     )
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.special import expit, log_expit
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable, Proportions
@@ -158,15 +157,10 @@ def _votes(c: Comparisons, known: BoolArray, judge: IntArray, j: int) -> _Votes:
 class _Alternating:
     def __init__(self, votes: _Votes, rho: float) -> None:
         self.v, self.rho = votes, rho
-        m, k = votes.n_items, votes.first.shape[0]
-        span = np.arange(k)
-        self.design = sp.csr_array(
-            (
-                np.concatenate([np.ones(k), -np.ones(k)]),
-                (np.concatenate([span, span]), np.concatenate([votes.first, votes.second])),
-            ),
-            shape=(k, m),
-        )
+        m = votes.n_items
+        # Both ends of each cell in turn, so that sums run over the cells in their order.
+        self._ends = np.stack([votes.first, votes.second], axis=1).ravel()
+        self._cross = votes.first * np.int64(m) + votes.second
         low, index = np.unique(votes.first * np.int64(m) + votes.second, return_index=True)
         ones = np.ones(low.shape[0])
         pairs = Proportions(m, votes.first[index], votes.second[index], ones, ones)
@@ -177,8 +171,26 @@ class _Alternating:
         self.gauge[~inside, ~inside] = 1.0
         self.inside = inside
 
+    def gaps(self, r: FloatArray) -> FloatArray:
+        """δ of every cell."""
+        out: FloatArray = r[self.v.first] - r[self.v.second]
+        return out
+
+    def _pulled(self, x: FloatArray) -> FloatArray:
+        """Σ of x over the cells in which an item is first, less that over those in which it is
+        second: float64 (m,)."""
+        both = np.stack([x, -x], axis=1).ravel()
+        return np.bincount(self._ends, weights=both, minlength=self.v.n_items).astype(np.float64)
+
+    def _curvature(self, weight: FloatArray) -> FloatArray:
+        """Σ weight (e_first - e_second)(e_first - e_second)': float64 (m, m)."""
+        m = self.v.n_items
+        upper = np.bincount(self._cross, weights=weight, minlength=m * m).reshape(m, m)
+        each = np.bincount(self._ends, weights=np.repeat(weight, 2), minlength=m)
+        return np.asarray(np.diag(each) - upper - upper.T, dtype=np.float64)
+
     def log_likelihood(self, r: FloatArray, a: FloatArray) -> float:
-        x = a[self.v.judge] * (self.design @ r)
+        x = a[self.v.judge] * self.gaps(r)
         return float((self.v.won * log_expit(x) + (self.v.n - self.v.won) * log_expit(-x)).sum())
 
     def rewards(self, r: FloatArray, a: FloatArray) -> FloatArray:
@@ -190,18 +202,17 @@ class _Alternating:
 
         current = value(r)
         for _ in range(50):
-            q = expit(scale * (self.design @ r))
-            gradient = self.design.T @ (scale * (self.v.won - self.v.n * q))
+            q = expit(scale * self.gaps(r))
+            gradient = self._pulled(scale * (self.v.won - self.v.n * q))
             gradient -= self.rho * np.where(self.inside, r, 0.0)
             weight = self.v.n * q * (1.0 - q) * scale**2
-            hessian = (self.design.T @ sp.csr_array(sp.diags_array(weight)) @ self.design).toarray()
+            hessian = self._curvature(weight)
             hessian += self.gauge + np.diag(self.rho * self.inside)
             step = solve_positive(hessian, gradient)
             t = 1.0
-            while value(r + t * step) < current and t > 1e-6:
+            while (reached := value(r + t * step)) < current and t > 1e-6:
                 t *= 0.5
-            r = r + t * step
-            current = value(r)
+            r, current = r + t * step, reached
             if np.abs(t * step).max() < 0.01 * TOLERANCE:
                 break
         for c in range(int(self.component.max(initial=-1)) + 1):
@@ -211,16 +222,22 @@ class _Alternating:
 
     def competences(self, r: FloatArray, a: FloatArray, s: float) -> tuple[FloatArray, FloatArray]:
         """All judges at once, one Newton step after another, each damped on its own."""
-        delta = self.design @ r
+        delta = self.gaps(r)
         j, who = a.shape[0], self.v.judge
+        won, lost = self.v.won, self.v.n - self.v.won
         prior = 1.0 / s**2
 
-        def value(x: FloatArray) -> FloatArray:
-            z = x[who] * delta
-            each = self.v.won * log_expit(z) + (self.v.n - self.v.won) * log_expit(-z)
-            total = np.bincount(who, weights=each, minlength=j)
+        def values(x: FloatArray, of: BoolArray) -> FloatArray:
+            """Of some judges, summed over their cells in order; the other entries mean nothing."""
+            cells = slice(None) if of.all() else np.flatnonzero(of[who])
+            judge = who[cells]
+            z = x[judge] * delta[cells]
+            each = won[cells] * log_expit(z) + lost[cells] * log_expit(-z)
+            total = np.bincount(judge, weights=each, minlength=j)
             return np.asarray(total - 0.5 * prior * (x - 1.0) ** 2)
 
+        every = np.ones(j, np.bool_)
+        before = values(a, every)
         curve = np.full(j, prior)
         for _ in range(50):
             q = expit(a[who] * delta)
@@ -230,13 +247,18 @@ class _Alternating:
                 who, weights=self.v.n * q * (1.0 - q) * delta**2, minlength=j
             )
             step = gradient / curve
-            before = value(a)
+            # Most judges have come to rest long before the last one: only who got worse is tried
+            # again.
+            reached, worse = values(a + step, every), every
             for _ in range(30):
-                worse = value(a + step) < before
+                worse = worse & (reached < before)
                 if not worse.any():
                     break
                 step = np.where(worse, 0.5 * step, step)
-            a = a + step
+                # After the thirtieth the step is taken, whatever it comes to.
+                tried = values(a + step, worse)
+                reached = np.where(worse, tried, reached)
+            a, before = a + step, reached
             if np.abs(step).max() < 0.01 * TOLERANCE:
                 break
         return a, 1.0 / curve

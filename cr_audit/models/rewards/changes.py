@@ -21,7 +21,7 @@ from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.engine import one_blas_thread
 from cr_audit.models.marks import TIE, Holds, Marks, ReplicateGaps, mark_changes
 from cr_audit.models.places import SMALLEST_FREEDOM, leading
-from cr_audit.models.ranks import ranks
+from cr_audit.models.ranks import kendall_tau, ranks
 from cr_audit.models.rewards.bootstrap import expanded_level, percentile_interval
 
 MAX_CHANCE = 1000
@@ -101,6 +101,7 @@ def ranking_changes(
     confidence_level: float = 0.9,
     top_k: int = 10,
     n_units: float | None = None,
+    local_units: FloatArray | None = None,
     holds: Holds | None = None,
     around_truth: FloatArray | None = None,
     rng: np.random.Generator | None = None,
@@ -112,6 +113,8 @@ def ranking_changes(
     resamples (``bootstrap_tabular`` of both fits, or contexts times ``bootstrap_linear``).
     n_units : how many units were resampled (``Bootstrap.n_effective``); widens intervals and makes
     flags harder where there are few (``expanded_level``). None: many.
+    local_units : float64 (m,), how many of them bear on each item (``units_by_component``), where
+    these are fewer: what a component of three votes says of its own errors is known from three.
     holds : which changes hold under every penalty that the data leave open, see ``mark_changes``.
     around_truth : as ``replicates``, with what the penalty takes away: the intervals are of these,
     and with ``rng`` the chance of the first place in a single component of at most MAX_CHANCE
@@ -129,11 +132,14 @@ def ranking_changes(
     one, two = replicates
     rank_one, rank_two = ranks(one, components, tie=TIE), ranks(two, components, tie=TIE)
     known = components >= 0
+    units: float | FloatArray = np.inf if n_units is None else n_units
+    if local_units is not None:
+        units = np.minimum(units, local_units)
     marks = mark_changes(
         standard,
         weighted,
         components,
-        ReplicateGaps(replicates, np.inf if n_units is None else n_units),
+        ReplicateGaps(replicates, units),
         level=confidence_level,
         holds=holds,
     )
@@ -141,8 +147,8 @@ def ranking_changes(
     wide_one, wide_two = replicates if around_truth is None else around_truth
     centre = _centred(weighted - standard, components)
     top = _top(standard, components, top_k)
-    tau = [_tau(a, b, top[0]) for a, b in zip(one, two, strict=True)]
-    overlap = [_overlap(a, b, top) for a, b in zip(one, two, strict=True)]
+    tau = _tau(one, two, top[0])
+    overlap = _overlap(one, two, top)
     chances = None
     if around_truth is not None and rng is not None:
         chances = _chances((standard, weighted), around_truth, components, n_units, rng)
@@ -166,11 +172,11 @@ def ranking_changes(
             known, _first(rank_two, components) if chances is None else chances[1], np.nan
         ),
         first_is_chance=chances is not None,
-        kendall_tau=_tau(standard, weighted, top[0]),
-        kendall_tau_interval=percentile_interval(np.asarray(tau), level),
+        kendall_tau=float(_tau(standard[None], weighted[None], top[0])[0]),
+        kendall_tau_interval=percentile_interval(tau, level),
         top_k=top_k,
-        top_overlap=_overlap(standard, weighted, top),
-        top_overlap_interval=percentile_interval(np.asarray(overlap), level),
+        top_overlap=float(_overlap(standard[None], weighted[None], top)[0]),
+        top_overlap_interval=percentile_interval(overlap, level),
         confidence_level=confidence_level,
         n_replicates=int(one.shape[0]),
     )
@@ -281,23 +287,22 @@ def _top(rewards: FloatArray, components: IntArray, k: int) -> tuple[IntArray, i
     return members, min(k, members.size)
 
 
-def _overlap(a: FloatArray, b: FloatArray, top: tuple[IntArray, int]) -> float:
+def _overlap(a: FloatArray, b: FloatArray, top: tuple[IntArray, int]) -> FloatArray:
+    """Share of the first k that each row of a and the same row of b both have: float64 (n,)."""
     members, k = top
     if k == 0:
-        return float("nan")
+        return np.full(a.shape[0], np.nan)
 
-    def leaders(r: FloatArray) -> IntArray:
-        return np.argsort(-np.nan_to_num(r[members], nan=-np.inf), kind="stable")[:k]
+    def leads(r: FloatArray) -> BoolArray:
+        value = -np.nan_to_num(r[:, members], nan=-np.inf)
+        out = np.zeros(value.shape, np.bool_)
+        np.put_along_axis(out, np.argsort(value, axis=1, kind="stable")[:, :k], True, axis=1)
+        return out
 
-    return np.intersect1d(leaders(a), leaders(b)).size / k
+    shared: FloatArray = (leads(a) & leads(b)).sum(axis=1) / k
+    return shared
 
 
-def _tau(a: FloatArray, b: FloatArray, members: IntArray) -> float:
-    """Kendall's τ-b, rewards within TIE being ties; NaN below two items with data."""
-    from scipy.stats import kendalltau
-
-    x, y = a[members], b[members]
-    both = np.isfinite(x) & np.isfinite(y)
-    if both.sum() < 2:
-        return float("nan")
-    return float(kendalltau(np.round(x[both] / TIE), np.round(y[both] / TIE)).statistic)
+def _tau(a: FloatArray, b: FloatArray, members: IntArray) -> FloatArray:
+    """Kendall's τ-b of each replicate, rewards within TIE being ties; NaN below two items."""
+    return kendall_tau(np.round(a[:, members] / TIE), np.round(b[:, members] / TIE))

@@ -98,6 +98,12 @@ class MomentSystem:
 
     def _apply(self, values: FloatArray, vector: FloatArray, sign: float) -> FloatArray:
         """U v + sign · Uᵀ v, U the upper triangle with ``values`` on the pairs."""
+        if self.dense:
+            # The same sums in the same order; calls of sparse products take longer than so few.
+            m, first, second = self.n_items, self.first, self.second
+            up = np.bincount(first, weights=values * vector[second], minlength=m)
+            down = np.bincount(second, weights=values * vector[first], minlength=m)
+            return np.asarray(up + sign * down, dtype=np.float64)
         self._data[:] = values
         out = np.asarray(self._upper @ vector, dtype=np.float64)
         out += sign * np.asarray(self._lower @ vector)

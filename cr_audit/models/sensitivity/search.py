@@ -17,6 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
+from cr_audit.engine.blas import one_blas_thread
 from cr_audit.models.marks import TIE
 from cr_audit.models.sensitivity.solves import Method, differences
 from cr_audit.models.sensitivity.votes import (
@@ -249,23 +250,25 @@ class Search:
         one unit can be most of what ties two items together and influence is far off."""
         chosen: list[int] = []
         state = self.refits.base
-        while len(chosen) < limit:
-            best_gap, best_unit, best_state = -np.inf, -1, state
-            for unit in self._representatives(chosen):
-                units = np.sort(np.array([*chosen, unit], np.int64))
-                new = self.refits.without(units, self.change, state.rewards)
-                self.n_refits += 1
-                if new is None or not self.refits.linked(new, a)[b]:
-                    continue
-                gap = float(new.rewards[b] - new.rewards[a])
-                if gap > best_gap + TIE:
-                    best_gap, best_unit, best_state = gap, unit, new
-            if best_unit < 0 or best_gap <= state.rewards[b] - state.rewards[a]:
-                return None
-            chosen.append(best_unit)
-            state = best_state
-            if best_gap > TIE:
-                return Found(np.sort(np.array(chosen, np.int64)), a, b, state, predicted)
+        with one_blas_thread():  # once, not for each of the many small fits
+            while len(chosen) < limit:
+                best_gap, best_unit, best_state = -np.inf, -1, state
+                for unit in self._representatives(chosen):
+                    units = np.sort(np.array([*chosen, unit], np.int64))
+                    new = self.refits.without(units, self.change, state.rewards)
+                    self.n_refits += 1
+                    if new is None:
+                        continue
+                    gap = float(new.rewards[b] - new.rewards[a])
+                    # Looked at last, since it costs as much as the refit: still compared?
+                    if gap > best_gap + TIE and self.refits.linked(new, a)[b]:
+                        best_gap, best_unit, best_state = gap, unit, new
+                if best_unit < 0 or best_gap <= state.rewards[b] - state.rewards[a]:
+                    return None
+                chosen.append(best_unit)
+                state = best_state
+                if best_gap > TIE:
+                    return Found(np.sort(np.array(chosen, np.int64)), a, b, state, predicted)
         return None
 
     def _representatives(self, chosen: list[int]) -> list[int]:

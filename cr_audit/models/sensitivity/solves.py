@@ -9,6 +9,7 @@ move of the functional e: e·dr = Σ_c (w_j z_i - w_i z_j) Δ(u p/κ)_c. Weights
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -48,9 +49,7 @@ def jacobian(
     penalty: float,
 ) -> sp.csc_array:
     """J as above, sparse (m, m); slope : float64 (k,), s_c."""
-    rows, columns = np.concatenate([first, second]), np.concatenate([second, first])
-    values = np.concatenate([slope * weights[second], slope * weights[first]])
-    diagonal = penalty + np.bincount(rows, weights=values, minlength=n_items)
+    rows, columns, values, diagonal = _entries(n_items, first, second, slope, weights, penalty)
     span = np.arange(n_items)
     return sp.csc_array(
         (
@@ -59,6 +58,21 @@ def jacobian(
         ),
         shape=(n_items, n_items),
     )
+
+
+def _entries(
+    n_items: int,
+    first: IntArray,
+    second: IntArray,
+    slope: FloatArray,
+    weights: FloatArray,
+    penalty: float,
+) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Rows, columns and negatives of what stands beside J's diagonal, and the diagonal."""
+    rows, columns = np.concatenate([first, second]), np.concatenate([second, first])
+    values = np.concatenate([slope * weights[second], slope * weights[first]])
+    diagonal = penalty + np.bincount(rows, weights=values, minlength=n_items)
+    return rows, columns, values, np.asarray(diagonal, dtype=np.float64)
 
 
 class Adjoints:
@@ -78,13 +92,12 @@ class Adjoints:
     ) -> None:
         self.method = method or method_for(n_items, first.shape[0])
         self.first, self.second, self.weights = first, second, weights
-        matrix = jacobian(n_items, first, second, slope, weights, penalty)
-        self._transposed = sp.csr_array(matrix.T)
+        self._problem = (n_items, first, second, slope, weights, penalty)
         self._accuracy = accuracy
         self._solve: Callable[[FloatArray], FloatArray]
         if self.method == "dense":
             with one_blas_thread():
-                factors = lu_factor(self._transposed.toarray())
+                factors = lu_factor(self._dense())
             self._solve = lambda rhs: np.asarray(lu_solve(factors, rhs), dtype=np.float64)
         elif self.method == "direct":
             sparse = splu(
@@ -96,6 +109,18 @@ class Adjoints:
             self._solve = lambda rhs: np.asarray(sparse.solve(rhs), dtype=np.float64)
         else:
             self._solve = self._iterate
+
+    @cached_property
+    def _transposed(self) -> sp.csr_array:
+        """Jᵀ, sparse (m, m)."""
+        return sp.csr_array(jacobian(*self._problem).T)
+
+    def _dense(self) -> FloatArray:
+        """Jᵀ, float64 (m, m): of few items made without the sparse one, which takes longer."""
+        rows, columns, values, diagonal = _entries(*self._problem)
+        out: FloatArray = np.diag(diagonal)
+        np.add.at(out, (columns, rows), -values)
+        return out
 
     @classmethod
     def at(

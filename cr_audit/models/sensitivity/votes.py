@@ -38,6 +38,8 @@ from cr_audit.models.sensitivity.solves import ACCURACY, Adjoints, Method
 # On max |F|: far below the differences of rewards that are called a change (``TIE``).
 TOLERANCE = 1e-13
 MAX_ITERATIONS = 100
+# Items up to which a table of who was compared with whom is searched faster than a sparse graph.
+FEW_ITEMS = 100
 
 
 class Change(StrEnum):
@@ -243,6 +245,15 @@ class Refits:
         v = self.votes
         here = state.total > 0.0
         m = v.n_items
+        if m <= FEW_ITEMS:
+            near = np.zeros((m, m), np.bool_)
+            near[v.first[here], v.second[here]] = near[v.second[here], v.first[here]] = True
+            reached = np.zeros(m, np.bool_)
+            new = np.arange(m) == item
+            while new.any():
+                reached |= new
+                new = near[new].any(axis=0) & ~reached
+            return reached
         graph = sp.csr_array(
             (np.ones(int(here.sum()), np.int8), (v.first[here], v.second[here])), shape=(m, m)
         )

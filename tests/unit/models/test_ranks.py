@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import kendalltau
 
-from cr_audit.models.ranks import ranks
+from cr_audit.models.ranks import kendall_tau, ranks
 
 
 def test_ties_share_the_better_rank_and_the_next_are_skipped() -> None:
@@ -36,3 +38,27 @@ def test_a_rank_counts_those_that_are_better(values: list[int], n_components: in
     found = ranks(x, part, tie=0.5)
     for i in range(x.size):
         assert found[i] == 1 + sum((part == part[i]) & (x > x[i]))
+
+
+@pytest.mark.parametrize("n_items", [0, 1, 2, 3, 17, 300])
+@pytest.mark.parametrize("n_values", [2, 5, 10**6])
+def test_tau_of_many_rows_is_scipys_of_each(n_items: int, n_values: int) -> None:
+    rng = np.random.default_rng(n_items + n_values)
+    x = rng.integers(0, n_values, (30, n_items)).astype(np.float64)
+    y = np.where(rng.random(x.shape) < 0.5, x, rng.integers(0, n_values, x.shape))
+    x[rng.random(x.shape) < 0.1] = np.nan
+    y[rng.random(x.shape) < 0.05] = -np.inf
+    for one, two, tau in zip(x, y, kendall_tau(x, y), strict=True):
+        both = np.isfinite(one) & np.isfinite(two)
+        expected = kendalltau(one[both], two[both]).statistic if both.sum() > 1 else np.nan
+        np.testing.assert_equal(tau, expected)
+
+
+def test_tau_of_more_rows_than_one_block_and_of_more_items_than_sixteen_bits() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(2, 70_000))
+    y = x + rng.normal(size=x.shape)
+    assert kendall_tau(x, y).tolist() == [
+        kendalltau(*pair).statistic for pair in zip(x, y, strict=True)
+    ]
+    assert kendall_tau(np.zeros((0, 4)), np.zeros((0, 4))).shape == (0,)
