@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
@@ -124,9 +125,34 @@ def _mode_of(path: Path) -> int:
         return 0o666 & ~mask
 
 
-def write_stdout(text: str | Iterable[str]) -> None:
+_SIGNS = '─- ▌| …~ →> ≻> ▲^ ▼v ◀< –- —- −- “" ”" ₀0 ₁1 ₂2 ²2 ³3 ⁷7 ·. ×x'
+_WORDS = {"±": "+-", "½": "1/2", "√": "sqrt ", "λ": "lambda", "τ": "tau", "ρ": "rho", "Σ": "sum "}
+STAND_INS = {pair[0]: pair[1] for pair in _SIGNS.split()} | _WORDS
+"""What a console that lacks a sign of a report for people is given in its place (a pipe on Windows
+is cp1252 or cp437, LC_ALL=C is ASCII), of the same width where that can be."""
+_BRAILLE = range(0x2801, 0x2900)
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    """Signs of our own by ASCII; any other by its code, as ``backslashreplace`` does."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    made = []
+    for c in error.object[error.start : error.end]:
+        known = "*" if ord(c) in _BRAILLE else STAND_INS.get(c)
+        made.append(c.encode("ascii", "backslashreplace").decode() if known is None else known)
+    return "".join(made), error.end
+
+
+codecs.register_error("cr-audit.people", _stand_in)
+
+
+def write_stdout(text: str | Iterable[str], *, people: bool = False) -> None:
     """Every byte of a text, whole or in pieces, or an error: an unbuffered stream may take a part
     of what it is given.
+
+    people : a report for them, whose signs a poor console may be given in ASCII (``STAND_INS``).
+    Otherwise what the stream cannot hold is written by its code, which JSON reads back.
 
     A reader that goes away (``| head``) has what it wanted: the rest is not written, and that is no
     error. Raises ComputeError where standard output cannot take it (closed, or a full disk, say).
@@ -135,13 +161,14 @@ def write_stdout(text: str | Iterable[str]) -> None:
         if sys.stdout is None:
             raise OSError(9, "it is closed")
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        errors = "cr-audit.people" if people else "backslashreplace"
         sys.stdout.flush()
         out = getattr(sys.stdout, "buffer", None)
         for part in [text] if isinstance(text, str) else text:
             if out is None:  # a stream of texts that somebody put in its place
                 sys.stdout.write(part)
                 continue
-            rest = memoryview(part.encode(encoding, "backslashreplace"))
+            rest = memoryview(part.encode(encoding, errors))
             while rest:
                 written = out.write(rest)
                 rest = rest[len(rest) if written is None else written :]

@@ -201,7 +201,7 @@ def install_and_run(file: Path, how: str, python: str) -> dict[str, Any]:
             call([*pip, "--no-deps", str(file)])
             slim = Path(place) / "slim.txt"
             slim.write_text(call([own, "-m", "cr_audit.slim"]), encoding="utf-8")
-            call([*pip, "-r", str(slim)])
+            call([*pip, "--no-warn-conflicts", "-r", str(slim)])
         else:
             call([*pip, "-c", str(ROOT / "constraints.txt"), str(file)])
         seconds = time.perf_counter() - start

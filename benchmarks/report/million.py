@@ -4,8 +4,8 @@
 
 "names": two of 200 models and who won, no texts. "many": the same of 20,000 models. "texts": 400
 invented prompts, 12 answers of 8 to 30 invented words each, three of them near-copies of the first.
-"long": 40 pairs whose answers have ten million characters, whatever --rows says. "pairs": pairs
-for DPO as of ``benchmarks.size.pairs``, no two prompts alike. "batch": the first half of "texts"
+"long": 40 pairs at most whose answers have ten million characters, less five. "pairs": pairs for
+DPO as of ``benchmarks.size.pairs``, no two prompts alike. "batch": the first half of "texts"
 as a gate's baseline, the second as its batch. The files are written to FOLDER and used again where
 they are there. Each command is a process of its own (``benchmarks.report.timed``); vectors, stages
 are kept where CR_AUDIT_CACHE says. Processor time is that of the process, "writing" what the page
@@ -66,7 +66,7 @@ def long(path: Path, n: int) -> None:
     words = ["".join(rng.choice(SYLLABLES, size=2)) for _ in range(WORDS)]
     with path.open("w", encoding="utf-8") as out:
         for k in range(min(n, 40)):
-            answer = " ".join(words[i] for i in rng.integers(WORDS, size=2_000_000))
+            answer = " ".join(words[i] for i in rng.integers(WORDS, size=1_999_998))
             row = {"prompt": f"prompt {k}", "chosen": answer, "rejected": answer + " other"}
             out.write(json.dumps(row) + "\n")
 

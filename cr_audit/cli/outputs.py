@@ -52,7 +52,7 @@ class Outputs:
                 target = Target(full_text=self.full_text, details=self.details)
             parts = WRITERS[name].parts(report, target)
             if path is None:
-                write_stdout(parts)
+                write_stdout(parts, people=name == "table")
             else:
                 encoded = (text.encode("utf-8", "backslashreplace") for text in parts)
                 write_whole(encoded, path, option="-o")
