@@ -8,6 +8,7 @@ from cr_audit import engine
 from cr_audit.analysis.fitting import Fitting
 from cr_audit.analysis.reward_facts import Decisions, HeldOut, Share, WinCounts
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.models.ranks import mean_ranks
 from cr_audit.models.rewards.model import Fitted
 from cr_audit.models.rewards.selection import folds
 
@@ -99,8 +100,6 @@ def win_counts(
     comparisons: Comparisons, rewards: FloatArray, components: IntArray
 ) -> WinCounts | NotApplicable:
     """Do the rewards rank as the raw counts of wins do?"""
-    from scipy.stats import rankdata
-
     wins = np.bincount(
         comparisons.winner,
         weights=comparisons.mass * comparisons.outcome,
@@ -119,8 +118,8 @@ def win_counts(
     sizes = np.bincount(components[components >= 0])
     for c in np.flatnonzero(sizes >= 3).tolist():
         members = np.flatnonzero(components == c)
-        x, y = rankdata(np.round(rewards[members], 9)), rankdata(wins[members])
-        z = rankdata(np.round(wins[members] / seen[members], 12))
+        x, y = mean_ranks(np.round(rewards[members], 9)), mean_ranks(wins[members])
+        z = mean_ranks(np.round(wins[members] / seen[members], 12))
         if x.std() > 0 and y.std() > 0 and z.std() > 0:
             found.append(float(np.corrcoef(x, y)[0, 1]))
             by_rate.append(float(np.corrcoef(x, z)[0, 1]))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def report(run: Run) -> Report:
     """Header, answer, what each family shows, findings, next steps."""
-    from cr_audit.families.reporting import finding_section, in_scan, verdict
+    from cr_audit.families.reporting import MOST_IN_SCAN, finding_section, in_scan, verdict
     from cr_audit.families.reporting import report as made
     from cr_audit.heads import header
 
@@ -27,7 +27,8 @@ def report(run: Run) -> Report:
             show = family.part("show")
             if show is not None:
                 out += show.brief(run.facts(family.name))
-        return [*out, finding_section(findings), _next(run, findings), verdict(findings)]
+        shown = finding_section(findings, most=MOST_IN_SCAN)
+        return [*out, shown, _next(run, findings), verdict(findings)]
 
     return made(run, blocks)
 

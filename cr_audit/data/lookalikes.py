@@ -18,7 +18,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from importlib.resources import files
 
+import orjson
 import polars as pl
 
 from cr_audit.data.dataset import Remark, RowIssue
@@ -56,8 +58,9 @@ def has_no_visible_character(text: str) -> bool:
 @cache
 def lookalikes() -> dict[str, str]:
     """Non-ASCII characters that look like ASCII letters or digits -> what they look like."""
-    from confusable_homoglyphs.confusables import confusables_data
-
+    # Its table alone: its modules import a web client, which takes longer than reading the table.
+    table = files("confusable_homoglyphs") / "confusables.json"
+    confusables_data = orjson.loads(table.read_bytes())
     out: dict[str, str] = {}
     for char, entries in confusables_data.items():
         if not char.isascii() or len(char) != 1:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scipy.special import chdtrc, chdtri, ndtr, ndtri, stdtr, stdtrit
+import numpy as np
+from scipy.special import betainc, chdtrc, chdtri, ndtr, ndtri, stdtr, stdtrit
 
 
 class _Normal:
@@ -63,4 +64,42 @@ class _ChiSquared:
         return chdtrc(df, x)
 
 
+class _Binomial:
+    """Binomial: n draws, each a hit with probability p."""
+
+    @staticmethod
+    def sf(k: Any, n: Any, p: Any) -> Any:
+        """P(X > k) = I_p(k + 1, n - k); 1 below 0, 0 from n."""
+        k, n, p = np.broadcast_arrays(np.floor(k), n, p)
+        inside = (k >= 0) & (k < n)
+        tail = betainc(np.where(inside, k + 1.0, 1.0), np.where(inside, n - k, 1.0), p)
+        return np.where(inside, tail, np.where(k < 0, 1.0, 0.0))[()]
+
+
+class _Hypergeometric:
+    """Hypergeometric: ``drawn`` of ``total`` without putting back, ``marked`` of which are hits."""
+
+    @staticmethod
+    def sf(k: Any, total: Any, marked: Any, drawn: Any) -> Any:
+        """P(X > k): the ratios of neighbouring probabilities, multiplied from the most likely one,
+        over their sum. Memory: one number per result and possible number of hits."""
+        k, total, marked, drawn = (
+            np.asarray(x, np.float64)[..., None]
+            for x in np.broadcast_arrays(np.floor(k), total, marked, drawn)
+        )
+        low, high = np.maximum(0.0, marked + drawn - total), np.minimum(marked, drawn)
+        hits = np.arange(int(high.max(initial=0.0)) + 1.0)
+        to = hits[1:]  # from one hit less
+        possible = (to > low) & (to <= high)
+        up = np.where(possible, (marked - to + 1.0) * (drawn - to + 1.0), 1.0)
+        down = np.where(possible, to * (total - marked - drawn + to), 1.0)
+        log = np.zeros((*possible.shape[:-1], hits.size))
+        np.cumsum(np.log(up / down), axis=-1, out=log[..., 1:])
+        log = np.where((hits >= low) & (hits <= high), log, -np.inf)
+        weight = np.exp(log - log.max(axis=-1, keepdims=True))
+        tail = np.where(hits > k, weight, 0.0).sum(axis=-1) / weight.sum(axis=-1)
+        return tail[()]
+
+
 norm, t, chi2 = _Normal(), _Student(), _ChiSquared()
+binom, hypergeom = _Binomial(), _Hypergeometric()

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 MAX_NUMBERS = 3
 FEW = 0.1
 """Share of the items of a map below which clusters are not what colours show at first."""
-MOST_RULES = 4
-"""Of a terminal without --details."""
+MOST_RULES, MOST_IN_SCAN = 4, 3
+"""Of a terminal without --details; a scan is to fit one screen."""
 
 READ_AS = ("expand_choices", "ratings_to_pairs")
 """Switches without which the same files hold other comparisons, or none."""
@@ -191,7 +191,7 @@ def _brief(f: Finding) -> str:
     return f.message.partition(": “")[0]
 
 
-def finding_section(findings: Sequence[Finding]) -> Section:
+def finding_section(findings: Sequence[Finding], *, most: int = MOST_RULES) -> Section:
     """One line a rule and severity: its first finding, and how many more there are."""
     if not findings:
         return Section("Findings", "none")
@@ -217,12 +217,12 @@ def finding_section(findings: Sequence[Finding]) -> Section:
             for first, more in ((group[0], len(group) - 1) for group in groups.values())
         ],
         name="findings",
-        brief=MOST_RULES,
+        brief=most,
         more="more rules",
     )
     note = plural(len(findings), "finding")
     if len(groups) < len(findings):
-        worst = f"the worst {MOST_RULES} of " if len(groups) > MOST_RULES else ""
+        worst = f"the worst {most} of " if len(groups) > most else ""
         note += f", {worst}{plural(len(groups), 'rule')}; all with --format json"
     return Section("Findings", note, (table,))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cr_audit.arrays import BoolArray, Comparisons, FloatArray, IntArray, NotApplicable
+from cr_audit.engine.tails import binom
 from cr_audit.gate.beta_binomial import Groups
 
 _SHAPES = np.geomspace(0.02, 50.0, 33)
@@ -112,8 +113,6 @@ def _by_mass(
 ) -> MassAgainst | NotApplicable:
     """mass, chance : float64 (n,), weight of each judged row and its chance to go against the
     baseline; against : bool (n,)."""
-    from scipy.stats import binom
-
     if mass.max() == mass.min():
         return NotApplicable("all rows have one weight")
     weight = mass / mass.sum()

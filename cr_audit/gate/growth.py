@@ -9,6 +9,7 @@ import numpy as np
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.find import CloneReport, Cluster, Scope
+from cr_audit.engine.tails import binom, hypergeom
 from cr_audit.gate.beta_binomial import Groups
 
 _MEANS = 1.0 / (1.0 + np.exp(-np.linspace(-9.0, 3.0, 61)))
@@ -211,8 +212,6 @@ def _gain(
     n_rows: IntArray,
     typical: float,
 ) -> ClusterGain:
-    from scipy.stats import binom, hypergeom
-
     m = c.members
     fresh = m[new[m]]
     n_old, n_all = int((~new).sum()), int(new.size)

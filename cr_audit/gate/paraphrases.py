@@ -42,6 +42,7 @@ from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.find import CloneReport
 from cr_audit.clones.paraphrase import Answers, Scored, prompt_groups
 from cr_audit.clones.paraphrase_sentences import Encode
+from cr_audit.engine.tails import binom, hypergeom
 
 LEVELS = (0.2, 0.05, 0.01, 0.002)
 """Shares of the answers that are called close: a few copies among many answers stand out at the
@@ -275,8 +276,6 @@ def _within(
     n, m = table.every.sum(axis=1), table.new.sum(axis=1)
     both = (m > 0) & (m < n)
     total, k = _at_levels(table.every), _at_levels(table.new)
-    from scipy.stats import hypergeom
-
     tail: FloatArray = np.asarray(hypergeom.sf(k - 1, n[:, None], total, m[:, None]))
     seen: FloatArray = np.where(both, tail.min(axis=1), 1.0)
     least = np.ones(N_DRAWS)
@@ -300,8 +299,6 @@ def _tails(colours: IntArray, drawn: int) -> FloatArray:
     """P(X >= k) at each level for k = 0 .. drawn, float64 (L, drawn + 1)."""
     total = _at_levels(colours)
     k = np.arange(drawn + 1)
-    from scipy.stats import hypergeom
-
     tail = hypergeom.sf(k[None, :] - 1, int(colours.sum()), total[:, None], drawn)
     out: FloatArray = np.asarray(tail)
     return out
@@ -318,8 +315,6 @@ def _across(
     n, m = table.every.sum(axis=1), table.new.sum(axis=1)
     k = _at_levels(table.every)
     share = k.sum(axis=0) / max(int(n.sum()), 1)
-    from scipy.stats import binom
-
     tail: FloatArray = np.asarray(binom.sf(k - 1, n[:, None], share[None, :]))
     seen: FloatArray = tail.min(axis=1)
     ranked = np.sort(seen)

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.optimize import minimize_scalar
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.engine import one_blas_thread
@@ -265,6 +264,8 @@ def _spread(found: FloatArray, values: FloatArray) -> float:
         return float((np.log(total) + found**2 / total).sum())
 
     low, high = np.log(floor), np.log(4.0 * top * found.size)
+    from scipy.optimize import minimize_scalar
+
     best = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
     at_zero = np.maximum(values, floor)
     zero = float((np.log(at_zero) + found**2 / at_zero).sum())

@@ -34,6 +34,14 @@ def ranks(values: FloatArray, components: IntArray, *, tie: float, missing: int 
     return out.reshape(np.shape(values))
 
 
+def mean_ranks(values: FloatArray | IntArray) -> FloatArray:
+    """1 = lowest, ties sharing the mean of their ranks: float64 (m,), of values without NaN."""
+    _, at, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    mean: FloatArray = (last - 0.5 * (count - 1.0))[at]
+    return mean
+
+
 _AT_ONCE = 1 << 15
 """Entries of a block of rows: what stays in a core's cache."""
 

@@ -20,7 +20,7 @@ from cr_audit.run import Run
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """With its own cache folder, a third of a gibibyte, and somebody who is told of progress."""
     monkeypatch.setenv("CR_AUDIT_CACHE", str(tmp_path / "cache"))
-    made = run_of(SAMPLES / "clone_robust.jsonl", reading={"memory": "300MiB"})
+    made = run_of(SAMPLES / "clone_robust.jsonl", memory="300MiB")
     made.use_cache = True
     return made
 

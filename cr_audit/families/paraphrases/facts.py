@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cr_audit.analysis import Analysis
 from cr_audit.arrays import NotApplicable
 from cr_audit.clones.paraphrase import Paraphrases
+from cr_audit.engine.tails import binom
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,4 @@ class ParaphraseFacts:
         rate = self.asked
         if not isinstance(found.held_out, NotApplicable):
             rate = max(rate, found.held_out.rate)
-        from scipy.stats import binom
-
         return float(binom.sf(found.n_other_found - 1, found.n_other, rate))

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy.optimize import linprog
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
 from cr_audit.models.listwise.designs import (
@@ -231,6 +230,8 @@ def _separated(design: ChoiceDesign, x: FloatArray) -> bool:
     differences = np.unique(differences[np.abs(differences).max(axis=1) > 1e-12], axis=0)
     if differences.shape[0] == 0:
         return False
+    from scipy.optimize import linprog
+
     found = linprog(
         -differences.sum(axis=0),
         A_ub=-differences,

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy.optimize import minimize
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.engine.tails import chi2
@@ -321,6 +320,8 @@ class _Problem:
         self, theta: FloatArray, bounds: list[tuple[float | None, float | None]], steps: int
     ) -> tuple[FloatArray, float]:
         total = max(float(self.mass.sum()), 1e-300)
+        from scipy.optimize import minimize
+
         found = minimize(  # type: ignore[call-overload]
             lambda t: _over(self.negative(t), total),
             theta,

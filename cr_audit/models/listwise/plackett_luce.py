@@ -21,7 +21,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
 from cr_audit.errors import ComputeError
@@ -204,6 +203,8 @@ def quasi_errors(fit: RankingFit) -> FloatArray | NotApplicable:
         return out
 
     first = np.log(np.maximum(d - v.mean(), 1e-3 * d.mean()))
+    from scipy.optimize import least_squares
+
     found = least_squares(residual, first, jac=jacobian, xtol=1e-12, ftol=1e-12, gtol=1e-12)
     out = np.full(fit.rewards.shape, np.nan)
     out[known] = np.exp(found.x / 2)

@@ -13,7 +13,6 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.special import comb, expit, softmax
-from scipy.stats import binom
 
 from cr_audit.arrays import FloatArray, IntArray
 
@@ -111,6 +110,8 @@ def mixed_reward(
 
 def population_reward(zeta: float, k: int, p_first: float) -> float:
     """ψ that infinitely many lists of k, each member of M₁ with chance ζ, teach under p*."""
+    from scipy.stats import binom
+
     made = np.arange(1, k)
     chance = binom.pmf(made, k, zeta)
     return float(mixed_reward(made, k - made, chance, p_first * chance.sum())[0])

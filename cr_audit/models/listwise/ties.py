@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
@@ -320,6 +319,8 @@ def _climb(
 ) -> tuple[FloatArray, float, FloatArray | None, bool]:
     scale = max(problem.choices, 1e-300)
     p = problem.m + len(problem.sizes) - 1
+    from scipy.optimize import minimize
+
     found = minimize(  # type: ignore[call-overload]
         lambda t: tuple(-v / scale for v in problem.value(t)),
         np.zeros(p),

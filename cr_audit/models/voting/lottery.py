@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.linalg import lapack
-from scipy.optimize import linprog
 
 from cr_audit import engine
 from cr_audit.arrays import BoolArray, FloatArray, IntArray
@@ -192,6 +191,8 @@ def programme(game: FloatArray) -> FloatArray:
     """
     n = game.shape[0]
     slack = np.full((n, 1), 1.0)
+    from scipy.optimize import linprog
+
     found = linprog(
         np.append(np.zeros(n), -1.0),
         A_ub=np.block([[-game.T, np.zeros((n, 1))], [-game.T - np.eye(n), slack]]),

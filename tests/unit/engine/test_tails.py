@@ -39,6 +39,31 @@ def test_chi_squared(df: int) -> None:
     np.testing.assert_allclose(tails.chi2.ppf(Q[3:6], df), scipy.stats.chi2.ppf(Q[3:6], df))
 
 
+def test_binomial() -> None:
+    rng = np.random.default_rng(3)
+    n = rng.integers(0, 3000, 5000)
+    k, p = rng.integers(-1, n + 2), rng.choice([0.0, 1.0, 0.02, 0.5, 0.97], n.size)
+    np.testing.assert_allclose(tails.binom.sf(k, n, p), scipy.stats.binom.sf(k, n, p), rtol=1e-12)
+    assert isinstance(float(tails.binom.sf(2, 5, 0.3)), float)
+
+
+def test_hypergeometric() -> None:
+    rng = np.random.default_rng(4)
+    total = rng.integers(1, 400, 3000)
+    marked, drawn = rng.integers(0, total + 1), rng.integers(0, total + 1)
+    k = rng.integers(-2, np.minimum(marked, drawn) + 2)
+    mine = tails.hypergeom.sf(k, total, marked, drawn)
+    np.testing.assert_allclose(
+        mine, scipy.stats.hypergeom.sf(k, total, marked, drawn), rtol=1e-10, atol=1e-300
+    )
+    # Of many: a tail far out, and rows beside columns.
+    far = tails.hypergeom.sf(3000, 100_000, 20_000, 10_000)
+    assert far == pytest.approx(scipy.stats.hypergeom.sf(3000, 100_000, 20_000, 10_000), rel=1e-9)
+    table = tails.hypergeom.sf(np.arange(4), 9, np.array([[3], [5]]), 4)
+    assert table.shape == (2, 4)
+    assert table[1, 2] == pytest.approx(5 * 4 / 126 * 2 + 5 / 126)  # 3 or 4 of 5 of 9, of 4 drawn
+
+
 def test_a_scan_does_not_import_what_takes_long(tmp_path: Path) -> None:
     sample = Path(__file__).parents[3] / "sample_data" / "clean.jsonl"
     code = (

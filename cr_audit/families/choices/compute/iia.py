@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import norm
 
 from cr_audit.arrays import BoolArray, FloatArray, IntArray, NotApplicable
+from cr_audit.engine.tails import norm
 from cr_audit.families.choices.compute.designs import (
     Covariates,
     constants,

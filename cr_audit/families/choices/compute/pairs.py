@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import binom
 
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.families.choices.compute.kinds import Kinds
@@ -267,6 +266,8 @@ def _chances(draws: FloatArray, size: int) -> tuple[IntArray, FloatArray]:
 
 def reward_of_plan(draws: FloatArray, zeta: float, size: int) -> FloatArray:
     """ψ that mixed lists of ``size`` teach; draws float64 (d, 2) of (a, τ) -> float64 (d,)."""
+    from scipy.stats import binom
+
     made, chance = _chances(draws, size)
     weight = binom.pmf(made, size, zeta)
     if weight.sum() <= 0:
@@ -282,6 +283,8 @@ def _largest_safe(draws: FloatArray, point: FloatArray, zeta: float, level: floa
     1 where not even the pairs' own order is that sure. The sign of ψ is that of
     Σ weight (k₁/k − P) (Lemma 9), so nothing is fitted.
     """
+    from scipy.stats import binom
+
     order = np.sign(point[0, 0])
     if order == 0 or float((np.sign(draws[:, 0]) == order).mean()) < level:
         return 1
