@@ -118,7 +118,7 @@ COMMAND = Command(
     " does not find it computes, and its report is the same to the last byte (docs/size.md).",
     options=(
         Option("part", "text", None, "Which part of how many, e.g. 3/8.", metavar="K/N"),
-        Option("of", "choice", None, f"The stage: {', '.join(STAGES)}.", choices=STAGES),
+        Option("of", "choice", None, "Of which stage.", choices=STAGES),
         Option(
             "parts",
             "path",
