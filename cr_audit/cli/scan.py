@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def report(run: Run) -> Report:
     """Header, answer, what each family shows, findings, next steps."""
-    from cr_audit.families.reporting import finding_section, in_scan, verdict
+    from cr_audit.families.reporting import finding_section, in_scan, next_steps, verdict
     from cr_audit.families.reporting import report as made
     from cr_audit.heads import header
 
@@ -27,7 +27,8 @@ def report(run: Run) -> Report:
             show = family.part("show")
             if show is not None:
                 out += show.brief(run.facts(family.name))
-        return [*out, finding_section(findings), _next(run, findings), verdict(findings)]
+        what_next = next_steps(*_next(run, findings))
+        return [*out, finding_section(findings), *what_next, verdict(findings)]
 
     return made(run, blocks)
 
@@ -62,15 +63,14 @@ def _unchecked(run: Run) -> list[str]:
     ]
 
 
-def _next(run: Run, findings: Sequence[Finding]) -> Block:
+def _next(run: Run, findings: Sequence[Finding]) -> tuple[str, list[tuple[str, str]]]:
     """One thing to do now and why, and what explains the worst; both can be copied as they are."""
-    from cr_audit.blocks import Section, Steps
     from cr_audit.heads import typed_files
 
     why, steps = _action(run, typed_files(run.dataset))
     if findings:
         steps.append((f"cr-audit explain {findings[0].rule}", "what that means and what mends it"))
-    return Section("Next", why, (Steps(tuple(steps)),))
+    return why, steps
 
 
 def _action(run: Run, files: str) -> tuple[str, list[tuple[str, str]]]:

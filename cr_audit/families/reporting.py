@@ -186,11 +186,6 @@ def run_document(
     )
 
 
-def _brief(f: Finding) -> str:
-    """The message without the text that it quotes at its end, which fills a line of its own."""
-    return f.message.partition(": “")[0]
-
-
 def finding_section(findings: Sequence[Finding]) -> Section:
     """One line a rule and severity: its first finding, and how many more there are."""
     if not findings:
@@ -209,9 +204,7 @@ def finding_section(findings: Sequence[Finding]) -> Section:
             (
                 Cell(first.rule),
                 Cell(str(first.severity), tone=first.severity.value),
-                Cell(
-                    (_brief(first), Span(f" (and {more:,} more)", "dim")) if more else _brief(first)
-                ),
+                Cell((first.brief, Span(f" (and {more:,} more)", "dim")) if more else first.brief),
                 Cell(first.rows[0] if first.rows else ""),
             )
             for first, more in ((group[0], len(group) - 1) for group in groups.values())
@@ -257,5 +250,5 @@ def verdict(findings: Sequence[Finding], said: str = "") -> Prose:
     tone: Tone = "good" if worst.severity == "note" else worst.severity.value
     # What the command found is often the worst finding itself.
     told = said and worst.message.casefold() in said.casefold()
-    also = f" ({worst.rule})" if told else f"; {worst.rule} {_brief(worst)}"
+    also = f" ({worst.rule})" if told else f"; {worst.rule} {worst.brief}"
     return Prose((f"{before}{', '.join(counts)}{also}.",), tone, again=True)
