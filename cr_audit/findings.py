@@ -56,10 +56,16 @@ class Rule:
         evidence: Evidence,
         rows: tuple[str, ...] = (),
         severity: Severity | None = None,
+        quoted: str = "",
     ) -> Finding:
-        """One result of this rule, with its advice; ``severity`` where a policy has its own."""
+        """One result of this rule, with its advice; ``severity`` where a policy has its own.
+
+        quoted : goes behind the message: what shows a text of the data, such as ': “Yes.”'.
+        """
         of = self.severity if severity is None else severity
-        return Finding(self.id, of, message, subject, rows, evidence, self.advice)
+        return Finding(
+            self.id, of, message + quoted, subject, rows, evidence, self.advice, len(quoted)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ class Finding:
 
     subject : what it is about, by content id ("cluster:…", "model:…", "dataset").
     rows : up to a few "file:line" strings. evidence : name -> number or short text, in the order
-    to be shown. advice : the next step for this very finding.
+    to be shown. advice : the next step for this very finding. n_quoted : characters at the end of
+    the message that show a text of the data; no report holds the number.
     """
 
     rule: str
@@ -78,6 +85,12 @@ class Finding:
     rows: tuple[str, ...] = ()
     evidence: Evidence = field(default_factory=dict)
     advice: str = ""
+    n_quoted: int = field(default=0, repr=False, compare=False)
+
+    @property
+    def brief(self) -> str:
+        """The message without the text that it shows at its end, which fills a line of its own."""
+        return self.message[: len(self.message) - self.n_quoted]
 
     @property
     def fingerprint(self) -> str:

@@ -63,5 +63,9 @@ def on_post_page(output: str, page: Any, **rest: Any) -> str:
 
 
 def on_post_template(output: str, template_name: str, **rest: Any) -> str:
-    """The page of what is not there, which only a server shows."""
-    return SHIM.sub("", output)
+    """The page of what is not there. It may stand for an address of any depth, so its styles and
+    scripts are asked for at the root of a server; what they would hide or name is so without them,
+    where it is opened as a file."""
+    output = SHIM.sub("", output)
+    output = output.replace('<input class="md-toggle"', '<input hidden class="md-toggle"')
+    return output.replace('role="dialog"', 'role="dialog" aria-label="Search"')

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, get_args, get_origin
 
 import typer
@@ -86,10 +87,16 @@ def _write_groups(
 class Page(TyperCommand):
     """A command whose help shows its options by group: those that are asked for most, or all.
 
-    first : names of the parameters of the short page; None where the one page shows all.
+    first : names of the parameters of the short page; None where the one page shows all. texts :
+    those whose values are texts.
     """
 
     first: frozenset[str] | None = None
+    texts: frozenset[str] = frozenset()
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The options and arguments, which take texts and what is not given as they are."""
+        return _left_alone(super().get_params(ctx), self.texts)
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Write the summary and the examples; on the full page also what stands between them."""
@@ -172,7 +179,7 @@ class _Built(MutableMapping[str, Any]):
             one.command(name, cls=Page)(function)
             made: Any = typer.main.get_command(one)
             made.first = getattr(function, "first", None)
-            _leave_alone(made.params, function)
+            made.texts = _texts_of(function)
             self._built[name] = made
         return self._built[name]
 
@@ -192,29 +199,39 @@ class _Built(MutableMapping[str, Any]):
 _AS_TYPED = (str, str | None, list[str], list[str] | None)
 
 
-def _leave_alone(parameters: Iterable[Any], function: Callable[..., None]) -> None:
-    """Values that are not given, and texts, are handed on as they are.
+def _texts_of(function: Callable[..., None]) -> frozenset[str]:
+    """Names of the parameters of a command that are texts or lists of texts."""
+    out = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind = parameter.annotation
+        kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+        if kind in _AS_TYPED:
+            out.append(name)
+    return frozenset(out)
+
+
+def _left_alone(parameters: list[Any], texts: frozenset[str]) -> list[Any]:
+    """The parameters, which hand on values that are not given, and texts, as they are.
 
     typer makes a validator of pydantic's for each of the forty options of a command, whether it is
-    given or not, which takes longer than reading a data set of 2,000 rows.
+    given or not: a tenth of a scan of a small file.
     """
-    typed = {name: p.annotation for name, p in inspect.signature(function).parameters.items()}
-
-    def quick(parameter: Any, whole: Callable[[Any, Any], Any], text: bool) -> Callable[..., Any]:
-        def process_value(ctx: Any, value: Any) -> Any:
-            if value is None and not parameter.required and parameter.callback is None:
-                return () if parameter.multiple or parameter.nargs == -1 else None
-            if text and value and parameter.callback is None and _utf8(value):
-                return list(value) if parameter.multiple or parameter.nargs == -1 else value
-            return whole(ctx, value)
-
-        return process_value
-
     for parameter in parameters:
-        kind = typed.get(parameter.name)
-        if get_origin(kind) is Annotated:
-            kind = get_args(kind)[0]
-        parameter.process_value = quick(parameter, parameter.process_value, kind in _AS_TYPED)
+        if not hasattr(parameter, "whole_process"):
+            parameter.whole_process = parameter.process_value
+            parameter.process_value = partial(_value_of, parameter, parameter.name in texts)
+    return parameters
+
+
+def _value_of(parameter: Any, text: bool, ctx: Any, value: Any) -> Any:
+    many = parameter.multiple or parameter.nargs == -1
+    if value is None and not parameter.required:
+        value = () if many else None
+    elif not (text and value and _utf8(value)):
+        return parameter.whole_process(ctx, value)
+    elif many:
+        value = list(value)
+    return value if parameter.callback is None else parameter.callback(ctx, parameter, value)
 
 
 def _utf8(value: Any) -> bool:
@@ -236,6 +253,10 @@ def group_of(entries: Mapping[str, Entry]) -> type[TyperGroup]:
         def __init__(self, **given: Any) -> None:
             super().__init__(**given)
             self.commands = _Built(entries)
+
+        def get_params(self, ctx: Any) -> list[Any]:
+            """The options, which take what is not given as it is."""
+            return _left_alone(super().get_params(ctx), frozenset())
 
         def format_options(self, ctx: Any, formatter: Any) -> None:
             """Write the options, then the commands, into the page."""

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 def report(run: Run) -> Report:
     """Header, answer, what each family shows, findings, next steps."""
-    from cr_audit.families.reporting import MOST_IN_SCAN, finding_section, in_scan, verdict
+    from cr_audit.families.reporting import (
+        MOST_IN_SCAN,
+        finding_section,
+        in_scan,
+        next_steps,
+        verdict,
+    )
     from cr_audit.families.reporting import report as made
     from cr_audit.heads import header
 
@@ -28,7 +34,7 @@ def report(run: Run) -> Report:
             if show is not None:
                 out += show.brief(run.facts(family.name))
         shown = finding_section(findings, most=MOST_IN_SCAN)
-        return [*out, shown, _next(run, findings), verdict(findings)]
+        return [*out, shown, *next_steps(*_next(run, findings)), verdict(findings)]
 
     return made(run, blocks)
 
@@ -63,15 +69,14 @@ def _unchecked(run: Run) -> list[str]:
     ]
 
 
-def _next(run: Run, findings: Sequence[Finding]) -> Block:
+def _next(run: Run, findings: Sequence[Finding]) -> tuple[str, list[tuple[str, str]]]:
     """One thing to do now and why, and what explains the worst; both can be copied as they are."""
-    from cr_audit.blocks import Section, Steps
     from cr_audit.heads import typed_files
 
     why, steps = _action(run, typed_files(run.dataset))
     if findings:
         steps.append((f"cr-audit explain {findings[0].rule}", "what that means and what mends it"))
-    return Section("Next", why, (Steps(tuple(steps)),))
+    return why, steps
 
 
 def _action(run: Run, files: str) -> tuple[str, list[tuple[str, str]]]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import orjson
 import polars as pl
@@ -59,7 +59,9 @@ def has_no_visible_character(text: str) -> bool:
 def lookalikes() -> dict[str, str]:
     """Non-ASCII characters that look like ASCII letters or digits -> what they look like."""
     # Its table alone: its modules import a web client, which takes longer than reading the table.
-    table = files("confusable_homoglyphs") / "confusables.json"
+    import confusable_homoglyphs
+
+    table = Path(confusable_homoglyphs.__file__).parent / "confusables.json"
     confusables_data = orjson.loads(table.read_bytes())
     out: dict[str, str] = {}
     for char, entries in confusables_data.items():

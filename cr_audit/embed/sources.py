@@ -8,9 +8,6 @@ import json
 import logging
 import os
 import re
-import ssl
-import urllib.error
-import urllib.request
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -155,6 +152,10 @@ def _unreachable() -> str | None:
 
     The hub's own client keeps trying for minutes where a connection opens and nothing comes.
     """
+    import ssl
+    import urllib.error
+    import urllib.request
+
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:

@@ -186,11 +186,6 @@ def run_document(
     )
 
 
-def _brief(f: Finding) -> str:
-    """The message without the text that it quotes at its end, which fills a line of its own."""
-    return f.message.partition(": “")[0]
-
-
 def finding_section(findings: Sequence[Finding], *, most: int = MOST_RULES) -> Section:
     """One line a rule and severity: its first finding, and how many more there are."""
     if not findings:
@@ -209,9 +204,7 @@ def finding_section(findings: Sequence[Finding], *, most: int = MOST_RULES) -> S
             (
                 Cell(first.rule),
                 Cell(str(first.severity), tone=first.severity.value),
-                Cell(
-                    (_brief(first), Span(f" (and {more:,} more)", "dim")) if more else _brief(first)
-                ),
+                Cell((first.brief, Span(f" (and {more:,} more)", "dim")) if more else first.brief),
                 Cell(first.rows[0] if first.rows else ""),
             )
             for first, more in ((group[0], len(group) - 1) for group in groups.values())
@@ -258,5 +251,5 @@ def verdict(findings: Sequence[Finding], said: str = "") -> Prose:
     # What the command found is often the worst finding itself.
     core = worst.message.split(": ", 1)[-1].split("; ", 1)[0]
     told = said and any(part.casefold() in said.casefold() for part in (worst.message, core))
-    also = f" ({worst.rule})" if told else f"; {worst.rule} {_brief(worst)}"
+    also = f" ({worst.rule})" if told else f"; {worst.rule} {worst.brief}"
     return Prose((f"{before}{', '.join(counts)}{also}.",), tone, again=True)

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
 ]
 ROOT = Path(__file__).parents[2]
-PAGES = ("index", "gate", "api", "guide/dpo", "reference/commands", "reproductions")
+PAGES = ("index", "gate", "api", "guide/dpo", "reference/commands", "reproductions", "404")
 
 
 @pytest.fixture(scope="module")

@@ -50,22 +50,25 @@ def _found(
         for c, prompt in zip(clusters, of_prompts, strict=True)
     ]
     for cluster, rows in zip(clusters, _first_rows(analysis, firsts), strict=True):
+        empty, quoted = _text_of(analysis, cluster)
         yield rule.finding(
-            message=message.format(size=cluster.size, prompts=cluster.n_prompts)
-            + _quoted(analysis, cluster),
+            message=message.format(size=cluster.size, prompts=cluster.n_prompts) + empty,
+            quoted=quoted,
             subject=subject_of(analysis, cluster),
             rows=rows,
             evidence=_evidence(analysis, cluster),
         )
 
 
-def _quoted(analysis: Analysis, cluster: Cluster) -> str:
-    """Which text it is: the beginning of the first member's."""
+def _text_of(analysis: Analysis, cluster: Cluster) -> tuple[str, str]:
+    """Which text it is: that it is empty, or the beginning of the first member's."""
     data = analysis.dataset
     texts = (data.prompts if cluster.scope == "prompt" else data.alternatives)["text"]
     text = texts[int(cluster.members[0])]
     shown = short(" ".join((text or "")[:LOOKED_AT].split()), SHOWN)
-    return f": “{shown}”" if shown else ", which is empty" if text is not None else ""
+    if shown:
+        return "", f": “{shown}”"
+    return "" if text is None else ", which is empty", ""
 
 
 def _near(analysis: Analysis) -> Iterator[Finding]:
@@ -136,9 +139,10 @@ def _votes(analysis: Analysis) -> Iterator[Finding]:
         if value > VOTES_LEVEL:
             continue
         cluster = clones.clusters[tested[position].cluster]
+        empty, quoted = _text_of(analysis, cluster)
         yield RULES[4].finding(
-            message=f"{cluster.size} near-identical responses fare differently in the votes"
-            + _quoted(analysis, cluster),
+            message=f"{cluster.size} near-identical responses fare differently in the votes{empty}",
+            quoted=quoted,
             subject=subject_of(analysis, cluster),
             rows=_first_rows(analysis, [cluster.members[:MAX_ROWS].tolist()])[0],
             evidence={"p_value": float(p[position]), "p_value_holm": value},

@@ -77,3 +77,16 @@ def test_a_scan_does_not_import_what_takes_long(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert (tmp_path / "report.json").stat().st_size > 1000
+
+
+def test_texts_and_options_left_out_make_no_validator() -> None:
+    code = (
+        "import sys; from cr_audit.cli.app import main; from contextlib import suppress\n"
+        "sys.argv = ['cr-audit', 'scan', 'no such file', '--weights', 'sharing']\n"
+        "with suppress(SystemExit): main()\n"
+        "print('pydantic' in sys.modules, 'scipy.optimize' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "no such file" in done.stderr
+    assert done.stdout.strip() == "False False"

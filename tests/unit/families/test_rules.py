@@ -43,6 +43,33 @@ def pair(a: str, b: str, prompt: str = "Why?", **more: Any) -> dict[str, Any]:
     return {"prompt": prompt, "chosen": a, "rejected": b, **more}
 
 
+def test_what_a_finding_shows_of_a_text_is_left_out_of_its_brief_and_nothing_else() -> None:
+    (near,) = of(audited([pair(*NEAR), pair(NEAR[0], "x")])[1], "CR101")
+    assert near.brief == "2 near-identical responses to one prompt"
+    assert near.message == f"{near.brief}: “{BASE[:70]}…”" or near.message.startswith(
+        f"{near.brief}: “{BASE[:40]}"
+    )
+    # A name may look like the beginning of a quotation.
+    named = BY_ID["CR101"].finding("the model a: “b” leads", "model:1", {})
+    assert named.brief == named.message
+    quoted = BY_ID["CR101"].finding("the model a: “b” leads", "model:1", {}, quoted=": “c: “d””")
+    assert (quoted.brief, quoted.message) == (named.message, named.message + ": “c: “d””")
+    # What is put before a message leaves the end where it is.
+    assert dataclasses.replace(quoted, message=f"x {quoted.message}").brief == f"x {named.message}"
+
+
+def test_where_nothing_is_to_be_done_a_scan_has_no_next() -> None:
+    lone = [
+        {"prompt": "Why is the sky blue?", "completion": "Light is scattered.", "label": True},
+        {"prompt": "Name a fruit.", "completion": "An apple is one.", "label": True},
+    ]
+    titles = [getattr(b, "title", "") for b in reported(lone).blocks()]
+    assert "Findings" in titles
+    assert "Next" not in titles
+    titles = [getattr(b, "title", "") for b in reported([pair(*NEAR)]).blocks()]
+    assert "Next" in titles
+
+
 # --- the table of rules ------------------------------------------------------------------------
 
 
