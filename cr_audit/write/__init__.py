@@ -49,9 +49,9 @@ class Writer:
         return made
 
     def parts(self, report: Report, target: Target) -> Iterable[str]:
-        """The same text in pieces, where the format's module has ``parts``; else in one."""
+        """The same text in pieces, where the module has ``write_in_parts``; else in one."""
         if self.function is None:
-            in_parts = getattr(import_module(self.module), "parts", None)
+            in_parts = getattr(import_module(self.module), "write_in_parts", None)
             if in_parts is not None:
                 made: Iterable[str] = in_parts(report, target)
                 return made

@@ -11,9 +11,9 @@ from cr_audit.write.indented import indented_parts
 
 def write(report: Report, target: Target) -> str:
     """One JSON object of printable ASCII, with a final newline; lone surrogates become "?"."""
-    return "".join(parts(report, target))
+    return "".join(write_in_parts(report, target))
 
 
-def parts(report: Report, target: Target) -> Iterator[str]:
+def write_in_parts(report: Report, target: Target) -> Iterator[str]:
     """The same in pieces, which are made as they are asked for; the document is made at once."""
     return indented_parts(report.document(target.full_text))
