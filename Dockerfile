@@ -13,7 +13,7 @@ COPY cr_audit ./cr_audit
 RUN python -m venv /opt/cr-audit \
     && /opt/cr-audit/bin/pip install --no-cache-dir --no-deps . \
     && /opt/cr-audit/bin/python -I -m cr_audit.slim > /tmp/slim.txt \
-    && /opt/cr-audit/bin/pip install --no-cache-dir -r /tmp/slim.txt
+    && /opt/cr-audit/bin/pip install --no-cache-dir --no-warn-conflicts -r /tmp/slim.txt
 
 FROM python:3.12-slim-bookworm
 RUN useradd --create-home --uid 10001 audit \

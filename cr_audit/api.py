@@ -104,7 +104,13 @@ class Audit(Result):
     @property
     def kinds(self) -> View:
         """One row per response of a kind: kind, words, medoid, id, text, file, line."""
-        return View("kinds", lambda: _kinds(self.run))
+        return View("kinds", lambda: _kinds(self.run, "kinds"))
+
+    @property
+    def prompt_kinds(self) -> View:
+        """One row per prompt of a kind of prompt: kind, words, medoid, id, text, file, line (of the
+        first row that asks it)."""
+        return View("prompt_kinds", lambda: _kinds(self.run, "prompts"))
 
     @property
     def win_rates(self) -> View:
@@ -397,22 +403,10 @@ def _clones(run: Run) -> pl.DataFrame:
     clones = run.analysis.clones
     if isinstance(clones, NotApplicable):
         raise _not_there("clones", clones)
-    responses = _responses(run).select("alternative", "id", "text", "file", "line")
-    firsts = (
-        responses.with_columns(prompt=run.dataset.alternatives["prompt"])
-        .group_by("prompt", maintain_order=True)
-        .first()
-    )
-    prompts = (
-        run.dataset.prompts.with_row_index("prompt")
-        .with_columns(pl.col("prompt").cast(pl.UInt32))
-        .join(
-            firsts.select("prompt", "file", "line"), on="prompt", how="left", maintain_order="left"
-        )
-    )
+    responses = _responses(run).select("id", "text", "file", "line")
     tables = {
-        "prompt": prompts.select("id", "text", "file", "line"),
-        "response": responses.drop("alternative"),
+        "prompt": _prompts(run).select("id", "text", "file", "line"),
+        "response": responses,
     }
     parts = []
     for c in clones.clusters:
@@ -433,41 +427,60 @@ def _clones(run: Run) -> pl.DataFrame:
     return pl.DataFrame(schema=kinds | dict(tables["response"].schema))
 
 
-def _kinds(run: Run) -> pl.DataFrame:
+def _prompts(run: Run) -> pl.DataFrame:
+    """One row per prompt, with the place of the first row that asks it."""
+    import polars as pl
+
+    firsts = (
+        _responses(run)
+        .with_columns(prompt=run.dataset.alternatives["prompt"])
+        .group_by("prompt", maintain_order=True)
+        .first()
+    )
+    prompts = run.dataset.prompts.with_row_index("prompt").cast({"prompt": pl.UInt32})
+    return prompts.join(
+        firsts.select("prompt", "file", "line"), on="prompt", how="left", maintain_order="left"
+    )
+
+
+def _kinds(run: Run, family: str) -> pl.DataFrame:
+    """Members of the kinds that a family found, of responses or of prompts, kind by kind."""
     import polars as pl
 
     from cr_audit.arrays import NotApplicable
 
-    kinds = run.facts("kinds").kinds
+    kinds = run.facts(family).kinds
+    of, texts = ("kinds of prompt", "prompts") if family == "prompts" else ("kinds", "texts")
     if isinstance(kinds, NotApplicable):
-        more = "give more rows: kinds are looked for in 50 different texts or more"
+        more = f"give more rows: {of} are looked for in 50 different {texts} or more"
         if isinstance(run.analysis.embedding, NotApplicable):
-            raise _not_there("kinds", kinds)
-        raise _not_there("kinds", kinds, more)
-    responses = _responses(run).select("alternative", "id", "text", "file", "line")
-    found = kinds.found
+            raise _not_there(of, kinds)
+        raise _not_there(of, kinds, more)
+    members = (_prompts if family == "prompts" else _responses)(run)
     names = pl.DataFrame(
         {
             "of": np.arange(kinds.n),
             "kind": list(kinds.ids),
             "words": [list(w) for w in kinds.words],
-            "alternative_of_medoid": [k.medoid for k in found.kinds],
+            "row_of_medoid": [k.medoid for k in kinds.found.kinds],
         },
         schema_overrides={
             "words": pl.List(pl.String),
             "kind": pl.String,
             "of": pl.Int64,
-            "alternative_of_medoid": pl.Int64,
+            "row_of_medoid": pl.Int64,
         },
     )
     return (
-        responses.with_columns(of=pl.Series(found.labels).cast(pl.Int64))
+        members.select("id", "text", "file", "line")
+        .with_row_index("row")
+        .with_columns(of=pl.Series(kinds.found.labels).cast(pl.Int64))
         .join(names, on="of", how="inner", maintain_order="left")
         .sort("of", maintain_order=True)
         .select(
             "kind",
             "words",
-            (pl.col("alternative") == pl.col("alternative_of_medoid")).alias("medoid"),
+            (pl.col("row") == pl.col("row_of_medoid")).alias("medoid"),
             "id",
             "text",
             "file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
@@ -9,17 +10,18 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from cr_audit.errors import ComputeError
 
 
-def write_whole(content: bytes, path: Path, *, option: str) -> None:
-    """Put ``content`` at ``path``: it is written to a new private file in the same folder, which
-    takes the place of ``path`` at the end. A reader sees the old file or the new one; a failure
-    leaves the old one and nothing beside it. A link at ``path`` is replaced, never followed.
+def write_whole(content: bytes | Iterable[bytes], path: Path, *, option: str) -> None:
+    """Put ``content``, whole or in pieces, at ``path``: it is written to a new private file in the
+    same folder, which takes the place of ``path`` at the end. A reader sees the old file or the new
+    one; a failure leaves the old one and nothing beside it. A link at ``path`` is replaced, never
+    followed.
 
     option : the one that named the file, for the message. Raises ComputeError if it cannot be
     written. A device or a pipe is written to as it is.
@@ -27,11 +29,11 @@ def write_whole(content: bytes, path: Path, *, option: str) -> None:
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             with os.fdopen(_open_device(path), "wb") as device:
-                device.write(content)
+                device.writelines([content] if isinstance(content, bytes) else content)
             return
         replace_file(content, path)
     except OSError as error:
-        raise _cannot(path, option, error) from error
+        raise _cannot(path, f"{option} FILE", error) from error
 
 
 PIPE_SECONDS = 30.0
@@ -59,21 +61,21 @@ def _open_device(path: Path) -> int:
             return descriptor
 
 
-def replace_file(content: bytes, path: Path) -> None:
+def replace_file(content: bytes | Iterable[bytes], path: Path) -> None:
     """The same, raising OSError."""
     with _replacing(path) as out:
-        out.write(content)
+        out.writelines([content] if isinstance(content, bytes) else content)
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, *, option: str) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, option: str, value: str = "FILE") -> Iterator[BinaryIO]:
     """``write_whole`` piece by piece: what the block writes takes the place of ``path`` when it
-    ends, and nothing does where it fails."""
+    ends, and nothing does where it fails. value : what the option takes, for the message."""
     try:
         with _replacing(path) as out:
             yield out
     except OSError as error:
-        raise _cannot(path, option, error) from error
+        raise _cannot(path, f"{option} {value}", error) from error
 
 
 @contextlib.contextmanager
@@ -95,12 +97,13 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
 def check_place(path: Path, *, option: str) -> None:
     """Raise the ComputeError of ``write_whole`` for a place where no file can be written, before
     anything is computed for it: no folder there, a folder of that name, or no right to write."""
+    named = f"{option} FILE"
     if path.is_dir():
-        raise _cannot(path, option, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+        raise _cannot(path, named, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     if not path.parent.is_dir():
-        raise _cannot(path, option, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+        raise _cannot(path, named, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise _cannot(path, option, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        raise _cannot(path, named, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def _cannot(path: Path, option: str, error: OSError) -> ComputeError:
@@ -108,7 +111,7 @@ def _cannot(path: Path, option: str, error: OSError) -> ComputeError:
         "cannot-write",
         f"the file cannot be written: {error.strerror}",
         where=str(path),
-        next_step=f"choose another {option} FILE",
+        next_step=f"choose another {option}",
     )
 
 
@@ -122,8 +125,34 @@ def _mode_of(path: Path) -> int:
         return 0o666 & ~mask
 
 
-def write_stdout(text: str) -> None:
-    """Every byte, or an error: an unbuffered stream may take a part of what it is given.
+_SIGNS = '─- ▌| …~ →> ≻> ▲^ ▼v ◀< –- —- −- “" ”" ₀0 ₁1 ₂2 ²2 ³3 ⁷7 ·. ×x'
+_WORDS = {"±": "+-", "½": "1/2", "√": "sqrt ", "λ": "lambda", "τ": "tau", "ρ": "rho", "Σ": "sum "}
+STAND_INS = {pair[0]: pair[1] for pair in _SIGNS.split()} | _WORDS
+"""What a console that lacks a sign of a report for people is given in its place (a pipe on Windows
+is cp1252 or cp437, LC_ALL=C is ASCII), of the same width where that can be."""
+_BRAILLE = range(0x2801, 0x2900)
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    """Signs of our own by ASCII; any other by its code, as ``backslashreplace`` does."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    made = []
+    for c in error.object[error.start : error.end]:
+        known = "*" if ord(c) in _BRAILLE else STAND_INS.get(c)
+        made.append(c.encode("ascii", "backslashreplace").decode() if known is None else known)
+    return "".join(made), error.end
+
+
+codecs.register_error("cr-audit.people", _stand_in)
+
+
+def write_stdout(text: str | Iterable[str], *, people: bool = False) -> None:
+    """Every byte of a text, whole or in pieces, or an error: an unbuffered stream may take a part
+    of what it is given.
+
+    people : a report for them, whose signs a poor console may be given in ASCII (``STAND_INS``).
+    Otherwise what the stream cannot hold is written by its code, which JSON reads back.
 
     A reader that goes away (``| head``) has what it wanted: the rest is not written, and that is no
     error. Raises ComputeError where standard output cannot take it (closed, or a full disk, say).
@@ -132,16 +161,19 @@ def write_stdout(text: str) -> None:
         if sys.stdout is None:
             raise OSError(9, "it is closed")
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        rest = memoryview(text.encode(encoding, "backslashreplace"))
+        errors = "cr-audit.people" if people else "backslashreplace"
         sys.stdout.flush()
         out = getattr(sys.stdout, "buffer", None)
-        if out is None:  # a stream of texts that somebody put in its place
-            sys.stdout.write(text)
-            return
-        while rest:
-            written = out.write(rest)
-            rest = rest[len(rest) if written is None else written :]
-        out.flush()
+        for part in [text] if isinstance(text, str) else text:
+            if out is None:  # a stream of texts that somebody put in its place
+                sys.stdout.write(part)
+                continue
+            rest = memoryview(part.encode(encoding, errors))
+            while rest:
+                written = out.write(rest)
+                rest = rest[len(rest) if written is None else written :]
+        if out is not None:
+            out.flush()
     except BrokenPipeError:
         discard_stdout()
     except (OSError, ValueError) as error:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from cr_audit.settings import Given, Settings, bytes_of
 
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from cr_audit.analysis import Analysis
     from cr_audit.analysis.facts import Stage
     from cr_audit.analysis.kept import Kept
+    from cr_audit.analysis.shelf import FolderOfParts
     from cr_audit.data.dataset import PreferenceDataset
     from cr_audit.embed import PrecomputedVectors, VectorCache
     from cr_audit.embed.backends import Backend
+
+T = TypeVar("T")
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total) from time to time; total 0 means unknown."""
@@ -199,6 +202,16 @@ class Run:
 
         return Kept(default_cache_dir(), notice=self.say)
 
+    @property
+    def shelf(self) -> FolderOfParts | None:
+        """Where parts of the work stand (``--parts``)."""
+        folder = self.options.get("parts")
+        if folder is None:
+            return None
+        from cr_audit.analysis.shelf import FolderOfParts
+
+        return FolderOfParts(Path(folder), say=self.say)
+
     def backend(self, dataset: PreferenceDataset) -> Backend | PrecomputedVectors | None:
         """The encoder, the user's vectors, or None for ``--model none`` and data without texts."""
         if self.embeddings is not None:
@@ -242,29 +255,43 @@ class Run:
         return made
 
     def _analyse(self) -> Analysis:
-        from cr_audit import engine
         from cr_audit.analysis import analyse, compose
 
         dataset, encoder = self.dataset, None if "vectors" in self.left_out else self.encoder
-        with engine.telling(self.progress), self._resources():
-            return analyse(
+        with self.resources():
+            made = analyse(
                 dataset,
                 self.settings,
                 backend=encoder,
                 cache=self.cache,
                 kept=self.kept if dataset.n_alternatives >= compose.PARTS_KEPT else None,
                 left_out=self.left_out,
+                shelf=self.shelf,
                 progress=self.progress,
             )
+        return replace(
+            made, graph=self.later(made.graph), prompt_graph=self.later(made.prompt_graph)
+        )
 
     @contextmanager
-    def _resources(self) -> Iterator[None]:
-        """The memory that was asked for, and where large arrays stand."""
+    def resources(self) -> Iterator[None]:
+        """The memory that was asked for, where large arrays stand, and whom stages tell how far
+        they are."""
         from cr_audit import engine
 
         folder = None if self.cache is None else self.cache.path.parent
-        with engine.using(memory=bytes_of(self.reading["memory"]), folder=folder):
+        memory = bytes_of(self.reading["memory"])
+        with engine.telling(self.progress), engine.using(memory=memory, folder=folder):
             yield
+
+    def later(self, work: Callable[[], T]) -> Callable[[], T]:
+        """Work that a report may ask for when the command is done, with what the run has."""
+
+        def with_resources() -> T:
+            with self.resources():
+                return work()
+
+        return with_resources
 
     def on(self, analysis: Analysis, sources: Mapping[str, str]) -> Run:
         """The same run on other data, whose base facts are known. sources : of its settings."""
@@ -282,7 +309,7 @@ class Run:
         from cr_audit.families import FAMILIES
 
         def compute() -> Any:
-            with self._resources():
+            with self.resources():
                 return FAMILIES[family].compute(self)
 
         return self.once(f"facts of {family}", compute)

@@ -3,7 +3,7 @@ brings torch.
 
     pip install --no-deps cr-audit
     python -I -m cr_audit.slim > slim.txt
-    pip install -r slim.txt
+    pip install --no-warn-conflicts -r slim.txt
 
 Needs nothing but the standard library, so that it runs before its dependencies are there.
 """

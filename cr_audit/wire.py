@@ -23,6 +23,7 @@ from cr_audit import __version__
 from cr_audit.arrays import NotApplicable
 from cr_audit.findings import Finding as Found
 from cr_audit.findings import Severity
+from cr_audit.texts import Texts as Held
 
 if TYPE_CHECKING:
     from cr_audit.clones.meaning import GraphRecord
@@ -135,10 +136,10 @@ class Texts:
 
     def __init__(self, dataset: PreferenceDataset, full: bool) -> None:
         self.full = full
-        self.texts = dataset.alternatives["text"].to_list()
+        self.texts = Held(dataset.alternatives["text"])
         self.ids = dataset.alternatives["id"].to_list()
         self.prompt_ids = dataset.prompts["id"].to_list()
-        self.prompt_texts = dataset.prompts["text"].to_list()
+        self.prompt_texts = Held(dataset.prompts["text"])
         self.prompt_of = dataset.alternatives["prompt"].to_list()
 
     def cut(self, text: str | None) -> str | None:

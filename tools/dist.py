@@ -4,6 +4,7 @@
     python tools/dist.py --install slim  # and run it in an empty environment without torch
     python tools/dist.py --install full  # the same with every dependency (constraints.txt)
     python tools/dist.py --install slim --python python3.12 --out build/dist.json
+    python tools/dist.py --install slim --source sdist     # from the sdist, as a packager would
     python tools/dist.py --release --owner NAME   # for an index: links to NAME's repository
 
 With ``--owner`` a copy of the tracked files is built, in which OWNER is that name and the README's
@@ -61,6 +62,7 @@ def main() -> int:
     """Build, look, and, where asked, install and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--install", choices=("slim", "full"))
+    parser.add_argument("--source", choices=("wheel", "sdist"), default="wheel")
     parser.add_argument("--python", default=sys.executable, help="the Python of the environment")
     parser.add_argument("--out", type=Path, help="also write what was measured here")
     parser.add_argument(
@@ -74,7 +76,8 @@ def main() -> int:
     wheel, sdist = newest("*.whl"), newest("*.tar.gz")
     measured = {"wheel": look_at_wheel(wheel, given.release), "sdist": look_at_sdist(sdist)}
     if given.install:
-        measured["install"] = install_and_run(wheel, given.install, given.python)
+        file = sdist if given.source == "sdist" else wheel
+        measured["install"] = install_and_run(file, given.install, given.python)
     text = json.dumps(measured, indent=1)
     print(text)
     if given.out:
@@ -185,8 +188,8 @@ def look_at_sdist(path: Path) -> dict[str, Any]:
     return {"file": path.name, "mb": mb(path), "n_files": len(names)}
 
 
-def install_and_run(wheel: Path, how: str, python: str) -> dict[str, Any]:
-    """The wheel in an empty environment; every run with its exit code and seconds."""
+def install_and_run(file: Path, how: str, python: str) -> dict[str, Any]:
+    """Wheel or sdist in an empty environment; every run with its exit code and seconds."""
     with tempfile.TemporaryDirectory(prefix="cr-audit-dist-") as place:
         venv = Path(place) / "venv"
         call([python, "-m", "venv", str(venv)])
@@ -195,12 +198,12 @@ def install_and_run(wheel: Path, how: str, python: str) -> dict[str, Any]:
         own = str(bin_ / "python")
         pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         if how == "slim":
-            call([*pip, "--no-deps", str(wheel)])
+            call([*pip, "--no-deps", str(file)])
             slim = Path(place) / "slim.txt"
             slim.write_text(call([own, "-m", "cr_audit.slim"]), encoding="utf-8")
-            call([*pip, "-r", str(slim)])
+            call([*pip, "--no-warn-conflicts", "-r", str(slim)])
         else:
-            call([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)])
+            call([*pip, "-c", str(ROOT / "constraints.txt"), str(file)])
         seconds = time.perf_counter() - start
         size = sum(f.stat().st_size for f in venv.rglob("*") if f.is_file() and not f.is_symlink())
         there = call(
@@ -213,6 +216,7 @@ def install_and_run(wheel: Path, how: str, python: str) -> dict[str, Any]:
         version = call([own, "-c", "import sys; print(sys.version.split()[0])"]).strip()
     return {
         "how": how,
+        "file": file.name,
         "python": version,
         "mb": round(size / 1e6),
         "seconds": round(seconds, 1),

@@ -31,7 +31,7 @@ WORKFLOWS = ["zizmor"]
 def compiled(uv: str, wanted: list[str], out: Path, *constraints: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         given = Path(folder) / "wanted.in"
-        given.write_text("\n".join(wanted) + "\n")
+        given.write_text("\n".join(wanted) + "\n", encoding="utf-8")
         subprocess.run(
             [
                 *(uv, "pip", "compile", str(given), "-o", str(out), "--quiet", "--universal"),
@@ -44,7 +44,9 @@ def compiled(uv: str, wanted: list[str], out: Path, *constraints: Path) -> None:
 
 
 def main() -> None:
-    needs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    needs = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "dependencies"
+    ]
     folder = ROOT / "requirements"
     folder.mkdir(exist_ok=True)
     pinned = ROOT / "constraints.txt"

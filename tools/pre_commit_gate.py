@@ -63,7 +63,8 @@ def install(made: Path, python: Path) -> None:
     )
     needed = made / "slim.txt"
     needed.write_text(named.stdout, encoding="utf-8")
-    subprocess.run([*pip, "-r", str(needed)], check=True)
+    # pip would say ERROR about what is left out on purpose.
+    subprocess.run([*pip, "--no-warn-conflicts", "-r", str(needed)], check=True)
 
 
 if __name__ == "__main__":

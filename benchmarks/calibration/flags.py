@@ -14,13 +14,19 @@ import numpy as np
 from benchmarks.calibration.coverage import LEVEL, PENALTY
 from benchmarks.calibration.designs import Design, sample
 from cr_audit.analysis.units import MANY_GROUPS
-from cr_audit.arrays import Comparisons, FloatArray, IntArray
+from cr_audit.arrays import Comparisons, FloatArray, IntArray, NotApplicable
 from cr_audit.models.marks import discordant_pairs
 from cr_audit.models.rankings import bootstrap_win_rates
 from cr_audit.models.rankings.shifts import RankShift
-from cr_audit.models.rewards.bootstrap import WeightDraw, bootstrap_tabular, multinomial_weights
+from cr_audit.models.rewards.bootstrap import (
+    WeightDraw,
+    bootstrap_tabular,
+    multinomial_weights,
+    units_by_component,
+)
 from cr_audit.models.rewards.changes import Changes, ranking_changes
-from cr_audit.models.rewards.tabular import fit_tabular
+from cr_audit.models.rewards.shrinkage import around_truth
+from cr_audit.models.rewards.tabular import Fit, fit_tabular
 from cr_audit.simulate.populations import preference_matrix
 
 # [CR] Table 2: exp(reward) of a, b, c for the three types of annotators.
@@ -43,9 +49,19 @@ def changes_of(
     fits = [fit_tabular(rows.proportions(), w, penalty=PENALTY) for w in (uniform, weights)]
     drawn = bootstrap_tabular(rows, fits, clusters=clusters, draw_weights=[None, draw], rng=rng)
     return ranking_changes(
-        fits[0].rewards, fits[1].rewards, fits[0].components, drawn.rewards,
+        fits[0].rewards, fits[1].rewards, fits[0].components,
+        with_votes(rows, fits, drawn.rewards, rng),
         confidence_level=LEVEL, n_units=drawn.n_effective,
+        local_units=units_by_component(rows, clusters, fits[0].components),
     )  # fmt: skip
+
+
+def with_votes(
+    rows: Comparisons, fits: list[Fit], replicates: FloatArray, rng: np.random.Generator
+) -> FloatArray:
+    """Replicates as ``refit`` marks changes by them."""
+    wide = around_truth(rows, fits, replicates, penalty=PENALTY, count_weighted=False, rng=rng)
+    return replicates if isinstance(wide, NotApplicable) else wide.votes
 
 
 def shifts_of(
@@ -112,21 +128,22 @@ def halves(data: RealSet, rng: np.random.Generator) -> tuple[bool, bool]:
     k = int(unit.max()) + 1
     side = np.zeros(k, np.bool_)
     side[rng.permutation(k)[: k // 2]] = True
-    fits, drawn, effective = [], [], []
+    fits, drawn, effective, local = [], [], [], []
     for mask in (side[unit], ~side[unit]):
         half = rows.take(np.flatnonzero(mask))
         fit = fit_tabular(half.proportions(), np.full(m, 1.0 / m), penalty=PENALTY)
         clusters = None if data.clusters is None else data.clusters[mask]
         fits.append(fit)
         boot = bootstrap_tabular(half, [fit], clusters=clusters, rng=rng)
-        drawn.append(boot.rewards[0])
+        drawn.append(with_votes(half, [fit], boot.rewards, rng)[0])
+        local.append(units_by_component(half, clusters, fit.components))
         effective.append(boot.n_effective)
     both = fits[0].has_data & fits[1].has_data
     pair = fits[0].components * (fits[1].n_components + 1) + fits[1].components
-    components = np.where(both, pair, -1)
+    components = np.where(both, np.unique(pair, return_inverse=True)[1], -1)
     out = ranking_changes(
         fits[0].rewards, fits[1].rewards, components, np.stack(drawn),
-        confidence_level=LEVEL, n_units=min(effective),
+        confidence_level=LEVEL, n_units=min(effective), local_units=np.minimum(*local),
     )  # fmt: skip
     return bool(out.flagged.any()), bool(np.any(out.marks.pair_p_value <= 1.0 - LEVEL))
 

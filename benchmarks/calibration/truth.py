@@ -65,7 +65,7 @@ def one(design: tuple[int, int, int, float, bool], rng: np.random.Generator) -> 
     wide = around_truth(rows, [fit], drawn[None], penalty=penalty, count_weighted=False, rng=rng)
     assert not isinstance(wide, NotApplicable)
     share = float(np.mean(drawn.argmax(axis=1) == np.argmax(fit.rewards)))
-    drawn = wide[0][np.isfinite(wide[0]).all(axis=1)]
+    drawn = wide.truth[0][np.isfinite(wide.truth[0]).all(axis=1)]
     drawn = drawn - drawn.mean(axis=1, keepdims=True)
     chance, other = (
         leading(fit.rewards, np.cov(drawn.T), fit.components, spread=spread, n_draws=4_000, rng=rng)

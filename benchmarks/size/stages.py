@@ -1,9 +1,11 @@
 """Processor time and memory of ``scan`` by stage: ``python -m benchmarks.size.stages FILE [JSON]``.
 
-The functions below are wrapped; a stage's time is its own processor time (all threads), less that
-of stages inside it. Its memory is the peak of the process while it ran (/proc/self/clear_refs, so
-Linux only). The cache is used as it stands: say whether it was warm. The JSON is written anew after
-every stage, so that a run that is cut short leaves what it saw. Further arguments go to ``scan``.
+The functions below are wrapped; a stage's time is its own processor time (all threads), that of the
+program and that of the system apart, and its time by the clock, each less that of stages inside it.
+Its memory is the peak of the process while it ran (/proc/self/clear_refs, so Linux only). The cache
+is used as it stands: say whether it was warm. The JSON is written anew after every stage, so that a
+run that is cut short leaves what it saw. Further arguments go to ``scan``, or to the command that
+the first of them names.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import contextlib
 import functools
 import importlib
 import json
+import os
 import re
 import sys
 import time
@@ -46,13 +49,31 @@ def peak_mib(*, reset: bool = False) -> float:
     return int(found.group(1)) / 1024 if found else 0.0
 
 
+Times = tuple[float, float, float]
+"""Processor time of the program, of the system, and time by the clock; seconds."""
+
+
+def times() -> Times:
+    """As they stand now, all threads together."""
+    now = os.times()
+    return now.user, now.system, time.perf_counter()
+
+
+def _less(a: Times, b: Times) -> Times:
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
+
+
+def _plus(a: Times, b: Times) -> Times:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
 class Stages:
-    """Own time and peak of every wrapped function."""
+    """Own times and peak of every wrapped function."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[str, Times] = {}
         self.peak: dict[str, float] = {}
-        self._inside: list[float] = []
+        self._inside: list[Times] = []
         self.kept: Path | None = None
 
     def wrap(self, name: str, module: str, path: str) -> None:
@@ -65,22 +86,22 @@ class Stages:
         @functools.wraps(function)
         def timed(*args: Any, **given: Any) -> Any:
             self._peaks(reset=True)
-            self._inside.append(0.0)
-            started = time.process_time()
+            self._inside.append((0.0, 0.0, 0.0))
+            started = times()
             try:
                 return function(*args, **given)
             finally:
-                taken = time.process_time() - started
-                own = taken - self._inside.pop()
+                taken = _less(times(), started)
+                own = _less(taken, self._inside.pop())
                 if self._inside:
-                    self._inside[-1] += taken
-                self.seconds[name] = self.seconds.get(name, 0.0) + own
+                    self._inside[-1] = _plus(self._inside[-1], taken)
+                self.seconds[name] = _plus(self.seconds.get(name, (0.0, 0.0, 0.0)), own)
                 self.peak[name] = max(self.peak.get(name, 0.0), peak_mib(reset=True))
                 self.keep()
 
         setattr(holder, last, timed)
 
-    def keep(self, total: float | None = None) -> None:
+    def keep(self, total: Times | None = None) -> None:
         """Write what was seen so far."""
         if self.kept is not None:
             seen = {"seconds": self.seconds, "peak_mib": self.peak, "total": total}
@@ -91,28 +112,40 @@ class Stages:
 
 
 def main(arguments: list[str]) -> None:
-    started = time.process_time()
+    started = times()
     stages = Stages()
     stages.kept = Path(arguments[1]) if len(arguments) > 1 else None
     for stage in STAGES:
         stages.wrap(*stage)
     from cr_audit.cli.app import main as command
 
-    wall = time.perf_counter()
-    sys.argv = ["cr-audit", "scan", arguments[0], "--format", "table", *arguments[2:]]
+    further = arguments[2:]
+    name = "scan" if not further or further[0].startswith("-") else further.pop(0)
+    sys.argv = ["cr-audit", name, arguments[0], "--format", "table", *further]
     with (
         Path("/dev/null").open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),
         contextlib.suppress(SystemExit),
     ):
         command()
-    total, wall = time.process_time() - started, time.perf_counter() - wall
+    total = _less(times(), started)
     stages._peaks(reset=False)
-    stages.seconds["elsewhere"] = total - sum(stages.seconds.values())
+    elsewhere = total
+    for seconds in stages.seconds.values():
+        elsewhere = _less(elsewhere, seconds)
+    stages.seconds["elsewhere"] = elsewhere
     out = sys.stderr
-    print(f"{arguments[0]}: {total:.1f} s of processor time, {wall:.1f} s", file=out)
-    for name, seconds in stages.seconds.items():
-        print(f"| {name:18} | {seconds:7.1f} s | {stages.peak.get(name, 0):6.0f} MiB |", file=out)
+    print(
+        f"{arguments[0]}: {total[0]:.1f} s of the program, {total[1]:.1f} s of the system,"
+        f" {total[2]:.1f} s by the clock",
+        file=out,
+    )
+    for name, (user, system, clock) in stages.seconds.items():
+        peak = stages.peak.get(name, 0)
+        print(
+            f"| {name:18} | {user:7.1f} s | {system:6.1f} s | {clock:7.1f} s | {peak:6.0f} MiB |",
+            file=out,
+        )
     stages.keep(total)
 
 

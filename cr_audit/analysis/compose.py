@@ -62,6 +62,7 @@ def analyse(
     embedding: Embedding | NotApplicable | None = None,
     growing: Growing | None = None,
     left_out: Collection[Stage] = (),
+    shelf: engine.Shelf | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Compute all facts about ``dataset``.
@@ -72,6 +73,7 @@ def analyse(
     clones and weights. embedding : what ``embed`` gives for this data, where it is known already.
     growing : which part of the data was there before; what is found about all of it is then built
     on what is found about that part. left_out : stages that are not computed; their facts say so.
+    shelf : where parts of the work are found that were made elsewhere.
 
     The random stream of each stage depends on ``settings.seed`` and the stage alone, so a stage
     gives the same numbers whether or not another one ran.
@@ -82,12 +84,14 @@ def analyse(
     if Stage.VECTORS in left_out:
         embedding = _not_asked(Stage.VECTORS)
     elif embedding is None:
-        embedding = embed(dataset, backend, cache=cache, progress=report)
+        with engine.shelved(shelf):
+            embedding = embed(dataset, backend, cache=cache, progress=report)
     engine.give_back()
     clones: CloneReport | NotApplicable = _not_asked(Stage.CLONES)
     if Stage.CLONES not in left_out:
         report("finding clones", 0, 0)
-        clones = _clones(dataset, settings, embedding, kept, growing)
+        with engine.shelved(shelf):
+            clones = clones_of(dataset, settings, embedding, kept, growing)
     votes: tuple[ClusterVotes, ...] = ()
     if Stage.VOTES not in left_out:
         votes = _votes(comparisons, clones, stream(settings, 2))
@@ -96,9 +100,10 @@ def analyse(
     weights: Weights | NotApplicable = _not_asked(Stage.WEIGHTS)
     if Stage.WEIGHTS not in left_out:
         report("weighing", 0, 0)
-        weights = alternative_weights(
-            dataset, settings, embedding, clones, scope, text_codes, kept, growing
-        )
+        with engine.shelved(shelf):
+            weights = alternative_weights(
+                dataset, settings, embedding, clones, scope, text_codes, kept, growing
+            )
     graph = graph_of(settings, embedding, kept)
     kinds: NamedKinds | NotApplicable = NO_KINDS
     if settings.unit == "kind":
@@ -165,13 +170,14 @@ def text_codes_of(dataset: PreferenceDataset) -> IntArray:
     return contiguous(rank)
 
 
-def _clones(
+def clones_of(
     dataset: PreferenceDataset,
     settings: Settings,
     embedding: Embedding | NotApplicable,
-    kept: Kept | None,
-    growing: Growing | None,
+    kept: Kept | None = None,
+    growing: Growing | None = None,
 ) -> CloneReport | NotApplicable:
+    """Which answers, and which prompts, are copies of each other."""
     if not dataset.has_text and not isinstance(embedding, NotApplicable):
         return find_vector_clones(
             embedding.response_vectors,

@@ -22,7 +22,7 @@ from cr_audit.errors import UsageError
 from cr_audit.models.rewards.bootstrap import WeightDraw
 from cr_audit.models.rewards.kinds import REWARD_MODELS
 from cr_audit.models.rewards.model import Fitted, Problem, RewardModel
-from cr_audit.weights.contexts import response_contexts
+from cr_audit.weights.contexts import paired_contexts
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.schemes import SCHEMES
 from cr_audit.wording import comparisons_in_median
@@ -148,9 +148,9 @@ def _responses(analysis: Analysis, unit: UnitResult, model: RewardModel) -> Fitt
     assert not isinstance(embedding, NotApplicable)
     weights = analysis.weights
     known = {} if isinstance(weights, NotApplicable) else weights.settings
-    contexts = response_contexts(
+    contexts = paired_contexts(
         embedding.prompt_vectors, embedding.response_vectors, data.prompt_of
-    )
+    ).rows()
     problem = Problem(
         n_items=data.n_alternatives,
         comparisons=data.comparison_arrays(),

@@ -59,6 +59,15 @@ from cr_audit.weights.scope import WeightsByPrompt
 
 T = TypeVar("T")
 
+NOT_OURS = (
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    OverflowError,
+    pl.exceptions.PolarsError,
+)
+"""Raised by a result whose checksum is right and whose format is not."""
 FORMAT = 9
 MAX_BYTES = 1_000_000_000
 """Two baselines of 100,000 rows took 14 and 75 MB, each batch against them up to 2 MB."""
@@ -138,7 +147,7 @@ class Kept:
             return found[0]  # type: ignore[no-any-return]
         result = compute()
         if sound(result):
-            self._store(path, _encoded(result))
+            self._store(path, sealed(result))
         return result
 
     def find(self, name: str) -> Any:
@@ -149,7 +158,7 @@ class Kept:
     def put(self, name: str, result: Any) -> None:
         """Keep ``result`` under a name, in the place of what stood there: for what may only save
         time, since no digest says that it belongs to what is asked."""
-        self._store(self._path(name), _encoded(result))
+        self._store(self._path(name), sealed(result))
 
     def _path(self, name: str) -> Path:
         return self._folder / f"kept-{name}.bin"
@@ -165,8 +174,7 @@ class Kept:
         except OSError as error:
             self._unusable(error)
             return None
-        start = len(_MAGIC) + _CHECK
-        if raw[: len(_MAGIC)] != _MAGIC or raw[len(_MAGIC) : start] != _checksum(raw[start:]):
+        if not is_sound(raw):
             self._notice(f"the cache entry {path.name} is damaged; it is computed again")
             return None
         try:
@@ -174,27 +182,19 @@ class Kept:
         except OSError as error:  # somebody else's pruning, or a folder that is read only
             self._unusable(error)
         try:
-            return (_decoded(raw),)
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            IndexError,
-            OverflowError,
-            pl.exceptions.PolarsError,
-        ):
+            return (unsealed(raw),)
+        except NOT_OURS:
             # Its checksum is right, so it was written by something else: not by this format.
             self._notice(f"the cache entry {path.name} is not of this format; it is computed again")
             return None
 
-    def _store(self, path: Path, body: bytes) -> None:
+    def _store(self, path: Path, content: Sequence[bytes]) -> None:
         part = None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             handle, part = tempfile.mkstemp(prefix="kept-", suffix=".part", dir=self._folder)
             with os.fdopen(handle, "wb") as out:
-                out.write(_MAGIC + _checksum(body))
-                out.write(body)
+                out.writelines(content)
             os.replace(part, path)
             self._prune()
         except OSError as error:
@@ -231,14 +231,19 @@ def _stat(path: Path) -> os.stat_result | None:
     return found if stat.S_ISREG(found.st_mode) else None
 
 
-def _checksum(body: bytes | bytearray) -> bytes:
+def _checksum(body: bytes | bytearray | memoryview) -> bytes:
     return hashlib.blake2b(body, digest_size=_CHECK).digest()
 
 
 def entry_name(name: str, inputs: Sequence[Any]) -> str:
     """The digest by which a result is found."""
+    return digest_of([FORMAT, __version__, np.__version__, name, list(inputs)])
+
+
+def digest_of(value: Any) -> str:
+    """Of a value that can be an input: its kind and all of its bytes."""
     h = hashlib.blake2b(digest_size=16, person=b"cr-audit kept")
-    _feed(h, [FORMAT, __version__, np.__version__, name, list(inputs)])
+    _feed(h, value)
     return h.hexdigest()
 
 
@@ -280,6 +285,25 @@ def _feed(h: hashlib.blake2b, value: Any) -> None:
 
 def _are_texts(values: Sequence[Any]) -> bool:
     return {type(v) for v in values} in ({str}, {str, type(None)})
+
+
+def sealed(value: Any) -> tuple[bytes, bytes]:
+    """A result as bytes, after their checksum."""
+    body = _encoded(value)
+    return _MAGIC + _checksum(body), body
+
+
+def is_sound(raw: bytearray) -> bool:
+    """Whether these are, to the last byte, what ``sealed`` gave, joined."""
+    start = len(_MAGIC) + _CHECK
+    if raw[: len(_MAGIC)] != _MAGIC:
+        return False
+    return bytes(raw[len(_MAGIC) : start]) == _checksum(memoryview(raw)[start:])
+
+
+def unsealed(raw: bytearray) -> Any:
+    """The result again; one of ``NOT_OURS`` is raised where something else wrote it."""
+    return _decoded(raw)
 
 
 def _encoded(value: Any) -> bytes:

@@ -15,8 +15,8 @@ from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Float32Array, NotApplicable
 from cr_audit.clones import meaning
 from cr_audit.clones.meaning import LISTED, NEIGHBOURS, MeaningGraph, meaning_graph
-from cr_audit.clones.meaning_growing import KnownGraph, digests, grown, made_anew, signs
-from cr_audit.clones.neighbours import Index, distinct_rows
+from cr_audit.clones.meaning_growing import KnownGraph, Named, digests, grown, made_anew, signs
+from cr_audit.clones.neighbours import Index
 from cr_audit.data.dataset import PreferenceDataset
 from cr_audit.streams import stream
 
@@ -81,11 +81,12 @@ def _joined(
 
     def make() -> MeaningGraph:
         rng = stream(settings.seed, name)
+        space = None
         if kept is not None and index == "exact" and vectors.shape[0] > meaning.JOINED:
-            known = distinct_rows(vectors)[0]
-            if known.size > meaning.JOINED + 1:  # a row of zeros may be among them
-                return _grown(vectors, index, kept, signs(digests(vectors, known)), rng)
-        return meaning_graph(vectors, index=index, rng=rng)
+            space = meaning.centred(vectors)
+            if space.n > meaning.JOINED:
+                return _grown(vectors, index, kept, (space, digests(vectors, space.first)), rng)
+        return meaning_graph(vectors, index=index, space=space, rng=rng)
 
     if kept is None:
         return make()
@@ -96,15 +97,18 @@ def _grown(
     vectors: Float32Array,
     index: Index,
     kept: Kept,
-    signs: tuple[str, ...],
+    known_as: Named,
     rng: np.random.Generator,
 ) -> MeaningGraph:
     """From the graph of an earlier state of the data, where one is kept; the same either way."""
-    asked = [entry_name("a graph that may grow", (i, s, LISTED)) for i, s in enumerate(signs)]
+    of = enumerate(signs(known_as[1]))
+    asked = [entry_name("a graph that may grow", (i, s, LISTED)) for i, s in of]
     found = (kept.find(place) for name in asked if isinstance(place := kept.find(name), str))
     known = next((g for g in found if isinstance(g, KnownGraph)), None)
     graph, then = (
-        made_anew(vectors, index, rng) if known is None else grown(known, vectors, index, rng)
+        made_anew(vectors, index, rng, known_as)
+        if known is None
+        else grown(known, vectors, index, rng, known_as)
     )
     place = entry_name("known graph", (then.digest, LISTED))
     kept.put(place, then)

@@ -40,7 +40,7 @@ from cr_audit.errors import ComputeError
 from cr_audit.models.marks import TIE
 from cr_audit.models.penalty import PenaltyChoice
 from cr_audit.models.places import competition_ranks
-from cr_audit.models.rewards.bootstrap import effective_units
+from cr_audit.models.rewards.bootstrap import effective_units, units_by_component
 from cr_audit.models.rewards.changes import Changes, ranking_changes
 from cr_audit.models.rewards.kinds import REWARD_MODELS
 from cr_audit.models.rewards.model import Certificate, Fitted
@@ -294,10 +294,13 @@ class _Run:
             rewards[0],
             rewards[-1],
             subjects.components,
-            replicates.rewards[[0, -1]],
+            (replicates.rewards if replicates.votes is None else replicates.votes)[[0, -1]],
             confidence_level=settings.confidence_level,
             top_k=min(MAX_TOP, -(-largest // TOP_SHARE)),
             n_units=n_units,
+            local_units=units_by_component(problem.comparisons, clusters, subjects.components)
+            if replicates.local
+            else None,
             holds=None if isinstance(along, NotApplicable) else along.holds,
             around_truth=None
             if replicates.around_truth is None

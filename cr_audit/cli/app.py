@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from cr_audit import __version__
-from cr_audit.cli import embed, scan
+from cr_audit.cli import embed, part, scan
 from cr_audit.cli.pages import CONTEXT, Entry, group_of
 from cr_audit.commands import Command
 from cr_audit.errors import EXIT_BUG, EXIT_COMPUTE, EXIT_OK, CrAuditError
@@ -49,8 +49,8 @@ def commands() -> list[Command]:
     from cr_audit.export.command import COMMANDS as OF_EXPORT
     from cr_audit.gate.command import COMMANDS as OF_GATE
 
-    of_families = [c for _, part in with_role("command") for c in part.COMMANDS]
-    return [scan.COMMAND, embed.COMMAND, *of_families, *OF_GATE, *OF_EXPORT]
+    of_families = [c for _, role in with_role("command") for c in role.COMMANDS]
+    return [scan.COMMAND, embed.COMMAND, part.COMMAND, *of_families, *OF_GATE, *OF_EXPORT]
 
 
 def make_app() -> typer.Typer:

@@ -38,7 +38,7 @@ def explain(
     target = target_of_stdout()
     blocks = list_blocks() if name is None else _about(name)
     width = target.width if name is None else min(target.width, 88)
-    write_stdout(write_blocks(blocks, Target(width, target.colour)))
+    write_stdout(write_blocks(blocks, Target(width, target.colour)), people=True)
 
 
 def known_rules() -> tuple[Rule, ...]:

@@ -50,11 +50,12 @@ class Outputs:
                 target = target_of_stdout(full_text=self.full_text, details=self.details)
             else:
                 target = Target(full_text=self.full_text, details=self.details)
-            text = WRITERS[name].write(report, target)
+            parts = WRITERS[name].parts(report, target)
             if path is None:
-                write_stdout(text)
+                write_stdout(parts, people=name == "table")
             else:
-                write_whole(text.encode("utf-8", "backslashreplace"), path, option="-o")
+                encoded = (text.encode("utf-8", "backslashreplace") for text in parts)
+                write_whole(encoded, path, option="-o")
 
     def remove(self) -> None:
         """Take away an earlier run's reports, which must not be taken for those of this run."""

@@ -29,7 +29,7 @@ def execute(command: Command, **given: Any) -> None:
     if command.instead is not None:
         said = command.instead({o.name: given[o.name] for o in command.options}, given["output"])
         if said is not None:
-            write_stdout(said + "\n")
+            write_stdout(said + "\n", people=True)
             raise typer.Exit
     output = given.pop("output")
     outputs = outputs_of(

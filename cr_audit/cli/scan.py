@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cr_audit.commands import Command
+from cr_audit.commands import Command, Option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 def report(run: Run) -> Report:
     """Header, answer, what each family shows, findings, next steps."""
-    from cr_audit.families.reporting import finding_section, in_scan, next_steps, verdict
+    from cr_audit.families.reporting import (
+        MOST_IN_SCAN,
+        finding_section,
+        in_scan,
+        next_steps,
+        verdict,
+    )
     from cr_audit.families.reporting import report as made
     from cr_audit.heads import header
 
@@ -27,8 +33,8 @@ def report(run: Run) -> Report:
             show = family.part("show")
             if show is not None:
                 out += show.brief(run.facts(family.name))
-        what_next = next_steps(*_next(run, findings))
-        return [*out, finding_section(findings), *what_next, verdict(findings)]
+        shown = finding_section(findings, most=MOST_IN_SCAN)
+        return [*out, shown, *next_steps(*_next(run, findings)), verdict(findings)]
 
     return made(run, blocks)
 
@@ -126,6 +132,16 @@ COMMAND = Command(
         "cr-audit scan train.jsonl.gz extra.csv --unit model",
         "cr-audit scan prefs.jsonl --map prompt=question,chosen=better,rejected=worse",
         "cr-audit scan prefs.jsonl -o report.json --fail-on error",
+    ),
+    options=(
+        Option(
+            "parts",
+            "path",
+            None,
+            "Take what cr-audit part has put into this folder; what is missing is computed.",
+            metavar="DIR",
+            first=False,
+        ),
     ),
     judged=True,
 )

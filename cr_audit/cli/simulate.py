@@ -248,4 +248,4 @@ def _print_list() -> None:
         name="simulations",
     )
     more = Prose(("Run one with: cr-audit simulate NAME",), "dim")
-    write_stdout(write_blocks([table, more], target_of_stdout()))
+    write_stdout(write_blocks([table, more], target_of_stdout()), people=True)

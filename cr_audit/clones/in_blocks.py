@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,9 @@ from cr_audit.clones.pairs import TextIndex, TextPairs
 from cr_audit.clones.shingles import Shingles, UInt64Array, folded
 from cr_audit.texts import Texts, some_of
 
-_BLOCK_CHARS = 1 << 22
+_BLOCK_CHARS, _LEAST_CHARS = 1 << 22, 1 << 18
+_BLOCKS = 64
+"""Wanted at least, where texts are not few: blocks may be worked on apart (``engine.pieces``)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +98,11 @@ def pairs_and_index(
 
         by_words: list[TextPairs] = []
         noise: list[NoisePairs] = []
-        found = engine.map(look, range(len(blocks)), local=True)
+
+        def inputs() -> dict[str, Any]:
+            return {"texts": texts, "prompts": [text, group], "radius": radius}
+
+        found = engine.in_pieces("copies", inputs, look, range(len(blocks)), local=True)
         sizes = [b.stop - b.start for b in blocks]
         for k, (entries, pairs, others) in enumerate(engine.told("answers alike", found, sizes)):
             parts.add(entries)
@@ -115,10 +122,12 @@ def _lengths(texts: Sequence[str]) -> IntArray:
 
 
 def _spans(lengths: IntArray) -> list[slice]:
-    """Consecutive places of about ``_BLOCK_CHARS`` together: from the data alone."""
+    """Consecutive places of about ``_BLOCK_CHARS`` together, fewer where that leaves less than
+    ``_BLOCKS`` of them: from the data alone."""
     if not lengths.size:
         return []
-    block = np.cumsum(lengths) // _BLOCK_CHARS
+    ends = np.cumsum(lengths)
+    block = ends // int(np.clip(ends[-1] // _BLOCKS, _LEAST_CHARS, _BLOCK_CHARS))
     cuts = np.flatnonzero(np.diff(block)) + 1
     return [
         slice(int(a), int(b))

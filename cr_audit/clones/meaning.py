@@ -82,17 +82,11 @@ class Centred:
 
 def centred(vectors: Float32Array) -> Centred:
     """The space of the graph. vectors : float32 (n, d), finite."""
-    known = np.concatenate(
-        [np.empty(0, bool)]
-        + [np.any(vectors[p] != 0, axis=1) for p in engine.spans(vectors.shape[0], _BLOCK_ROWS)]
-    )
-    at = np.flatnonzero(known)
-    first, same = distinct_rows(vectors if at.size == known.size else vectors[at])
-    which = np.full(known.size, -1, np.int64)
-    which[at] = same
-    first = at[first]
+    first, which = distinct_rows(vectors)
+    if first.size and not np.any(vectors[first[0]]):  # zeros are the first in the order of bytes
+        first, which = first[1:], which - 1
     mean = np.zeros(vectors.shape[1])
-    for part in engine.spans(first.size, _BLOCK_ROWS):
+    for part in engine.forgetting(engine.spans(first.size, _BLOCK_ROWS), every=1):
         mean += vectors[first[part]].sum(axis=0, dtype=np.float64)
     return Centred(first, which, mean / max(first.size, 1))
 
@@ -163,14 +157,15 @@ def meaning_graph(
     *,
     index: Index = "auto",
     most: int | None = None,
+    space: Centred | None = None,
     rng: np.random.Generator,
 ) -> MeaningGraph:
     """The graph of the rows of ``vectors``, float32 (n, d); rows of zeros are not in it.
 
-    most : instead of ``JOINED``. rng : draws the rows that are joined, where not all are, and those
-    that recall is measured on.
+    most : instead of ``JOINED``. space : ``centred(vectors)``, where it is there already. rng :
+    draws the rows that are joined, where not all are, and those that recall is measured on.
     """
-    space = centred(vectors)
+    space = space or centred(vectors)
     draw, measure = rng.spawn(2)
     seen = np.arange(space.n, dtype=np.int64)
     most = JOINED if most is None else most

@@ -28,7 +28,14 @@ import numpy as np
 from cr_audit import engine
 from cr_audit.arrays import Float32Array, FloatArray, IntArray, NotApplicable
 from cr_audit.clones.cells import Int32Array
-from cr_audit.clones.meaning import LISTED, NEIGHBOURS, MeaningGraph, centred, whole_graph
+from cr_audit.clones.meaning import (
+    LISTED,
+    NEIGHBOURS,
+    Centred,
+    MeaningGraph,
+    centred,
+    whole_graph,
+)
 from cr_audit.clones.nearest import (
     NearestGraph,
     distances_to,
@@ -64,34 +71,49 @@ class KnownGraph:
         return int(self.reach.size)
 
 
-def made_anew(
-    vectors: Float32Array, index: Index, rng: np.random.Generator
-) -> tuple[MeaningGraph, KnownGraph]:
-    """``meaning_graph`` of all rows by exact search, and what is to be known of it later."""
+Named = tuple[Centred, Digests]
+"""The space of some vectors, and the digest of each distinct one: uint8 (u, 16)."""
+
+
+def named(vectors: Float32Array) -> Named:
+    """What ``made_anew``, ``grown`` and ``signs`` all ask for, worked out once."""
     space = centred(vectors)
+    return space, digests(vectors, space.first)
+
+
+def made_anew(
+    vectors: Float32Array, index: Index, rng: np.random.Generator, known_as: Named | None = None
+) -> tuple[MeaningGraph, KnownGraph]:
+    """``meaning_graph`` of all rows by exact search, and what is to be known of it later.
+    known_as : ``named(vectors)``, where it is there already."""
+    space, digest = known_as or named(vectors)
     graph = whole_graph(space, vectors, rng)
     full = graph.k >= graph.n - 1
     reach = np.full(graph.n, np.inf) if full else graph.distance[:, -1].copy()
     return (
         MeaningGraph(space, np.arange(space.n), graph.first(NEIGHBOURS), index),
-        KnownGraph(digests(vectors, space.first[graph.rows]), graph.neighbours, reach, space.mean),
+        KnownGraph(digest[graph.rows], graph.neighbours, reach, space.mean),
     )
 
 
 def grown(
-    known: KnownGraph, vectors: Float32Array, index: Index, rng: np.random.Generator
+    known: KnownGraph,
+    vectors: Float32Array,
+    index: Index,
+    rng: np.random.Generator,
+    known_as: Named | None = None,
 ) -> tuple[MeaningGraph, KnownGraph]:
     """As ``made_anew``, from the graph of some of these rows (of others it is not quicker)."""
-    space = centred(vectors)
+    space, every = known_as or named(vectors)
     rows, row_of, representative = collapsed(space.rows(vectors, np.arange(space.n)))
     n, raw = rows.shape[0], space.first[row_of]
-    digest = digests(vectors, raw)
+    digest = every[row_of]
     old, new_of_old = _matched(known.digest, digest)
     stay, added = np.flatnonzero(old >= 0), np.flatnonzero(old < 0)
     k, wide = min(NEIGHBOURS, n - 1), min(LISTED, n - 1)
     other = known.mean.size != vectors.shape[1] or known.neighbours.shape[1] != LISTED
     if other or added.size > WORTH * n or wide < LISTED:
-        return made_anew(vectors, index, rng)
+        return made_anew(vectors, index, rng, (space, every))
     moved = _moved(known.mean, vectors, raw[stay], rows[stay])
     reach = known.reach[old[stay]] - moved - moved.max(initial=0.0) - MARGIN
     near = np.full((n, wide), -1, np.int32)
@@ -106,7 +128,7 @@ def grown(
     reach = np.minimum(reach, distance[stay, -1])
     left = np.sort(np.concatenate([added, stay[~sure]]))
     if left.size > WORTH * n:
-        return made_anew(vectors, index, rng)
+        return made_anew(vectors, index, rng, (space, every))
     near[left], distance[left] = nearest_among(rows, left, wide)
     reaches = np.empty(n)
     reaches[stay] = reach

@@ -23,7 +23,7 @@ that share half their words and no ball) is searched without the most frequent s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,8 @@ MAX_PAIRS = 20_000_000
 _MAX_FAILED_PIVOTS, _MAX_BARREN = 8, 8
 _BLOCK_CANDIDATES = 2_000_000
 _TILE = 8192
+PIECES = 64
+"""Shares of a search that may be looked at apart (``engine.pieces``)."""
 _TILES = 96
 """Tiles at most: the time of a tile with every other one is that of their number squared, so that
 of more texts they are larger."""
@@ -386,9 +388,14 @@ class _Ordered:
         return out
 
 
-def _candidates(ordered: _Ordered, dropped: BoolArray) -> Iterator[tuple[IntArray, IntArray]]:
+def _candidates(
+    ordered: _Ordered, dropped: BoolArray, shares: Sequence[int] = ()
+) -> Iterator[tuple[int, IntArray, IntArray]]:
     """Pairs first < second whose prefixes share as much as the smaller set's demand and whose
-    sizes allow the radius, each once.
+    sizes allow the radius, each once; and of which share.
+
+    shares : those of ``PIECES`` that are looked at, share p being the p-th of as many runs of rows
+    of every tile, met as the smaller side; () = all, as share 0.
 
     Rows go by their sizes, in tiles of ``_TILE``. A tile is multiplied with itself and with those
     tiles of smaller sets that a partner within the radius can be in, so that a pair is met from its
@@ -397,8 +404,8 @@ def _candidates(ordered: _Ordered, dropped: BoolArray) -> Iterator[tuple[IntArra
 
     places = engine.PerWorker(lambda: np.full(dropped.size, -1, np.int32))
 
-    def partners(tile: slice) -> list[tuple[IntArray, IntArray]]:
-        out = list[tuple[IntArray, IntArray]]()
+    def partners(tile: slice) -> list[tuple[int, IntArray, IntArray]]:
+        out = list[tuple[int, IntArray, IntArray]]()
         here = ordered.to_smaller(tile)
         used, _ = counted(here.indices)
         used = used[~dropped[used]]
@@ -406,9 +413,13 @@ def _candidates(ordered: _Ordered, dropped: BoolArray) -> Iterator[tuple[IntArra
         place[used] = np.arange(used.size)
         postings = relabelled(here, place, used.size).T.tocsr()
         for other in ordered.smaller(tile):
-            prefixes = ordered.to_larger(other, int(ordered.size[tile.start]))
-            there = relabelled(prefixes, place, used.size)
-            out += ordered.sharing(there, other.start, postings, tile.start)
+            for share, rows in [(p, _share(other, p)) for p in shares] or [(0, other)]:
+                if rows.start == rows.stop:
+                    continue
+                prefixes = ordered.to_larger(rows, int(ordered.size[tile.start]))
+                there = relabelled(prefixes, place, used.size)
+                met = ordered.sharing(there, rows.start, postings, tile.start)
+                out += [(share, a, b) for a, b in met]
         place[used] = -1
         return out
 
@@ -416,6 +427,11 @@ def _candidates(ordered: _Ordered, dropped: BoolArray) -> Iterator[tuple[IntArra
     work = [len(ordered.smaller(tile)) for tile in ordered.tiles]
     for pairs in engine.told("comparing texts", found, work):
         yield from pairs
+
+
+def _share(tile: slice, share: int) -> slice:
+    size = tile.stop - tile.start
+    return slice(tile.start + size * share // PIECES, tile.start + size * (share + 1) // PIECES)
 
 
 def relabelled(
@@ -431,13 +447,26 @@ def relabelled(
     return sp.csr_array((np.ones(column.size, np.float32), column, ends), shape=(rows.shape[0], n))
 
 
-def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None = None) -> TextPairs:
+Found = tuple[IntArray, IntArray, FloatArray, int]
+"""Pairs, their distances, and how many were looked at."""
+
+
+def text_pairs(
+    index: TextIndex,
+    radius: float,
+    *,
+    ball_diameter: float | None = None,
+    stage: str = "",
+    inputs: engine.Inputs = dict,
+) -> TextPairs:
     """Every pair of texts with distance <= ``radius`` (0 <= radius < 1), each distance exact.
 
     None is missed unless ``complete`` is False in the result, except pairs that touch a ball (of
     ``ball_diameter``, the radius where None; see ``TextPairs.balls``). Texts of fewer than
     ``MIN_SHINGLES`` shingles pair with none. Raises ValueError for a radius outside [0, 1), and
     InputError for more than ``MAX_PAIRS`` pairs.
+
+    stage, inputs : as ``engine.gathered`` has them, where shares of the work may be found.
     """
     if not 0.0 <= radius < 1.0:
         raise ValueError(f"radius is {radius}, expected 0 <= radius < 1")
@@ -446,25 +475,16 @@ def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None =
     )
     ordered = _Ordered(index, radius, active)
     dropped = ordered.too_frequent()
-    found: list[tuple[IntArray, IntArray, FloatArray]] = []
-    n_candidates = n_found = 0
-    for a, b in _candidates(ordered, dropped):
-        n_candidates += a.size
-        d = index.distances(a, b)
-        near = d <= radius + ROUNDING
-        found.append((a[near], b[near], d[near]))
-        n_found += int(np.count_nonzero(near))
-        if n_found > MAX_PAIRS:
-            raise InputError(
-                "too_many_pairs",
-                f"more than {MAX_PAIRS:,} pairs of texts are within {radius:g} of each other, which"
-                " is more than can be held",
-                next_step="take a random sample of the rows, or a smaller --radius; the texts are"
-                " mostly one text with small changes",
-            )
-    first = np.concatenate([f[0] for f in found]) if found else np.empty(0, np.int64)
-    second = np.concatenate([f[1] for f in found]) if found else np.empty(0, np.int64)
-    distance = np.concatenate([f[2] for f in found]) if found else np.empty(0)
+
+    def compute(which: Sequence[int]) -> Iterator[Found]:
+        return _shares(index, radius, _candidates(ordered, dropped, which), which)
+
+    if stage and engine.has_shelf():
+        parts = list(engine.gathered(stage, inputs, PIECES, compute))
+    else:
+        parts = list(_shares(index, radius, _candidates(ordered, dropped), (0,)))
+    first, second, distance = (np.concatenate([p[k] for p in parts]) for k in range(3))
+    _refuse_more(int(first.size), radius)
     order = np.lexsort((second, first))
     return TextPairs(
         n=index.n,
@@ -473,6 +493,40 @@ def text_pairs(index: TextIndex, radius: float, *, ball_diameter: float | None =
         second=second[order],
         distance=distance[order],
         balls=tuple(balls),
-        n_candidates=n_candidates,
+        n_candidates=sum(p[3] for p in parts),
         complete=not dropped.any(),
     )
+
+
+def _shares(
+    index: TextIndex,
+    radius: float,
+    candidates: Iterator[tuple[int, IntArray, IntArray]],
+    which: Sequence[int],
+) -> Iterator[Found]:
+    """Of each share the pairs within the radius."""
+    none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    found = {share: [none] for share in which}
+    n_candidates = dict.fromkeys(which, 0)
+    n_found = 0
+    for share, a, b in candidates:
+        n_candidates[share] += a.size
+        d = index.distances(a, b)
+        near = d <= radius + ROUNDING
+        found[share].append((a[near], b[near], d[near]))
+        n_found += int(np.count_nonzero(near))
+        _refuse_more(n_found, radius)
+    for share in which:
+        first, second, distance = (np.concatenate([f[k] for f in found[share]]) for k in range(3))
+        yield first, second, distance, n_candidates[share]
+
+
+def _refuse_more(n_found: int, radius: float) -> None:
+    if n_found > MAX_PAIRS:
+        raise InputError(
+            "too_many_pairs",
+            f"more than {MAX_PAIRS:,} pairs of texts are within {radius:g} of each other, which"
+            " is more than can be held",
+            next_step="take a random sample of the rows, or a smaller --radius; the texts are"
+            " mostly one text with small changes",
+        )

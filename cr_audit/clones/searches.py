@@ -86,7 +86,13 @@ class AllPairs:
         else:
             index = index_of(texts)
         engine.give_back()
-        pairs = self._keep("pairs of prompts", [texts, radius], lambda: text_pairs(index, radius))
+        pairs = self._keep(
+            "pairs of prompts",
+            [texts, radius],
+            lambda: text_pairs(
+                index, radius, stage="prompts", inputs=lambda: {"prompts": texts, "radius": radius}
+            ),
+        )
         engine.give_back()
         return index, pairs
 
@@ -139,8 +145,16 @@ class AllPairs:
         return overlaid(index, pairs, self.noise, radius, units.letters(texts))
 
     def across(self, radius: float) -> tuple[SetIndex, TextPairs]:
+        names = self._names
         pairs = self._keep(
-            "pairs across prompts", [self._names, radius], lambda: text_pairs(self._texts, radius)
+            "pairs across prompts",
+            [names, radius],
+            lambda: text_pairs(
+                self._texts,
+                radius,
+                stage="across",
+                inputs=lambda: {"texts": names, "radius": radius},
+            ),
         )
         engine.give_back()
         return self._texts, pairs

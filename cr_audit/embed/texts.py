@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,8 @@ _RUN = 32
 # How long the work between two commits to the cache should take: what a killed process loses.
 _SECONDS_PER_COMMIT = 2.0
 _LARGEST_CHUNK = 32_768
+_PIECES = 64
+"""Shares of the texts that may be embedded apart (``engine.pieces``)."""
 _LARGE = 512 * 2**20
 """Bytes of vectors in a file from which those that were written leave memory after each chunk."""
 
@@ -59,22 +62,58 @@ def embed_texts(
     first[index[::-1]] = np.arange(len(texts))[::-1]
     folder = None if cache is None else cache.path.parent
     vectors = engine.zeros_on_disk((len(texts), backend.dimension), np.float32, folder)
-    missing = np.flatnonzero(np.array(length, np.int64))
-    if cache is not None and missing.size:
-        found = np.zeros(missing.size, bool)
-        for s in engine.spans(missing.size, _LARGEST_CHUNK):
-            some = missing[s]
-            found[s] = cache.load(backend, [keys[i] for i in some.tolist()], vectors, first[some])
-            if vectors.nbytes > _LARGE:
-                engine.forget()
-        missing = missing[~found]
-    order = _scattered(np.array(length, np.int64)[missing])
-    _compute(backend, texts, keys, first, missing[order], vectors, cache, progress)
+    lengths = np.array(length, np.int64)
+    wanted = np.flatnonzero(lengths)
+
+    def fill(wanted: IntArray) -> None:
+        missing = wanted
+        if cache is not None and missing.size:
+            found = np.zeros(missing.size, bool)
+            for s in engine.spans(missing.size, _LARGEST_CHUNK):
+                some = missing[s]
+                known = [keys[i] for i in some.tolist()]
+                found[s] = cache.load(backend, known, vectors, first[some])
+                if vectors.nbytes > _LARGE:
+                    engine.forget()
+            missing = missing[~found]
+        order = _scattered(lengths[missing])
+        _compute(backend, texts, keys, first, missing[order], vectors, cache, progress)
+
+    if engine.has_shelf() and wanted.size:
+        _gather(backend, keys, wanted, first, vectors, fill)
+    else:
+        fill(wanted)
     again = np.flatnonzero(first[index] != np.arange(len(texts)))
     for s in engine.spans(again.size, _LARGEST_CHUNK):
         vectors[again[s]] = vectors[first[index[again[s]]]]
     engine.forget()
     return vectors
+
+
+def _gather(
+    backend: Backend,
+    keys: list[bytes],
+    wanted: IntArray,
+    first: IntArray,
+    vectors: Float32Array,
+    fill: Callable[[IntArray], None],
+) -> None:
+    """Vectors that were made elsewhere, by the digests of their texts, and ``fill`` for the rest.
+    wanted : the distinct texts that have one."""
+    share = np.frombuffer(b"".join(k[:1] for k in keys), np.uint8)[wanted] % _PIECES
+    pieces = [wanted[share == p] for p in range(_PIECES)]
+
+    def inputs() -> dict[str, Any]:
+        return {"texts": np.frombuffer(b"".join(keys), np.uint8), "encoder": backend.fingerprint}
+
+    def compute(which: Sequence[int]) -> Iterator[Float32Array]:
+        fill(np.sort(np.concatenate([pieces[p] for p in which])))
+        for p in which:
+            yield vectors[first[pieces[p]]]
+
+    found = engine.gathered("vectors", inputs, _PIECES, compute)
+    for piece, made in zip(pieces, found, strict=True):
+        vectors[first[piece]] = made
 
 
 def _compute(

@@ -9,13 +9,32 @@ of the blocks, so that sums have one order; and BLAS runs on one thread while bl
 
 ``kind`` says where: "serial", "threads" (the default) or "processes". A further kind is one file
 and one call of ``KINDS.register``. How many workers there are is said in one place, ``using``.
+
+    for part in engine.in_pieces(stage, inputs, work, blocks):     # some may have been made before
 """
 
 from cr_audit.engine.blas import one_blas_thread
 from cr_audit.engine.kinds import KINDS, Kind
 from cr_audit.engine.mapping import map, spans
 from cr_audit.engine.memory import give_back
-from cr_audit.engine.on_disk import blocks_of_rows, empty, forget, forgetting, zeros_on_disk
+from cr_audit.engine.on_disk import (
+    blocks_of_rows,
+    empty,
+    forget,
+    forgetting,
+    is_large,
+    zeros_on_disk,
+)
+from cr_audit.engine.pieces import (
+    Compute,
+    Inputs,
+    Shelf,
+    gathered,
+    has_shelf,
+    in_pieces,
+    origin,
+    shelved,
+)
 from cr_audit.engine.scratch import PerWorker
 from cr_audit.engine.settings import (
     ALL_CORES,
@@ -32,19 +51,28 @@ __all__ = [
     "ALL_CORES",
     "KINDS",
     "MOST",
+    "Compute",
+    "Inputs",
     "Kind",
     "PerWorker",
+    "Shelf",
     "blocks_of_rows",
     "cores",
     "counted",
     "empty",
     "forget",
     "forgetting",
+    "gathered",
     "give_back",
+    "has_shelf",
+    "in_pieces",
+    "is_large",
     "map",
     "memory_limit",
     "one_blas_thread",
+    "origin",
     "scratch_folder",
+    "shelved",
     "spans",
     "telling",
     "told",

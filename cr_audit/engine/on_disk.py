@@ -45,12 +45,17 @@ def zeros_on_disk(shape: tuple[int, ...], dtype: Any, folder: Path | None) -> np
     return np.frombuffer(held, dtype).reshape(shape)
 
 
+def is_large(n_bytes: int) -> bool:
+    """Whether an array takes more than a share of the memory that is allowed
+    (``settings.memory_limit``)."""
+    return n_bytes >= LEAST_BYTES and n_bytes > memory_limit() * SHARE
+
+
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
     """An array to be written to; what stands in it at first is not said. In a file as
-    ``zeros_on_disk`` has it, where it would take more than a share of the memory that is allowed
-    (``settings.memory_limit``)."""
+    ``zeros_on_disk`` has it, where it ``is_large``."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    if size < LEAST_BYTES or size <= memory_limit() * SHARE:
+    if not is_large(size):
         return np.empty(shape, dtype)
     return zeros_on_disk(shape, dtype, scratch_folder())
 

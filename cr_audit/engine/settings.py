@@ -94,7 +94,7 @@ def scratch_folder() -> Path | None:
 def _free() -> int:
     """Bytes that new processes could use, where the system says so (Linux); else 4 GiB."""
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
     except OSError:
         return _ASSUMED_FREE
     held = {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in lines)}

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 MAX_NUMBERS = 3
 FEW = 0.1
 """Share of the items of a map below which clusters are not what colours show at first."""
-MOST_RULES = 4
-"""Of a terminal without --details."""
+MOST_RULES, MOST_IN_SCAN = 4, 3
+"""Of a terminal without --details; a scan is to fit one screen."""
 
 READ_AS = ("expand_choices", "ratings_to_pairs")
 """Switches without which the same files hold other comparisons, or none."""
@@ -186,7 +186,7 @@ def run_document(
     )
 
 
-def finding_section(findings: Sequence[Finding]) -> Section:
+def finding_section(findings: Sequence[Finding], *, most: int = MOST_RULES) -> Section:
     """One line a rule and severity: its first finding, and how many more there are."""
     if not findings:
         return Section("Findings", "none")
@@ -210,12 +210,12 @@ def finding_section(findings: Sequence[Finding]) -> Section:
             for first, more in ((group[0], len(group) - 1) for group in groups.values())
         ],
         name="findings",
-        brief=MOST_RULES,
+        brief=most,
         more="more rules",
     )
     note = plural(len(findings), "finding")
     if len(groups) < len(findings):
-        worst = f"the worst {MOST_RULES} of " if len(groups) > MOST_RULES else ""
+        worst = f"the worst {most} of " if len(groups) > most else ""
         note += f", {worst}{plural(len(groups), 'rule')}; all with --format json"
     return Section("Findings", note, (table,))
 
@@ -249,6 +249,7 @@ def verdict(findings: Sequence[Finding], said: str = "") -> Prose:
     worst = findings[0]
     tone: Tone = "good" if worst.severity == "note" else worst.severity.value
     # What the command found is often the worst finding itself.
-    told = said and worst.message.casefold() in said.casefold()
+    core = worst.message.split(": ", 1)[-1].split("; ", 1)[0]
+    told = said and any(part.casefold() in said.casefold() for part in (worst.message, core))
     also = f" ({worst.rule})" if told else f"; {worst.rule} {worst.brief}"
     return Prose((f"{before}{', '.join(counts)}{also}.",), tone, again=True)

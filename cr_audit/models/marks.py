@@ -159,16 +159,17 @@ class CovarianceGaps:
 class ReplicateGaps:
     """``Gaps`` from replicates of both scores, float64 (2, b, m), NaN where a score is missing.
 
-    n_units : what was resampled; n - 1 degrees of freedom, and the factor √(n/(n - 1)) that
-    resampling loses.
+    n_units : what was resampled, one number or float64 (m,), of what bears on each item: a pair
+    has the fewer of its two. n - 1 degrees of freedom, and the factor √(n/(n - 1)) that resampling
+    loses.
     """
 
     replicates: FloatArray
-    n_units: float = np.inf
+    n_units: float | FloatArray = np.inf
 
     def errors(self, x: IntArray, y: IntArray) -> tuple[FloatArray, FloatArray]:
         """As ``InfluenceGaps.errors``, from replicates of both rates."""
-        b = self.replicates.shape[1]
+        b, m = self.replicates.shape[1:]
         out = np.empty((2, x.shape[0]))
         size = max(1, BLOCK // b)
         for start in range(0, x.shape[0], size):
@@ -180,11 +181,11 @@ class ReplicateGaps:
                 mean = np.where(known, drawn, 0.0).sum(axis=0) / np.maximum(n, 1)
                 square = (np.where(known, drawn - mean, 0.0) ** 2).sum(axis=0)
                 out[k, part] = np.where(n > 1, np.sqrt(square / np.maximum(n - 1, 1)), np.inf)
-        if np.isfinite(self.n_units):
-            if self.n_units <= 1.0:
-                return np.full_like(out, np.inf), np.zeros_like(out)
-            out *= np.sqrt(self.n_units / (self.n_units - 1.0))
-        return out, np.full_like(out, self.n_units - 1.0)
+        units = np.broadcast_to(np.asarray(self.n_units, dtype=np.float64), (m,))
+        freedom = np.maximum(np.minimum(units[x], units[y]) - 1.0, 0.0)
+        with np.errstate(divide="ignore"):
+            out *= np.sqrt(1.0 + 1.0 / freedom)
+        return out, np.stack([freedom, freedom])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,6 +34,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
@@ -150,8 +151,9 @@ class Conditioned:
         n, r = design.n_draws, design.n_competitors
         cells = self._side_by_side(r)
         scores, top, won = cells._drawn(n, r, draws)
+        # Of all the work, that on the items is nearly all.
         row, draw, value = cells._conditioned(
-            _Roulette.of(cells, scores, top), np.arange(r, dtype=np.int64), items
+            _Roulette.of(cells, scores, top), np.arange(r, dtype=np.int64), items, "cells"
         )
         short = won >= r
         row = np.concatenate([row, won[short]])
@@ -186,11 +188,21 @@ class Conditioned:
         return scores, top, won
 
     def _conditioned(
-        self, work: _Roulette, rows: IntArray, rng: np.random.Generator
+        self, work: _Roulette, rows: IntArray, rng: np.random.Generator, stage: str = ""
     ) -> tuple[IntArray, IntArray, FloatArray]:
-        """Rows, draws and values of some of the items."""
+        """Rows, draws and values of some of the items. stage : of which the blocks are pieces."""
         blocks = [rows[s] for s in engine.spans(rows.size, _ITEMS)]
-        found = engine.map(work, blocks, rng=rng, workers=self.workers, most=engine.ALL_CORES)
+        most = engine.ALL_CORES
+
+        def inputs() -> dict[str, Any]:
+            return {"vectors": self.rows, "draws": work.scores.shape, "seed": engine.origin(rng)}
+
+        if stage:
+            found = engine.in_pieces(
+                stage, inputs, work, blocks, rng=rng, workers=self.workers, most=most
+            )
+        else:
+            found = engine.map(work, blocks, rng=rng, workers=self.workers, most=most)
         parts = list(engine.told("cells", found, [b.size for b in blocks]))
         row, draw, value = (np.concatenate([p[k] for p in parts]) for k in range(3))
         return row, draw, value

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from cr_audit.arrays import Float32Array, FloatArray, IntArray
+from cr_audit import engine
+from cr_audit.arrays import Float32Array, FloatArray, IntArray, JoinedRows
 from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError
 
@@ -38,9 +39,15 @@ class Contexts:
         """The joined vectors: float32 (m, d_q + d_a), or the responses themselves."""
         if self.prompts is None or self.prompt_of is None:
             return self.responses
-        joined = np.hstack([self.prompts[self.prompt_of], self.responses])
-        joined *= np.float32(np.sqrt(0.5))
-        return joined
+        return JoinedRows(self.prompts, self.responses, self.prompt_of)[:]
+
+    def rows(self) -> Float32Array | JoinedRows:
+        """The ``matrix``; joined when rows are asked for where it would take more memory than one
+        array may (``engine.is_large``)."""
+        if self.prompts is None or self.prompt_of is None:
+            return self.responses
+        joined = JoinedRows(self.prompts, self.responses, self.prompt_of)
+        return joined if engine.is_large(joined.nbytes) else self.matrix()
 
     def take(self, items: IntArray) -> Contexts:
         """The contexts of some of the items, in the order given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,10 @@ from cr_audit.weights.spaces import Block, Blocks, squared_norms
 _MOVED = 4096
 _FORGOTTEN = 128
 _ROWS = 256  # rows of the distance matrix held at once by one worker
+_WHOLE, _PART = 1 << 19, 1 << 17
+"""Items up to which distances from some to all are one product, and how many at once of more: the
+product would hold all their vectors in memory. A rule of the input alone: in single precision the
+last bit of a product depends on where it is cut."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,22 +45,23 @@ class Distinct:
         In float32 a squared distance is known to about 1e-7 of the squared lengths, so a distance
         below 1e-3 of the lengths is not told from 0; no width that matters is near that.
         """
-        chosen = tuple(b.take(rows) for b in self.blocks)
-        product: Any = None
-        for some, b in zip(chosen, self.blocks, strict=True):
-            part = some.rows.astype(np.float32) @ b.rows.astype(np.float32, copy=False).T
-            if some.of is not None and b.of is not None:
-                part = part[np.ix_(some.of, b.of)]
-            product = part if product is None else np.add(part, product, out=product)
-        out: Float32Array = np.empty(product.shape, np.float32)
-        # In place, but with the sum of the squares in double precision: half a GB of 512 rows.
-        np.add(self.norms[rows][:, None], self.norms[None, :], out=out, casting="unsafe")
-        product *= np.float32(2.0)
-        out -= product
-        np.maximum(out, np.float32(0.0), out=out)
-        np.sqrt(out, out=out)
-        out[np.arange(rows.size), rows] = 0.0
-        return out
+        found = [d for _, d in self.distances_by_part(rows)]
+        return found[0] if len(found) == 1 else np.hstack(found)
+
+    def parts(self) -> list[slice]:
+        """All items, in pieces whose vectors are looked at together."""
+        return engine.spans(self.n, self.n if self.n <= _WHOLE else _PART)
+
+    def distances_by_part(self, rows: IntArray) -> Iterator[tuple[slice, Float32Array]]:
+        """``distances``, one of ``parts`` after another: float32 (len(rows), part)."""
+        for part in self.parts():
+            yield part, self.within(part).distances(self, rows)
+            if part.stop < self.n:
+                engine.forget()
+
+    def within(self, part: slice) -> Piece:
+        """The vectors of one of ``parts``."""
+        return Piece(part, tuple(_piece(b, part) for b in self.blocks), self.norms[part])
 
     def some(self, rows: IntArray) -> Distinct:
         """Some of the items, as the whole of another set."""
@@ -68,6 +73,48 @@ class Distinct:
         """The vectors of some items: float32 (len(rows), d)."""
         parts = [b.rows[rows] if b.of is None else b.rows[b.of[rows]] for b in self.blocks]
         return np.hstack(parts).astype(np.float32, copy=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Some consecutive items, to which distances are taken."""
+
+    part: slice
+    blocks: Blocks
+    norms: FloatArray
+
+    def distances(self, items: Distinct, rows: IntArray) -> Float32Array:
+        """From some of the ``items``, as their ``distances``: float32 (len(rows), part)."""
+        product: Any = None
+        for b, whole in zip(self.blocks, items.blocks, strict=True):
+            some = whole.take(rows)
+            found = some.rows.astype(np.float32) @ b.rows.astype(np.float32, copy=False).T
+            if some.of is not None and b.of is not None:
+                found = found[np.ix_(some.of, b.of)]
+            product = found if product is None else np.add(found, product, out=product)
+        out: Float32Array = np.empty(product.shape, np.float32)
+        # In place, but with the sum of the squares in double precision: half a GB of 512 rows.
+        np.add(items.norms[rows][:, None], self.norms[None, :], out=out, casting="unsafe")
+        product *= np.float32(2.0)
+        out -= product
+        np.maximum(out, np.float32(0.0), out=out)
+        np.sqrt(out, out=out)
+        own = np.flatnonzero((rows >= self.part.start) & (rows < self.part.stop))
+        out[own, rows[own] - self.part.start] = 0.0
+        return out
+
+
+def _piece(block: Block, part: slice) -> Block:
+    """Consecutive points; rows that they share are no copy where they stand together."""
+    if part.stop - part.start == (block.rows if block.of is None else block.of).shape[0]:
+        return block
+    if block.of is None:
+        return Block(block.rows[part])
+    of = block.of[part]
+    low, high = int(of.min()), int(of.max()) + 1
+    if high - low <= 2 * of.size:
+        return Block(block.rows[low:high], of - low)
+    return block.take(np.arange(part.start, part.stop))
 
 
 def distances_between(
@@ -101,7 +148,7 @@ def distinct_items(
             if b.of is not None:
                 parts[k] = b.take(first)
                 continue
-            for s in engine.spans(first.size, _MOVED):
+            for s in engine.forgetting(engine.spans(first.size, _MOVED)):
                 b.rows[s] = b.rows[first[s]]
             parts[k] = Block(b.rows[: first.size])
         blocks = tuple(parts)

@@ -7,7 +7,9 @@ blocks' counts are integers, whose sum has no order.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,10 @@ from cr_audit.arrays import Float32Array, IntArray
 from cr_audit.weights.spaces import Scores
 
 _BLOCK_CELLS = 1 << 22  # scores held at once by one worker: 16 MiB of float32
+_PIECES = 64
+"""Runs of draws that may be counted apart (``engine.pieces``)."""
 _TILE = 1 << 15  # alternatives scored at once
+_TILES_HELD = 8  # after so many, those that stand in files leave memory
 _MOST_SHARED = 1 << 17
 """Prompts whose scores are worked out once for all their alternatives; of more, which would take
 gigabytes for each worker, tile by tile. A rule of the input alone: single precision knows it."""
@@ -65,14 +70,38 @@ def count_hits(
     if u == 1:
         return np.array([schedule.n_samples], dtype=np.int64)
     root = np.random.SeedSequence([int(x) for x in rng.integers(0, 1 << 32, size=4)])
+    draws = np.random.Generator(np.random.SFC64(root))
+    work = _Counting(scores, schedule).hits
     total = np.zeros(u, dtype=np.int64)
-    for hits in engine.map(
-        _Counting(scores, schedule).hits,
-        range(schedule.n_blocks),
-        rng=np.random.Generator(np.random.SFC64(root)),
-        workers=workers,
-        most=engine.ALL_CORES,
-    ):
+    if not engine.has_shelf():
+        blocks = range(schedule.n_blocks)
+        for hits in engine.map(work, blocks, rng=draws, workers=workers, most=engine.ALL_CORES):
+            total += hits
+        return total
+
+    # Who is nearest in a draw is known from the draw alone, and counts add up: runs of blocks.
+    streams = draws.spawn(schedule.n_blocks)
+    runs = engine.spans(schedule.n_blocks, -(-schedule.n_blocks // _PIECES))
+
+    def inputs() -> dict[str, Any]:
+        rows = [[b.rows, b.of] for b in scores.directions]
+        return {"vectors": [rows, scores.offsets], "draws": schedule.n_products, "seed": str(root)}
+
+    def compute(which: Sequence[int]) -> Iterator[IntArray]:
+        for run in which:
+            some = range(runs[run].start, runs[run].stop)
+            held = np.zeros(u, dtype=np.int64)
+            for hits in engine.map(
+                lambda block: work(block, streams[block]),
+                some,
+                workers=workers,
+                most=engine.ALL_CORES,
+                local=True,
+            ):
+                held += hits
+            yield held
+
+    for hits in engine.gathered("cells", inputs, len(runs), compute):
         total += hits
     return total
 
@@ -124,7 +153,7 @@ def _winners(scores: Scores, draws: Float32Array, values: Float32Array) -> list[
         else:
             shared.append((np.asarray(draws[:, k] @ b.rows.T, np.float32), b.of))
     best: list[tuple[IntArray, Float32Array]] = []
-    for first in range(0, u, _TILE):
+    for first in engine.forgetting(range(0, u, _TILE), _TILES_HELD):
         width = min(_TILE, u - first)
         tile = values[: n * width].reshape(n, width)
         np.matmul(own_draws, own[first : first + width].T, out=tile)

@@ -6,7 +6,7 @@ suffixes decide what ``-o FILE`` means, and every command has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import PurePath
@@ -47,6 +47,15 @@ class Writer:
             return self.function(report, target)
         made: str = import_module(self.module).write(report, target)
         return made
+
+    def parts(self, report: Report, target: Target) -> Iterable[str]:
+        """The same text in pieces, where the format's module has ``parts``; else in one."""
+        if self.function is None:
+            in_parts = getattr(import_module(self.module), "parts", None)
+            if in_parts is not None:
+                made: Iterable[str] = in_parts(report, target)
+                return made
+        return [self.write(report, target)]
 
 
 WRITERS: dict[str, Writer] = {}

@@ -6,9 +6,43 @@ entries then takes seconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
+
+from cr_audit.write.values import clean, opened
+
+_LEVELS, _ENTRIES = 3, 256
+
+
+def indented_parts(document: dict[str, Any]) -> Iterator[str]:
+    """``indented(clean(document))`` in pieces, one after another: a list of millions is never held
+    as plain values or as text. Its top ``_LEVELS`` are opened, lists by ``_ENTRIES`` at a time."""
+    for piece in _parts(document, "\n", _LEVELS):
+        yield _escaped(piece)
+    yield "\n"
+
+
+def _parts(value: Any, newline: str, levels: int) -> Iterator[str]:
+    inside = opened(value) if levels else value
+    inner = newline + " "
+    if levels and inside and isinstance(inside, dict):
+        before = "{" + inner
+        for name, part in inside.items():
+            yield before + _key(name)
+            yield from _parts(part, inner, levels - 1)
+            before = "," + inner
+        yield newline + "}"
+    elif levels and inside and isinstance(inside, list):
+        before, between = "[" + inner, "," + inner
+        for start in range(0, len(inside), _ENTRIES):
+            some = inside[start : start + _ENTRIES]
+            yield before + between.join([_text(clean(entry), inner) for entry in some])
+            before = between
+        yield newline + "]"
+    else:
+        yield _text(clean(inside), newline)
 
 
 def indented(document: dict[str, Any]) -> str:
@@ -18,8 +52,11 @@ def indented(document: dict[str, Any]) -> str:
     ``##``, on which build servers act (``##[...]``, ``##vso[...]``). Raises ValueError for NaN or
     infinity, TypeError for what is not a dict with str keys, list, str, int, float, bool or None.
     """
-    text = _text(document, "\n")
-    return text.replace("\x7f", "\\u007f").replace("##", "#\\u0023") + "\n"
+    return _escaped(_text(document, "\n")) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\x7f", "\\u007f").replace("##", "#\\u0023")
 
 
 def _text(value: Any, newline: str) -> str:

@@ -200,7 +200,7 @@ def _answer(block: Answer) -> RenderableType:
     grid = Grid.grid(padding=(0, 1))
     grid.add_column(width=1)
     grid.add_column()
-    grid.add_row(Text("▌\n", style=_STYLES[block.tone]), body)
+    grid.add_row(Text("▌", style=_STYLES[block.tone]), body)
     return Padding(grid, (1, 0, 0, 0))
 
 

@@ -28,21 +28,35 @@ def clean(value: Any) -> Any:
     if kind is str:
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if kind is float:
-        return float(format(value, _ROUNDED)) + 0.0 if math.isfinite(value) else None
+        if not math.isfinite(value):
+            return None
+        rounded = float(format(value, _ROUNDED)) + 0.0
+        return rounded if math.isfinite(rounded) else value  # the largest one may round up
     if kind is int or kind is bool or value is None:
         return value
+    inside = opened(value)
+    if type(inside) is dict:
+        for k, v in inside.items():
+            inside[k] = clean(v)
+        return inside
+    if type(inside) is list:
+        return [clean(v) for v in inside]
+    return _other(value)
+
+
+def opened(value: Any) -> Any:
+    """An object or a list whose values are as they were given; anything else as it is."""
     if isinstance(value, NotApplicable):
-        return {"not_applicable": clean(value.reason)}
-    if dataclasses.is_dataclass(kind):
+        return {"not_applicable": value.reason}
+    if dataclasses.is_dataclass(type(value)):
         return _record(value)
     if isinstance(value, Mapping):
         return {
-            (k if type(k) is str and k.isascii() else str(clean(k))): clean(v)
-            for k, v in value.items()
+            (k if type(k) is str and k.isascii() else str(clean(k))): v for k, v in value.items()
         }
     if isinstance(value, list | tuple):
-        return [clean(v) for v in value]
-    return _other(value)
+        return value if type(value) is list else list(value)
+    return value
 
 
 def _record(record: Any) -> dict[str, Any]:
@@ -50,7 +64,7 @@ def _record(record: Any) -> dict[str, Any]:
     for name in _names(type(record)):
         value = getattr(record, name)
         if value is not ABSENT:
-            out[name.rstrip("_")] = clean(value)
+            out[name.rstrip("_")] = value
     return out
 
 

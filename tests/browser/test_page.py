@@ -289,6 +289,22 @@ def test_a_page_without_scripts_says_the_same(browser: Any, tmp_path: Path) -> N
     made.check()
 
 
+def test_on_paper_tables_have_their_heads_and_numbers_stay_whole(
+    browser: Any, tmp_path: Path
+) -> None:
+    made = Opened(browser, tmp_path / "report.html", written(report()))
+    made.page.emulate_media(media="print")
+    heads = made.page.locator(".card > .scroll thead th")
+    assert heads.count() > 3
+    assert all(heads.nth(k).inner_text().strip() for k in range(heads.count()))
+    assert all(heads.locator("button").nth(k).is_visible() for k in range(heads.count()))
+    assert made.page.locator("button.small:visible, input:visible").count() == 0
+    wraps = "e => [...e].map(c => getComputedStyle(c).whiteSpace)"
+    assert set(made.page.locator(".card > .scroll td.n").evaluate_all(wraps)) == {"nowrap"}
+    made.check()
+    made.page.close()
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_sticks_out_sideways(browser: Any, tmp_path: Path, width: int) -> None:
     size = {"width": width, "height": 900}

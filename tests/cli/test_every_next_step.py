@@ -504,6 +504,11 @@ STEPS: dict[str, Step] = {
         ("leaderboard", "m.jsonl", *QUICK, "--unit", "model"),
         limits={"cr_audit.families.leaderboard.compute.MAX_ITEMS": 5},
     ),
+    "a leaderboard of too many models": Step(
+        ("leaderboard", "m.jsonl", *QUICK, "--unit", "model"), "cr-audit winrates ranks them all",
+        ("winrates", "m.jsonl", *QUICK, "--unit", "model"),
+        limits={"cr_audit.families.leaderboard.compute.MAX_ITEMS": 2},
+    ),
     "pictures without the packages": Step(
         ("refit", "m.jsonl", *QUICK, "--plot", "a.png"), "name an .svg file",
         ("refit", "m.jsonl", *QUICK, "--plot", "a.svg"),

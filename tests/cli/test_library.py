@@ -204,8 +204,39 @@ def test_kinds_are_those_of_the_report_and_lead_to_rows(tmp_path: Path) -> None:
     bare = pl.read_parquet("n.parquet")
     assert bare.schema["cr_kind_chosen"] == pl.String
     assert bare["cr_kind_chosen"].null_count() == 80
+    few = cr.audit(given[:10], model="lexical", n_replicates=50)
     with pytest.raises(cr.ComputeError, match="no kinds"):
-        _ = cr.audit(given[:10], model="lexical", n_replicates=50).kinds.to_frame()
+        _ = few.kinds.to_frame()
+    with pytest.raises(cr.ComputeError, match="no kinds of prompt") as refused:
+        _ = few.prompt_kinds.to_frame()
+    assert "50 different prompts" in str(refused.value.next_step)
+
+
+def test_kinds_of_prompt_are_those_of_the_report_and_lead_to_rows(tmp_path: Path) -> None:
+    words = {"a": "flour oven bake sugar dough whisk", "b": "loop array compile python string"}
+    draw = np.random.default_rng(1)
+
+    def asked(kind: str) -> str:
+        own = draw.choice(words[kind].split(), 8)
+        return " ".join([*own, *(f"x{i}" for i in draw.integers(0, 300, 5))])
+
+    given = [
+        {"prompt": asked("ab"[i % 2]), "chosen": f"yes {i}", "rejected": f"no {i}"}
+        for i in range(120)
+    ]
+    given += given[:6]
+    Path("k.jsonl").write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in given))
+    found = cr.audit("k.jsonl", model="lexical", n_replicates=50)
+    frame, told = found.prompt_kinds.to_frame(), found.to_dict()["prompt_kinds"]["values"]
+    assert len(told) == 2
+    for kind in told:
+        own = frame.filter(pl.col("kind") == kind["id"])
+        assert sorted(own["id"]) == sorted(kind["members"])
+        assert own.filter("medoid")["id"].to_list() == [kind["medoid"]]
+        assert own["words"].to_list() == [kind["words"]] * own.height
+    for text, line in frame.select("text", "line").iter_rows():
+        assert text == given[line - 1]["prompt"]
+        assert line <= 120  # the first of the rows that ask it
 
 
 def test_embeddings_may_be_an_array(rows: list[dict[str, Any]]) -> None:

@@ -732,6 +732,40 @@ def test_stress_of_kinds(steps: Steps) -> None:
     steps.done()
 
 
+def test_parts_of_a_scan(steps: Steps) -> None:
+    make = ("part", "p.jsonl", *NONE, "--parts", "box")
+    step = steps.of(*make, "--of", "prompts", "--part", "9/8", code=2)
+    found = re.search(r"--part (\d+/\d+)", step)
+    assert found
+    steps.works(*make, "--of", "prompts", "--part", found[1])
+    steps.done()
+
+    step = steps.of("part", "p.jsonl", *NONE, "--part", "1/2", code=2)
+    found = re.search(r"add (--of) (\w+)\|.* (--parts) DIR", step)
+    assert found
+    steps.works("part", "p.jsonl", "--part", "1/2", found[1], found[2], found[3], "box")
+    steps.done()
+
+    step = steps.of(*make, "--of", "copies", "--part", "1/2", code=4)
+    found = re.search(r"(--of) (prompts) (--part) (1/1)$", step)
+    assert found
+    steps.works(*make, *found.groups())
+    steps.works(*make, "--of", "copies", "--part", "1/2")
+    steps.done()
+
+    step = steps.of(*make, "--of", "vectors", "--part", "1/2", code=4)
+    assert step.startswith("leave this stage out; cr-audit scan")
+    steps.works("scan", "p.jsonl", *NONE, "--parts", "box")
+    steps.done()
+
+    Path("taken").write_text("a file")
+    asked = ("part", "p.jsonl", *NONE, "--of", "prompts", "--part", "1/2", "--parts")
+    step = steps.of(*asked, "taken", code=4)
+    assert step == "name another folder with --parts"
+    steps.works(*asked, "another")
+    steps.done()
+
+
 # -- all of them
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cr_audit.contract import schema
-from cr_audit.families.prompts import facts as of_prompts
+from cr_audit.families.prompts import compute as of_prompts
 
 Run = Callable[..., Any]
 KINDS = {

@@ -305,3 +305,45 @@ def test_a_leader_that_hangs_on_the_penalty_is_undecided(run: Run, tmp_path: Pat
     assert "ndecided between x and y" in text
     assert "Which of them leads hangs on the penalty" in text
     assert "leads (" not in text
+
+
+def test_many_separate_rankings_are_counted_and_lead_on(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six prompts of three answers each: rows of two prompts share nothing, so that there are six
+    rankings; single votes say nothing beyond noise, and a next step stands there all the same."""
+    monkeypatch.setenv("COLUMNS", "80")
+    colours = ("red", "green", "blue", "white", "black", "brown")
+    lines = [
+        {"prompt": f"Why {c}?", "chosen": f"{c} {x} because", "rejected": f"{c} {y} therefore"}
+        for c in colours
+        for x, y in (("one", "two"), ("two", "three"), ("one", "three"))
+        for _ in range(4)
+    ]
+    for line in lines:
+        for side in ("chosen", "rejected"):
+            line[side] = line[side].replace("therefore", "because")
+    path = tmp_path / "six.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    options = ("--reward", "tabular", "--unit", "response", *QUICK)
+    done = run("refit", str(path), *options)
+    assert done.code == 0, done.err
+    text = " ".join(done.out.replace("▌", "").split())
+    assert "None of 6 separate rankings changes beyond the noise." in text
+    assert "No response changes sides" not in text
+    ranks = [line for line in done.out.splitlines() if re.match(r" *\d → \d of 3 ", line)]
+    assert len(ranks) == 3
+    assert "every ranking: --details, --format csv or json" in text
+    assert "\nRanks" not in done.out
+    assert "\nNext" in done.out
+    whole = run("refit", str(path), *options, "--details").out
+    assert len(re.findall(r"\d → \d of 3 ", whole)) >= 15
+    document = json.loads(run("refit", str(path), *options, "--format", "json").out)
+    assert len(document["rewards"]["changes"]) == 18
+
+
+def test_separate_pairs_without_texts_lead_to_why_they_are_apart(run: Run, tmp_path: Path) -> None:
+    rows = [(f"a{i}", f"b{i}", "model_a") for i in range(6) for _ in range(5)]
+    file = rows_file(tmp_path / "apart.jsonl", rows)
+    done = run("refit", file, "--unit", "model", "--model", "none", "--replicates", "100", "-q")
+    assert "cr-audit explain CR302" in done.out

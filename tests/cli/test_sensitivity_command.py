@@ -183,3 +183,15 @@ def test_very_many_items_have_a_penalty_without_a_search(
     monkeypatch.setattr("cr_audit.analysis.penalties.MAX_SEARCHED", 2)
     part = document(run(*BASE, "-", "--unit", "model", "--format", "json", stdin=rows(CHAIN)))
     assert part["penalty"] == pytest.approx(3 / (2 * 6))
+
+
+def test_where_nothing_is_to_be_collected_nothing_is_advised_to(run: Any) -> None:
+    """190 to 10 between two: the votes settle it, and the report must not ask for more."""
+    votes = [("x", "y", "a")] * 190 + [("x", "y", "b")] * 10
+    Path("clear.jsonl").write_bytes(rows(votes))
+    done = run(*BASE, "clear.jsonl", "--unit", "model")
+    assert done.code == 0, done.err
+    text = " ".join(done.out.split())
+    assert "which the votes settle" in text or "Nothing to collect" in text
+    assert "collect what says most" not in text
+    assert "see how sure the other places are cr-audit refit clear.jsonl --unit model" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cr_audit.errors import ComputeError
-from cr_audit.files import check_place, replace_file, write_whole
+from cr_audit.files import STAND_INS, check_place, replace_file, write_whole
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -119,3 +120,30 @@ def test_a_place_without_a_folder_is_told_before_anything_is_computed(tmp_path: 
         with pytest.raises(ComputeError) as told:
             check_place(path, option="--plot")
         assert told.value.next_step == "choose another --plot FILE"
+
+
+def printed(text: str, encoding: str, people: bool) -> str:
+    """What a stream of that encoding gets."""
+    program = f"from cr_audit.files import write_stdout; write_stdout({text!a}, people={people})"
+    env = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "LC_ALL": "C"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=env, check=True)
+    return done.stdout.decode(encoding)
+
+
+REPORT = "▌ 1 → 2 ▲\n────  0.5 ± 0.1 “a…”"
+
+
+def test_a_poor_console_gets_signs_that_it_has() -> None:
+    assert printed(REPORT, "cp1252", True) == "| 1 > 2 ^\n----  0.5 ± 0.1 “a…”"
+    assert printed(REPORT, "ascii", True) == '| 1 > 2 ^\n----  0.5 +- 0.1 "a~"'
+    assert printed(REPORT, "utf-8", True) == REPORT
+    assert printed("⠉⡇ 安 😀", "cp1252", True) == "** \\u5b89 \\U0001f600", "data by its code"
+
+
+def test_what_a_machine_reads_is_written_by_its_code() -> None:
+    assert printed('"──"', "cp1252", False) == r'"\u2500\u2500"'
+    assert json.loads(printed('"─→"', "cp1252", False)) == "─→"
+
+
+def test_stand_ins_are_ascii_and_no_control_codes() -> None:
+    assert all(s.isascii() and s.isprintable() for s in STAND_INS.values())

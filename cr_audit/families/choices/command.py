@@ -21,7 +21,8 @@ def report(run: Run) -> Report:
     from cr_audit.analysis.facts import Stage
     from cr_audit.arrays import NotApplicable
     from cr_audit.families.choices.compute import needs_clones
-    from cr_audit.families.choices.show import answer, answer_block, brief, pictures
+    from cr_audit.families.choices.facts import Method
+    from cr_audit.families.choices.show import METHODS, answer, answer_block, brief, pictures
     from cr_audit.families.reporting import command_on, finding_section, next_steps, verdict
     from cr_audit.families.reporting import report as made
     from cr_audit.heads import header
@@ -39,16 +40,24 @@ def report(run: Run) -> Report:
     def blocks(findings: tuple[Finding, ...]) -> list[Block]:
         facts = run.facts("choices")
         own = tuple(f for f in findings if f.rule.startswith("CR7"))
-        steps = []
-        if not run.options.get("remedy") and not isinstance(facts.remedies, NotApplicable):
-            command = command_on(run, "choices", "--remedy recommended")
-            steps.append((command, f"writes {FILE}"))
+        steps, why = [], "train on what the lists allow"
+        remedies = facts.remedies
+        if not run.options.get("remedy") and not isinstance(remedies, NotApplicable):
+            if remedies.recommended not in (Method.LISTS, Method.NESTED):
+                command = command_on(run, "choices", "--remedy recommended")
+                steps.append((command, f"writes {FILE}"))
+            elif own or findings:
+                why = (
+                    f"train with the {METHODS[remedies.recommended][0]}: no file is needed for that"
+                )
+                worst = (own or findings)[0].rule
+                steps.append((f"cr-audit explain {worst}", "what that means for training"))
         return [
             header(run.dataset, run.command),
             answer_block(facts, own),
             *brief(facts),
             finding_section(findings),
-            *next_steps("train on what the lists allow", steps),
+            *next_steps(why, steps),
             verdict(findings, answer(facts)[0]),
         ]
 

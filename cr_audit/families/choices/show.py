@@ -121,6 +121,8 @@ def answer(facts: ChoicesFacts) -> list[str]:
     remedies = facts.remedies
     if isinstance(remedies, Remedies) and remedies.recommended is not Method.LISTS:
         out.append(f"Recommended: {METHODS[remedies.recommended][0]}.")
+    elif isinstance(remedies, Remedies) and facts.verdict is Verdict.VIOLATED:
+        out.append("The lists as they are train as well as anything else that was tried.")
     return out
 
 

@@ -33,7 +33,10 @@ def answer(facts: KindFacts) -> list[str]:
     lost = [_fares(facts, kinds, int(g)) for g in worst if r.rate[g] < 0.5]
     told = said[:MAX_SAID] + lost[:MAX_SAID]
     if not told:
-        tail = "" if not r.n.sum() else ", and none wins or loses against the others beyond chance"
+        none = "it neither" if kinds.n == 1 else "none"
+        or_ = "nor" if kinds.n == 1 else "or"
+        tail = f", and {none} wins {or_} loses against the others beyond chance"
+        tail = tail if r.n.sum() else ""
         return [out + tail + "."]
     return [f"{out}; in comparisons with others {', '.join(told)}."]
 

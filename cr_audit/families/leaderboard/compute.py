@@ -46,6 +46,7 @@ from cr_audit.models.ties.bootstrap import bootstrap_ties
 from cr_audit.models.ties.fit import (
     DEFAULT_PRIOR_PRECISION,
     ELO_PER_LOG_ODDS,
+    MAX_ITEMS,
     TieFit,
     fit_best_link,
     fit_ties,
@@ -71,9 +72,6 @@ from cr_audit.run import Run
 
 ELO_CENTRE = 1000.0
 PRIOR_SDS = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
-MAX_ITEMS = 5000
-"""Items of a board: covariances and ranges of places are matrices of items^2, 0.2 GB each here and
-12.8 GB for 40,000."""
 MAX_RULE_ITEMS = 200
 """Items up to which the voting rules are run; paths take m³ operations a resample."""
 RULE_REPLICATES = 500
@@ -109,8 +107,12 @@ def compute(run: Run) -> LeaderboardFacts:
         raise ComputeError(
             "too-many-items",
             f"a leaderboard of {rows.n_items:,} {unit.unit}s is not made: at most {MAX_ITEMS:,}",
-            next_step="rank fewer: --unit model where models are compared, or take a part of the"
-            " data; cr-audit winrates has no such limit",
+            next_step=(
+                "cr-audit winrates ranks them all; for a board keep the rows between fewer of them"
+                if unit.unit == "model"
+                else "rank fewer: --unit model where models are compared; cr-audit winrates has no"
+                " such limit"
+            ),
         )
     level, n_replicates = float(options.get("level", 0.95)), run.settings.n_replicates
     run.progress("leaderboard", 0, 0)

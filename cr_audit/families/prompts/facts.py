@@ -10,8 +10,6 @@ import numpy as np
 
 from cr_audit.analysis import Analysis
 from cr_audit.analysis.facts import NamedKinds
-from cr_audit.analysis.kept import Kept
-from cr_audit.analysis.kinds import prompt_kinds_of
 from cr_audit.arrays import FloatArray, IntArray, NotApplicable
 from cr_audit.models.kinds.within import (
     NO_LEADER,
@@ -45,19 +43,16 @@ class Judged:
 class PromptFacts:
     """The kinds, worked out when they are first asked for: a scan in a terminal does not show them.
 
-    kept : where they are kept between runs; began : is called before they are looked for.
+    look : looks for them.
     """
 
     analysis: Analysis
-    kept: Kept | None
-    began: Callable[[], None] = field(repr=False)
+    look: Callable[[], NamedKinds | NotApplicable] = field(repr=False)
 
     @cached_property
     def kinds(self) -> NamedKinds | NotApplicable:
         """The kinds, or why there are none to look for."""
-        a = self.analysis
-        self.began()
-        return prompt_kinds_of(a.dataset, a.settings, a.embedding, a.prompt_graph, self.kept)
+        return self.look()
 
     @property
     def n(self) -> int:

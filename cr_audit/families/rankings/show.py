@@ -122,7 +122,8 @@ def section(
         return Section(title, "there are no comparisons")
     if isinstance(unit.shift, NotApplicable):
         note = f"{unit.reason}; no ranking: {unit.shift.reason}"
-        return Section(title, note, (_graph_line(unit),))
+        # The answer says so already: in a terminal without --details the graph is no news.
+        return Section(title, note, (_graph_line(unit),), folded=brief is not None)
     weighted = shifts and not isinstance(unit.items.weights, NotApplicable)
     many = unit.graph.n_components > 1
     order = _order(unit)

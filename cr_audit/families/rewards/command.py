@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from cr_audit.commands import Command, Option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cr_audit.blocks import Block
     from cr_audit.families.rewards.facts import RewardFacts
     from cr_audit.findings import Finding
@@ -44,13 +46,19 @@ def report(run: Run) -> Report:
         if not isinstance(unit.shift, NotApplicable):
             section = shown_by("rankings").section(unit, limit=MAX_WIN_RATES, main=False)
             out.append(replace(section, folded=True))  # rewards are what was asked for
-        out += [*sections(facts), finding_section(findings), *next_steps(*_next(run, facts))]
+        out += [
+            *sections(facts),
+            finding_section(findings),
+            *next_steps(*_next(run, facts, findings)),
+        ]
         return [*out, verdict(findings, said(facts))]
 
     return made(run, blocks, also=("rewards",), pictures=lambda: pictures(run.facts("rewards")))
 
 
-def _next(run: Run, facts: RewardFacts) -> tuple[str, list[tuple[str, str]]]:
+def _next(
+    run: Run, facts: RewardFacts, findings: Sequence[Finding]
+) -> tuple[str, list[tuple[str, str]]]:
     """Why, and the one command, by what the ranking leaves open."""
     from cr_audit.arrays import NotApplicable
     from cr_audit.families.reporting import command_on
@@ -58,17 +66,17 @@ def _next(run: Run, facts: RewardFacts) -> tuple[str, list[tuple[str, str]]]:
 
     r = facts.rewards
     c, s = r.changes, r.subjects
+    if not isinstance(c, NotApplicable) and bool(c.flagged.any()):
+        return "train and rank on one of each copy", [
+            (command_on(run, "export", "--as clean -o clean.jsonl"), "the data without the copies")
+        ]
     if isinstance(c, NotApplicable) or isinstance(s, NotApplicable) or s.n_components > 1:
         kinds = run.facts("kinds").kinds
         if isinstance(kinds, NotApplicable) or kinds.n < 2 or run.settings.unit == "kind":
-            return "", []
+            return _apart(findings)
         command = command_on(run, "refit", "--unit kind")
         return "one ranking of everything needs a unit that rows share", [
             (command, "which kinds of answer are preferred")
-        ]
-    if bool(c.flagged.any()):
-        return "train and rank on one of each copy", [
-            (command_on(run, "export", "--as clean -o clean.jsonl"), "the data without the copies")
         ]
     decided = all(r.decided(name) for name, _ in fits_of(r))
     return f"see {'what the first place hangs on' if decided else 'what would decide it'}", [
@@ -77,6 +85,17 @@ def _next(run: Run, facts: RewardFacts) -> tuple[str, list[tuple[str, str]]]:
             "how few votes turn it, and which to collect" if decided else "which votes to collect",
         )
     ]
+
+
+def _apart(findings: Sequence[Finding]) -> tuple[str, list[tuple[str, str]]]:
+    """What to read where no unit joins the rankings: why they are apart, else the worst finding."""
+    rules = [f.rule for f in findings]
+    if not rules:
+        return "", []
+    rule = "CR302" if "CR302" in rules else rules[0]
+    return "see why there is no one ranking, and what would join them" if rule == "CR302" else (
+        "see what that means"
+    ), [(f"cr-audit explain {rule}", "what that means and what mends it")]
 
 
 COMMANDS = (

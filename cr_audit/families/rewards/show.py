@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cr_audit.analysis.penalties import Paths
-from cr_audit.analysis.reward_facts import MOVED, HeldOut, RewardFit, Rewards, Subjects
+from cr_audit.analysis.reward_facts import MOVED, HeldOut, RewardFit, Rewards, Share, Subjects
 from cr_audit.arrays import NotApplicable
 from cr_audit.blocks import (
     Answer,
@@ -44,6 +44,9 @@ ONE_STEP = 3.2
 """The next penalty of the grid of two per decade."""
 SOME = 5
 """Rows of a table of pairs, which say nothing beyond their votes."""
+FEW_RANKINGS, STRONGEST = 3, 3
+"""Separate rankings up to which their items stand in one table as a single ranking's do; of more
+the strongest changes are shown."""
 MAX_SLOPES, SLOPE_NAME = 16, 38
 MAX_DRAWN, DRAWN_NAME = 60, 34
 """Lines of the slope chart in a report, and in a picture of its own; characters of their names."""
@@ -119,11 +122,15 @@ def _leaders(r: Rewards, c: Changes, s: Subjects) -> list[str]:
     """Who leads, unless the data leave it open; one sentence on what the lead hangs on."""
     both = not isinstance(r.weighted, NotApplicable)
     if s.n_components > 1:
+        several = f"{s.n_components:,} separate rankings"
         if not both:
-            return [f"There are {s.n_components:,} separate rankings."]
-        n = new_leaders(r, c).size
-        changed = "no leader changes" if n == 0 else f"the leader changes in {n:,}"
-        return [f"Of {s.n_components:,} separate rankings, {changed} beyond the noise."]
+            return [f"There are {several}; rewards of two of them cannot be compared."]
+        n = np.unique(s.components[c.flagged]).size
+        if n == 0:
+            return [f"None of {several} changes beyond the noise."]
+        led = np.unique(s.components[new_leaders(r, c)]).size
+        leads = f"the leader in {led:,}" if led else "no leader"
+        return [f"{n:,} of {several} {verb(n, 'changes', 'change')} beyond the noise, {leads}."]
     one = _lead(r, s, c, "standard")
     if not both:
         alone = one.whole if one.does else one.whole.replace("undecided", "Undecided", 1)
@@ -241,6 +248,8 @@ def _named(s: Subjects, item: int, width: int = 40) -> str:
 
 def _flagged(r: Rewards, c: Changes, s: Subjects) -> list[str]:
     n = int(c.flagged.sum())
+    if n == 0 and s.n_components > 1:
+        return []  # said of the rankings
     if n == 0:
         return [f"No {s.unit} changes sides with another beyond its noise."]
     changes = verb(n, "changes", "change")
@@ -265,12 +274,24 @@ def _flagged(r: Rewards, c: Changes, s: Subjects) -> list[str]:
 def _agreement(h: HeldOut) -> str:
     if h.n_decided == 0:
         return "No held-out comparison has a winner."
+    if all(_coin(a) for a in (h.agreement_standard, h.agreement_weighted)):
+        one, two = percent(h.agreement_standard.value), percent(h.agreement_weighted.value)
+        each = one if one == two else f"{one} and {two}"
+        return (
+            f"On held-out comparisons neither fit can be told from a coin ({each} of the judgements"
+            f" ± {percent(h.agreement_weighted.standard_error)})."
+        )
     return (
         f"On held-out comparisons the fits name a different winner in {percent(h.differs.value)};"
         f" the standard fit agrees with {percent(h.agreement_standard.value)} of the judgements,"
         f" the weighted fit with {percent(h.agreement_weighted.value)}"
         f" (± {percent(h.agreement_weighted.standard_error)})."
     )
+
+
+def _coin(agreement: Share) -> bool:
+    """One half is within two standard errors."""
+    return abs(agreement.value - 0.5) <= 2.0 * agreement.standard_error
 
 
 # --- the ranking ---
@@ -286,6 +307,7 @@ def ranking(r: Rewards, *, limit: int = MAX_ITEMS) -> Section:
     order = _shown_order(r, c, s)
     columns, cells = _columns(c, s) if both else _columns_of_one(c, s)
     apart = _pairs_alone(s)
+    many = both and s.n_components > FEW_RANKINGS
     table = Table(
         columns,
         len(order),
@@ -295,6 +317,8 @@ def ranking(r: Rewards, *, limit: int = MAX_ITEMS) -> Section:
         order="surest changes" if both and s.n_components > 1 else "best",
         legend=_legend(r, c, s, both),
         main=True,
+        brief=min(limit, STRONGEST) if many else None,
+        gist=_gist(r, c, s) if many else "",
     )
     said = (Prose((apart,)),) if apart else ()
     return Section(f"Rewards by {s.unit}", note, (*said, table))
@@ -370,8 +394,12 @@ def _columns(c: Changes, s: Subjects) -> tuple[tuple[Column, ...], Cells]:
         Column("comparisons", "count", ("n_comparisons",), wide=True),
     )
 
+    size = np.bincount(s.components[s.components >= 0], minlength=1)
+    several = s.n_components > 1
+
     def cells(i: int) -> tuple[Cell, ...]:
         before, after = int(c.rank_standard[i]), int(c.rank_weighted[i])
+        of = f" of {size[s.components[i]]:,}" if several else ""
         one, shift = float(c.reward_standard[i]), float(c.shift[i])
         two = one + shift
         up = shift > 0 if before == after else after < before
@@ -383,7 +411,7 @@ def _columns(c: Changes, s: Subjects) -> tuple[tuple[Column, ...], Cells]:
         sure, n = float(c.sure[i]), int(s.n_comparisons[i])
         first = (float(c.probability_first_standard[i]), float(c.probability_first_weighted[i]))
         return (
-            Cell(f"{before} → {after} {mark}", (before, after), tone),
+            Cell(f"{before} → {after}{of} {mark}", (before, after), tone),
             Cell(_named(s, i, 120), (s.names[i],), tone),
             Cell(f"{one:+.2f} → {two:+.2f}", (one, two)),
             Cell(f"{shift:+.2f} [{low:+.2f}, {high:+.2f}]", (shift, low, high), noise),
@@ -395,6 +423,17 @@ def _columns(c: Changes, s: Subjects) -> tuple[tuple[Column, ...], Cells]:
     return columns, cells
 
 
+def _gist(r: Rewards, c: Changes, s: Subjects) -> str:
+    """Of the strongest changes among many rankings: what they are and where the rest is."""
+    n = np.unique(s.components[c.flagged]).size
+    real = f"in {n:,} of them" if n else "in none"
+    return (
+        f"the strongest of {s.n_components:,} separate rankings, {real} a change of sides beyond"
+        f" the noise (sure {c.confidence_level:.2f} or more); every ranking: --details, --format"
+        " csv or json"
+    )
+
+
 def _legend(r: Rewards, c: Changes, s: Subjects, both: bool) -> str:
     level = percent(c.confidence_level)
     text = f"log-odds{'' if s.what == s.unit + 's' else ' (' + s.what + ')'}"
@@ -402,17 +441,27 @@ def _legend(r: Rewards, c: Changes, s: Subjects, both: bool) -> str:
     if both:
         text += f"; both centred alike; {SURE_OF_SIDES}, ▲▼ = sure {c.confidence_level:.2f} or more"
     if s.n_components > 1:
-        text += f"; ranks are within {s.n_components:,} separate components"
+        text += f"; ranks are within one of {s.n_components:,} separate rankings"
     silent = int((s.components < 0).sum())
     if silent:
         text += f"; {plural(silent, s.unit)} without comparisons: no data"
     return text
 
 
+def _quiet(r: Rewards) -> bool:
+    """Many rankings and no change in any: one of them, taken at random, says nothing."""
+    c, s = r.changes, r.subjects
+    if isinstance(c, NotApplicable) or isinstance(s, NotApplicable):
+        return False
+    return s.n_components > FEW_RANKINGS and not bool(c.flagged.any())
+
+
 # --- the chart ---
 
 
 def _chart(r: Rewards) -> list[Block]:
+    if _quiet(r):
+        return []
     slopes, note = _slopes(r, MAX_SLOPES, SLOPE_NAME)
     if len(slopes) < 2:
         return []
@@ -487,7 +536,8 @@ def _causes(r: Rewards) -> list[Block]:
                 explained.setdefault(cause.group, []).append((cause.share, i))
     effects = _effects(r, s)
     if not explained:
-        return [Section("Where it comes from", "", effects)] if effects else []
+        some = Section("Where it comes from", "", effects, folded=_quiet(r))
+        return [some] if effects else []
     moved = np.abs(c.shift)
     shown = sorted(explained, key=lambda g: (-len(explained[g]), g))
 
@@ -520,7 +570,8 @@ def _causes(r: Rewards) -> list[Block]:
         " the change that this takes back",
     )
     kind = "flagged changes" if c.flagged.any() else "changes (none is beyond its noise)"
-    return [Section("Where it comes from", f"{kind}, by clones", (table, *effects))]
+    note = f"{kind}, by clones"
+    return [Section("Where it comes from", note, (table, *effects), folded=_quiet(r))]
 
 
 def _effects(r: Rewards, s: Subjects) -> tuple[Block, ...]:

@@ -25,7 +25,13 @@ def report(run: Run) -> Report:
     from cr_audit.arrays import NotApplicable
     from cr_audit.families.reporting import command_on, finding_section, next_steps, verdict
     from cr_audit.families.reporting import report as made
-    from cr_audit.families.sensitivity.show import SETTLED, answer, answer_block, pictures, sections
+    from cr_audit.families.sensitivity.show import (
+        answer,
+        answer_block,
+        pictures,
+        sections,
+        worth_asking,
+    )
     from cr_audit.heads import header
 
     run.left_out = [Stage.VOTES, Stage.RESAMPLING]
@@ -34,18 +40,22 @@ def report(run: Run) -> Report:
         _write_tasks(run, facts)
 
     def blocks(findings: tuple[Finding, ...]) -> list[Block]:
-        steps = []
+        why, steps = "", []
         votes = facts.next_votes
-        open_still = not isinstance(votes, NotApplicable) and votes.probability_wrong >= SETTLED
-        if run.options["next"] is None and open_still:
+        asked = run.options["next"] is not None
+        if not isinstance(votes, NotApplicable) and worth_asking(votes) and not asked:
+            why = "collect what says most"
             command = command_on(run, "sensitivity", f"--next {N_NEXT}", by_unit=True)
             steps.append((command, f"writes {FILE}, a comparison a line"))
+        elif not isinstance(votes, NotApplicable) and not asked:
+            why = "more votes would not change who leads; see how sure the other places are"
+            steps.append((command_on(run, "refit", by_unit=True), "every place with its interval"))
         return [
             header(run.dataset, run.command),
             answer_block(facts, findings),
             *sections(facts, top=run.options["top"]),
             finding_section(findings),
-            *next_steps("collect what says most", steps),
+            *next_steps(why, steps),
             verdict(findings, answer(facts)[0]),
         ]
 

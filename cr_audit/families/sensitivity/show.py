@@ -321,6 +321,12 @@ def strong_section(facts: SensitivityFacts, top: int) -> Section:
     return Section("Strong preferences", note, tuple(blocks))
 
 
+def worth_asking(votes: NextVotes) -> bool:
+    """Whether votes that could be collected would change what is known of the first place."""
+    fall = votes.probability_wrong - votes.probability_wrong_after
+    return votes.probability_wrong >= SETTLED and not (votes.n_until == 0 and fall < SETTLED)
+
+
 def next_section(facts: SensitivityFacts) -> Section:
     """What to collect next, and how many until the interval is narrow enough."""
     title = "What to collect next"
@@ -338,8 +344,7 @@ def next_section(facts: SensitivityFacts) -> Section:
     if votes.probability_wrong < SETTLED:
         line = f"{leads}, which the votes settle: the chance that another is better is below"
         return Section(title, "", (Prose((f"{line} {SETTLED:g}.", gap)),))
-    fall = votes.probability_wrong - votes.probability_wrong_after
-    if votes.n_until == 0 and fall < SETTLED:
+    if not worth_asking(votes):
         line = (
             f"Nothing to collect: {leads.lower()[0]}{leads[1:]}, another is better with a chance of"
             f" {votes.probability_wrong:.3f}, and the best {plural(votes.first.size, 'vote')} that"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cr_audit import engine
 from cr_audit.analysis.fit_weights import weights_by
 from cr_audit.arrays import NotApplicable
 from cr_audit.families.weights.facts import WeightFacts
@@ -26,6 +27,7 @@ def compute(run: Run) -> WeightFacts:
                 "a gate samples them only as --weights voronoi; a scan always does"
             )
         run.progress("sampling Voronoi cells", 0, 0)
-        return weights_by(analysis, PAPER, run.kept)
+        with engine.shelved(run.shelf):
+            return weights_by(analysis, PAPER, run.kept)
 
-    return WeightFacts(analysis, voronoi)
+    return WeightFacts(analysis, run.later(voronoi))

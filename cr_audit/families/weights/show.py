@@ -14,6 +14,7 @@ from cr_audit.weights.schemes import SCHEMES
 from cr_audit.wording import percent, plural
 
 MAX_MASSES, MAX_CELLS = 8, 5
+KNOWN = 2.0
 VORONOI = "Voronoi weights"
 
 
@@ -87,11 +88,24 @@ def _voronoi(facts: WeightFacts) -> list[Block]:
         " this section uses them (--weights voronoi does)",
         *_estimate(weights),
     ]
+    if not _tells_cells(weights):
+        lines.append(
+            "so few samples that no cell is known to be larger than the average, so none is listed:"
+            " --sample 20000 takes some of the rows"
+        )
+        return [Prose(tuple(lines), indent=2)]
     blocks: list[Block] = [Prose(tuple(lines), indent=2)]
     if facts.masses:
         blocks.append(_masses(facts, used.method))
     blocks.append(_largest_cells(facts, used, weights))
     return blocks
+
+
+def _tells_cells(weights: Weights) -> bool:
+    """Whether some cell is larger than the average by ``KNOWN`` of its standard errors, or all are
+    as precise as was asked for."""
+    above = weights.weights - KNOWN * weights.standard_error
+    return weights.reached or bool(above.max(initial=0.0) > 1.0 / weights.m)
 
 
 def _masses(facts: WeightFacts, used: str) -> Table:

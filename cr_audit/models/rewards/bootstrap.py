@@ -284,6 +284,27 @@ def effective_units(comparisons: Comparisons, clusters: IntArray | None) -> floa
     return float(comparisons.mass.sum()) ** 2 / square
 
 
+def units_by_component(
+    comparisons: Comparisons, clusters: IntArray | None, components: IntArray
+) -> FloatArray:
+    """``effective_units`` of each item's component, float64 (m,); 0 where there is none.
+
+    components : int64 (m,), -1 without data; both sides of a comparison share theirs.
+    """
+    of = components[comparisons.winner]
+    unit = np.arange(comparisons.n) if clusters is None else cluster_labels(clusters, comparisons.n)
+    span = int(unit.max(initial=-1)) + 1
+    mass = np.ones(comparisons.n) if clusters is None else comparisons.mass
+    cell, inverse = np.unique(of * np.int64(span) + unit, return_inverse=True)
+    each = np.bincount(inverse, weights=mass)
+    part, n = cell // max(span, 1), int(components.max(initial=-1)) + 1
+    total = np.bincount(part, weights=each, minlength=n)
+    square = np.bincount(part, weights=each**2, minlength=n)
+    worth = np.append(total**2 / np.maximum(square, np.finfo(np.float64).tiny), 0.0)
+    out: FloatArray = worth[components]
+    return out
+
+
 def expanded_level(level: float, n_units: float) -> float:
     """The level at which percentile intervals of few resampled units hold ``level``.
 

@@ -101,6 +101,7 @@ def ranking_changes(
     confidence_level: float = 0.9,
     top_k: int = 10,
     n_units: float | None = None,
+    local_units: FloatArray | None = None,
     holds: Holds | None = None,
     around_truth: FloatArray | None = None,
     rng: np.random.Generator | None = None,
@@ -112,6 +113,8 @@ def ranking_changes(
     resamples (``bootstrap_tabular`` of both fits, or contexts times ``bootstrap_linear``).
     n_units : how many units were resampled (``Bootstrap.n_effective``); widens intervals and makes
     flags harder where there are few (``expanded_level``). None: many.
+    local_units : float64 (m,), how many of them bear on each item (``units_by_component``), where
+    these are fewer: what a component of three votes says of its own errors is known from three.
     holds : which changes hold under every penalty that the data leave open, see ``mark_changes``.
     around_truth : as ``replicates``, with what the penalty takes away: the intervals are of these,
     and with ``rng`` the chance of the first place in a single component of at most MAX_CHANCE
@@ -129,11 +132,14 @@ def ranking_changes(
     one, two = replicates
     rank_one, rank_two = ranks(one, components, tie=TIE), ranks(two, components, tie=TIE)
     known = components >= 0
+    units: float | FloatArray = np.inf if n_units is None else n_units
+    if local_units is not None:
+        units = np.minimum(units, local_units)
     marks = mark_changes(
         standard,
         weighted,
         components,
-        ReplicateGaps(replicates, np.inf if n_units is None else n_units),
+        ReplicateGaps(replicates, units),
         level=confidence_level,
         holds=holds,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,7 +17,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 
 from cr_audit import engine
-from cr_audit.arrays import FloatArray, IntArray, Proportions
+from cr_audit.arrays import Float32Array, FloatArray, IntArray, JoinedRows, Proportions
 from cr_audit.engine import one_blas_thread
 from cr_audit.models.rewards.descent import backtracked, conjugate_gradients
 from cr_audit.models.rewards.moments import FitStatus
@@ -37,6 +37,7 @@ MAX_HALVINGS = 34
 # Rows per BLAS call. Fixed, so that sums have one order whatever the number of workers.
 BLOCK_ROWS = 4096
 _CACHED_ROWS = 512  # that fit into a processor's cache in double precision
+_FORGOTTEN = 128
 _KEPT_WEIGHTS = 4
 _FLAT = 1e-11  # of the largest pivot; of a singular matrix some 1e-14 is left by rounding
 
@@ -80,6 +81,10 @@ class LinearFit:
         return out
 
 
+Matrix = Float32Array | FloatArray | JoinedRows
+"""Contexts, (m, d)."""
+
+
 class Rows:
     """Products with the m x d contexts, in blocks of rows summed in one fixed order.
 
@@ -88,7 +93,7 @@ class Rows:
 
     def __init__(
         self,
-        contexts: FloatArray,
+        contexts: Matrix,
         workers: int | None = None,
         centre: FloatArray | None = None,
     ) -> None:
@@ -108,7 +113,8 @@ class Rows:
 
     def parts(self, part: Callable[[slice], FloatArray]) -> Iterator[FloatArray]:
         """``part`` of every block, in their order: in this process, whose contexts they read."""
-        return engine.map(part, self.spans, workers=self.workers, local=True)
+        found = engine.map(part, self.spans, workers=self.workers, local=True)
+        return engine.forgetting(found)  # of a million pairs they stand in files
 
     def total(self, part: Callable[[slice], FloatArray]) -> FloatArray:
         """Σ ``part`` over the blocks, from the first to the last."""
@@ -167,7 +173,7 @@ class Differences:
     """
 
     def __init__(
-        self, contexts: FloatArray, first: IntArray, second: IntArray, workers: int | None
+        self, contexts: Matrix, first: IntArray, second: IntArray, workers: int | None
     ) -> None:
         self._d = contexts.shape[1]
         blocks = engine.spans(first.size, _CACHED_ROWS)
@@ -176,12 +182,18 @@ class Differences:
             return np.subtract(contexts[first[s]], contexts[second[s]], dtype=np.float64)
 
         differ = np.zeros(self._d, bool)
-        for found in engine.map(lambda s: of(s).any(axis=0), blocks, workers=workers, local=True):
-            differ |= found
+        found = engine.map(lambda s: of(s).any(axis=0), blocks, workers=workers, local=True)
+        for here in engine.forgetting(found, _FORGOTTEN):
+            differ |= here
         self.used = np.flatnonzero(differ)
-        self.values = np.empty((first.size, self.used.size))
-        for s in blocks:
-            self.values[s] = of(s)[:, self.used]
+        self.values = values = engine.empty((first.size, self.used.size), np.float64)
+
+        def fill(s: slice) -> None:
+            values[s] = of(s)[:, self.used]
+
+        filled = engine.map(fill, blocks, workers=workers, local=True)
+        for _ in engine.forgetting(filled, _FORGOTTEN):
+            pass
         self.rows = Rows(self.values, workers)
 
     def times(self, v: FloatArray) -> FloatArray:
@@ -229,15 +241,16 @@ class SharedContexts:
     change them. Products are in double precision, block by block. Raises ValueError otherwise.
     """
 
-    def __init__(self, contexts: FloatArray) -> None:
-        c = np.asarray(contexts)
+    def __init__(self, contexts: Matrix) -> None:
+        c: Any = contexts if isinstance(contexts, JoinedRows) else np.asarray(contexts)
         if c.dtype not in (np.float32, np.float64):
             c = np.asarray(c, dtype=np.float64)
         if c.ndim != 2 or c.shape[1] == 0:
             raise ValueError(f"contexts have shape {c.shape}, expected (m, d)")
-        if not all(np.all(np.isfinite(c[s])) for s in engine.spans(c.shape[0], BLOCK_ROWS)):
+        spans = engine.forgetting(engine.spans(c.shape[0], BLOCK_ROWS))
+        if not all(np.all(np.isfinite(c[s])) for s in spans):
             raise ValueError("contexts must be finite")
-        self.values = c
+        self.values: Matrix = c
         self._known: dict[bytes, tuple[FloatArray, FloatArray]] = {}
         self._pairs: tuple[bytes, Differences] | None = None
         self._curvature: tuple[bytes, FloatArray] | None = None
@@ -285,7 +298,7 @@ class SharedContexts:
 
 def fit_linear(
     proportions: Proportions,
-    contexts: FloatArray | SharedContexts,
+    contexts: Matrix | SharedContexts,
     weights: FloatArray,
     *,
     penalty: float,

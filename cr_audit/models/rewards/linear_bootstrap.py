@@ -15,12 +15,22 @@ from cr_audit.engine import one_blas_thread
 from cr_audit.errors import ComputeError
 from cr_audit.labels import cluster_labels, too_few_to_draw
 from cr_audit.models.rewards.bootstrap import WeightDraw, rows_of_pairs
-from cr_audit.models.rewards.linear import LinearFit, Rows, SharedContexts, factor, linear_hessian
+from cr_audit.models.rewards.linear import (
+    LinearFit,
+    Matrix,
+    Rows,
+    SharedContexts,
+    factor,
+    linear_hessian,
+)
 
 # Rows per BLAS call, and numbers of replicates times alternatives held at once. Both fixed, so that
 # sums have one order whatever the number of workers.
 BLOCK_ROWS = 2048
 HELD = 32_000_000
+KNOWN_AT_ONCE = 100
+"""Replicates at once, at least, where no weights are redrawn: they hold 2 bytes a comparison each,
+and every block of them looks at all differences of the pairs twice."""
 N_STEPS = 2
 
 
@@ -45,7 +55,7 @@ class LinearBootstrap:
 
 def bootstrap_linear(
     comparisons: Comparisons,
-    contexts: FloatArray | SharedContexts,
+    contexts: Matrix | SharedContexts,
     fits: Sequence[LinearFit],
     *,
     n_replicates: int = 1000,
@@ -75,15 +85,10 @@ def bootstrap_linear(
     order n + 1 of. Measured against full refits in tests/unit/rewards/test_linear_bootstrap.py.
 
     draw_weights : per fit, what redraws its weights; None takes them as known. The result does not
-    depend on ``workers``. Memory: 2 bytes per replicate and comparison (200 MB for 1,000 of
-    100,000), and 16 per replicate and alternative in blocks of HELD.
+    depend on ``workers``. Memory: 2 bytes per replicate and comparison, and 16 per replicate and
+    alternative, in blocks of HELD.
     """
     data = _Data.of(comparisons, clusters)
-    # 16 bits hold any count that a bootstrap of this size can produce.
-    counts = np.empty((data.n_units, n_replicates), dtype=np.uint16)
-    for b in range(n_replicates):
-        drawn = rng.integers(data.n_units, size=data.n_units)
-        counts[:, b] = np.bincount(drawn, minlength=data.n_units)
     draws = tuple(draw_weights) if draw_weights is not None else (None,) * len(fits)
     if len(draws) != len(fits) or n_steps < 1:
         raise ValueError("draw_weights needs one entry per fit, and n_steps must be positive")
@@ -91,18 +96,28 @@ def bootstrap_linear(
     m, d = shared.values.shape
     shape = (len(fits), n_replicates, d)
     theta, centre = np.empty(shape), np.empty(shape)
-    size = max(1, min(n_replicates, HELD // m))
+    least = KNOWN_AT_ONCE if all(d is None for d in draws) else 1
+    size = min(n_replicates, max(HELD // m, least))
     with one_blas_thread():
-        for f, (fit, draw, stream) in enumerate(
-            zip(fits, draws, rng.spawn(len(fits)), strict=True)
-        ):
-            rows, gram = shared.centred(fit.weights, workers)
-            solve = factor(linear_hessian(shared, data.proportions, fit, workers))
-            steps = _Steps(data, shared, rows, gram, fit, solve)
-            for a in range(0, n_replicates, size):
-                part = slice(a, min(a + size, n_replicates))
-                theta[f, part], centre[f, part] = steps.take(counts[:, part], draw, n_steps, stream)
+        fitted = [
+            _Steps.of(data, shared, fit, draw, stream, workers)
+            for fit, draw, stream in zip(fits, draws, rng.spawn(len(fits)), strict=True)
+        ]
+        for a in range(0, n_replicates, size):
+            part = slice(a, min(a + size, n_replicates))
+            counts = _counted(data.n_units, part.stop - a, rng)
+            for f, steps in enumerate(fitted):
+                theta[f, part], centre[f, part] = steps.take(counts, n_steps)
     return LinearBootstrap(theta, centre, tuple(d is not None for d in draws))
+
+
+def _counted(n_units: int, n: int, rng: np.random.Generator) -> NDArray[np.uint16]:
+    """How often each unit is drawn in each of n replicates, (units, n); 16 bits hold any count that
+    a bootstrap of this size can produce."""
+    counts = np.empty((n_units, n), np.uint16)
+    for b in range(n):
+        counts[:, b] = np.bincount(rng.integers(n_units, size=n_units), minlength=n_units)
+    return counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,16 +164,28 @@ class _Steps:
     """Σ w (c - c̄)(c - c̄)ᵀ by the fit's weights."""
     fit: LinearFit
     solve: Callable[[FloatArray], FloatArray]
+    draw: WeightDraw | None
+    rng: np.random.Generator
+    """Of the draws of weights."""
 
-    def take(
-        self,
-        counts: NDArray[np.uint16],
+    @classmethod
+    def of(
+        cls,
+        data: _Data,
+        shared: SharedContexts,
+        fit: LinearFit,
         draw: WeightDraw | None,
-        n_steps: int,
         rng: np.random.Generator,
-    ) -> tuple[FloatArray, FloatArray]:
+        workers: int | None,
+    ) -> _Steps:
+        """Of a fit."""
+        rows, gram = shared.centred(fit.weights, workers)
+        solve = factor(linear_hessian(shared, data.proportions, fit, workers))
+        return cls(data, shared, rows, gram, fit, solve, draw, rng)
+
+    def take(self, counts: NDArray[np.uint16], n_steps: int) -> tuple[FloatArray, FloatArray]:
         """θ and centre, float64 (replicates, d) each; counts (units, replicates)."""
-        fit, n = self.fit, counts.shape[1]
+        fit, n, draw, rng = self.fit, counts.shape[1], self.draw, self.rng
         theta = np.repeat(fit.theta[:, None], n, axis=1)
         if draw is None:
             weights, rewards = fit.weights[:, None], fit.rewards[:, None]
@@ -210,7 +237,8 @@ class _Steps:
 
         total, observed = np.zeros((used.size, counts.shape[1])), np.zeros(weights.shape[1])
         spans = engine.spans(data.rows.n, BLOCK_ROWS)
-        for block, mass in engine.map(part, spans, workers=self.rows.workers, local=True):
+        found = engine.map(part, spans, workers=self.rows.workers, local=True)
+        for block, mass in engine.forgetting(found):
             total += block
             observed += mass
         out = np.zeros_like(theta)

@@ -18,6 +18,7 @@ from cr_audit.arrays import (
     Float32Array,
     FloatArray,
     IntArray,
+    JoinedRows,
     NotApplicable,
     Proportions,
 )
@@ -26,6 +27,8 @@ from cr_audit.models.rewards.moments import FitStatus
 
 FitRewards = Callable[[FloatArray], FloatArray]
 """Weights of the fitted items -> their rewards."""
+Contexts = Float32Array | JoinedRows
+"""float32 (n_items, d)."""
 Tick = Callable[[int, int], None]
 """Called with (done, total) from time to time."""
 
@@ -45,7 +48,7 @@ class Problem:
     comparisons: Comparisons
     weights: FloatArray | NotApplicable
     draw: WeightDraw | None
-    contexts: Float32Array | FloatArray | None
+    contexts: Float32Array | FloatArray | JoinedRows | None
     count_weighted: bool
     penalty: float
     workers: int | None
@@ -124,8 +127,10 @@ class Means:
 class Replicates:
     """rewards : float64 (fits, replicates, n_subjects). weights_drawn : whether they hold the
     Monte-Carlo error of the weights. also : what else they vary, in words (", …" or "").
-    around_truth : the same with what the penalty takes away and votes that agree do not show
-    (``shrinkage``), for intervals of the true rewards; None where that is not known.
+    votes : the same with the noise of votes that resampling cannot show, for marks and places;
+    around_truth : with what the penalty takes away too, for intervals of the true rewards
+    (``shrinkage``); None where that is not known. local : a component's rewards follow from its own
+    comparisons, so that these alone say how well its errors are known.
     """
 
     rewards: FloatArray
@@ -133,6 +138,8 @@ class Replicates:
     also: str
     n_not_converged: int
     around_truth: FloatArray | None = None
+    votes: FloatArray | None = None
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +179,7 @@ class RewardModel(Protocol):
     max_groups: int | None
     costly: bool
 
-    def prepared(self, contexts: Float32Array) -> Float32Array:
+    def prepared(self, contexts: Contexts) -> Contexts:
         """The contexts as a fit of this model is given them: (n_items, d')."""
         ...
 

@@ -19,10 +19,17 @@ as a variance from k numbers has, which turns the normal distribution of the pul
 rewards with the pull undone once, r̂ + λ J⁻¹ r̂, where slopes are flatter: at r̂ itself what strong
 preferences lose is understated.
 
-The noise has a gap of its own: a bootstrap's variance of a share of n votes is p(1 - p)/n, in
-expectation (1 - 1/n) of q(1 - q)/n; three votes that agree never disagree when they are drawn
-again. The missing q(1 - q)/n² is added at the fitted q. A pair with one vote is left to the
-bootstrap, which has it or does not.
+The noise has a gap of its own. A pair of n votes, of which p went to the first, gives a bootstrap
+the variance [p(1 - p) + (p - q̂)²]/n: votes that differ, and a mass that is drawn with the fit's
+residual. In expectation that is q(1 - q)/n · [(1 - 1/n) + (1 - h)²/n], where h = ∂q̂/∂p is how far
+the fit follows the pair's own share (its leverage). What is missing,
+
+    q(1 - q)/n² · h (2 - h)
+
+is added at the fitted q. Where few pairs decide about few items, h is near 1: three votes that
+agree never disagree when they are drawn again, and a chain of single votes is fitted as it stands,
+so that its replicates differ by what the penalty leaves of it and say next to nothing of its noise.
+Where many pairs share an item h is near 0, and the bootstrap has the noise of single votes already.
 
 τ is one number, from the standard fit; both fits have the same draws of the truth and of the votes.
 """
@@ -30,6 +37,7 @@ bootstrap, which has it or does not.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -48,6 +56,18 @@ MAX_DENSE, ACCURACY = 1500, 1e-6
 LEAST_FREEDOM = 5.0
 # In place of a weight of 0, whose row stays but on whom nothing rests.
 TINY = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Widened:
+    """Replicates with what they do not show, float64 (fits, b, m), NaN without data.
+
+    votes : with the noise of votes that resampling cannot show; their spread is that of the fit at
+    its penalty. truth : with what the penalty takes away too; their spread is that of r̂ - r*.
+    """
+
+    votes: FloatArray
+    truth: FloatArray
 
 
 class Fit(Protocol):
@@ -69,11 +89,12 @@ def around_truth(
     penalty: float,
     count_weighted: bool,
     rng: np.random.Generator,
-) -> FloatArray | NotApplicable:
-    """``replicates`` with what they do not show added: their spread is then that of r̂ - r*.
+) -> Widened | NotApplicable:
+    """``replicates`` with what they do not show added.
 
     replicates : float64 (fits, b, m), the standard fit first, NaN without data. Not applicable
-    above MAX_ITEMS items. Memory: a dense matrix of the items, and 3 arrays of N_DRAWS x m.
+    above MAX_ITEMS items. Memory: two arrays as ``replicates``, up to MAX_DENSE items a dense
+    matrix of them, and 3 arrays of N_DRAWS x m.
     """
     m = comparisons.n_items
     if m > MAX_ITEMS:
@@ -83,7 +104,7 @@ def around_truth(
     truth = rng.standard_normal((N_DRAWS, m))
     votes_drawn = rng.standard_normal((N_DRAWS, pairs.first.shape[0]))
     scale = _of_few(fits[0].components, rng)
-    out = np.empty_like(replicates)
+    seen, out = np.empty_like(replicates), np.empty_like(replicates)
     spread: float | None = None
     turn = np.arange(replicates.shape[1]) % N_DRAWS
     for k, fit in enumerate(fits):
@@ -94,15 +115,38 @@ def around_truth(
         pull = _at(terms, w, penalty, r, "iterative")[1].moves(r[None, :])[0]
         q, system = _at(terms, w, penalty, r + penalty * pull)
         undone = system.moves(truth)
-        gap = np.where(votes > 1, q * (1.0 - q) / np.maximum(votes, 1) ** 2, 0.0)
+        h = _leverage(terms, q, system, votes_drawn)
+        gap = q * (1.0 - q) / np.maximum(votes, 1.0) ** 2 * h * (2.0 - h)
         noise = system.moves(system.pull(votes_drawn * np.sqrt(gap) * terms.strength))
         if spread is None:
             kept = truth - penalty * undone
             size = float((kept[:, known] ** 2).sum() / N_DRAWS)
             own = float(np.nanvar(replicates[k][:, known], axis=0).sum())
             spread = np.sqrt(max(0.0, float((r[known] ** 2).sum()) - own) / max(size, TINY))
-        moved = noise - penalty * spread * scale[:, None] * undone
-        out[k] = replicates[k] + _centred(moved, fit.weights, fit.components)[turn]
+        pulled = penalty * spread * scale[:, None] * undone
+        seen[k] = replicates[k] + _centred(noise, fit.weights, fit.components)[turn]
+        out[k] = replicates[k] + _centred(noise - pulled, fit.weights, fit.components)[turn]
+    return Widened(seen, out)
+
+
+def _leverage(
+    terms: PairTerms, shares: FloatArray, system: Adjoints, drawn: FloatArray
+) -> FloatArray:
+    """h = ∂q̂/∂p = q(1 - q) s (e_i - e_j)ᵀ J⁻¹ (w_j e_i - w_i e_j) of each pair, float64 (k,).
+
+    drawn : float64 (n, k) standard normal z; above MAX_DENSE items the product is the mean of z
+    times what s z moves, whose error is about 1/√n of the gap's own spread.
+    """
+    first, second, w = terms.first, terms.second, system.weights
+    if terms.n_items <= MAX_DENSE:
+        inverse = system.moves(np.eye(terms.n_items)).T
+        moved = w[second] * (inverse[first, first] - inverse[second, first])
+        moved += w[first] * (inverse[second, second] - inverse[first, second])
+        moved *= terms.strength
+    else:
+        by_draw = system.moves(system.pull(drawn * terms.strength))
+        moved = (drawn * (by_draw[:, first] - by_draw[:, second])).mean(axis=0)
+    out: FloatArray = np.clip(shares * (1.0 - shares) * moved, 0.0, 1.0)
     return out
 
 

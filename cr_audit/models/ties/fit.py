@@ -22,6 +22,7 @@ constants, which only the prior fixes, is made 1 by adding 1 1ᵀ of each compon
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,8 +38,9 @@ from cr_audit.models.graph import components
 from cr_audit.models.ties.battles import Battles
 from cr_audit.models.ties.links import LINKS, LOSS, TIE, WIN, Link
 
-MAX_ITEMS = 3_000
-"""A fit holds dense matrices of m x m numbers: 72 MB each at this many."""
+MAX_ITEMS = 5_000
+"""A fit holds dense matrices of m x m numbers, 0.2 GB each at this many and 12.8 GB for 40,000; it
+solves and inverts them, which is m³."""
 DEFAULT_PRIOR_PRECISION = 1.0 / 9.0
 """A prior of standard deviation 3 log-odds: odds of 20 to 1 are nothing special. With it intervals
 of ``covariance`` hold what they say on sparse boards (benchmarks/README.md, "Leaderboard"); a prior
@@ -150,14 +152,42 @@ class Problem:
         return np.asarray(self.design @ x[: self.m + self.q]), eta
 
     def value(self, counts: FloatArray, x: FloatArray) -> float:
-        """The penalised log-likelihood at ``x``."""
+        """The penalised log-likelihood at ``x`` (p,)."""
+        return float(self.values(counts[:, :, None], x[:, None])[0])
+
+    def values(self, counts: FloatArray, x: FloatArray) -> FloatArray:
+        """The penalised log-likelihoods of a block; (b,)."""
         delta, eta = self.parts(x)
-        inner = x[: self.m + self.q]
-        log_l = self.link.log_likelihood(counts, delta, eta).sum()
+        out: FloatArray = self.link.log_likelihood(counts, delta, eta).sum(axis=0)
         if self.link.has_eta and self.rho > 0:
-            zero = np.zeros(1)
-            log_l += self.link.log_likelihood(self.equals, zero, np.full(1, eta)).sum()
-        return float(log_l - 0.5 * (self.prior * inner**2).sum())
+            out = out + self.link.log_likelihood(self.equals, np.zeros(1), eta)
+        return np.asarray(out - 0.5 * (self.prior @ x[: self.m + self.q] ** 2))
+
+    def products(self, counts: FloatArray, x: FloatArray) -> Callable[[FloatArray], FloatArray]:
+        """v (p, b) to ``hessian`` times v, a matrix for each of a block, none of which is made."""
+        delta, eta = self.parts(x)
+        dd, de, ee = self.link.curvature(counts, delta, eta)
+        n, at_ends = self.m + self.q, ee.sum(axis=0)
+        if self.link.has_eta and self.rho > 0:
+            at_ends = at_ends + self.link.curvature(self.equals, np.zeros(1), eta)[2]
+        alone = np.flatnonzero(self.component < 0)
+        inside = np.flatnonzero(self.component >= 0)
+        ones = np.ones(inside.size)
+        shape = (self.n_components, self.m)
+        members = sp.csr_array((ones, (self.component[inside], inside)), shape=shape)
+
+        def product(v: FloatArray) -> FloatArray:
+            along = np.asarray(self.design @ v[:n])
+            out = np.empty_like(v)
+            moved = dd * along + (de * v[-1] if self.link.has_eta else 0.0)
+            out[:n] = self.adjoint @ moved + self.prior[:, None] * v[:n]
+            out[: self.m] += np.asarray(members.T @ (members @ v[: self.m]))
+            out[alone] += v[alone]
+            if self.link.has_eta:
+                out[-1] = (de * along).sum(axis=0) + at_ends * v[-1]
+            return out
+
+        return product
 
     def gradient(self, counts: FloatArray, x: FloatArray) -> FloatArray:
         """∇ of the objective, (p,) or (p, b)."""

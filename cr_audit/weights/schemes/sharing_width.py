@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from cr_audit import engine
 from cr_audit.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cr_audit.weights.distinct import Distinct, distances_between, each_block
 
@@ -95,10 +96,11 @@ def find_width(
     low = float(np.median(np.concatenate([nearest for nearest, _ in probes])))
     widths = np.linspace(max(low, 1e-3 * high), high, _WIDTHS)
     n_cuts = min(max(_CUTS * _ENOUGH // n_seen, _CUTS), _MOST_CUTS)
-    found = [
-        _region_shifts(items, some, widths, n_cuts, workers, rng)
-        for items, some in zip(sets, seen, strict=True)
-    ]
+    with engine.one_blas_thread():  # the same bits on any machine size
+        found = [
+            _region_shifts(items, some, widths, n_cuts, workers, rng)
+            for items, some in zip(sets, seen, strict=True)
+        ]
     moved = np.concatenate([m for m, _ in found], axis=1)
     plain = np.concatenate([p for _, p in found])
     chosen, shifts = _widest_of_the_best(moved, plain, n_cuts / _CUTS)
@@ -120,10 +122,14 @@ def _probed(
 def _to_others(
     items: Distinct, rows: IntArray, step: int, part: slice
 ) -> tuple[Float32Array, Float32Array]:
-    d = items.distances(rows[part])
-    own = np.arange(d.shape[0]), rows[part]
-    d[own] = np.inf
-    nearest, others = d.min(axis=1), d[:, ::step].ravel()
+    mine = rows[part]
+    nearest, found = np.full(mine.size, np.inf, np.float32), list[Float32Array]()
+    for here, d in items.distances_by_part(mine):
+        own = np.flatnonzero((mine >= here.start) & (mine < here.stop))
+        d[own, mine[own] - here.start] = np.inf
+        np.minimum(nearest, d.min(axis=1), out=nearest)
+        found.append(d[:, -here.start % step :: step])
+    others = np.hstack(found).ravel()
     return nearest, others[np.isfinite(others)]
 
 
@@ -179,10 +185,26 @@ def _thinned_regions(items: Distinct, anchors: list[IntArray], rng: np.random.Ge
     goes = np.arange(u) % _MULTIPLIED != 0
     region = np.empty((len(anchors), u), np.uint8)
     gone = np.empty((len(anchors), u), np.bool_)
-    for k, cut in enumerate(anchors):
-        region[k] = items.distances(cut).argmin(axis=0)
+    parts, every = items.parts(), list(range(len(anchors)))
+    # Where all items are one part, workers share the cuts.
+    tasks = [(p, every) for p in parts] if len(parts) > 1 else [(parts[0], [k]) for k in every]
+    found = engine.map(partial(_regions, items, anchors), tasks, local=True)
+    every_so_often = 1 if len(parts) > 1 else len(tasks)
+    for (part, cuts), here in engine.forgetting(zip(tasks, found, strict=True), every_so_often):
+        region[cuts, part] = here
+    for k in range(len(anchors)):
         gone[k] = rng.permutation(goes)
     return _Cuts(region, gone, tuple(cut.size for cut in anchors))
+
+
+def _regions(
+    items: Distinct, anchors: list[IntArray], task: tuple[slice, list[int]]
+) -> NDArray[np.uint8]:
+    """Which anchor of some cuts the items of a part are nearest to: (cuts, part)."""
+    part, cuts = task
+    piece = items.within(part)
+    nearest = [piece.distances(items, anchors[k]).argmin(axis=0) for k in cuts]
+    return np.array(nearest, np.uint8)
 
 
 def _kernel_sums(

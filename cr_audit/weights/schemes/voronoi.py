@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from cr_audit import engine
 from cr_audit.arrays import Float32Array, IntArray
-from cr_audit.engine import one_blas_thread
 from cr_audit.weights.estimates import Weights
 from cr_audit.weights.growing import growing_weights
 from cr_audit.weights.scheme import Options, Weighed
@@ -17,6 +17,8 @@ from cr_audit.weights.spaces import SPACES
 from cr_audit.weights.voronoi import voronoi_weights
 
 MIN_SAMPLES_PER_PROMPT = 10_000
+_PIECES = 64
+"""Runs of prompts that may be weighed apart (``engine.pieces``)."""
 
 
 def voronoi_weights_by_prompt(
@@ -53,29 +55,40 @@ def voronoi_weights_by_prompt(
     known = earlier.parts if isinstance(earlier, WeightsByPrompt) else ()
     if known and len(known) != sum(before):
         raise ValueError(f"{len(known)} prompts were weighed earlier, {sum(before)} have old items")
-    parts = []
-    # One BLAS thread: the last bits of the rotation must not depend on the number of cores.
-    with one_blas_thread():
-        for i, items in enumerate(members):
-            if known and is_old[items].all():
-                parts.append(known[place[i]])
-                continue
-            vectors = response_vectors[items].astype(np.float64)
-            if space == "sphere" and items.size < vectors.shape[1]:
-                vectors = np.linalg.qr(vectors.T)[1].T
-            parts.append(
-                voronoi_weights(
-                    vectors,
-                    space=space,
-                    precision=precision,
-                    min_samples=MIN_SAMPLES_PER_PROMPT,
-                    sampler="plain",
-                    duplicates=None if duplicates is None else duplicates[items],
-                    workers=1,
-                    rng=streams[i],
-                )
-            )
-    return assembled(members, tuple(parts), prompt_of.shape[0])
+
+    def of_prompt(i: int) -> Weights:
+        items = members[i]
+        if known and is_old[items].all():
+            return known[place[i]]
+        vectors = response_vectors[items].astype(np.float64)
+        if space == "sphere" and items.size < vectors.shape[1]:
+            vectors = np.linalg.qr(vectors.T)[1].T
+        return voronoi_weights(
+            vectors,
+            space=space,
+            precision=precision,
+            min_samples=MIN_SAMPLES_PER_PROMPT,
+            sampler="plain",
+            duplicates=None if duplicates is None else duplicates[items],
+            workers=1,
+            rng=streams[i],
+        )
+
+    def inputs() -> dict[str, Any]:
+        chosen = {"space": space, "precision": precision, "seed": engine.origin(rng)}
+        return {"vectors": response_vectors, "prompts": prompt_of, "copies": duplicates, **chosen}
+
+    groups = engine.spans(len(members), max(1, -(-len(members) // _PIECES)))
+
+    def compute(which: Sequence[int]) -> Iterator[tuple[Weights, ...]]:
+        # One BLAS thread: the last bits of the rotation must not depend on the number of cores.
+        with engine.one_blas_thread():
+            for k in which:
+                yield tuple(of_prompt(i) for i in range(groups[k].start, groups[k].stop))
+
+    found = engine.gathered("cells", inputs, len(groups), compute)
+    parts = tuple(weights for group in found for weights in group)
+    return assembled(members, parts, prompt_of.shape[0])
 
 
 class Voronoi:

@@ -173,7 +173,9 @@ def _evidence(items: Iterable[tuple[str, object]]) -> str:
 def _value(value: object) -> str:
     if isinstance(value, float):
         return text(f"{value:.4g}")
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
         return f"{value:,}"
     return "—" if value is None else text(str(value), 120)
 

@@ -45,6 +45,7 @@ LONG_SIDE = 3_000
 """Characters of one run of a word diff."""
 LEFT_OUT = '<p class="note">(left out: the report is full)</p>'
 DrawnBlock = TypeVar("DrawnBlock", SlopeChart, Chart, Cells, Map, Matrix)
+_FIGURES = ("count", "number", "id")
 _KINDS = {"count": "n", "number": "n", "id": "id", "place": "place"}
 
 
@@ -146,16 +147,19 @@ class Page:
         caption = block.caption or block.name.replace("-", " ")
         shown_caption = "" if block.caption else ' class="hidden"'
         rows: list[str] = []
-        widest = [0] * len(block.columns)
+        order = _reading_order(block.columns)
+        columns = [block.columns[k] for k in order]
+        widest = [0] * len(columns)
         for i in range(min(block.n, most)):
-            cells = block.row(i)
-            pairs = zip(block.columns, cells, strict=True)
+            made = block.row(i)
+            cells = [made[k] for k in order]
+            pairs = zip(columns, cells, strict=True)
             row = "<tr>" + "".join(_cell(column, cell) for column, cell in pairs) + "</tr>"
             if not self.fits(row):
                 break
             rows.append(row)
             widest = [max(w, len(plain_text(c.text))) for w, c in zip(widest, cells, strict=True)]
-        head = "".join(map(_head, block.columns, widest))
+        head = "".join(map(_head, columns, widest))
         out = [
             f'<div class="scroll" tabindex="0" role="group" aria-label="{text(caption, 120)}">'
             f"<table><caption{shown_caption}>{text(caption, 200)}</caption>"
@@ -164,8 +168,8 @@ class Page:
             "</tbody></table></div>",
         ]
         if len(rows) < block.n:
-            order = f" ({text(block.order)} first)" if block.order else ""
-            out.append(f'<p class="note">{len(rows):,} of {block.n:,} shown{order}</p>')
+            by = f" ({text(block.order)} first)" if block.order else ""
+            out.append(f'<p class="note">{len(rows):,} of {block.n:,} shown{by}</p>')
         if block.legend:
             out.append(f'<p class="note">{words(block.legend)}</p>')
         return "\n".join(out)
@@ -246,6 +250,18 @@ def _steps(block: Steps) -> str:
         for command, what in block.steps
     )
     return f'<dl class="steps">{pairs}</dl>'
+
+
+def _reading_order(columns: Sequence[Column]) -> list[int]:
+    """Columns from left to right. A terminal gives the one long text of a table what is left of
+    its width, so it stands last; here it says what the numbers of a row belong to, and on a phone
+    it would be off the screen: it comes first."""
+    order = list(range(len(columns)))
+    *numbers, last = columns or [Column("")]
+    named = not numbers or numbers[0].kind in ("line", "id")
+    if named or last.kind != "line" or any(c.kind not in _FIGURES for c in numbers[1:]):
+        return order
+    return [order[-1], *order[:-1]]
 
 
 def _head(column: Column, widest: int) -> str:

@@ -13,7 +13,7 @@ from cr_audit.analysis.facts import Embedding
 from cr_audit.analysis.kept import Kept
 from cr_audit.analysis.settings import Settings
 from cr_audit.arrays import Float32Array
-from cr_audit.clones import meaning
+from cr_audit.clones import meaning, meaning_growing
 
 
 def embedding(vectors: Float32Array) -> Embedding:
@@ -59,3 +59,31 @@ def test_it_grows_from_what_is_kept(
     assert again.graph.neighbours.tobytes() == two.graph.neighbours.tobytes()
     assert any("damaged" in line for line in told)
     assert grew == [400, 410]
+
+
+@pytest.mark.parametrize("n", [400, 120])
+def test_distinct_rows_and_digests_are_made_once(
+    vectors: Float32Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    monkeypatch.setattr(meaning, "JOINED", 100)
+    some = vectors[:n]
+    calls: list[str] = []
+
+    def counted(module: Any, name: str) -> None:
+        real = getattr(module, name)
+
+        def call(*given: Any) -> Any:
+            calls.append(name)
+            return real(*given)
+
+        monkeypatch.setattr(module, name, call)
+
+    counted(meaning, "centred")
+    counted(meaning_growing, "centred")
+    counted(stage, "digests")
+    counted(meaning_growing, "digests")
+    settings, kept = Settings(index="exact"), Kept(tmp_path)
+    for rows in (some[:-10], some):
+        calls.clear()
+        stage.graph_of(settings, embedding(rows), kept)()
+        assert calls == ["centred", "digests"]

@@ -12,8 +12,10 @@ from cases import SAMPLES, run_of
 from cr_audit.analysis import Settings, analyse
 from cr_audit.analysis.growing import Growing, Memory
 from cr_audit.arrays import NotApplicable
+from cr_audit.blocks import Prose, Table
 from cr_audit.embed import open_backend
 from cr_audit.families.weights.facts import WeightFacts
+from cr_audit.families.weights.show import voronoi
 from cr_audit.readers import read
 from cr_audit.weights.estimates import Weights
 
@@ -100,3 +102,33 @@ def test_a_part_that_grows_keeps_the_width_that_was_found_in_it(unit: str, scope
     if unit == "model":
         assert grown.units[0].items.scheme["width"] == 0.77
     assert before.settings["width"] != 0.77
+
+
+@pytest.mark.parametrize(
+    ("largest", "error", "reached", "listed"),
+    [
+        (20.0, 9.0, False, True),  # times the average: 20 - 2 * 9 is above it
+        (20.0, 9.6, False, False),
+        (0.0, 9.6, True, True),  # as precise as was asked for
+    ],
+)
+def test_cells_are_listed_where_one_is_known_to_be_larger_than_the_average(
+    largest: float, error: float, reached: bool, listed: bool
+) -> None:
+    """A table of two hits beside millions of zeros would name answers by chance."""
+    facts = facts_of(ROBUST)
+    sampled = known(facts.voronoi)
+    m = sampled.m
+    weights = np.zeros(m)
+    weights[3] = largest / m
+    errors = np.full(m, error / m)
+    coarse = dataclasses.replace(sampled, weights=weights, standard_error=errors, reached=reached)
+    shown = voronoi(WeightFacts(facts.analysis, lambda: coarse))
+    tables = [b for b in shown.blocks if isinstance(b, Table)]
+    told = " ".join(line for b in shown.blocks if isinstance(b, Prose) for line in b.lines)
+    assert [t.name for t in tables] == (["cluster-masses", "largest-cells"] if listed else [])
+    assert ("no cell is known to be larger than the average" in told) is not listed
+
+
+def test_the_rows_that_the_line_without_cells_names_can_be_taken() -> None:
+    assert known(facts_of(ROBUST, sample=20000).voronoi).n_samples > 0

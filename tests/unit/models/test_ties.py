@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from cr_audit.arrays import Comparisons, FloatArray, NotApplicable
 from cr_audit.errors import ComputeError
 from cr_audit.models.style import position_covariates, scaled
-from cr_audit.models.ties.battles import battles
+from cr_audit.models.ties import bootstrap
+from cr_audit.models.ties.battles import Battles, battles
 from cr_audit.models.ties.bootstrap import bootstrap_ties
 from cr_audit.models.ties.fit import (
+    Problem,
     TieFitStatus,
     fit_best_link,
     fit_ties,
@@ -240,6 +242,62 @@ def test_a_replicate_is_the_fit_to_its_own_counts() -> None:
     wins = 40.0 / (1.0 + np.exp(-(drawn[:, 0] - drawn[:, 1])))
     assert wins == pytest.approx(np.round(wins), abs=1e-4)
     assert np.unique(np.round(wins)).size > 5
+
+
+def sparse_board(name: str, rng: np.random.Generator) -> Battles:
+    """Two groups that never met, some four battles an item, one item without any, a covariate."""
+    theta = rng.normal(size=41)
+    eta = 0.4 if name == "rao-kupper" else -0.4
+    parts = [draw(theta[:25], name, eta, 60, rng), draw(theta[25:40], name, eta, 30, rng)]
+    winner, loser = (
+        np.concatenate([getattr(parts[0], side), getattr(parts[1], side) + 25])
+        for side in ("winner", "loser")
+    )
+    outcome = np.concatenate([p.outcome for p in parts])
+    z = rng.normal(size=(winner.size, 1))
+    return battles(Comparisons.of(41, winner, loser, outcome), z)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_steps_by_conjugate_gradients_end_where_dense_steps_end(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = sparse_board(name, np.random.default_rng(17))
+    fit = fit_ties(rows, name, prior_precision=0.1)
+    found = []
+    for most in (10**9, 0):
+        monkeypatch.setattr(bootstrap, "MANY_ITEMS", most)
+        drawn = bootstrap_ties(rows, fit, n_replicates=60, rng=np.random.default_rng(18))
+        assert drawn.n_newton > 30
+        assert drawn.n_not_converged == 0
+        found.append(np.hstack([drawn.rewards[:, :40], drawn.effects, drawn.eta[:, None]]))
+        assert np.isnan(drawn.rewards[:, 40]).all()
+    assert np.abs(found[0] - found[1]).max() < 1e-5
+    assert np.abs(found[0]).max() > 1.0
+
+    def none(*given: object, **how: object) -> object:
+        raise AssertionError("dense steps are for what is left")
+
+    monkeypatch.setattr(Problem, "newton", none)
+    again = bootstrap_ties(rows, fit, n_replicates=60, rng=np.random.default_rng(18))
+    assert again.rewards[:, :40].tobytes() == drawn.rewards[:, :40].tobytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_products_with_the_curvature_are_those_of_the_matrix(name: str) -> None:
+    rng = np.random.default_rng(19)
+    rows = sparse_board(name, rng)
+    problem = Problem(rows, LINKS[name], 0.1)
+    x = rng.normal(size=(problem.n_parameters, 3))
+    x[-1] = np.abs(x[-1]) + 0.1
+    counts = rows.counts[:, :, None] * rng.integers(0, 4, size=(1, rows.n_cells, 3))
+    v = rng.normal(size=x.shape)
+    made = problem.products(counts, x)(v)
+    values = problem.values(counts, x)
+    for r in range(3):
+        one = np.ascontiguousarray(counts[:, :, r])
+        assert made[:, r] == pytest.approx(problem.hessian(one, x[:, r]) @ v[:, r], abs=1e-9)
+        assert values[r] == pytest.approx(problem.value(one, x[:, r]), rel=1e-12)
 
 
 def test_whole_clusters_are_drawn() -> None:

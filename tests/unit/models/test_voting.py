@@ -139,7 +139,8 @@ def test_the_path_draws_whom_the_linear_programme_draws(seed: int, m: int, known
     assert whole is not None
     assert ((found > 0) == (whole > 0)).all()
     p = rng.permutation(m)
-    assert central_path(game[np.ix_(p, p)]) == pytest.approx(found[p], abs=1e-7)
+    # Digits of the path's end: 1.9e-7 where rounding takes another order (seed 17, 14 items).
+    assert central_path(game[np.ix_(p, p)]) == pytest.approx(found[p], abs=1e-6)
 
 
 def test_of_several_lotteries_everybody_whom_any_draws_is_drawn() -> None:

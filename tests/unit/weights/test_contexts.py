@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cr_audit.weights.contexts as module
+from cr_audit import engine
+from cr_audit.arrays import JoinedRows
 from cr_audit.errors import ComputeError
 from cr_audit.weights.contexts import (
     model_gram,
@@ -44,6 +46,27 @@ def test_taking_items() -> None:
     c = paired_contexts(unit(rng, 3, 4), unit(rng, 6, 7), np.array([0, 1, 2, 0, 1, 2]))
     some = np.array([5, 0, 3])
     assert np.array_equal(c.take(some).matrix(), c.matrix()[some])
+
+
+def test_rows_joined_when_asked_for_are_those_of_the_matrix() -> None:
+    rng = np.random.default_rng(0)
+    c = paired_contexts(unit(rng, 3, 4), unit(rng, 6, 7), np.array([0, 1, 2, 0, 1, 2]))
+    joined = JoinedRows(c.prompts, c.responses, c.prompt_of)
+    assert (joined.shape, joined.nbytes) == ((6, 11), 264)
+    for some in (slice(1, 4), np.array([5, 0, 3, 3]), slice(None)):
+        assert np.array_equal(joined[some], c.matrix()[some])
+        assert joined[some].dtype == np.float32
+    assert np.array_equal(np.asarray(joined), c.matrix())
+    assert np.array_equal(joined.astype(np.float64), c.matrix().astype(np.float64))
+
+
+def test_large_contexts_are_joined_when_asked_for() -> None:
+    responses, prompts = np.ones((1 << 17, 128), np.float32), np.ones((2, 8), np.float32)
+    c = paired_contexts(prompts, responses, np.arange(1 << 17) % 2)
+    with engine.using(memory=1 << 40):
+        assert isinstance(c.rows(), np.ndarray)
+    with engine.using(memory=1 << 28):
+        assert isinstance(c.rows(), JoinedRows)
 
 
 def test_shapes_are_checked() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
+from cr_audit.weights import distinct
 from cr_audit.weights.compare import compare_weights
 from cr_audit.weights.contexts import paired_contexts
 from cr_audit.weights.distinct import distinct_items
@@ -54,6 +56,34 @@ def test_pairs_are_the_joined_vectors_and_workers_do_not_matter() -> None:
     w = sharing_weights(c, width=0.8, workers=1)
     assert w.weights == pytest.approx(sharing_weights(c.matrix(), width=0.8).weights, rel=1e-4)
     assert np.array_equal(w.weights, sharing_weights(c, width=0.8, workers=3).weights)
+
+
+def test_distances_in_parts_are_those_of_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, _ = blobs((120, 80), 0.5)
+    together = rng(1).permutation(np.repeat(np.arange(100), 2))
+    rows = np.array([3, 199, 64, 63, 128])
+    for of in (np.sort(together), together, None):
+        contexts = a if of is None else paired_contexts(blobs((100,), 0.9)[0], a, of)
+        items = distinct_items(np.asarray(a, np.float32) if of is None else contexts)
+        whole = items.distances(rows)
+        with monkeypatch.context() as patched:
+            patched.setattr(distinct, "_WHOLE", 100)
+            patched.setattr(distinct, "_PART", 64)
+            assert [p.stop for p in items.parts()] == [64, 128, 192, 200]
+            assert items.distances(rows) == pytest.approx(whole, abs=1e-3)
+            assert not items.distances(rows)[np.arange(rows.size), rows].any()
+
+
+def test_a_width_found_in_parts_is_the_one_of_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.asarray(blobs((150, 100, 50), 0.5)[0], np.float32)
+    c = paired_contexts(blobs((60,), 0.5)[0], x, np.repeat(np.arange(60), 5))
+    whole = find_width([distinct_items(c)], workers=1, rng=rng())
+    monkeypatch.setattr(distinct, "_WHOLE", 100)
+    monkeypatch.setattr(distinct, "_PART", 64)
+    one, two = (find_width([distinct_items(c)], workers=k, rng=rng()) for k in (1, 2))
+    assert one.width == two.width == pytest.approx(whole.width, rel=1e-5)
+    assert np.array_equal(one.shifts, two.shifts)
+    assert one.shifts == pytest.approx(whole.shifts, rel=1e-3)
 
 
 @pytest.mark.parametrize("spread", [0.2, 0.5, 0.9])
@@ -198,6 +228,15 @@ def test_the_search_is_the_same_with_any_number_of_workers() -> None:
 def test_the_search_survives_tiny_and_equal_data(m: int) -> None:
     assert sharing_weights(np.ones((m, 2)), rng=rng()).weights == pytest.approx(1 / m)
     assert sharing_weights(np.eye(m, 3), rng=rng()).weights == pytest.approx(1 / m)
+
+
+def test_the_search_is_the_same_with_any_number_of_blas_threads() -> None:
+    x = np.asarray(blobs((4_000, 4_000, 4_000), 0.9, d=128)[0], np.float32)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(find_width([distinct_items(x)], workers=1, rng=rng()))
+    assert np.array_equal(found[0].shifts, found[1].shifts)
 
 
 def test_width_is_checked() -> None:

@@ -44,7 +44,7 @@ def decisions_of(run: Run) -> Decisions | NotApplicable:
     assert problem.contexts is not None
     flips = LinearFlips(
         rows,
-        cast(FloatArray, problem.contexts),
+        cast(FloatArray, np.asarray(problem.contexts)),
         np.full(m, 1.0 / m),
         problem.penalty,
         count_weighted=problem.count_weighted,

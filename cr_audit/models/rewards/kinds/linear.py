@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 from cr_audit.arrays import (
     Comparisons,
-    Float32Array,
     FloatArray,
     IntArray,
     NotApplicable,
@@ -17,10 +16,17 @@ from cr_audit.arrays import (
 )
 from cr_audit.engine import one_blas_thread
 from cr_audit.models.rewards.bootstrap import pair_scores
-from cr_audit.models.rewards.linear import Differences, LinearFit, SharedContexts, fit_linear
+from cr_audit.models.rewards.linear import (
+    Differences,
+    LinearFit,
+    Matrix,
+    SharedContexts,
+    fit_linear,
+)
 from cr_audit.models.rewards.linear_bootstrap import bootstrap_linear
 from cr_audit.models.rewards.model import (
     Certificate,
+    Contexts,
     FitRewards,
     Fitted,
     Means,
@@ -34,10 +40,10 @@ TOLERANCE = 1e-7
 """Gradient small against any standard error, and few iterations."""
 
 
-def _contexts(problem: Problem) -> FloatArray:
+def _contexts(problem: Problem) -> Matrix:
     if problem.contexts is None:
         raise ValueError("linear rewards need contexts")
-    return cast(FloatArray, problem.contexts)
+    return problem.contexts
 
 
 def _shared(problem: Problem) -> SharedContexts:
@@ -61,7 +67,7 @@ class Linear:
     max_groups: int | None = None
     costly = False
 
-    def prepared(self, contexts: Float32Array) -> Float32Array:
+    def prepared(self, contexts: Contexts) -> Contexts:
         """The same vectors in coordinates of their own span where they are fewer than dimensions.
 
         Linear rewards depend on inner products alone, which (m, m) coordinates keep.
@@ -70,7 +76,7 @@ class Linear:
         if m >= d:
             return contexts
         with one_blas_thread():
-            rotated = np.linalg.qr(contexts.T.astype(np.float64))[1].T
+            rotated = np.linalg.qr(np.asarray(contexts).T.astype(np.float64))[1].T
         return np.ascontiguousarray(rotated, dtype=np.float32)
 
     def n_coordinates(self, problem: Problem) -> int | None:
@@ -130,9 +136,9 @@ class Linear:
             workers=problem.workers,
             rng=rng,
         )
-        subjects = shared.values
+        subjects: Any = shared.values
         if means.matrix is not None:
-            subjects = np.asarray(means.matrix @ subjects)
+            subjects = np.asarray(means.matrix @ np.asarray(subjects))
         return Replicates(drawn.predict(subjects), drawn.weights_drawn[-1], "", 0)
 
     def drawn_differences(

@@ -10,7 +10,6 @@ import numpy as np
 
 from cr_audit.arrays import (
     Comparisons,
-    Float32Array,
     FloatArray,
     IntArray,
     NotApplicable,
@@ -26,6 +25,7 @@ from cr_audit.models.rewards.ensembles import (
 from cr_audit.models.rewards.mlp import MlpFit, fit_mlp
 from cr_audit.models.rewards.model import (
     Certificate,
+    Contexts,
     FitRewards,
     Fitted,
     Means,
@@ -55,7 +55,7 @@ class Mlp:
     max_groups: int | None = 5
     costly: bool = True
 
-    def prepared(self, contexts: Float32Array) -> Float32Array:
+    def prepared(self, contexts: Contexts) -> Contexts:
         """As they are: how a network starts depends on the dimension."""
         return contexts
 

@@ -10,7 +10,6 @@ from scipy.sparse import csr_array
 
 from cr_audit.arrays import (
     Comparisons,
-    Float32Array,
     FloatArray,
     IntArray,
     NotApplicable,
@@ -19,6 +18,7 @@ from cr_audit.arrays import (
 from cr_audit.models.rewards.bootstrap import bootstrap_tabular, sandwich_covariance, score_rows
 from cr_audit.models.rewards.model import (
     Certificate,
+    Contexts,
     FitRewards,
     Fitted,
     Means,
@@ -48,7 +48,7 @@ class Tabular:
     max_groups: int | None = None
     costly = False
 
-    def prepared(self, contexts: Float32Array) -> Float32Array:
+    def prepared(self, contexts: Contexts) -> Contexts:
         return contexts
 
     def n_coordinates(self, problem: Problem) -> int | None:
@@ -113,13 +113,20 @@ class Tabular:
             count_weighted=problem.count_weighted,
             rng=rng,
         )
-        rewards, truth = drawn.rewards, None if isinstance(wide, NotApplicable) else wide
-        if means.matrix is not None:
-            rewards = np.stack([means.of(r) for r in rewards])
-            truth = None if truth is None else np.stack([means.of(r) for r in truth])
-        not_converged = sum(drawn.n_not_converged)
-        also = "" if truth is None else ", and what the penalty takes away"
-        return Replicates(rewards, drawn.weights_drawn[-1], also, not_converged, truth)
+        known = not isinstance(wide, NotApplicable)
+
+        def subjects(rewards: FloatArray) -> FloatArray:
+            return rewards if means.matrix is None else np.stack([means.of(r) for r in rewards])
+
+        return Replicates(
+            subjects(drawn.rewards),
+            drawn.weights_drawn[-1],
+            ", and what the penalty takes away" if known else "",
+            sum(drawn.n_not_converged),
+            around_truth=None if isinstance(wide, NotApplicable) else subjects(wide.truth),
+            votes=None if isinstance(wide, NotApplicable) else subjects(wide.votes),
+            local=True,
+        )
 
     def drawn_differences(
         self,

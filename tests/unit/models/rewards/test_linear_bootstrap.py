@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from cr_audit.arrays import Comparisons, FloatArray, Proportions
+from cr_audit import engine
+from cr_audit.arrays import Comparisons, FloatArray, JoinedRows, Proportions
+from cr_audit.engine import on_disk
 from cr_audit.errors import ComputeError
+from cr_audit.models.rewards import linear_bootstrap
 from cr_audit.models.rewards.bootstrap import multinomial_weights
-from cr_audit.models.rewards.linear import LinearFit, fit_linear
+from cr_audit.models.rewards.linear import LinearFit, SharedContexts, fit_linear
 from cr_audit.models.rewards.linear_bootstrap import bootstrap_linear
+from cr_audit.weights.contexts import paired_contexts
 
 M, D, PENALTY = 60, 4, 0.3
 
@@ -163,3 +169,40 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         bootstrap_linear(
             rows, contexts, [fit], n_replicates=3, draw_weights=[lambda _: alone], rng=rng
         )
+
+
+def test_contexts_in_two_parts_and_in_files_give_the_same_bytes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    n = 700
+    prompts = rng.normal(size=(n, 6)).astype(np.float32)
+    responses = rng.normal(size=(2 * n, 5)).astype(np.float32)
+    parts = paired_contexts(prompts, responses, np.repeat(np.arange(n), 2))
+    w = rng.dirichlet(np.full(2 * n, 2.0))
+    rows = Comparisons.of(2 * n, np.arange(n) * 2, np.arange(n) * 2 + 1)
+    uniform = np.full(2 * n, 0.5 / n)
+    monkeypatch.setattr(linear_bootstrap, "HELD", 2 * n * 7)
+    monkeypatch.setattr(linear_bootstrap, "KNOWN_AT_ONCE", 1)
+
+    def found(contexts: np.ndarray | JoinedRows, workers: int) -> list[np.ndarray]:
+        shared = SharedContexts(contexts)
+        fits = [
+            fit_linear(rows.proportions(), shared, v, penalty=0.1, workers=workers)
+            for v in (uniform, w)
+        ]
+        drawn = bootstrap_linear(
+            rows, shared, fits, n_replicates=20, workers=workers, rng=np.random.default_rng(1)
+        )
+        return [*(f.rewards for f in fits), drawn.theta, drawn.centre]
+
+    whole = found(parts.matrix(), 1)
+    monkeypatch.setattr(on_disk, "LEAST_BYTES", 0)
+    with engine.using(memory=1, folder=tmp_path):
+        monkeypatch.setattr(on_disk, "SHARE", 0.0)
+        joined = parts.rows()
+        assert isinstance(joined, JoinedRows)
+        for workers in (1, 2):
+            for a, b in zip(whole, found(joined, workers), strict=True):
+                assert np.array_equal(a, b)
+    assert not list(tmp_path.iterdir())

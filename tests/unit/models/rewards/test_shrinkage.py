@@ -39,7 +39,7 @@ def wide(rows: Comparisons, fits: list[Fit], replicates: FloatArray, penalty: fl
         rng=np.random.default_rng(1),
     )
     assert not isinstance(found, NotApplicable)
-    return found
+    return found.truth
 
 
 @pytest.mark.parametrize("method", ["dense", "iterative"])
@@ -181,3 +181,80 @@ def test_the_spread_of_few_rewards_is_itself_uncertain() -> None:
     assert np.var(11 / eleven**2) == pytest.approx(22, rel=0.05)
     two = scales(0, 0)
     assert np.mean(5 / two**2) == pytest.approx(5, rel=0.02)
+
+
+def _two(votes: int, penalty: float) -> tuple[Comparisons, Fit]:
+    rows = Comparisons.of(2, [0] * votes, [1] * votes)
+    return rows, fit_tabular(rows.proportions(), np.full(2, 0.5), penalty=penalty)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_leverage_of_one_pair_by_hand(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two items of weight 1/2, κ = ¼ + ¼ + ½ = 1 and s = 1. J = λ I + q(1 - q)/2 [[1, -1], [-1, 1]]
+    has λ and λ + q(1 - q) as eigenvalues, so that (e_1 - e_2)ᵀ J⁻¹ (e_1 - e_2)/2 is
+    1/(λ + q(1 - q)) and h = q(1 - q)/(λ + q(1 - q)): ½ at q = ½ and λ = ¼."""
+    if not dense:
+        monkeypatch.setattr(shrinkage, "MAX_DENSE", 0)
+    rows, _ = _two(1, 0.25)
+    terms, w = pair_terms(rows.proportions(), np.full(2, 0.5)), np.full(2, 0.5)
+    assert terms.strength[0] == pytest.approx(1.0)
+    shares, system = _at(terms, w, 0.25, np.zeros(2))
+    z = np.random.default_rng(0).standard_normal((20_000, 1))
+    h = shrinkage._leverage(terms, shares, system, z)
+    assert h[0] == pytest.approx(0.5, rel=1e-9 if dense else 0.03)
+
+
+def test_leverages_are_what_the_fit_follows_of_a_share() -> None:
+    """h by finite differences of the fitted share in the share of its own pair."""
+    rng = np.random.default_rng(4)
+    first, second = np.triu_indices(5, 1)
+    p, w, lam = rng.uniform(0.2, 0.8, 10), rng.dirichlet(np.ones(5)), 0.02
+    pairs = Proportions(5, first, second, p, np.ones(10))
+    fit = fit_tabular(pairs, w, penalty=lam, tolerance=1e-13)
+    terms = pair_terms(pairs, w)
+    shares, system = _at(terms, w, lam, fit.rewards)
+    h = shrinkage._leverage(terms, shares, system, np.zeros((1, 10)))
+    for k in range(10):
+        moved = p.copy()
+        moved[k] += 1e-5
+        again = fit_tabular(
+            Proportions(5, first, second, moved, np.ones(10)), w, penalty=lam, tolerance=1e-13
+        ).rewards
+        q = expit(again[first[k]] - again[second[k]])
+        assert h[k] == pytest.approx((q - shares[k]) / 1e-5, rel=1e-3)
+
+
+def test_a_chain_of_single_votes_is_no_certainty() -> None:
+    """0 beat 1, 0 beat 3, 2 beat 3: a bootstrap of 2 over 1, whom nothing but two votes joins, is
+    off by a tenth of its reward; its noise is that of three votes."""
+    rows = Comparisons.of(4, [0, 0, 2], [1, 3, 3])
+    fit = fit_tabular(rows.proportions(), np.full(4, 0.25), penalty=0.03)
+    alone = bootstrap_tabular(rows, [fit], n_replicates=400, rng=np.random.default_rng(0)).rewards
+    found = around_truth(
+        rows, [fit], alone, penalty=0.03, count_weighted=False, rng=np.random.default_rng(1)
+    )
+    assert not isinstance(found, NotApplicable)
+
+    def error(replicates: FloatArray) -> float:
+        gap = replicates[0][:, 0] - replicates[0][:, 1]
+        return float(np.nanstd(gap))
+
+    gap = float(fit.rewards[0] - fit.rewards[1])
+    assert error(alone) < gap / 4
+    assert error(found.votes) > gap / 2
+
+
+def test_many_single_votes_need_nothing_more() -> None:
+    """40 items, each pair judged once: h is about 39/780, and the bootstrap has the noise."""
+    rng = np.random.default_rng(0)
+    i, j = np.triu_indices(40, 1)
+    won = rng.random(i.size) < 0.5
+    rows = Comparisons.of(40, np.where(won, i, j), np.where(won, j, i))
+    fit = fit_tabular(rows.proportions(), np.full(40, 1 / 40), penalty=1e-4)
+    alone = bootstrap_tabular(rows, [fit], n_replicates=200, rng=np.random.default_rng(0)).rewards
+    found = around_truth(
+        rows, [fit], alone, penalty=1e-4, count_weighted=False, rng=np.random.default_rng(1)
+    )
+    assert not isinstance(found, NotApplicable)
+    ratio = found.votes[0].std(axis=0).mean() / alone[0].std(axis=0).mean()
+    assert 1.0 < ratio < 1.1
