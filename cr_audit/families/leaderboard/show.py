@@ -14,7 +14,7 @@ from cr_audit.models.voting.independence import Independence
 from cr_audit.models.voting.rules import INDEPENDENT_OF_CLONES
 from cr_audit.wording import left_out, percent, plural
 
-MAX_GROUPS = 6
+MAX_GROUPS = 3
 MAX_PAIRS = 10
 MAX_WINNERS = 3
 
@@ -533,7 +533,8 @@ def _unseen(facts: LeaderboardFacts) -> Section | None:
         name="unseen-pairs",
         order="least sure",
     )
-    return Section("Pairs never compared", f"{new.size:,} of {p.seen.size:,}", (table,))
+    note = f"{new.size:,} of {p.seen.size:,}"
+    return Section("Pairs never compared", note, (table,), folded=True)
 
 
 def _judges(facts: LeaderboardFacts) -> Section | None:
@@ -551,4 +552,4 @@ def _judges(facts: LeaderboardFacts) -> Section | None:
             "position by judge, largest: "
             + "; ".join(f"{e.name} {e.value:+.2f} ({e.low:+.2f} to {e.high:+.2f})" for e in far)
         )
-    return Section("Judges", "", (Prose(tuple(lines)),))
+    return Section("Judges", "", (Prose(tuple(lines)),), folded=True)
