@@ -657,9 +657,8 @@ def test_a_lottery_that_is_not_solved(steps: Steps, monkeypatch: pytest.MonkeyPa
 
     Path("cycle.jsonl").write_text(lines(MODELS))
     monkeypatch.setattr(lottery, "central_path", lambda game: None)
-    monkeypatch.setattr(
-        lottery, "linprog", lambda *a, **k: SimpleNamespace(x=None, message="numbers")
-    )
+    unsolved = SimpleNamespace(x=None, message="numbers")
+    monkeypatch.setattr("scipy.optimize.linprog", lambda *a, **k: unsolved)
     step = steps.of("leaderboard", "cycle.jsonl", *QUICK, code=4)
     command = re.search(r"cr-audit (\w+)", step)
     assert command
