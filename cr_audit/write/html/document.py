@@ -160,7 +160,8 @@ def _found(outcome: Outcome) -> tuple[Number, ...]:
     n = sum(t.bin not in _SETTLED for t in outcome.told)
     note = _how_many(outcome) or ("notes only" if n else "")
     tone: Tone = "warning" if _how_many(outcome) else "plain"
-    return (Number(f"{n:,}", f"findings of {plural(len(outcome.rules), 'rule')}", note, tone),)
+    label = f"finding{'' if n == 1 else 's'}, {plural(len(outcome.rules), 'rule')} judged"
+    return (Number(f"{n:,}", label, note, tone),)
 
 
 def _counts(outcome: Outcome) -> Numbers | None:
