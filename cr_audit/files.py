@@ -29,7 +29,7 @@ def write_whole(content: bytes | Iterable[bytes], path: Path, *, option: str) ->
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             with os.fdopen(_open_device(path), "wb") as device:
-                device.writelines([content] if isinstance(content, bytes) else content)
+                device.writelines(_pieces(content))
             return
         replace_file(content, path)
     except OSError as error:
@@ -64,7 +64,11 @@ def _open_device(path: Path) -> int:
 def replace_file(content: bytes | Iterable[bytes], path: Path) -> None:
     """The same, raising OSError."""
     with _replacing(path) as out:
-        out.writelines([content] if isinstance(content, bytes) else content)
+        out.writelines(_pieces(content))
+
+
+def _pieces(content: bytes | Iterable[bytes]) -> Iterable[bytes]:
+    return [content] if isinstance(content, bytes) else content
 
 
 @contextlib.contextmanager

@@ -169,25 +169,35 @@ def test_file_and_line_lead_to_the_row(rows: list[dict[str, Any]]) -> None:
     assert found["weight"].sum() == pytest.approx(1.0)
 
 
-def test_kinds_are_those_of_the_report_and_lead_to_rows(tmp_path: Path) -> None:
-    """Also in the columns of an export, whose metadata say the words."""
-    words = {"a": "flour oven bake sugar dough whisk", "b": "loop array compile python string"}
-    draw = np.random.default_rng(0)
+KIND_WORDS = {"a": "flour oven bake sugar dough whisk", "b": "loop array compile python string"}
 
-    def text(kind: str) -> str:
-        own, other = draw.choice(words[kind].split(), 8), draw.integers(0, 300, 5)
-        return " ".join([*own, *(f"x{i}" for i in other)])
 
-    given = [{"prompt": f"q{i}", "chosen": text("a"), "rejected": text("b")} for i in range(80)]
-    Path("k.jsonl").write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in given))
-    found = cr.audit("k.jsonl", model="lexical", unit="kind", n_replicates=50)
-    frame, told = found.kinds.to_frame(), found.to_dict()["kinds"]["values"]
-    assert len(told) == 2
+def text_of(kind: str, draw: np.random.Generator) -> str:
+    own, other = draw.choice(KIND_WORDS[kind].split(), 8), draw.integers(0, 300, 5)
+    return " ".join([*own, *(f"x{i}" for i in other)])
+
+
+def assert_rows_of(frame: pl.DataFrame, told: list[dict[str, Any]]) -> None:
+    """The rows of each kind are those that the report tells of it."""
     for kind in told:
         own = frame.filter(pl.col("kind") == kind["id"])
         assert sorted(own["id"]) == sorted(kind["members"])
         assert own.filter("medoid")["id"].to_list() == [kind["medoid"]]
         assert own["words"].to_list() == [kind["words"]] * own.height
+
+
+def test_kinds_are_those_of_the_report_and_lead_to_rows(tmp_path: Path) -> None:
+    """Also in the columns of an export, whose metadata say the words."""
+    draw = np.random.default_rng(0)
+    given = [
+        {"prompt": f"q{i}", "chosen": text_of("a", draw), "rejected": text_of("b", draw)}
+        for i in range(80)
+    ]
+    Path("k.jsonl").write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in given))
+    found = cr.audit("k.jsonl", model="lexical", unit="kind", n_replicates=50)
+    frame, told = found.kinds.to_frame(), found.to_dict()["kinds"]["values"]
+    assert len(told) == 2
+    assert_rows_of(frame, told)
     assert set(frame["file"]) == {"k.jsonl"}
     for text_, line in frame.select("text", "line").iter_rows():
         assert text_ in (given[line - 1]["chosen"], given[line - 1]["rejected"])
@@ -213,15 +223,9 @@ def test_kinds_are_those_of_the_report_and_lead_to_rows(tmp_path: Path) -> None:
 
 
 def test_kinds_of_prompt_are_those_of_the_report_and_lead_to_rows(tmp_path: Path) -> None:
-    words = {"a": "flour oven bake sugar dough whisk", "b": "loop array compile python string"}
     draw = np.random.default_rng(1)
-
-    def asked(kind: str) -> str:
-        own = draw.choice(words[kind].split(), 8)
-        return " ".join([*own, *(f"x{i}" for i in draw.integers(0, 300, 5))])
-
     given = [
-        {"prompt": asked("ab"[i % 2]), "chosen": f"yes {i}", "rejected": f"no {i}"}
+        {"prompt": text_of("ab"[i % 2], draw), "chosen": f"yes {i}", "rejected": f"no {i}"}
         for i in range(120)
     ]
     given += given[:6]
@@ -229,11 +233,7 @@ def test_kinds_of_prompt_are_those_of_the_report_and_lead_to_rows(tmp_path: Path
     found = cr.audit("k.jsonl", model="lexical", n_replicates=50)
     frame, told = found.prompt_kinds.to_frame(), found.to_dict()["prompt_kinds"]["values"]
     assert len(told) == 2
-    for kind in told:
-        own = frame.filter(pl.col("kind") == kind["id"])
-        assert sorted(own["id"]) == sorted(kind["members"])
-        assert own.filter("medoid")["id"].to_list() == [kind["medoid"]]
-        assert own["words"].to_list() == [kind["words"]] * own.height
+    assert_rows_of(frame, told)
     for text, line in frame.select("text", "line").iter_rows():
         assert text == given[line - 1]["prompt"]
         assert line <= 120  # the first of the rows that ask it

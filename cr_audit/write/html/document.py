@@ -22,7 +22,7 @@ from cr_audit.blocks import (
     tables_of,
 )
 from cr_audit.findings import SEVERITIES, Outcome, Told
-from cr_audit.wording import plural
+from cr_audit.wording import plural, verb
 from cr_audit.write.html.findings import findings_card
 from cr_audit.write.html.parts import Page
 from cr_audit.write.html.policy import policy, script, style
@@ -160,7 +160,7 @@ def _found(outcome: Outcome) -> tuple[Number, ...]:
     n = sum(t.bin not in _SETTLED for t in outcome.told)
     note = _how_many(outcome) or ("notes only" if n else "")
     tone: Tone = "warning" if _how_many(outcome) else "plain"
-    label = f"finding{'' if n == 1 else 's'}, {plural(len(outcome.rules), 'rule')} judged"
+    label = f"{verb(n, 'finding', 'findings')}, {plural(len(outcome.rules), 'rule')} judged"
     return (Number(f"{n:,}", label, note, tone),)
 
 
