@@ -218,3 +218,11 @@ def test_the_page_of_help_says_the_order(run: Run) -> None:
     said = " ".join(page.split())
     assert "copies wants all parts of prompts" in said
     assert "cr-audit scan prefs.jsonl --parts parts/" in said
+
+
+def test_the_stages_of_the_command_are_those_that_parts_know() -> None:
+    """The command names them itself, since its help page must not load what makes parts."""
+    from cr_audit.analysis import shelf
+    from cr_audit.cli import part
+
+    assert part.STAGES == tuple(shelf.STAGES) == STAGES
